@@ -1,0 +1,201 @@
+"""The attrs models of a recipe. Plain data; `structure` makes them from TOML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+import attrs
+from attrs.validators import and_, ge, gt, le, lt, optional
+
+from brainplug.parts import (
+    CohortLoader,
+    ModelBackbone,
+    Pairing,
+    Part,
+    PromptTemplate,
+    SplitStrategy,
+    TaskHead,
+    about,
+)
+from brainplug.types import Grid
+
+Behaviour = TypeVar("Behaviour", covariant=True)
+
+FIELD_OF_VIEW_MM = 240.0
+
+STAGES: tuple[str, ...] = (
+    "cohort",
+    "split",
+    "pairs",
+    "dialogues",
+    "volumes",
+    "training",
+    "answers",
+    "metrics",
+    "report",
+)
+"""The stages of a run in their order, as `--until` names them."""
+
+
+@attrs.frozen(kw_only=True)
+class Chosen(Generic[Behaviour]):
+    """A recipe table that names its plugin with `use`.
+
+    Attributes:
+        use: name of the part.
+        options: an instance of that part's options class.
+        part: the part itself; two choices are equal when name and options are.
+    """
+
+    use: str
+    options: Any
+    part: Part[Behaviour] = attrs.field(eq=False, repr=False)
+
+    def make(self) -> Behaviour:
+        """Build the behaviour from its options."""
+        return self.part.make(self.options)
+
+
+@attrs.frozen(kw_only=True)
+class Images:
+    """`[images]`: the grid all scans are brought to."""
+
+    shape: tuple[int, int, int] = attrs.field(
+        default=(120, 120, 120),
+        validator=attrs.validators.deep_iterable(and_(ge(4), le(512))),
+        metadata=about("voxels along right, anterior, superior", unit="voxels"),
+    )
+    spacing_mm: float | None = attrs.field(
+        default=None,
+        validator=optional(and_(gt(0), le(50))),
+        metadata=about("edge of a voxel; without it the longest axis spans 240 mm", unit="mm"),
+    )
+    scans: Literal["all", "headers"] = attrs.field(
+        default="all",
+        metadata=about("what the cohort stage reads of each scan before it may enter a pool"),
+    )
+
+    @property
+    def grid(self) -> Grid:
+        """The grid in voxels and mm."""
+        edge = self.spacing_mm or FIELD_OF_VIEW_MM / max(self.shape)
+        return Grid(shape=self.shape, spacing_mm=(edge, edge, edge))
+
+
+@attrs.frozen(kw_only=True)
+class Training:
+    """`[training]`: how the model learns. Loss is taken on the last answer only."""
+
+    epochs: int = attrs.field(
+        default=50, validator=ge(1), metadata=about("passes over the training tasks")
+    )
+    learning_rate: float = attrs.field(
+        default=5e-5, validator=gt(0), metadata=about("peak learning rate of AdamW")
+    )
+    warmup_steps: int = attrs.field(
+        default=500, validator=ge(0), metadata=about("optimiser steps of linear warm-up")
+    )
+    schedule: Literal["linear", "cosine", "constant_with_warmup"] = attrs.field(
+        default="cosine", metadata=about("course of the learning rate after warm-up")
+    )
+    weight_decay: float = attrs.field(
+        default=0.01, validator=ge(0), metadata=about("weight decay of AdamW")
+    )
+    max_grad_norm: float = attrs.field(
+        default=1.0, validator=gt(0), metadata=about("gradients are clipped to this norm")
+    )
+    batch_size: int = attrs.field(
+        default=1, validator=ge(1), metadata=about("dialogues a device and step")
+    )
+    accumulation: int = attrs.field(
+        default=4, validator=ge(1), metadata=about("steps whose gradients are added up")
+    )
+    gradient_checkpointing: bool = attrs.field(
+        default=False, metadata=about("recompute activations to save memory")
+    )
+    evaluations: int = attrs.field(
+        default=5,
+        validator=ge(1),
+        metadata=about("validations in the whole training, evenly spaced; each may become the best"),
+    )
+    select_by: str | None = attrs.field(
+        default=None,
+        metadata=about("metric on the validation subjects that chooses the checkpoint; without it the first of evaluation.metrics"),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Evaluation:
+    """`[evaluation]`: what is measured on the validation and test queries."""
+
+    metrics: tuple[str, ...] = attrs.field(
+        default=(), metadata=about("metrics to report; without it those of the task head")
+    )
+    bootstrap: int = attrs.field(
+        default=2000, validator=ge(100), metadata=about("bootstrap samples of subjects or families")
+    )
+    confidence: float = attrs.field(
+        default=0.95, validator=and_(gt(0.5), lt(1)), metadata=about("coverage of the intervals")
+    )
+    batch_size: int = attrs.field(
+        default=16, validator=ge(1), metadata=about("dialogues answered at once")
+    )
+    max_new_tokens: int = attrs.field(
+        default=96, validator=ge(1), metadata=about("longest answer", unit="tokens")
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Audit:
+    """`[audit]`: what makes a run stop rather than go on."""
+
+    join_loss: float = attrs.field(
+        default=0.2,
+        validator=and_(ge(0), le(1)),
+        metadata=about("largest share of table rows that may find no image"),
+    )
+    allow_shortcut: bool = attrs.field(
+        default=False,
+        metadata=about("go on although a rule that sees no image beats chance"),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """`[report]`: what the page may show."""
+
+    individual: bool = attrs.field(
+        default=False, metadata=about("show scans and ids of single people; never share such a page")
+    )
+    examples: int = attrs.field(
+        default=4, validator=and_(ge(0), le(50)), metadata=about("example dialogues shown")
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Recipe:
+    """A whole recipe, with every default filled in."""
+
+    seed: int = attrs.field(
+        default=1234, validator=ge(0), metadata=about("salt of the split and seed of every draw")
+    )
+    cohort: Chosen[CohortLoader] = attrs.field(metadata=about("the study"))
+    target: Chosen[TaskHead] = attrs.field(metadata=about("the attribute to be read off a scan"))
+    split: Chosen[SplitStrategy] = attrs.field(metadata=about("who is in which pool"))
+    pairing: Chosen[Pairing] = attrs.field(metadata=about("which references a query gets"))
+    prompt: Chosen[PromptTemplate] = attrs.field(metadata=about("how a comparison is worded"))
+    images: Images = attrs.field(factory=Images, metadata=about("the common grid"))
+    model: Chosen[ModelBackbone] = attrs.field(metadata=about("what is trained"))
+    training: Training = attrs.field(factory=Training, metadata=about("how it is trained"))
+    evaluation: Evaluation = attrs.field(factory=Evaluation, metadata=about("how it is measured"))
+    audit: Audit = attrs.field(factory=Audit, metadata=about("what stops a run"))
+    report: Report = attrs.field(factory=Report, metadata=about("what the page shows"))
+
+
+@attrs.frozen(kw_only=True)
+class RecipeFile:
+    """A recipe and where it came from."""
+
+    path: Path
+    recipe: Recipe

@@ -1,0 +1,1 @@
+"""Cohort loaders, one a file."""

@@ -1,0 +1,1 @@
+"""Pairings, one a file."""
