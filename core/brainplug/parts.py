@@ -8,14 +8,16 @@ an object that satisfies one of the protocols below; heavy imports belong inside
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     import pandas as pd
+    from jaxtyping import Float
 
     from brainplug.model.bundle import ModelBundle
     from brainplug.types import (
@@ -169,7 +171,7 @@ class TaskHead(Protocol):
 
 
 class Metric(Protocol):
-    """Scores one prediction a subject."""
+    """Scores one prediction a subject; see `ScoresResamples` for quick intervals."""
 
     kind: TargetKind
     higher_is_better: bool
@@ -178,6 +180,17 @@ class Metric(Protocol):
 
     def score(self, predictions: Predictions) -> float:
         """Return the score, NaN where it is not defined for these data (never 0.0 for lack of data)."""
+        ...
+
+
+@runtime_checkable
+class ScoresResamples(Protocol):
+    """A metric that scores all bootstrap samples at once; any other is scored one by one."""
+
+    def score_resamples(
+        self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
+    ) -> Float[np.ndarray, " samples"]:
+        """Return what `score` would, were subject `i` of sample `s` there `counts[s, i]` times."""
         ...
 
 

@@ -102,6 +102,11 @@ class Training:
     weight_decay: float = attrs.field(
         default=0.01, validator=ge(0), metadata=about("weight decay of AdamW")
     )
+    adam_beta2: float = attrs.field(
+        default=0.999,
+        validator=and_(gt(0), lt(1)),
+        metadata=about("memory of AdamW's second moment; 0.95 suits a model trained from nothing"),
+    )
     max_grad_norm: float = attrs.field(
         default=1.0, validator=gt(0), metadata=about("gradients are clipped to this norm")
     )
@@ -114,10 +119,15 @@ class Training:
     gradient_checkpointing: bool = attrs.field(
         default=False, metadata=about("recompute activations to save memory")
     )
-    evaluations: int = attrs.field(
-        default=5,
+    epochs_per_validation: int = attrs.field(
+        default=1,
         validator=ge(1),
-        metadata=about("validations in the whole training, evenly spaced; each may become the best"),
+        metadata=about("epochs between two validations; each writes a checkpoint", unit="epochs"),
+    )
+    save_minutes: float = attrs.field(
+        default=15.0,
+        validator=gt(0),
+        metadata=about("most work lost when a run is stopped", unit="minutes"),
     )
     select_by: str | None = attrs.field(
         default=None,
@@ -141,8 +151,12 @@ class Evaluation:
     batch_size: int = attrs.field(
         default=16, validator=ge(1), metadata=about("dialogues answered at once")
     )
-    max_new_tokens: int = attrs.field(
-        default=96, validator=ge(1), metadata=about("longest answer", unit="tokens")
+    max_new_tokens: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about(
+            "longest answer; without it twice the longest one of the training tasks", unit="tokens"
+        ),
     )
 
 

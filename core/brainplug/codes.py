@@ -1,0 +1,66 @@
+"""Codes as phenotype tables write them, and how the values found are shown to the user."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NO_VALUE = frozenset({"", "n/a", "na", "nan"})
+"""What tables write for an empty cell, compared without case; a declared code comes first."""
+
+_PLAIN = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_MINUS = "\N{MINUS SIGN}"
+
+
+def normal_code(code: str) -> str:
+    """Return the one form of a code that tables write as 1, 1.0 or 01.
+
+    >>> [normal_code(code) for code in ("1", " 1.0", "01", "-0", "2.50", "M", "5-6")]
+    ['1', '1', '1', '0', '2.5', 'M', '5-6']
+    """
+    text = code.strip().replace(_MINUS, "-")
+    if not _PLAIN.fullmatch(text):
+        return text
+    number = format(Decimal(text), "f").removeprefix("-")
+    sign = "-" if Decimal(text) < 0 else ""
+    return sign + (number.rstrip("0").rstrip(".") if "." in number else number)
+
+
+def read_number(text: str) -> float | None:
+    """Read a number written without thousands separators, None where the text is none.
+
+    >>> [read_number(text) for text in ("1.5", "-2e-1", ".5", "1,5", "1_000", "55-60", "inf")]
+    [1.5, -0.2, 0.5, None, None, None, None]
+    """
+    plain = text.strip().replace(_MINUS, "-")
+    return float(plain) if _NUMBER.fullmatch(plain) else None
+
+
+def find_missing(values: Iterable[str], missing: Iterable[str]) -> set[str]:
+    """Return the values that mean "no value": an empty cell in words, or a code of `missing`.
+
+    >>> sorted(find_missing(["1", "777.0", "N/A", "2"], ["777"]))
+    ['777.0', 'N/A']
+    """
+    codes = {normal_code(code).casefold() for code in missing} | NO_VALUE
+    return {value for value in values if normal_code(value).casefold() in codes}
+
+
+def show_counts(values: pd.Series, limit: int = 10) -> str:
+    """Show distinct values with their numbers of rows, the commonest first.
+
+    >>> show_counts(pd.Series(["1", "2", "1"]))
+    "'1' (2 rows), '2' (1 row)"
+    """
+    counts = values.astype("str").value_counts()
+    ordered = sorted(counts.items(), key=lambda item: (-int(item[1]), str(item[0])))
+    shown = [f"{value!r} ({n} {'row' if n == 1 else 'rows'})" for value, n in ordered[:limit]]
+    more = len(ordered) - limit
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

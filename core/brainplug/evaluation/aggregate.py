@@ -1,0 +1,220 @@
+"""One prediction a subject: the answers to its tasks, taken together over their references."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from brainplug.errors import DataError
+from brainplug.types import Predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from brainplug.types import TargetKind, TargetValue
+
+    Row = Mapping[str, Any]
+
+COLUMNS = (
+    "subject",
+    "truth",
+    "prediction",
+    "probabilities",
+    "tasks",
+    "unparsed",
+    "flips",
+    "spread",
+)
+
+
+def aggregate(
+    answers: Iterable[Row], kind: TargetKind, labels: Sequence[str], train_mean: float | None
+) -> pd.DataFrame:
+    """Return one row a subject, sorted; two where the truth differs between its scans.
+
+    Categorical answers are put to the vote of those that could be read; a tie goes to the higher
+    sum of the candidates' probabilities where there are any, then to the earlier label. Of
+    numerical answers the median is taken; where one could not be read, the prediction becomes the
+    training mean if that is further from the truth, so that silence never helps.
+
+    Args:
+        answers: rows of `answers.jsonl` of one split.
+        kind: of the target.
+        labels: the classes, empty for a numerical target.
+        train_mean: mean of the training values, for a numerical target.
+
+    Returns:
+        `subject`, `truth`, `prediction` (None where nothing could be read), `probabilities` (mean,
+        a tuple in the order of `labels`, or None), `tasks`, `unparsed`, `flips` (share of pairs of
+        readable answers that differ, NaN without a pair), `spread` (mean absolute difference of
+        such pairs, numerical only).
+
+    >>> row = {"subject": "a", "truth": 3.0, "parsed": 2.0}
+    >>> aggregate([row, {**row, "parsed": None}], "numerical", (), 9.0)["prediction"].tolist()
+    [9.0]
+    """
+    if kind == "numerical" and train_mean is None:
+        raise DataError("a numerical target needs the mean of its training values, got none")
+    groups: dict[tuple[str, TargetValue], list[Row]] = {}
+    for row in answers:
+        groups.setdefault((row["subject"], row["truth"]), []).append(row)
+    rows = []
+    for subject, truth in sorted(groups):
+        group = groups[subject, truth]
+        mean = mean_probabilities(group, labels)
+        predicted: TargetValue | None
+        if kind == "categorical":
+            predicted = vote(group, labels, mean)
+        else:
+            assert train_mean is not None
+            predicted = penalised_median(group, float(truth), train_mean)
+        rows.append((subject, truth, predicted, mean, *reading(group)))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype({"truth": object, "prediction": object, "probabilities": object})
+
+
+def vote(
+    group: Sequence[Row], labels: Sequence[str], chances: tuple[float, ...] | None
+) -> str | None:
+    """Return the label most answers state, None where none could be read."""
+    votes = Counter(row["parsed"] for row in group if row["parsed"] is not None)
+    if not votes:
+        return None
+    most = max(votes.values())
+    tied = [label for label in labels if votes[label] == most]
+    if not tied:
+        raise DataError(
+            f"subject {group[0]['subject']!r}: answered {votes.most_common(1)[0][0]!r}, which is "
+            f"not among the labels {', '.join(labels)}"
+        )
+    if chances is None:
+        return tied[0]
+    return max(tied, key=lambda label: chances[list(labels).index(label)])
+
+
+def penalised_median(group: Sequence[Row], truth: float, train_mean: float) -> float:
+    """Return the median answer, or the training mean if an answer is lacking and that is worse."""
+    read = [float(row["parsed"]) for row in group if row["parsed"] is not None]
+    if not read:
+        return train_mean
+    own = float(np.median(read))
+    if len(read) == len(group) or abs(own - truth) >= abs(train_mean - truth):
+        return own
+    return train_mean
+
+
+def mean_probabilities(group: Sequence[Row], labels: Sequence[str]) -> tuple[float, ...] | None:
+    """Return the mean probability of each label, None where a task has none."""
+    chances = [row.get("probabilities") for row in group]
+    if not labels or any(chance is None for chance in chances):
+        return None
+    table = np.array([[chance[label] for label in labels] for chance in chances if chance])
+    return tuple(table.mean(axis=0).tolist())
+
+
+def reading(group: Sequence[Row]) -> tuple[int, int, float, float]:
+    """Return the number of tasks and of unread answers, and how the read ones differ."""
+    read = [row["parsed"] for row in group if row["parsed"] is not None]
+    unread = len(group) - len(read)
+    pairs = list(combinations(read, 2))
+    if not pairs:
+        return len(group), unread, float("nan"), float("nan")
+    flips = float(np.mean([one != other for one, other in pairs]))
+    if isinstance(read[0], str):
+        return len(group), unread, flips, float("nan")
+    return len(group), unread, flips, float(np.mean([abs(one - other) for one, other in pairs]))
+
+
+def make_predictions(
+    frame: pd.DataFrame, labels: Sequence[str], train_mean: float | None
+) -> Predictions:
+    """Turn the rows of `aggregate` into what a metric scores."""
+    numerical = not labels
+    dtype = float if numerical else object
+    chances = list(frame["probabilities"])
+    lacking = numerical or any(chance is None for chance in chances)
+    return Predictions(
+        truth=frame["truth"].to_numpy(dtype=dtype),
+        predicted=frame["prediction"].to_numpy(dtype=dtype),
+        labels=tuple(labels),
+        probabilities=None if lacking else np.array(chances, dtype=float).reshape(-1, len(labels)),
+        train_mean=train_mean,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Copying:
+    """How far the answers follow the references rather than the query.
+
+    Attributes:
+        rate: share of the readable answers that repeat the reference's value.
+        rate_if_right: the same share, had every answer been right.
+        pull: slope of answer on reference within subjects, numerical only; 0 where the reference
+            does not matter, 1 where it is copied.
+    """
+
+    rate: float | None
+    rate_if_right: float | None
+    pull: float | None
+
+
+def copying(answers: Sequence[Row]) -> Copying:
+    """Measure copying over the tasks of one split that have references."""
+    read = [row for row in answers if row["parsed"] is not None and row["reference_values"]]
+    if not read:
+        return Copying(rate=None, rate_if_right=None, pull=None)
+    if isinstance(read[0]["parsed"], str):
+        shown: list[tuple[Row, str]] = [
+            (row, Counter(row["reference_values"]).most_common(1)[0][0]) for row in read
+        ]
+        return Copying(
+            rate=float(np.mean([row["parsed"] == value for row, value in shown])),
+            rate_if_right=float(np.mean([row["truth"] == value for row, value in shown])),
+            pull=None,
+        )
+    places = max(decimals(row["parsed"]) for row in read)
+    return Copying(
+        rate=float(np.mean([repeats(row, row["parsed"], places) for row in read])),
+        rate_if_right=float(np.mean([repeats(row, row["truth"], places) for row in read])),
+        pull=reference_pull(read),
+    )
+
+
+def decimals(value: float) -> int:
+    """Count the decimal places a number is written with.
+
+    >>> decimals(23.45), decimals(7.0)
+    (2, 0)
+    """
+    exponent = Decimal(repr(value)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def repeats(row: Row, value: float, places: int) -> bool:
+    """Tell whether a value is that of a reference, rounded as the answers are."""
+    return any(
+        round(float(reference), places) == round(float(value), places)
+        for reference in row["reference_values"]
+    )
+
+
+def reference_pull(read: Sequence[Row]) -> float | None:
+    """Return the slope of answer on mean reference within subjects, None without variation."""
+    frame = pd.DataFrame(
+        {
+            "subject": [row["subject"] for row in read],
+            "answer": [float(row["parsed"]) for row in read],
+            "shown": [float(np.mean(row["reference_values"])) for row in read],
+        }
+    )
+    centred = frame[["answer", "shown"]] - frame.groupby("subject").transform("mean")
+    spread = float((centred["shown"] ** 2).sum())
+    if spread <= 1e-12 * max(1.0, float((frame["shown"] ** 2).sum())):
+        return None
+    return float((centred["answer"] * centred["shown"]).sum()) / spread

@@ -1,0 +1,64 @@
+"""Whether the probabilities of the candidate answers mean what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+    from brainplug.types import Predictions
+
+FEW_BINS, MANY_BINS, ENOUGH_FOR_MANY = 5, 10, 200
+
+
+def calibration(predictions: Predictions) -> dict[str, Any] | None:
+    """Bin probabilities against what was observed, None without probabilities.
+
+    With two classes the probability is that of the second label; with more it is that of the most
+    probable label, against whether that label is right.
+
+    Returns:
+        `of` (which probability, in words), `bins` (`low`, `high`, `n`, `mean_probability`,
+        `observed`; empty bins are left out), `expected_error` (mean distance of the two, weighted
+        by bin) and `brier` (mean squared distance over all labels, from 0 to 2).
+    """
+    chances, labels = predictions.probabilities, predictions.labels
+    if chances is None or not len(chances):
+        return None
+    if len(labels) == 2:
+        of, stated, observed = labels[1], chances[:, 1], predictions.truth == labels[1]
+    else:
+        top = chances.argmax(axis=1)
+        right = np.array(labels, dtype=object)[top] == predictions.truth
+        of, stated, observed = "the most probable label", chances.max(axis=1), right
+    bins = reliability(stated, observed)
+    actual = predictions.truth[:, None] == np.array(labels, dtype=object)[None, :]
+    return {
+        "of": of,
+        "bins": bins,
+        "expected_error": sum(
+            each["n"] * abs(each["mean_probability"] - each["observed"]) for each in bins
+        )
+        / len(stated),
+        "brier": float(((chances - actual) ** 2).sum(axis=1).mean()),
+    }
+
+
+def reliability(stated: Float[np.ndarray, " n"], observed: Bool[np.ndarray, " n"]) -> list[Any]:
+    """Return bins of equal width with their mean probability and observed frequency."""
+    number = MANY_BINS if len(stated) >= ENOUGH_FOR_MANY else FEW_BINS
+    places = np.minimum((stated * number).astype(int), number - 1)
+    return [
+        {
+            "low": place / number,
+            "high": (place + 1) / number,
+            "n": int((places == place).sum()),
+            "mean_probability": float(stated[places == place].mean()),
+            "observed": float(observed[places == place].mean()),
+        }
+        for place in range(number)
+        if (places == place).any()
+    ]

@@ -1,0 +1,149 @@
+"""A run's result in one table and in a sentence or two that claim no more than the intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.table import Table
+
+MINUS = "\u2212"
+
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "auroc": "AUROC",
+    "balanced-accuracy": "balanced accuracy",
+    "macro-f1": "macro F1",
+    "mae": "mean absolute error",
+    "pearson-r": "Pearson's r",
+    "r2": "R²",
+    "rmse": "root mean squared error",
+}
+
+
+def headline(metrics: Mapping[str, Any]) -> Table:
+    """Return the test scores with intervals, beside every rule, for the terminal.
+
+    Args:
+        metrics: content of `metrics.json`.
+    """
+    from rich.table import Table
+
+    split = shown_split(metrics)
+    scored = metrics["splits"][split]
+    table = Table(title=f"{metrics['target']['name']}: {scored['subjects']} {split} subjects")
+    table.add_column("")
+    for name, score in scored["metrics"].items():
+        unit = f" ({score['unit']})" if score["unit"] else ""
+        arrow = "↑" if score["higher_is_better"] else "↓"
+        table.add_column(f"{metric_name(name)}{unit} {arrow}", justify="right")
+    table.add_row("model", *map(show_estimate, scored["metrics"].values()), style="bold")
+    for rule, ruled in scored["rules"].items():
+        table.add_row(rule, *map(show_estimate, ruled["metrics"].values()))
+    level = f"{metrics['bootstrap']['confidence']:.0%}"
+    table.caption = f"rules see no image; {level} intervals over {metrics['bootstrap']['unit']}"
+    return table
+
+
+def claim(metrics: Mapping[str, Any]) -> str:
+    """Say the main result in words.
+
+    Args:
+        metrics: content of `metrics.json`.
+    """
+    split = shown_split(metrics)
+    scored = metrics["splits"][split]
+    name, score = next(iter(scored["metrics"].items()))
+    kind = "held-out" if split == "test" else "validation"
+    opening = f"On {scored['subjects']} {kind} subjects, {metric_name(name)}"
+    if score["value"] is None:
+        return f"{opening} is not defined: {score['reason']}."
+    unit = f" {score['unit']}" if score["unit"] else ""
+    level = f"{metrics['bootstrap']['confidence']:.0%} CI "
+    sentences = [
+        f"{opening} was {show_number(score['value'])}{unit}{bracketed(score, level)}.",
+        compare_in_words(scored, name),
+        unread_in_words(scored, metrics["target"]["kind"]),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def compare_in_words(scored: Mapping[str, Any], name: str) -> str:
+    """Say how the model stands to the best rule, by the interval of their difference."""
+    difference = scored["difference"][name]
+    if difference["against"] is None:
+        return ""
+    rule = scored["rules"][difference["against"]]["metrics"][name]
+    opening = (
+        f"The best rule that sees no image, “{difference['against']}”, reached "
+        f"{show_number(rule['value'])}{bracketed(rule)}"
+    )
+    if difference["low"] is None:
+        return f"{opening}; their difference has no interval: {difference['reason']}."
+    gap = f"{show_number(difference['value'])}{bracketed(difference)}"
+    sign = 1 if difference["higher_is_better"] else -1
+    if sign * difference["value"] > 0 and difference["low"] * difference["high"] > 0:
+        return f"{opening}: the model did better, by a difference of {gap}."
+    if difference["low"] * difference["high"] > 0:
+        return f"{opening}: the model did worse, by a difference of {gap}."
+    return (
+        f"{opening}. The difference, {gap}, includes zero: on these subjects the model cannot be "
+        "told from that rule."
+    )
+
+
+def unread_in_words(scored: Mapping[str, Any], kind: str) -> str:
+    """Say how many answers could not be read and what became of them."""
+    unread = scored["unparsed_tasks"]
+    if not unread:
+        return ""
+    fate = (
+        "a subject without a readable answer counts as wrong"
+        if kind == "categorical"
+        else "their subjects are scored with the larger of their own error and the training mean's"
+    )
+    return f"{unread} of {scored['tasks']} answers could not be read; {fate}."
+
+
+def shown_split(metrics: Mapping[str, Any]) -> str:
+    """Return the split a reader is shown first: test where it was answered."""
+    return "test" if "test" in metrics["splits"] else next(iter(metrics["splits"]))
+
+
+def metric_name(name: str) -> str:
+    """Return a metric's name as it is written in a sentence.
+
+    >>> metric_name("r2"), metric_name("median-error")
+    ('R²', 'median error')
+    """
+    return METRIC_NAMES.get(name, name.replace("-", " "))
+
+
+def show_number(value: float | None) -> str:
+    """Write a score with as many places as one reads.
+
+    >>> show_number(0.905), show_number(12.34), show_number(4321.0), show_number(0.0042)
+    ('0.91', '12.3', '4321', '0.0042')
+    """
+    if value is None:
+        return "n/a"
+    size = abs(value)
+    if 0 < size < 0.01:
+        text = f"{value:.2g}"
+    else:
+        text = f"{value:.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
+    return text.replace("-", MINUS) if float(text) else text.replace("-", "")
+
+
+def bracketed(score: Mapping[str, Any], level: str = "") -> str:
+    """Write an interval in brackets, nothing where there is none."""
+    if score["low"] is None:
+        return f" (no interval: {score['reason']})" if level else ""
+    return f" ({level}{show_number(score['low'])} to {show_number(score['high'])})"
+
+
+def show_estimate(score: Mapping[str, Any]) -> str:
+    """Write a score and its interval for a table."""
+    return f"{show_number(score['value'])}{bracketed(score)}"

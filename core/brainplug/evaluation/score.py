@@ -1,0 +1,354 @@
+"""From answers to `metrics.json`: scores with intervals, beside rules that see no image."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from brainplug.errors import DataError
+from brainplug.evaluation.aggregate import aggregate, copying, make_predictions
+from brainplug.evaluation.bootstrap import (
+    BootstrapPlan,
+    Estimate,
+    draw_counts,
+    estimate,
+    resampled_scores,
+)
+from brainplug.evaluation.calibration import calibration
+from brainplug.types import TargetKind, TargetValue
+
+if TYPE_CHECKING:
+    from brainplug.parts import Metric
+    from brainplug.types import Predictions
+
+Row = Mapping[str, Any]
+
+SMALLEST_SITE = 5
+"""Sites with fewer subjects are counted, not scored."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class TargetFacts:
+    """What scoring must know besides the answers.
+
+    Attributes:
+        name: the target in words.
+        kind: of the target.
+        labels: the classes in the order of the task head, empty for a numerical target.
+        unit: of a numerical target, may be empty.
+        train_values: truth of each training subject.
+        people: `subject`, `family`, `site`, one or more rows a subject, or None if not known.
+    """
+
+    name: str
+    kind: TargetKind
+    labels: tuple[str, ...] = ()
+    unit: str = ""
+    train_values: tuple[TargetValue, ...]
+    people: pd.DataFrame | None = None
+
+    @property
+    def train_mean(self) -> float | None:
+        """Mean of the training values, None for a categorical target."""
+        if self.kind == "categorical":
+            return None
+        return float(np.mean([float(value) for value in self.train_values]))
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """A rule that sees no image, and what it answered to every task.
+
+    Attributes:
+        about: the rule in words.
+        answers: rows as in `answers.jsonl`, over the same tasks as the model's.
+    """
+
+    about: str
+    answers: Sequence[Row]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Scored:
+    """A metric's score of one system, and its scores of the bootstrap samples."""
+
+    value: float
+    samples: Float[np.ndarray, " samples"]
+
+
+def score_run(
+    answers: Sequence[Row],
+    facts: TargetFacts,
+    *,
+    metrics: Mapping[str, Metric],
+    plan: BootstrapPlan,
+    rules: Mapping[str, Rule],
+) -> dict[str, Any]:
+    """Score all answers of a run; the result is `metrics.json`, with `selected` left open.
+
+    Args:
+        answers: rows of `answers.jsonl`.
+        facts: the target, its training values, and families and sites where known.
+        metrics: the first is the headline.
+        plan: how intervals are made.
+        rules: what the model is compared with, by name.
+    """
+    splits = [split for split in ("val", "test") if any(row["split"] == split for row in answers)]
+    subjects = {row["subject"] for row in answers}
+    return {
+        "target": {
+            "name": facts.name,
+            "kind": facts.kind,
+            "labels": list(facts.labels),
+            "unit": facts.unit,
+        },
+        "selected": None,
+        "bootstrap": {
+            "samples": plan.samples,
+            "unit": "families" if has_families(facts.people, subjects) else "subjects",
+            "confidence": plan.confidence,
+        },
+        "train": describe_training(facts),
+        "splits": {
+            split: score_split(
+                of_split(answers, split),
+                facts,
+                metrics=metrics,
+                plan=plan,
+                rules={
+                    name: attrs.evolve(rule, answers=of_split(rule.answers, split))
+                    for name, rule in rules.items()
+                },
+            )
+            for split in splits
+        },
+    }
+
+
+def score_split(
+    answers: Sequence[Row],
+    facts: TargetFacts,
+    *,
+    metrics: Mapping[str, Metric],
+    plan: BootstrapPlan,
+    rules: Mapping[str, Rule],
+) -> dict[str, Any]:
+    """Score the answers of one split, and every rule on the same subjects and samples."""
+    frame = aggregate(answers, facts.kind, facts.labels, facts.train_mean)
+    clusters = cluster_names(frame["subject"], facts.people)
+    counts = draw_counts(clusters, plan)
+
+    def score(predictions: Predictions) -> dict[str, Scored]:
+        return {
+            name: Scored(
+                value=metric.score(predictions),
+                samples=resampled_scores(metric, predictions, counts),
+            )
+            for name, metric in metrics.items()
+        }
+
+    predictions = make_predictions(frame, facts.labels, facts.train_mean)
+    model = score(predictions)
+    ruled = {name: score(rule_predictions(rule, frame, facts)) for name, rule in rules.items()}
+    note = certainty_note(predictions, len(set(clusters)), plan.confidence)
+    return {
+        **count_answers(answers, frame),
+        "clusters": len(set(clusters)),
+        "metrics": describe_scores(model, metrics, plan, unit=facts.unit, note=note),
+        "rules": {
+            name: {
+                "about": rules[name].about,
+                "metrics": describe_scores(scored, metrics, plan, unit=facts.unit),
+            }
+            for name, scored in ruled.items()
+        },
+        "difference": {
+            name: compare(metric, name, model=model, rules=ruled, plan=plan)
+            for name, metric in metrics.items()
+        },
+        **describe_predictions(predictions),
+        **score_sites(frame, facts, metrics),
+        "calibration": calibration(predictions),
+    }
+
+
+def of_split(answers: Sequence[Row], split: str) -> list[Row]:
+    """Return the rows of one split."""
+    return [row for row in answers if row["split"] == split]
+
+
+def describe_training(facts: TargetFacts) -> dict[str, Any]:
+    """Describe the training values: what a guess without any image would rest on."""
+    if facts.kind == "categorical":
+        counts = Counter(facts.train_values)
+        return {
+            "n": len(facts.train_values),
+            "counts": {label: counts[label] for label in facts.labels},
+        }
+    values = np.array(facts.train_values, dtype=float)
+    return {
+        "n": len(values),
+        "mean": float(values.mean()),
+        "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
+        "median": float(np.median(values)),
+    }
+
+
+def has_families(people: pd.DataFrame | None, subjects: set[str]) -> bool:
+    """Tell whether any of the subjects has a known family."""
+    if people is None or "family" not in people:
+        return False
+    return bool(people.loc[people["subject"].isin(subjects), "family"].notna().any())
+
+
+def cluster_names(subjects: pd.Series, people: pd.DataFrame | None) -> list[str]:
+    """Return the family of each row's subject, or the subject where the family is not known."""
+    families: dict[str, str] = {}
+    if people is not None and "family" in people:
+        known = people.dropna(subset=["family"])
+        families = dict(zip(known["subject"], known["family"].astype(str), strict=True))
+    # the prefix keeps a family called like a subject apart from it
+    return [
+        f"family {families[subject]}" if subject in families else f"subject {subject}"
+        for subject in subjects
+    ]
+
+
+def rule_predictions(rule: Rule, frame: pd.DataFrame, facts: TargetFacts) -> Predictions:
+    """Aggregate a rule's answers as the model's are, and check that subjects are the same."""
+    ruled = aggregate(rule.answers, facts.kind, facts.labels, facts.train_mean)
+    if ruled[["subject", "truth"]].to_numpy().tolist() != (
+        frame[["subject", "truth"]].to_numpy().tolist()
+    ):
+        raise DataError(
+            f"the rule {rule.about!r} must answer the same tasks as the model: expected "
+            f"{len(frame)} subjects with their truths, got {len(ruled)}"
+        )
+    return make_predictions(ruled, facts.labels, facts.train_mean)
+
+
+def describe_scores(
+    scored: Mapping[str, Scored],
+    metrics: Mapping[str, Metric],
+    plan: BootstrapPlan,
+    *,
+    unit: str,
+    note: str = "",
+) -> dict[str, Any]:
+    """Describe the scores of one system with their intervals, directions and units.
+
+    Args:
+        scored: what it scored.
+        metrics: the metrics by name.
+        plan: how intervals are made.
+        unit: of the target.
+        note: added where samples do not differ.
+    """
+    described = {}
+    for name, metric in metrics.items():
+        found = estimate(scored[name].value, scored[name].samples, plan)
+        if note and found.value is not None and found.low is None:
+            found = attrs.evolve(found, reason=f"{found.reason}; {note}")
+        described[name] = {
+            **found.as_json(),
+            "higher_is_better": metric.higher_is_better,
+            "unit": unit if metric.unit == "target" else metric.unit,
+        }
+    return described
+
+
+def certainty_note(predictions: Predictions, clusters: int, confidence: float) -> str:
+    """Say how large the error rate may be although every subject is answered rightly."""
+    right = predictions.truth == predictions.predicted
+    if not predictions.labels or not clusters or not right.all():
+        return ""
+    bound = 1 - ((1 - confidence) / 2) ** (1 / clusters)
+    return (
+        f"every subject is answered rightly, yet with {clusters} independent ones the error rate "
+        f"may still be up to {bound:.1%} (exact {confidence:.0%} bound)"
+    )
+
+
+def compare(
+    metric: Metric,
+    name: str,
+    *,
+    model: Mapping[str, Scored],
+    rules: Mapping[str, Mapping[str, Scored]],
+    plan: BootstrapPlan,
+) -> dict[str, Any]:
+    """Subtract the best rule from the model, sample by sample.
+
+    The best rule is chosen on these very subjects, which favours the rules.
+    """
+    sign = 1 if metric.higher_is_better else -1
+    defined = [rule for rule, scored in rules.items() if np.isfinite(scored[name].value)]
+    if not defined:
+        return {"against": None, **Estimate(reason="no rule has this score").as_json()}
+    best = max(defined, key=lambda rule: sign * rules[rule][name].value)
+    against = rules[best][name]
+    found = estimate(model[name].value - against.value, model[name].samples - against.samples, plan)
+    return {"against": best, **found.as_json(), "higher_is_better": metric.higher_is_better}
+
+
+def count_answers(answers: Sequence[Row], frame: pd.DataFrame) -> dict[str, Any]:
+    """Count tasks, unread answers, and how answers follow the reference."""
+    copied = copying(answers)
+    silent = frame["unparsed"] == frame["tasks"]
+    return {
+        "subjects": int(frame["subject"].nunique()),
+        "tasks": len(answers),
+        "unparsed_tasks": int(frame["unparsed"].sum()),
+        "unparsed_subjects": int(silent.sum()),
+        "partly_unparsed_subjects": int(((frame["unparsed"] > 0) & ~silent).sum()),
+        "flip_rate": finite_or_none(frame["flips"].mean()),
+        "spread": finite_or_none(frame["spread"].mean()),
+        "copy_rate": copied.rate,
+        "copy_rate_if_right": copied.rate_if_right,
+        "reference_pull": copied.pull,
+    }
+
+
+def describe_predictions(predictions: Predictions) -> dict[str, Any]:
+    """Give the confusion matrix, or truth against prediction."""
+    if not predictions.labels:
+        pairs = zip(predictions.truth, predictions.predicted, strict=True)
+        return {"scatter": [[float(f"{value:.4g}") for value in pair] for pair in pairs]}
+    columns = (*predictions.labels, None)
+    counted = Counter(zip(predictions.truth, predictions.predicted, strict=True))
+    return {
+        "confusion": {
+            "labels": list(predictions.labels),
+            "columns": [*predictions.labels, "unparsed"],
+            "matrix": [[counted[row, column] for column in columns] for row in predictions.labels],
+        }
+    }
+
+
+def score_sites(
+    frame: pd.DataFrame, facts: TargetFacts, metrics: Mapping[str, Metric]
+) -> dict[str, Any]:
+    """Score each site with enough subjects, where there are several."""
+    if facts.people is None or "site" not in facts.people:
+        return {"by_site": {}, "sites_too_small": 0}
+    known = facts.people.dropna(subset=["site"]).drop_duplicates("subject")
+    sites = frame["subject"].map(dict(zip(known["subject"], known["site"], strict=True)))
+    sizes = frame["subject"].groupby(sites).nunique()
+    large = sizes[sizes >= SMALLEST_SITE]
+    found: dict[str, Any] = {}
+    for site, size in large.items() if len(sizes) > 1 else ():
+        members = make_predictions(frame[sites == site], facts.labels, facts.train_mean)
+        scores = {name: finite_or_none(metric.score(members)) for name, metric in metrics.items()}
+        found[str(site)] = {"subjects": int(size), **scores}
+    return {"by_site": found, "sites_too_small": len(sizes) - len(large)}
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return the value, None for NaN and infinity, which JSON has not."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,87 @@
+"""3-D patches in the place of a vision tower's 2-D ones.
+
+Axes: B scans, C channels, I J K voxels, P patches, D hidden size.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from brainplug.errors import DataError
+
+
+def count_patches(shape: tuple[int, int, int], patch: tuple[int, int, int]) -> int:
+    """Return how many patches a scan has, which is its number of image tokens.
+
+    Raises:
+        DataError: an axis of the grid is not a multiple of the patch.
+
+    >>> count_patches((120, 120, 120), (10, 10, 10))
+    1728
+    """
+    if any(size % edge for size, edge in zip(shape, patch, strict=True)):
+        raise DataError(
+            f"images.shape {shape} must be a multiple of model.patch {patch} along every axis"
+        )
+    return math.prod(size // edge for size, edge in zip(shape, patch, strict=True))
+
+
+class PatchEmbedding3d(nn.Module):
+    """Cut scans into blocks, project each to the tower's hidden size and add its position.
+
+    A block is flattened and projected by one matrix: the same sum as a convolution whose stride
+    is its kernel, and faster on a CPU.
+
+    Args:
+        shape: voxels of a scan along i, j, k.
+        patch: voxels of a block along i, j, k.
+        hidden_size: width of the tower.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int, int], patch: tuple[int, int, int], hidden_size: int
+    ) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+        self.patch = tuple(patch)
+        self.projection = nn.Linear(math.prod(patch), hidden_size)
+        self.position_embedding = nn.Embedding(count_patches(shape, patch), hidden_size)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weights so that a scan of unit variance gives activations of unit variance."""
+        nn.init.normal_(self.projection.weight, std=math.prod(self.patch) ** -0.5)
+        nn.init.zeros_(self.projection.bias)
+        nn.init.normal_(
+            self.position_embedding.weight, std=self.position_embedding.embedding_dim**-0.5
+        )
+
+    def forward(
+        self, pixel_values: torch.Tensor, interpolate_pos_encoding: bool | None = None
+    ) -> torch.Tensor:
+        """Return `(B, P, D)` embeddings of `(B, 1, I, J, K)` scans.
+
+        Raises:
+            ValueError: the scans are not of the shape the positions were made for, or
+                interpolated positions are asked for, which 3-D patches do not have.
+        """
+        if interpolate_pos_encoding:
+            raise ValueError("3-D patches have one fixed grid; positions are not interpolated")
+        if tuple(pixel_values.shape[1:]) != (1, *self.shape):
+            raise ValueError(
+                f"expected scans of shape (1, {self.shape}), got {tuple(pixel_values.shape[1:])}"
+            )
+        blocks = self.cut(pixel_values).to(self.projection.weight.dtype)
+        return self.projection(blocks) + self.position_embedding.weight
+
+    def cut(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Return `(B, P, voxels of a block)`; blocks in C order of their place in the scan."""
+        (ni, nj, nk), (pi, pj, pk) = (
+            [size // edge for size, edge in zip(self.shape, self.patch, strict=True)],
+            self.patch,
+        )
+        blocks = pixel_values.reshape(-1, ni, pi, nj, pj, nk, pk)
+        return blocks.permute(0, 1, 3, 5, 2, 4, 6).reshape(-1, ni * nj * nk, pi * pj * pk)

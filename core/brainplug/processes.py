@@ -1,0 +1,109 @@
+"""Work shared out over processes, one item at a time, that stops at once when it is told to."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from brainplug.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Shared = TypeVar("Shared")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+FEW = 12
+"""Items a further process must have to do to be worth the second its start takes."""
+
+_shared: list[Any] = []
+
+
+def in_processes(
+    function: Callable[[Shared, Item], Result],
+    shared: Shared,
+    items: Sequence[Item],
+    *,
+    workers: int | None = None,
+) -> Iterator[tuple[Item, Result]]:
+    """Yield each item with `function(shared, item)`, in the order in which they are done.
+
+    Args:
+        function: a function of a module, since other processes import it by name.
+        shared: what every call needs; sent once to each process.
+        items: small things that can be pickled.
+        workers: most processes; without it as many as there are cores to use. A single process
+            does the work here.
+
+    Raises:
+        RunError: a process was killed from outside, most often for lack of memory.
+    """
+    count = min(workers or available_cores(), -(-len(items) // FEW))
+    if count <= 1:
+        for item in items:
+            yield item, function(shared, item)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(shared,))
+    try:
+        yield from _in_turn(pool, function, items, at_once=2 * count)
+    except BrokenProcessPool as error:
+        raise RunError(
+            f"one of {count} worker processes ended before its work was done, "
+            "most often for lack of memory; start again, what is done is kept"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def available_cores() -> int:
+    """Count the cores this process may use, which a cluster often limits."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _in_turn(
+    pool: ProcessPoolExecutor,
+    function: Callable[[Any, Item], Result],
+    items: Sequence[Item],
+    *,
+    at_once: int,
+) -> Iterator[tuple[Item, Result]]:
+    """Keep few calls under way, so that little is left to finish when the run is stopped."""
+    waiting = iter(items)
+    running: dict[Future[Result], Item] = {}
+    while True:
+        for item in islice(waiting, at_once - len(running)):
+            running[pool.submit(_call, function, item)] = item
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            yield running.pop(future), future.result()
+
+
+def _start(shared: object) -> None:
+    """Prepare a process: the parent alone hears Ctrl-C, and none outlives the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _shared[:] = [shared]
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    """End this process when its parent is gone, even by `kill -9`."""
+    parent.join()
+    os._exit(1)
+
+
+def _call(function: Callable[[Any, Item], Result], item: Item) -> Result:
+    """Call the function with what this process was given at its start."""
+    return function(_shared[0], item)

@@ -1,0 +1,359 @@
+"""Finds, loads and looks up the parts that installed plugins offer.
+
+The only module that calls hooks. Entry points are loaded one at a time: a plugin that fails is
+remembered with its cause and becomes an error only when a recipe asks for it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pluggy
+
+from brainplug import hooks
+from brainplug.errors import BrainplugError, PluginError
+from brainplug.parts import (
+    CohortLoader,
+    Metric,
+    ModelBackbone,
+    Pairing,
+    Part,
+    PromptTemplate,
+    SplitStrategy,
+    TaskHead,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from brainplug.recipe import Recipe
+
+GROUP = "brainplug"
+
+ROLES: Mapping[str, str] = {
+    "cohorts": "cohort loader",
+    "heads": "task head",
+    "splits": "split strategy",
+    "pairings": "pairing",
+    "prompts": "prompt template",
+    "models": "model",
+    "metrics": "metric",
+}
+"""Roles in the order of a recipe, each with the words for one part of it."""
+
+PART_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@attrs.frozen
+class Distribution:
+    """An installed distribution: what `pip` calls a package."""
+
+    name: str
+    version: str = ""
+
+    def __str__(self) -> str:
+        """Say name and version.
+
+        >>> str(Distribution("brainplug", "0.1.0"))
+        'brainplug 0.1.0'
+        """
+        return f"{self.name} {self.version}".strip()
+
+
+@attrs.frozen
+class Source:
+    """Where a part comes from.
+
+    Attributes:
+        entry_point: name of the entry point its plugin is registered under.
+        distribution: the distribution that declares this entry point.
+    """
+
+    entry_point: str
+    distribution: Distribution
+
+
+@attrs.frozen
+class Offer:
+    """A part of one role and where it comes from."""
+
+    role: str
+    part: Part[Any]
+    source: Source
+
+
+@attrs.frozen(kw_only=True)
+class Registry:
+    """Every usable part by role and name, and every plugin that failed.
+
+    Attributes:
+        failures: plugins that could not be loaded and parts that cannot be used.
+        sources: role and name of a part -> where it comes from.
+    """
+
+    cohorts: Mapping[str, Part[CohortLoader]]
+    splits: Mapping[str, Part[SplitStrategy]]
+    pairings: Mapping[str, Part[Pairing]]
+    prompts: Mapping[str, Part[PromptTemplate]]
+    heads: Mapping[str, Part[TaskHead]]
+    metrics: Mapping[str, Part[Metric]]
+    models: Mapping[str, Part[ModelBackbone]]
+    failures: tuple[PluginError, ...] = ()
+    sources: Mapping[tuple[str, str], Source] = attrs.field(factory=dict, repr=False)
+    _manager: pluggy.PluginManager = attrs.field(alias="manager", repr=False, eq=False)
+    _plugins: Mapping[str, Source] = attrs.field(alias="plugins", repr=False)
+
+    def parts(self, role: str) -> Mapping[str, Part[Any]]:
+        """Return the parts of a role, sorted by name."""
+        parts: Mapping[str, Part[Any]] = getattr(self, role)
+        return parts
+
+    def get(self, role: str, name: str) -> Part[Any]:
+        """Return the part of this name.
+
+        Raises:
+            PluginError: the plugin of this name failed to load.
+            BrainplugError: no plugin offers it.
+        """
+        parts = self.parts(role)
+        if name in parts:
+            return parts[name]
+        for failure in self.failures:
+            if failure.plugin == name:
+                raise failure
+        raise BrainplugError(f"unknown {ROLES[role]}: {name!r}; {suggestion(name, parts)}")
+
+    def distribution(self, role: str, name: str) -> Distribution:
+        """Return the distribution a part comes from."""
+        return self.sources[role, name].distribution
+
+    def make_metric(self, name: str) -> Metric:
+        """Build a metric from its defaults; a recipe gives a metric no options."""
+        part: Part[Metric] = self.get("metrics", name)
+        return part.make(part.options())
+
+    def before_run(self, *, recipe: Recipe, folder: Path) -> None:
+        """Tell every observer that a run starts; an observer that fails stops it."""
+        for failure in self._observe("brainplug_before_run", recipe=recipe, folder=folder):
+            raise failure
+
+    def after_run(self, *, recipe: Recipe, folder: Path) -> None:
+        """Tell every observer that a run has ended well; then raise the first that failed."""
+        failures = list(self._observe("brainplug_after_run", recipe=recipe, folder=folder))
+        if failures:
+            raise failures[0]
+
+    def on_run_error(self, *, recipe: Recipe, folder: Path, error: BaseException) -> None:
+        """Tell every observer what stopped a run; their own failures become notes of that error."""
+        for failure in self._observe(
+            "brainplug_on_run_error", recipe=recipe, folder=folder, error=error
+        ):
+            error.add_note(str(failure))
+
+    def _observe(self, hook: str, **facts: object) -> Iterable[PluginError]:
+        """Call one observer after the other, so that a failing one is known by name."""
+        plugins = dict(self._manager.list_name_plugin())
+        for name, source in sorted(self._plugins.items()):
+            others = [plugin for other, plugin in plugins.items() if other != name]
+            try:
+                self._manager.subset_hook_caller(hook, others)(**facts)
+            except BrainplugError:
+                raise
+            except Exception as error:  # noqa: BLE001 (a plugin may raise anything)
+                yield failure_of(source, f"{hook} failed: {in_one_line(error)}", error)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Suggest the nearest known name, or list them all.
+
+    >>> suggestion("epocs", ["epochs", "schedule"])
+    "did you mean 'epochs'?"
+    >>> suggestion("x", ["epochs", "schedule"])
+    "known are 'epochs', 'schedule'"
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known are {', '.join(map(repr, names))}" if names else "none is known"
+
+
+def in_one_line(error: BaseException) -> str:
+    """Say an exception in one line, its class first.
+
+    >>> in_one_line(ModuleNotFoundError("No module named 'x'"))
+    "ModuleNotFoundError: No module named 'x'"
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+
+
+def failure_of(source: Source, cause: str, error: BaseException | None = None) -> PluginError:
+    """Make the error that is remembered for a plugin."""
+    failure = PluginError(source.entry_point, str(source.distribution), cause)
+    failure.__cause__ = error
+    return failure
+
+
+def make_manager() -> pluggy.PluginManager:
+    """Make a plugin manager that knows every hook of brainplug and no plugin yet."""
+    manager = pluggy.PluginManager(hooks.PROJECT)
+    manager.add_hookspecs(hooks)
+    return manager
+
+
+def load_registry(*, discover: bool = True, plugins: Iterable[object] = ()) -> Registry:
+    """Load every plugin and collect its parts.
+
+    Args:
+        discover: whether installed plugins are found by their entry points.
+        plugins: further plugins, modules or objects with hook implementations.
+
+    Raises:
+        PluginError: two plugins offer one name in one role.
+    """
+    manager = make_manager()
+    loaders = _given(plugins) + (_installed() if discover else [])
+    sources: dict[str, Source] = {}
+    failures: list[PluginError] = []
+    for source, load in loaders:
+        try:
+            name = _register(manager, source, load)
+        except PluginError as failure:
+            failures.append(failure)
+        else:
+            sources[name] = source
+    offers: list[Offer] = []
+    for role in ROLES:
+        _collect(manager, role, sources, into=(offers, failures))
+    return _registry(manager, sources, offers, failures)
+
+
+def _given(plugins: Iterable[object]) -> list[tuple[Source, Callable[[], object]]]:
+    """Treat plugins handed over by a program like installed ones."""
+    here = Distribution("this program")
+    return [
+        (Source(f"{index} {type(plugin).__name__}", here), lambda plugin=plugin: plugin)
+        for index, plugin in enumerate(plugins)
+    ]
+
+
+def _installed() -> list[tuple[Source, Callable[[], object]]]:
+    """Find the entry points of all installed distributions, loading none."""
+
+    def source(entry: EntryPoint) -> Source:
+        owner = entry.dist
+        found = Distribution(owner.name, owner.version) if owner else Distribution("unknown")
+        return Source(entry.name, found)
+
+    found = [(source(entry), entry.load) for entry in entry_points(group=GROUP)]
+    return sorted(found, key=lambda pair: (str(pair[0].distribution), pair[0].entry_point))
+
+
+def _register(
+    manager: pluggy.PluginManager, source: Source, load: Callable[[], object]
+) -> str:
+    """Load one plugin and register it; nothing of it stays when it is not as it should be."""
+    try:
+        plugin = load()
+    except (Exception, SystemExit) as error:
+        raise failure_of(source, f"import failed: {in_one_line(error)}", error) from error
+    known = manager.get_name(plugin)
+    if known is not None:  # one module may stand behind several entry points
+        return known
+    name = f"{source.distribution}: {source.entry_point}"
+    try:
+        manager.register(plugin, name=name)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        cause = _misspelt(manager, plugin) or in_one_line(error)
+        # Left registered, it would fail the check of every plugin after it.
+        if manager.has_plugin(name):
+            manager.unregister(name=name)
+        raise failure_of(source, cause, error) from error
+    return name
+
+
+def _misspelt(manager: pluggy.PluginManager, plugin: object) -> str:
+    """Name the hook implementations that no hook answers to."""
+    known = [name for name in vars(hooks) if name.startswith("brainplug_")]
+    unknown = [hook.name for hook in manager.get_hookcallers(plugin) or () if not hook.has_spec()]
+    return ", ".join(f"unknown hook {name!r}; {suggestion(name, known)}" for name in unknown)
+
+
+def _collect(
+    manager: pluggy.PluginManager,
+    role: str,
+    sources: Mapping[str, Source],
+    *,
+    into: tuple[list[Offer], list[PluginError]],
+) -> None:
+    """Ask each plugin for its parts of one role, so that a failing one is known by name."""
+    offers, failures = into
+    hook = f"brainplug_{role}"
+    for implementation in getattr(manager.hook, hook).get_hookimpls():
+        source = sources[implementation.plugin_name]
+        try:
+            parts = list(implementation.function())
+        except Exception as error:  # noqa: BLE001 (a plugin may raise anything)
+            failures.append(failure_of(source, f"{hook} failed: {in_one_line(error)}", error))
+            continue
+        for part in parts:
+            defect = find_defect(part)
+            if defect:
+                name = part.name if isinstance(part, Part) else source.entry_point
+                failures.append(PluginError(str(name), str(source.distribution), defect))
+            else:
+                offers.append(Offer(role, part, source))
+
+
+def find_defect(part: object) -> str | None:
+    """Say why a part cannot be used, None where it can."""
+    if not isinstance(part, Part):
+        return f"expected a Part: {part!r}"
+    if not isinstance(part.name, str) or not PART_NAME.fullmatch(part.name):
+        return f"expected a name of lower case letters, digits and hyphens: {part.name!r}"
+    options = part.options
+    if not (isinstance(options, type) and attrs.has(options) and attrs.inspect(options).is_frozen):
+        return f"expected options that are an attrs.frozen class: {options!r}"
+    try:
+        fields = attrs.fields_dict(attrs.resolve_types(options))
+    except NameError as error:
+        return f"import the types of {options.__name__} at run time, they are read there: {error}"
+    if "use" in fields:
+        return f"{options.__name__} has an option 'use', the key that names the plugin itself"
+    return None
+
+
+def _registry(
+    manager: pluggy.PluginManager,
+    plugins: Mapping[str, Source],
+    offers: Iterable[Offer],
+    failures: Iterable[PluginError],
+) -> Registry:
+    """Order offers by role and name."""
+    parts: dict[str, dict[str, Part[Any]]] = {role: {} for role in ROLES}
+    sources: dict[tuple[str, str], Source] = {}
+    for offer in sorted(offers, key=lambda offer: offer.part.name):
+        key = (offer.role, offer.part.name)
+        if key in sources:
+            raise _clash(offer, sources[key])
+        parts[offer.role][offer.part.name] = offer.part
+        sources[key] = offer.source
+    return Registry(
+        **parts, failures=tuple(failures), sources=sources, manager=manager, plugins=plugins
+    )
+
+
+def _clash(offer: Offer, first: Source) -> PluginError:
+    """Make the error of two parts with one name."""
+    owners = sorted({str(first.distribution), str(offer.source.distribution)})
+    return PluginError(
+        offer.part.name,
+        " and ".join(owners),
+        f"two parts with one name, each a {ROLES[offer.role]}; uninstall or rename one",
+    )

@@ -1,0 +1,205 @@
+"""Stage `volumes`: every scan as a normalised array on the common grid, cached by content.
+
+The cache lies outside the run folder and is shared by runs. A volume is found by the content of
+its scan, by the grid, and by the version of the algorithms, so a moved or copied scan is not
+computed again and an edited one is. Every file is written whole or not at all, without locks:
+two runs that fill the cache at once write the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from brainplug import files
+from brainplug.errors import ScanError
+from brainplug.processes import in_processes
+from brainplug.scan import EXTENSIONS, Header, Scan, read_header, read_scan
+from brainplug.space import VERSION, normalise, resample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from brainplug.types import Grid, Volume
+
+from pathlib import Path
+
+__all__ = [
+    "EXTENSIONS",
+    "Header",
+    "Scan",
+    "cache_folder",
+    "content_hash",
+    "fill_cache",
+    "load_volume",
+    "make_volume",
+    "normalise",
+    "read_header",
+    "read_scan",
+    "resample",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Where volumes are kept and on which grid; sent to every worker process."""
+
+    grid: Grid
+    cache: Path
+
+
+@attrs.frozen
+class Refusal:
+    """Why a scan has no volume; a `ScanError` that can travel and be stored."""
+
+    path: str
+    reason: str
+    detail: str
+
+    def error(self) -> ScanError:
+        """Make the error."""
+        return ScanError(self.path, self.reason, self.detail)
+
+
+def cache_folder() -> Path:
+    """Return the folder shared by runs: `$BRAINPLUG_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get("BRAINPLUG_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("brainplug")
+
+
+def content_hash(path: Path, memo: Path) -> str:
+    """Return the SHA-256 of a file, from the memo folder where path, size and time are as before.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    state = path.stat()
+    known = f"{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}"
+    note = _spread(memo, _sha256(known), "")
+    try:
+        return note.read_text(encoding="ascii")
+    except FileNotFoundError:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    files.write_text(note, digest)
+    return digest
+
+
+def make_volume(path: Path, grid: Grid) -> Volume:
+    """Read a scan and bring it to the grid, normalised, as float16; nothing is cached.
+
+    Raises:
+        ScanError: the scan cannot be used.
+    """
+    return normalise(resample(read_scan(path), grid))
+
+
+def load_volume(path: Path, grid: Grid, cache: Path) -> np.ndarray:
+    """Return a scan's volume as a float16 memory map, made first where the cache lacks it.
+
+    Raises:
+        ScanError: the scan cannot be used.
+    """
+    settings = Settings(grid=grid, cache=cache)
+    refusal = _fill(settings, path)
+    if refusal is not None:
+        raise refusal.error()
+    volume: np.ndarray = np.load(_place(settings, path), mmap_mode="r")
+    return volume
+
+
+def fill_cache(
+    paths: Sequence[Path],
+    *,
+    grid: Grid,
+    cache: Path,
+    progress: Callable[[int, int], None],
+    workers: int | None = None,
+) -> dict[Path, ScanError]:
+    """Make every volume the cache lacks and return the scans that cannot be used.
+
+    Can be stopped at any time and called again; what is done is not done twice, refusals
+    included.
+
+    Args:
+        paths: the scans; a path given twice is read once.
+        grid: the common grid.
+        cache: as `cache_folder()` gives it.
+        progress: called with scans done and scans in all.
+        workers: most processes, without it as many as there are cores.
+    """
+    todo = list(dict.fromkeys(paths))
+    refused: dict[Path, ScanError] = {}
+    settings = Settings(grid=grid, cache=cache)
+    for done, (path, refusal) in enumerate(in_processes(_fill, settings, todo, workers=workers), 1):
+        if refusal is not None:
+            refused[path] = refusal.error()
+        progress(done, len(todo))
+    return {path: refused[path] for path in todo if path in refused}
+
+
+def _fill(settings: Settings, path: Path) -> Refusal | None:
+    """Put one volume or its refusal in the cache, unless it is there."""
+    try:
+        place = _place(settings, path)
+    except OSError:
+        return _refusal(path, _why_unread(path))
+    if place.exists():
+        return None
+    note = place.with_suffix(".json")
+    if note.exists():
+        return Refusal(str(path), **files.read_json(note))
+    return _compute(settings.grid, path, place)
+
+
+def _compute(grid: Grid, path: Path, place: Path) -> Refusal | None:
+    try:
+        volume = make_volume(path, grid)
+    except ScanError as error:
+        refusal = _refusal(path, error)
+        # What the disk refused today (an error number) it may give tomorrow: not kept.
+        if getattr(error.__cause__, "errno", None) is None:
+            note = {"reason": refusal.reason, "detail": refusal.detail}
+            files.write_json(place.with_suffix(".json"), note)
+        return refusal
+    with files.replacing(place) as temporary, temporary.open("wb") as file:
+        np.save(file, volume)
+    return None
+
+
+def _place(settings: Settings, path: Path) -> Path:
+    """Return the cache file of a scan's volume."""
+    content = content_hash(path, settings.cache / "hashes")
+    grid = settings.grid
+    key = _sha256(f"{content}\0{grid.shape}\0{grid.spacing_mm}\0{VERSION}")
+    return _spread(settings.cache / "volumes", key, ".npy")
+
+
+def _why_unread(path: Path) -> ScanError:
+    """Return why a file whose content cannot even be read is refused."""
+    try:
+        read_header(path)
+    except ScanError as error:
+        return error
+    return ScanError(str(path), "unreadable file")
+
+
+def _refusal(path: Path, error: ScanError) -> Refusal:
+    return Refusal(str(path), error.reason, error.detail)
+
+
+def _spread(folder: Path, key: str, suffix: str) -> Path:
+    """Return a path in one of 256 subfolders, since single folders of many files are slow."""
+    return folder / key[:2] / f"{key[2:]}{suffix}"
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,96 @@
+"""Metric: area under the receiver operating characteristic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+from brainplug.hooks import hookimpl
+from brainplug.parts import Metric, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from brainplug.types import Predictions, TargetKind
+    from jaxtyping import Float
+
+
+@attrs.frozen(kw_only=True)
+class AurocOptions:
+    """Options of `auroc`; it has none."""
+
+
+class Auroc:
+    """Area under the ROC of the candidate answers; macro one-versus-rest beyond two classes."""
+
+    kind: TargetKind = "categorical"
+    higher_is_better = True
+    unit = ""
+
+    def __init__(self, options: AurocOptions) -> None:
+        """Take the options, of which there are none."""
+        self.options = options
+
+    def score(self, predictions: Predictions) -> float:
+        """Return the score, NaN without probabilities or with fewer than two classes."""
+        from sklearn.metrics import roc_auc_score
+
+        chances = predictions.probabilities
+        classes = scored_classes(predictions)
+        if chances is None or not classes:
+            return float("nan")
+        areas = [
+            roc_auc_score(predictions.truth == label, chances[:, predictions.labels.index(label)])
+            for label in classes
+        ]
+        return float(np.mean(areas))
+
+    def score_resamples(
+        self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
+    ) -> Float[np.ndarray, " samples"]:
+        """Score all bootstrap samples at once."""
+        chances = predictions.probabilities
+        classes = scored_classes(predictions)
+        if chances is None or not classes:
+            return np.full(len(counts), np.nan)
+        areas = [
+            resampled_area(
+                predictions.truth == label, chances[:, predictions.labels.index(label)], counts
+            )
+            for label in classes
+        ]
+        stacked = np.stack(areas)
+        defined = np.isfinite(stacked)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.where(defined, stacked, 0).sum(axis=0) / defined.sum(axis=0))
+
+
+@hookimpl
+def brainplug_metrics() -> Iterable[Part[Metric]]:
+    """Offer `auroc`."""
+    yield Part("auroc", AurocOptions, Auroc)
+
+
+def scored_classes(predictions: Predictions) -> tuple[str, ...]:
+    """Return the classes whose areas are averaged: the second of two, else all that occur."""
+    present = set(predictions.truth)
+    if len(present) < 2 or not present <= set(predictions.labels):
+        return ()
+    if len(predictions.labels) == 2:
+        return predictions.labels[1:]
+    return tuple(label for label in predictions.labels if label in present)
+
+
+def resampled_area(
+    positive: np.ndarray, score: Float[np.ndarray, " n"], counts: Float[np.ndarray, "samples n"]
+) -> Float[np.ndarray, " samples"]:
+    """Return the area for each sample: the share of pairs in the right order, ties half."""
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
+    sorted_counts = counts[:, order]
+    above = np.add.reduceat(sorted_counts * positive[order], starts, axis=1)
+    below = np.add.reduceat(sorted_counts * ~positive[order], starts, axis=1)
+    won = above * (np.cumsum(below, axis=1) - below / 2)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(won.sum(axis=1) / (above.sum(axis=1) * below.sum(axis=1)))

@@ -1,0 +1,70 @@
+"""Metric: mean recall of the classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+from brainplug.hooks import hookimpl
+from brainplug.parts import Metric, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from brainplug.types import Predictions, TargetKind
+    from jaxtyping import Float
+
+
+@attrs.frozen(kw_only=True)
+class BalancedAccuracyOptions:
+    """Options of `balanced-accuracy`; it has none."""
+
+
+class BalancedAccuracy:
+    """Mean recall of the classes that occur; an answer that cannot be read is wrong."""
+
+    kind: TargetKind = "categorical"
+    higher_is_better = True
+    unit = ""
+
+    def __init__(self, options: BalancedAccuracyOptions) -> None:
+        """Take the options, of which there are none."""
+        self.options = options
+
+    def score(self, predictions: Predictions) -> float:
+        """Return the score, NaN without subjects."""
+        from sklearn.metrics import recall_score
+
+        classes = sorted(set(predictions.truth))
+        if not classes:
+            return float("nan")
+        return float(
+            recall_score(
+                predictions.truth.astype(str),
+                # None, the answer that cannot be read, becomes a word that no class can be
+                np.array(["" if value is None else value for value in predictions.predicted]),
+                labels=classes,
+                average="macro",
+            )
+        )
+
+    def score_resamples(
+        self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
+    ) -> Float[np.ndarray, " samples"]:
+        """Score all bootstrap samples at once."""
+        right = predictions.truth == predictions.predicted
+        classes = sorted(set(predictions.truth))
+        members = np.stack([predictions.truth == label for label in classes], axis=1)
+        total = counts @ members.astype(float)
+        hits = counts @ (members & right[:, None]).astype(float)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(
+                np.where(total > 0, hits / total, 0).sum(axis=1) / (total > 0).sum(axis=1)
+            )
+
+
+@hookimpl
+def brainplug_metrics() -> Iterable[Part[Metric]]:
+    """Offer `balanced-accuracy`."""
+    yield Part("balanced-accuracy", BalancedAccuracyOptions, BalancedAccuracy)

@@ -1,0 +1,69 @@
+"""Metric: mean F1 of the classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+from brainplug.hooks import hookimpl
+from brainplug.parts import Metric, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from brainplug.types import Predictions, TargetKind
+    from jaxtyping import Float
+
+
+@attrs.frozen(kw_only=True)
+class MacroF1Options:
+    """Options of `macro-f1`; it has none."""
+
+
+class MacroF1:
+    """Mean F1 of the classes that occur; an answer that cannot be read is wrong."""
+
+    kind: TargetKind = "categorical"
+    higher_is_better = True
+    unit = ""
+
+    def __init__(self, options: MacroF1Options) -> None:
+        """Take the options, of which there are none."""
+        self.options = options
+
+    def score(self, predictions: Predictions) -> float:
+        """Return the score, NaN without subjects."""
+        from sklearn.metrics import f1_score
+
+        classes = sorted(set(predictions.truth))
+        if not classes:
+            return float("nan")
+        return float(
+            f1_score(
+                predictions.truth.astype(str),
+                # None, the answer that cannot be read, becomes a word that no class can be
+                np.array(["" if value is None else value for value in predictions.predicted]),
+                labels=classes,
+                average="macro",
+            )
+        )
+
+    def score_resamples(
+        self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
+    ) -> Float[np.ndarray, " samples"]:
+        """Score all bootstrap samples at once."""
+        classes = sorted(set(predictions.truth))
+        true = np.stack([predictions.truth == label for label in classes], axis=1)
+        said = np.stack([predictions.predicted == label for label in classes], axis=1)
+        hits = counts @ (true & said).astype(float)
+        total = counts @ true.astype(float)
+        with np.errstate(invalid="ignore"):
+            f1 = 2 * hits / (total + counts @ said.astype(float))
+            return np.asarray(np.where(total > 0, f1, 0).sum(axis=1) / (total > 0).sum(axis=1))
+
+
+@hookimpl
+def brainplug_metrics() -> Iterable[Part[Metric]]:
+    """Offer `macro-f1`."""
+    yield Part("macro-f1", MacroF1Options, MacroF1)

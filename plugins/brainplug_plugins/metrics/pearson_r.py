@@ -1,0 +1,63 @@
+"""Metric: Pearson's correlation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+from brainplug.hooks import hookimpl
+from brainplug.parts import Metric, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from brainplug.types import Predictions, TargetKind
+    from jaxtyping import Float
+
+
+@attrs.frozen(kw_only=True)
+class PearsonROptions:
+    """Options of `pearson-r`; it has none."""
+
+
+class PearsonR:
+    """Pearson's correlation of truth and prediction."""
+
+    kind: TargetKind = "numerical"
+    higher_is_better = True
+    unit = ""
+
+    def __init__(self, options: PearsonROptions) -> None:
+        """Take the options, of which there are none."""
+        self.options = options
+
+    def score(self, predictions: Predictions) -> float:
+        """Return the score, NaN where truth or prediction does not vary."""
+        truth = np.asarray(predictions.truth, dtype=float)
+        predicted = np.asarray(predictions.predicted, dtype=float)
+        if len(set(truth)) < 2 or len(set(predicted)) < 2:
+            return float("nan")
+        return float(np.corrcoef(truth, predicted)[0, 1])
+
+    def score_resamples(
+        self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
+    ) -> Float[np.ndarray, " samples"]:
+        """Score all bootstrap samples at once."""
+        truth = np.asarray(predictions.truth, dtype=float)
+        predicted = np.asarray(predictions.predicted, dtype=float)
+        x, y = truth - truth.mean(), predicted - predicted.mean()
+        size = counts.sum(axis=1)
+        sum_x, sum_y = counts @ x, counts @ y
+        spread_x = counts @ x**2 - sum_x**2 / size
+        spread_y = counts @ y**2 - sum_y**2 / size
+        # rounding leaves a trace of variance in a sample of one subject drawn n times
+        spread_x[spread_x <= 1e-9 * size * x.var()] = np.nan
+        spread_y[spread_y <= 1e-9 * size * y.var()] = np.nan
+        return np.asarray((counts @ (x * y) - sum_x * sum_y / size) / np.sqrt(spread_x * spread_y))
+
+
+@hookimpl
+def brainplug_metrics() -> Iterable[Part[Metric]]:
+    """Offer `pearson-r`."""
+    yield Part("pearson-r", PearsonROptions, PearsonR)

@@ -1,0 +1,60 @@
+"""Metric: share of variance explained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+from brainplug.hooks import hookimpl
+from brainplug.parts import Metric, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from brainplug.types import Predictions, TargetKind
+    from jaxtyping import Float
+
+
+@attrs.frozen(kw_only=True)
+class R2Options:
+    """Options of `r2`; it has none."""
+
+
+class R2:
+    """Share of variance explained, against the mean of the scored subjects; can be negative."""
+
+    kind: TargetKind = "numerical"
+    higher_is_better = True
+    unit = ""
+
+    def __init__(self, options: R2Options) -> None:
+        """Take the options, of which there are none."""
+        self.options = options
+
+    def score(self, predictions: Predictions) -> float:
+        """Return the score, NaN where the truth does not vary (scikit-learn would say 0 or 1)."""
+        from sklearn.metrics import r2_score
+
+        if len(set(predictions.truth)) < 2:
+            return float("nan")
+        return float(r2_score(predictions.truth, predictions.predicted))
+
+    def score_resamples(
+        self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
+    ) -> Float[np.ndarray, " samples"]:
+        """Score all bootstrap samples at once."""
+        truth = np.asarray(predictions.truth, dtype=float)
+        centred = truth - truth.mean()
+        squares = (truth - np.asarray(predictions.predicted, dtype=float)) ** 2
+        size = counts.sum(axis=1)
+        spread = counts @ centred**2 - (counts @ centred) ** 2 / size
+        # rounding leaves a trace of variance in a sample of one subject drawn n times
+        spread[spread <= 1e-9 * size * centred.var()] = np.nan
+        return np.asarray(1 - counts @ squares / spread)
+
+
+@hookimpl
+def brainplug_metrics() -> Iterable[Part[Metric]]:
+    """Offer `r2`."""
+    yield Part("r2", R2Options, R2)

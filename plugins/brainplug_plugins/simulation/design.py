@@ -1,0 +1,140 @@
+"""The options of a simulated study and the effects its scans show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import attrs
+from attrs.validators import and_, ge, instance_of, le, matches_re, optional
+
+from brainplug.errors import DataError
+from brainplug.parts import about
+
+VERSION = 1
+"""Version of the generator; raising it gives new studies a new default folder."""
+
+AGE_MEAN, AGE_SD = 50.0, 12.0
+CODES = {"sex": {"1": "male", "2": "female"}}
+EVERY = 5
+"""One subject in this many is given a broken file until there are enough."""
+
+Driver = Literal["sex", "age", "bmi"]
+
+
+@attrs.frozen(kw_only=True)
+class Effect:
+    """One thing in the images that an attribute moves.
+
+    A subject's score is `strength * attribute + own`, where `own` is a standard normal draw, so a
+    strength is counted in standard deviations of the effect among people alike in the attribute.
+
+    Attributes:
+        driver: attribute that moves it; sex counts +0.5 (male) or -0.5 (female), age and BMI are
+            z-scores.
+        equation: what one unit of the score does to the image.
+    """
+
+    driver: Driver
+    equation: str
+
+
+EFFECTS: dict[str, Effect] = {
+    "head_size": Effect(
+        driver="sex", equation="all lengths about the head's centre times exp(0.03 * score)"
+    ),
+    "head_shape": Effect(
+        driver="sex",
+        equation="width times exp(0.02 * score), length and height times exp(-0.01 * score)",
+    ),
+    "ventricles": Effect(
+        driver="age",
+        equation="points around the lateral ventricles pushed outwards by up to 0.8 mm * score",
+    ),
+    "cortex": Effect(
+        driver="age",
+        equation="intensity in the outer 8 mm of the brain times exp(-0.05 * score)",
+    ),
+    "frontal": Effect(
+        driver="bmi",
+        equation="frontal lobe pushed back by up to 1.0 mm * score; made up, no finding",
+    ),
+    "deep": Effect(
+        driver="bmi",
+        equation="intensity within about 20 mm of the hypothalamus times exp(0.06 * score); "
+        "made up, no finding",
+    ),
+}
+
+
+@attrs.frozen(kw_only=True)
+class SimulatedOptions:
+    """Options of `simulated`."""
+
+    subjects: int = attrs.field(
+        default=200, validator=ge(1), metadata=about("people in the study, one scan each")
+    )
+    seed: int = attrs.field(
+        default=1, validator=ge(0), metadata=about("seed of the study, apart from the run's seed")
+    )
+    resolution_mm: float = attrs.field(
+        default=4.0, validator=and_(ge(1), le(8)), metadata=about("edge of a voxel", unit="mm")
+    )
+    sex_effect: float = attrs.field(
+        default=1.0,
+        validator=ge(0),
+        metadata=about("Cohen's d of sex along each of head size and head shape"),
+    )
+    age_effect: float = attrs.field(
+        default=0.7,
+        validator=ge(0),
+        metadata=about("shift of ventricles and of cortex per SD of age, in SD of each"),
+    )
+    bmi_effect: float = attrs.field(
+        default=0.3,
+        validator=ge(0),
+        metadata=about("shift of two made-up effects per SD of BMI z-score, in SD of each"),
+    )
+    deformation_mm: float = attrs.field(
+        default=2.0,
+        validator=and_(ge(0), le(5)),
+        metadata=about("SD of the smooth random deformation that makes brains differ", unit="mm"),
+    )
+    sites: int = attrs.field(
+        default=3, validator=ge(1), metadata=about("scanners, each with its own contrast and noise")
+    )
+    family_share: float = attrs.field(
+        default=0.2,
+        validator=and_(ge(0), le(1)),
+        metadata=about("share of people who are one of two siblings"),
+    )
+    missing_share: float = attrs.field(
+        default=0.02,
+        validator=and_(ge(0), le(1)),
+        metadata=about("share of sex, age and BMI values missing from the table"),
+    )
+    broken: int = attrs.field(
+        default=0, validator=ge(0), metadata=about("scans that cannot be used, five kinds in turn")
+    )
+    folder: Path | None = attrs.field(
+        default=None,
+        validator=optional(instance_of(Path)),
+        metadata=about("where the study is written; without it in brainplug's cache folder"),
+    )
+    study: str = attrs.field(
+        default="SIMULATED",
+        validator=matches_re(r"[A-Za-z0-9-]+"),
+        metadata=about("short name of the study in file names"),
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Check what concerns two options."""
+        if self.broken * EVERY > self.subjects:
+            raise DataError(
+                f"broken: expected at most one in {EVERY} subjects, "
+                f"got broken = {self.broken} of subjects = {self.subjects}; lower broken"
+            )
+
+    def strength(self, driver: Driver) -> float:
+        """Return the strength of the effects of one attribute."""
+        return {"sex": self.sex_effect, "age": self.age_effect, "bmi": self.bmi_effect}[driver]
