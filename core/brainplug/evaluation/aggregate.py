@@ -75,8 +75,9 @@ def aggregate(
             assert train_mean is not None
             predicted = penalised_median(group, float(truth), train_mean)
         rows.append((subject, truth, predicted, mean, *reading(group)))
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype({"truth": object, "prediction": object, "probabilities": object})
+    # as objects, since pandas would turn None into NaN among texts
+    frame = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+    return frame.astype({"tasks": int, "unparsed": int, "flips": float, "spread": float})
 
 
 def vote(

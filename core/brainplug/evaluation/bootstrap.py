@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
+from jaxtyping import Int
 
 from brainplug.parts import ScoresResamples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
 
     from brainplug.parts import Metric
     from brainplug.types import Predictions
@@ -63,17 +64,41 @@ class Estimate:
         return attrs.asdict(self)
 
 
-def draw_counts(clusters: Sequence[str], plan: BootstrapPlan) -> Int[np.ndarray, "samples n"]:
-    """Return how often each row is in each sample; clusters are drawn whole, with replacement."""
+@attrs.frozen(kw_only=True, eq=False)
+class Resamples:
+    """The bootstrap samples on which every system is scored.
+
+    Attributes:
+        members: number of the cluster of each subject.
+        counts: how often each subject is in each sample.
+        plan: how they were drawn.
+    """
+
+    members: Int[np.ndarray, " n"]
+    counts: Int[np.ndarray, "samples n"]
+    plan: BootstrapPlan
+
+    @property
+    def num_clusters(self) -> int:
+        """Number of independent families or subjects."""
+        return int(self.members.max()) + 1 if len(self.members) else 0
+
+
+def draw_resamples(clusters: Sequence[str], plan: BootstrapPlan) -> Resamples:
+    """Draw clusters whole, with replacement.
+
+    Args:
+        clusters: name of the cluster of each subject.
+        plan: how many samples, and from which seed.
+    """
     names, members = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
     size = len(names)
-    if not size:
-        return np.zeros((plan.samples, 0), dtype=np.int16)
     rng = np.random.default_rng(plan.seed)
-    drawn = rng.integers(size, size=(plan.samples, size))
+    drawn = rng.integers(max(size, 1), size=(plan.samples, size))
     drawn += size * np.arange(plan.samples)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=plan.samples * size)
-    return counts.reshape(plan.samples, size).astype(np.int16)[:, members]
+    chosen = counts.reshape(plan.samples, size).astype(np.int16)[:, members]
+    return Resamples(members=members, counts=chosen, plan=plan)
 
 
 def resampled_scores(
@@ -124,3 +149,46 @@ def estimate(value: float, scores: Float[np.ndarray, " samples"], plan: Bootstra
     low, high = np.quantile(defined, [tail, 1 - tail])
     reason = f"not defined in {lost:.1%} of the bootstrap samples, left out" if lost else ""
     return Estimate(value=value, low=float(low), high=float(high), reason=reason)
+
+
+def is_clear(gap: Estimate, p_value: float | None, plan: BootstrapPlan) -> bool:
+    """Tell whether a difference is clear of zero, by its interval and the paired test alike."""
+    tested = p_value is not None and p_value < 1 - plan.confidence
+    if gap.low is None or gap.high is None:
+        return tested
+    return gap.low * gap.high > 0 and (tested or p_value is None)
+
+
+def paired_p_value(
+    metric: Metric, one: Predictions, other: Predictions, resamples: Resamples
+) -> float | None:
+    """Test whether two systems differ, by exchanging their predictions cluster by cluster.
+
+    Two-sided permutation test; it needs no spread between bootstrap samples, so that it also
+    serves where a system is always right. None where the score is not defined.
+    """
+    observed = abs(metric.score(one) - metric.score(other))
+    if not np.isfinite(observed):
+        return None
+    rng = np.random.default_rng([resamples.plan.seed, 1])
+    coins = rng.integers(2, size=(resamples.plan.samples, resamples.num_clusters), dtype=np.int16)
+    exchanged = coins[:, resamples.members]
+    both = join_predictions(one, other)
+    first = resampled_scores(metric, both, np.hstack([1 - exchanged, exchanged]))
+    second = resampled_scores(metric, both, np.hstack([exchanged, 1 - exchanged]))
+    gaps = np.abs(first - second)
+    gaps = gaps[np.isfinite(gaps)]
+    return float((1 + np.sum(gaps >= observed - 1e-12)) / (1 + len(gaps)))
+
+
+def join_predictions(one: Predictions, other: Predictions) -> Predictions:
+    """Put the predictions of two systems over the same subjects one after the other."""
+    chances = None
+    if one.probabilities is not None and other.probabilities is not None:
+        chances = np.concatenate([one.probabilities, other.probabilities])
+    return attrs.evolve(
+        one,
+        truth=np.concatenate([one.truth, other.truth]),
+        predicted=np.concatenate([one.predicted, other.predicted]),
+        probabilities=chances,
+    )

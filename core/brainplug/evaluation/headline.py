@@ -80,18 +80,28 @@ def compare_in_words(scored: Mapping[str, Any], name: str) -> str:
         f"The best rule that sees no image, “{difference['against']}”, reached "
         f"{show_number(rule['value'])}{bracketed(rule)}"
     )
-    if difference["low"] is None:
-        return f"{opening}; their difference has no interval: {difference['reason']}."
     gap = f"{show_number(difference['value'])}{bracketed(difference)}"
+    p_value = difference["p_value"]
+    tested = "" if p_value is None else f"; paired permutation {show_p(p_value)}"
     sign = 1 if difference["higher_is_better"] else -1
-    if sign * difference["value"] > 0 and difference["low"] * difference["high"] > 0:
-        return f"{opening}: the model did better, by a difference of {gap}."
-    if difference["low"] * difference["high"] > 0:
-        return f"{opening}: the model did worse, by a difference of {gap}."
+    verdict = "better" if sign * (difference["value"] or 0) > 0 else "worse"
+    if difference["clear"]:
+        return f"{opening}: the model did {verdict}, by a difference of {gap}{tested}."
+    if difference["low"] is None:
+        return f"{opening}; their difference is {gap} without an interval{tested}."
     return (
-        f"{opening}. The difference, {gap}, includes zero: on these subjects the model cannot be "
-        "told from that rule."
+        f"{opening}. The difference, {gap}{tested}, is not clear of zero: on these subjects the "
+        "model cannot be told from that rule."
     )
+
+
+def show_p(value: float) -> str:
+    """Write a p value.
+
+    >>> show_p(0.0004), show_p(0.0312)
+    ('p < 0.001', 'p = 0.031')
+    """
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def unread_in_words(scored: Mapping[str, Any], kind: str) -> str:

@@ -16,16 +16,18 @@ from brainplug.evaluation.aggregate import aggregate, copying, make_predictions
 from brainplug.evaluation.bootstrap import (
     BootstrapPlan,
     Estimate,
-    draw_counts,
+    Resamples,
+    draw_resamples,
     estimate,
+    is_clear,
+    paired_p_value,
     resampled_scores,
 )
 from brainplug.evaluation.calibration import calibration
-from brainplug.types import TargetKind, TargetValue
+from brainplug.types import Predictions, TargetKind, TargetValue
 
 if TYPE_CHECKING:
     from brainplug.parts import Metric
-    from brainplug.types import Predictions
 
 Row = Mapping[str, Any]
 
@@ -75,11 +77,19 @@ class Rule:
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Scored:
+class Score:
     """A metric's score of one system, and its scores of the bootstrap samples."""
 
     value: float
     samples: Float[np.ndarray, " samples"]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class System:
+    """What the model or a rule predicted, and its score by each metric."""
+
+    predictions: Predictions
+    scores: Mapping[str, Score]
 
 
 def score_run(
@@ -141,41 +151,48 @@ def score_split(
 ) -> dict[str, Any]:
     """Score the answers of one split, and every rule on the same subjects and samples."""
     frame = aggregate(answers, facts.kind, facts.labels, facts.train_mean)
-    clusters = cluster_names(frame["subject"], facts.people)
-    counts = draw_counts(clusters, plan)
-
-    def score(predictions: Predictions) -> dict[str, Scored]:
-        return {
-            name: Scored(
-                value=metric.score(predictions),
-                samples=resampled_scores(metric, predictions, counts),
-            )
-            for name, metric in metrics.items()
-        }
-
+    resamples = draw_resamples(cluster_names(frame["subject"], facts.people), plan)
     predictions = make_predictions(frame, facts.labels, facts.train_mean)
-    model = score(predictions)
-    ruled = {name: score(rule_predictions(rule, frame, facts)) for name, rule in rules.items()}
-    note = certainty_note(predictions, len(set(clusters)), plan.confidence)
+    model = score_system(predictions, metrics, resamples)
+    ruled = {
+        name: score_system(rule_predictions(rule, frame, facts), metrics, resamples)
+        for name, rule in rules.items()
+    }
     return {
         **count_answers(answers, frame),
-        "clusters": len(set(clusters)),
-        "metrics": describe_scores(model, metrics, plan, unit=facts.unit, note=note),
+        "clusters": resamples.num_clusters,
+        "metrics": describe_scores(
+            model, metrics, plan, unit=facts.unit, note=certainty_note(predictions, resamples)
+        ),
         "rules": {
             name: {
                 "about": rules[name].about,
-                "metrics": describe_scores(scored, metrics, plan, unit=facts.unit),
+                "metrics": describe_scores(system, metrics, plan, unit=facts.unit),
             }
-            for name, scored in ruled.items()
+            for name, system in ruled.items()
         },
         "difference": {
-            name: compare(metric, name, model=model, rules=ruled, plan=plan)
+            name: compare(name, metric, systems=(model, ruled), resamples=resamples)
             for name, metric in metrics.items()
         },
         **describe_predictions(predictions),
         **score_sites(frame, facts, metrics),
         "calibration": calibration(predictions),
     }
+
+
+def score_system(
+    predictions: Predictions, metrics: Mapping[str, Metric], resamples: Resamples
+) -> System:
+    """Score one system by every metric, on the subjects and on every sample."""
+    scores = {
+        name: Score(
+            value=metric.score(predictions),
+            samples=resampled_scores(metric, predictions, resamples.counts),
+        )
+        for name, metric in metrics.items()
+    }
+    return System(predictions=predictions, scores=scores)
 
 
 def of_split(answers: Sequence[Row], split: str) -> list[Row]:
@@ -234,7 +251,7 @@ def rule_predictions(rule: Rule, frame: pd.DataFrame, facts: TargetFacts) -> Pre
 
 
 def describe_scores(
-    scored: Mapping[str, Scored],
+    system: System,
     metrics: Mapping[str, Metric],
     plan: BootstrapPlan,
     *,
@@ -244,7 +261,7 @@ def describe_scores(
     """Describe the scores of one system with their intervals, directions and units.
 
     Args:
-        scored: what it scored.
+        system: the system with its scores.
         metrics: the metrics by name.
         plan: how intervals are made.
         unit: of the target.
@@ -252,7 +269,7 @@ def describe_scores(
     """
     described = {}
     for name, metric in metrics.items():
-        found = estimate(scored[name].value, scored[name].samples, plan)
+        found = estimate(system.scores[name].value, system.scores[name].samples, plan)
         if note and found.value is not None and found.low is None:
             found = attrs.evolve(found, reason=f"{found.reason}; {note}")
         described[name] = {
@@ -263,8 +280,9 @@ def describe_scores(
     return described
 
 
-def certainty_note(predictions: Predictions, clusters: int, confidence: float) -> str:
+def certainty_note(predictions: Predictions, resamples: Resamples) -> str:
     """Say how large the error rate may be although every subject is answered rightly."""
+    clusters, confidence = resamples.num_clusters, resamples.plan.confidence
     right = predictions.truth == predictions.predicted
     if not predictions.labels or not clusters or not right.all():
         return ""
@@ -276,25 +294,43 @@ def certainty_note(predictions: Predictions, clusters: int, confidence: float) -
 
 
 def compare(
-    metric: Metric,
     name: str,
+    metric: Metric,
     *,
-    model: Mapping[str, Scored],
-    rules: Mapping[str, Mapping[str, Scored]],
-    plan: BootstrapPlan,
+    systems: tuple[System, Mapping[str, System]],
+    resamples: Resamples,
 ) -> dict[str, Any]:
-    """Subtract the best rule from the model, sample by sample.
+    """Subtract the best rule from the model, sample by sample, and test the difference.
 
     The best rule is chosen on these very subjects, which favours the rules.
+
+    Args:
+        name: of the metric.
+        metric: the metric.
+        systems: the model, and the rules by name.
+        resamples: the samples on which all of them were scored.
     """
+    model, rules = systems
     sign = 1 if metric.higher_is_better else -1
-    defined = [rule for rule, scored in rules.items() if np.isfinite(scored[name].value)]
+    defined = {
+        rule: sign * system.scores[name].value
+        for rule, system in rules.items()
+        if np.isfinite(system.scores[name].value)
+    }
     if not defined:
-        return {"against": None, **Estimate(reason="no rule has this score").as_json()}
-    best = max(defined, key=lambda rule: sign * rules[rule][name].value)
-    against = rules[best][name]
-    found = estimate(model[name].value - against.value, model[name].samples - against.samples, plan)
-    return {"against": best, **found.as_json(), "higher_is_better": metric.higher_is_better}
+        nothing = Estimate(reason="no rule has this score").as_json()
+        return {"against": None, **nothing, "p_value": None, "clear": False}
+    best = max(defined, key=lambda rule: defined[rule])
+    one, other = model.scores[name], rules[best].scores[name]
+    gap = estimate(one.value - other.value, one.samples - other.samples, resamples.plan)
+    p_value = paired_p_value(metric, model.predictions, rules[best].predictions, resamples)
+    return {
+        "against": best,
+        **gap.as_json(),
+        "p_value": p_value,
+        "clear": is_clear(gap, p_value, resamples.plan),
+        "higher_is_better": metric.higher_is_better,
+    }
 
 
 def count_answers(answers: Sequence[Row], frame: pd.DataFrame) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class PearsonR:
         truth = np.asarray(predictions.truth, dtype=float)
         predicted = np.asarray(predictions.predicted, dtype=float)
         x, y = truth - truth.mean(), predicted - predicted.mean()
-        size = counts.sum(axis=1)
+        size = np.maximum(counts.sum(axis=1), 1)
         sum_x, sum_y = counts @ x, counts @ y
         spread_x = counts @ x**2 - sum_x**2 / size
         spread_y = counts @ y**2 - sum_y**2 / size

@@ -47,7 +47,7 @@ class R2:
         truth = np.asarray(predictions.truth, dtype=float)
         centred = truth - truth.mean()
         squares = (truth - np.asarray(predictions.predicted, dtype=float)) ** 2
-        size = counts.sum(axis=1)
+        size = np.maximum(counts.sum(axis=1), 1)
         spread = counts @ centred**2 - (counts @ centred) ** 2 / size
         # rounding leaves a trace of variance in a sample of one subject drawn n times
         spread[spread <= 1e-9 * size * centred.var()] = np.nan

@@ -116,7 +116,10 @@ def make_config(options: TinyOptions) -> LlavaConfig:
         "intermediate_size": 4 * options.hidden_size,
         "num_attention_heads": options.heads,
     }
-    end, start, image = VOCABULARY - 2, VOCABULARY - 4, VOCABULARY - 1
+    # The usual 0.02 is made for widths in the thousands; a narrow model would learn the words and
+    # hardly ever the image.
+    spread = options.hidden_size**-0.5
+    pad, end, image = VOCABULARY - 4, VOCABULARY - 2, VOCABULARY - 1
     return LlavaConfig(
         vision_config=SiglipVisionConfig(
             **width,
@@ -131,19 +134,19 @@ def make_config(options: TinyOptions) -> LlavaConfig:
             num_key_value_heads=options.heads,
             num_hidden_layers=options.language_layers,
             vocab_size=VOCABULARY,
-            initializer_range=float(__import__("os").environ.get("IR","0.02")),
+            initializer_range=spread,
             max_position_embeddings=options.context_length,
             tie_word_embeddings=True,
-            bos_token_id=start,
+            bos_token_id=pad,
             eos_token_id=end,
-            pad_token_id=start,
+            pad_token_id=pad,
         ),
         image_token_index=image,
         vision_feature_layer=-1,
-        initializer_range=float(__import__("os").environ.get("IR","0.02")),
+        initializer_range=spread,
         vision_feature_select_strategy="full",
         tie_word_embeddings=True,
-        pad_token_id=start,
+        pad_token_id=pad,
         eos_token_id=end,
     )
 

@@ -93,7 +93,7 @@ def make_anatomy(resolution_mm: float) -> Anatomy:
         origin_mm=origin,
         edge_mm=edge,
         rim=rim,
-        deep=_bump(places, DEEP_MM, (16.0, 16.0, 16.0)),
+        deep=_bump(places, DEEP_MM, (40.0, 40.0, 40.0)),
         axes_mm=_axes(low - MARGIN_MM, high + MARGIN_MM, resolution_mm),
         centre_mm=(low + high) / 2,
     )

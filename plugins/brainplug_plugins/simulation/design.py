@@ -61,7 +61,7 @@ EFFECTS: dict[str, Effect] = {
     ),
     "deep": Effect(
         driver="bmi",
-        equation="intensity within about 20 mm of the hypothalamus times exp(0.06 * score); "
+        equation="intensity within about 50 mm of the hypothalamus times exp(0.06 * score); "
         "made up, no finding",
     ),
 }

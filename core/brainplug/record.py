@@ -1,0 +1,77 @@
+"""What a run writes down about itself: versions, seed, hardware and times."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = (
+    "accelerate",
+    "attrs",
+    "cattrs",
+    "nibabel",
+    "nilearn",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "transformers",
+)
+
+
+def make_record(*, seed: int, distributions: dict[str, str], stages: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON-ready record of a run.
+
+    Args:
+        seed: seed of every draw.
+        distributions: version of each distribution that a part of the recipe comes from.
+        stages: the ledger's entries.
+    """
+    return {
+        "brainplug": metadata.version("brainplug"),
+        "commit": find_commit(),
+        "seed": seed,
+        "plugins": distributions,
+        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "python": platform.python_version(),
+        "hardware": describe_hardware(),
+        "stages": stages,
+    }
+
+
+def describe_hardware() -> dict[str, Any]:
+    """Return processor, cores and memory; the GPU where torch is already in use."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(pages / 2**30, 1),
+        "accelerators": find_accelerators(),
+    }
+
+
+def find_accelerators() -> list[str]:
+    """Return the names of the GPUs torch sees; torch is not imported for that."""
+    import sys
+
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return []
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+
+
+def find_commit() -> str | None:
+    """Return the commit of the checkout the code runs from, None outside a checkout."""
+    asked = subprocess.run(  # noqa: S603 - a fixed command
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip() or None if asked.returncode == 0 else None

@@ -1,0 +1,115 @@
+"""Which stages of a run are done: a ledger of what each was made from.
+
+A stage is redone when its recipe section, the content of a file it reads, or its code has changed,
+and only then. The ledger is written after the stage's files, so that a run killed between the two
+does the stage again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from brainplug.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+LEDGER = "stages.json"
+
+
+@attrs.frozen(kw_only=True)
+class Stage:
+    """One arrow of the run.
+
+    Attributes:
+        name: as `--until` names it.
+        settings: JSON-ready part of the recipe that the stage depends on.
+        reads: files it is made from, in the run folder or outside.
+        writes: files and folders it leaves in the run folder.
+        code: modules whose source decides its result.
+        run: makes the files; each is written whole or not at all.
+    """
+
+    name: str
+    settings: Any
+    reads: Callable[[], Iterable[Path]]
+    writes: tuple[Path, ...]
+    code: tuple[str, ...]
+    run: Callable[[], None]
+
+
+@attrs.frozen
+class Ledger:
+    """Remembers, in the run folder, what each finished stage was made from."""
+
+    folder: Path
+
+    def is_done(self, stage: Stage) -> bool:
+        """Tell whether the stage's files stand and nothing it depends on has changed."""
+        entry = self.read().get(stage.name, {})
+        return entry.get("key") == make_key(stage) and all(path.exists() for path in stage.writes)
+
+    def note(self, stage: Stage, seconds: float) -> None:
+        """Remember that a stage is done."""
+        entry = {"key": make_key(stage), "seconds": round(seconds, 2), "finished": now()}
+        write_json(self.folder / LEDGER, {**self.read(), stage.name: entry})
+
+    def forget(self, stage: Stage) -> None:
+        """Forget a stage before it is done again."""
+        entries = self.read()
+        if entries.pop(stage.name, None) is not None:
+            write_json(self.folder / LEDGER, entries)
+
+    def read(self) -> dict[str, Any]:
+        """Return the entries; seconds of work and time of the end for each stage."""
+        path = self.folder / LEDGER
+        return dict(read_json(path)) if path.exists() else {}
+
+
+def now() -> str:
+    """Return the time as text, to the second, with its zone."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def make_key(stage: Stage) -> str:
+    """Return a hash of all a stage depends on; a file that is missing counts as such."""
+    facts = {
+        "settings": stage.settings,
+        "reads": [[path.name, hash_path(path)] for path in stage.reads()],
+        "code": [[name, hash_module(name)] for name in stage.code],
+    }
+    return hash_text(json.dumps(facts, sort_keys=True, default=str))
+
+
+def hash_text(text: str) -> str:
+    """Return the SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_path(path: Path) -> str:
+    """Return a hash of a file's content, or of a folder's listing with sizes and times."""
+    if path.is_dir():
+        files = sorted(found for found in path.rglob("*") if found.is_file())
+        states = [(str(file.relative_to(path)), file.stat()) for file in files]
+        return hash_text(json.dumps([(name, s.st_size, s.st_mtime_ns) for name, s in states]))
+    if not path.is_file():
+        return "missing"
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_module(name: str) -> str:
+    """Return a hash of a module's source; of all its modules where it is a package."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        return "missing"
+    origin = Path(spec.origin)
+    sources = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+    return hash_text("".join(hash_path(source) for source in sources))

@@ -1,0 +1,229 @@
+"""Task head: a number, such as age or a z-score."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+import pandas as pd
+from attrs.validators import and_, ge, le, min_len, optional
+
+from brainplug.codes import find_missing, normal_code, read_number, show_counts
+from brainplug.errors import DataError
+from brainplug.hooks import hookimpl
+from brainplug.parts import Part, about
+from brainplug.types import TargetColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jaxtyping import Float
+
+    from brainplug.parts import Answers, TaskHead
+    from brainplug.types import TargetKind, TargetValue
+
+MISSING = "target missing"
+OUTSIDE = "target out of range"
+
+# Not a number: part of a word, of a range (10-12), of a version (1.2.3), or with a comma, which is
+# a decimal point in one country and a thousands separator in another.
+_NUMBER = re.compile(
+    r"(?<![\w.,+\-])([+\-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+\-]?[0-9]+)?)"
+    r"(?!\w)(?![.,][0-9])(?![+\-]\w)"
+)
+_SIGNS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{FULLWIDTH HYPHEN-MINUS}": "-"})
+
+
+@attrs.frozen(kw_only=True)
+class NumericalOptions:
+    """Options of `numerical`."""
+
+    column: str = attrs.field(
+        validator=min_len(1), metadata=about("column of the cohort table that holds the number")
+    )
+    name: str | None = attrs.field(
+        default=None, metadata=about("the target in words; without it the column's name")
+    )
+    unit: str = attrs.field(default="", metadata=about("unit, said after the number"))
+    precision: int | None = attrs.field(
+        default=None,
+        validator=optional(and_(ge(0), le(12))),
+        metadata=about(
+            "decimals that are said; without it as many as the training values have, but at most "
+            "three, or what gives three digits of a standard deviation below 0.1"
+        ),
+    )
+    minimum: float | None = attrs.field(
+        default=None, metadata=about("smallest plausible value; rows below are excluded")
+    )
+    maximum: float | None = attrs.field(
+        default=None, metadata=about("largest plausible value; rows above are excluded")
+    )
+    missing: tuple[str, ...] = attrs.field(
+        default=(), metadata=about("codes that mean no value, besides those of the study")
+    )
+    bins: int = attrs.field(
+        default=4,
+        validator=and_(ge(1), le(100)),
+        metadata=about("quantile bins of the training values, for balance"),
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse bounds that no value meets and units that are numbers."""
+        low, high = self.minimum, self.maximum
+        if low is not None and high is not None and low >= high:
+            raise ValueError(f"minimum must be below maximum: {low}, {high}")
+        for key, words in (("name", self.name), ("unit", self.unit)):
+            if words and read_number(words) is not None:
+                raise ValueError(f"{key} must be words, not a number: {words!r}")
+
+
+class Numerical:
+    """A number, said with fixed decimals and its unit."""
+
+    kind: TargetKind = "numerical"
+    metrics: tuple[str, ...] = ("mae", "rmse", "r2", "pearson-r")
+
+    def __init__(self, options: NumericalOptions) -> None:
+        self.options = options
+        self.column = options.column
+        self.target = options.name or options.column
+
+    def read(
+        self, raw: pd.Series, *, codes: Mapping[str, str], missing: frozenset[str]
+    ) -> TargetColumn:
+        """Read numbers; text is refused, and so are special codes hidden among the numbers."""
+        found = [str(value) for value in raw.dropna().unique()]
+        empty = find_missing(found, missing.union(self.options.missing))
+        numbers = {value: read_number(value) for value in found if value not in empty}
+        words = [value for value, number in numbers.items() if number is None]
+        if words:
+            raise DataError(
+                f"target column {self.column!r}: expected numbers, got text: "
+                f"{show_counts(raw[raw.isin(words)])}; classes and ranges are for "
+                'use = "categorical", and codes that mean no value go to missing in [target]'
+            )
+        self._refuse_special_codes(raw, list(numbers), codes)
+        values = raw.map(numbers).astype("float64")
+        reasons = pd.Series("", index=raw.index, dtype="str")
+        reasons = reasons.mask(self._is_outside(values), OUTSIDE).mask(values.isna(), MISSING)
+        return TargetColumn(values=values.where(reasons == ""), reasons=reasons)
+
+    def fit(self, values: pd.Series) -> Answers:
+        """Fix the decimals and the bins from the training values."""
+        known = values.dropna().to_numpy(dtype=float)
+        if len(np.unique(known)) < 2:
+            raise DataError(
+                f"target {self.target!r}: expected at least two distinct values among the "
+                f"training scans, found {len(np.unique(known))}; use more subjects or another target"
+            )
+        precision = self.options.precision
+        if precision is None:
+            precision = choose_precision(known)
+        shares = np.arange(1, self.options.bins) / self.options.bins
+        return NumberAnswers(
+            precision=precision,
+            unit=self.options.unit,
+            names=(self.target, self.column),
+            edges=tuple(np.unique(np.quantile(known, shares)).tolist()),
+        )
+
+    def _is_outside(self, values: pd.Series) -> pd.Series:
+        low, high = self.options.minimum, self.options.maximum
+        below = values < (-math.inf if low is None else low)
+        return below | (values > (math.inf if high is None else high)) | np.isinf(values)
+
+    def _refuse_special_codes(
+        self, raw: pd.Series, found: list[str], codes: Mapping[str, str]
+    ) -> None:
+        """Refuse values that the study defines as codes where others are plain numbers.
+
+        A column all of whose values are codes is an ordered scale, and may be read as numbers.
+        """
+        defined = {normal_code(code) for code in codes}
+        special = [value for value in found if normal_code(value) in defined]
+        if special and len(special) < len(found):
+            raise DataError(
+                f"target column {self.column!r}: the study defines some of the values as codes: "
+                f"{show_counts(raw[raw.isin(special)])}; name them in missing in [target]"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class NumberAnswers:
+    """Numbers as they are said and read back.
+
+    Attributes:
+        precision: decimals that are said.
+        unit: said after the number; may be empty.
+        names: the target's names, whose digits are no answer.
+        edges: values that part the bins.
+        labels: none.
+    """
+
+    precision: int
+    unit: str = ""
+    names: tuple[str, ...] = ()
+    edges: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    def say(self, value: TargetValue) -> str:
+        """Say a number with its unit; zero has no sign.
+
+        >>> NumberAnswers(precision=1, unit="years").say(-0.04)
+        '0.0 years'
+        """
+        number = f"{float(value):.{self.precision}f}"
+        if float(number) == 0:
+            number = number.removeprefix("-")
+        return f"{number} {self.unit}" if self.unit else number
+
+    def parse(self, text: str) -> TargetValue | None:
+        """Return the one number the text states, None where it states none or several.
+
+        >>> NumberAnswers(precision=1, names=("p21001_bmi",)).parse("The p21001_bmi is −1.5.")
+        -1.5
+        """
+        for words in sorted({*self.names, self.unit} - {""}, key=len, reverse=True):
+            text = re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", " ", text, flags=re.IGNORECASE)
+        found = {float(number) for number in _NUMBER.findall(text.translate(_SIGNS))}
+        # Adding zero takes the sign from -0.0.
+        return found.pop() + 0.0 if len(found) == 1 and all(map(math.isfinite, found)) else None
+
+    def code(self, value: TargetValue) -> float:
+        """Return the number itself, unrounded."""
+        return float(value)
+
+    def strata(self, values: pd.Series) -> pd.Series:
+        """Return the bin of each value, such as `bin 1 of 4`, counted from the lowest."""
+        places = np.searchsorted(self.edges, values.to_numpy(dtype=float), side="right")
+        width = len(str(len(self.edges) + 1))
+        names = [f"bin {place + 1:0{width}d} of {len(self.edges) + 1}" for place in places]
+        return pd.Series(names, index=values.index, dtype="str")
+
+
+def choose_precision(values: Float[np.ndarray, " n"]) -> int:
+    """Return the decimals that values need: all they have, within reason.
+
+    At most three, or what gives three digits of their standard deviation where that is small.
+
+    >>> choose_precision(np.array([9.0, 10.0])), choose_precision(np.array([9.1, 1 / 3]))
+    (0, 3)
+    >>> choose_precision(np.array([0.00012, 0.000251]))
+    6
+    """
+    exponents = (Decimal(repr(value)).normalize().as_tuple().exponent for value in values.tolist())
+    present = max(-int(exponent) for exponent in exponents)
+    spread = float(np.std(values))
+    enough = max(3, 2 - math.floor(math.log10(spread))) if spread > 0 else 3
+    return int(min(max(present, 0), enough, 12))
+
+
+@hookimpl
+def brainplug_heads() -> Iterable[Part[TaskHead]]:
+    """Offer `numerical`."""
+    yield Part("numerical", NumericalOptions, Numerical)

@@ -1,0 +1,145 @@
+"""Prompt template: a scan of unknown value beside scans whose value is told."""
+
+from __future__ import annotations
+
+import difflib
+import string
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from brainplug.hooks import hookimpl
+from brainplug.parts import Part, about
+from brainplug.types import Image, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from brainplug.parts import PromptTemplate
+    from brainplug.types import Case
+
+
+def wording(*allowed: str, value: str = "") -> Callable[[Any, Any, str | tuple[str, ...]], None]:
+    """Make a validator of a wording.
+
+    Args:
+        allowed: names of the slots it may have.
+        value: `"some"` where each phrasing must have `{value}`, `"once"` where exactly once.
+    """
+
+    def validate(_instance: Any, field: Any, given: str | tuple[str, ...]) -> None:
+        if not given:
+            raise ValueError(f"{field.name} must not be empty: {given!r}")
+        for text in phrasings(given):
+            slots = find_slots(text, field.name, allowed)
+            count = slots.count("value")
+            if (value and count == 0) or (value == "once" and count > 1):
+                times = "exactly once" if value == "once" else ""
+                raise ValueError(
+                    f"{field.name} must hold {{value}} {times}".rstrip() + f": {text!r}"
+                )
+
+    return validate
+
+
+@attrs.frozen(kw_only=True)
+class ComparisonOptions:
+    """Options of `comparison`. Each is one string or a list of phrasings, drawn for each task."""
+
+    reference: str | tuple[str, ...] = attrs.field(
+        default="This is a reference T1-weighted brain MRI. "
+        "The {target} of the person in this scan is {value}.",
+        validator=wording("value", "target", value="some"),
+        metadata=about("said with each reference scan; holds {value}, may hold {target}"),
+    )
+    acknowledgement: str | tuple[str, ...] = attrs.field(
+        default="Understood. I will use this scan as a reference.",
+        validator=wording("value", "target"),
+        metadata=about("the assistant's reply to it; may hold {target} and the told {value}"),
+    )
+    question: str | tuple[str, ...] = attrs.field(
+        default="This is a T1-weighted brain MRI of another person. "
+        "Compare it with the reference. What is the {target} of this person?",
+        validator=wording("target"),
+        metadata=about("said with the query scan; may hold {target}"),
+    )
+    answer: str | tuple[str, ...] = attrs.field(
+        default="Based on the comparison, the {target} is {value}.",
+        validator=wording("value", "target", value="once"),
+        metadata=about("what is to be learnt; holds {value} once, may hold {target}"),
+    )
+
+
+class Comparison:
+    """Shows each reference with its value, then the query, and asks for the query's value."""
+
+    def __init__(self, options: ComparisonOptions) -> None:
+        self.options = options
+
+    def dialogue(self, case: Case) -> tuple[Turn, ...]:
+        """Return two turns for each reference and two for the query, which is last."""
+        turns: list[Turn] = []
+        for index, value in enumerate(case.references):
+            told = {"value": value, "target": case.target}
+            turns += (
+                Turn.user(Image(index), self._word("reference", case, told)),
+                Turn.assistant(self._word("acknowledgement", case, told)),
+            )
+        asked = {"target": case.target}
+        return (
+            *turns,
+            Turn.user(Image(len(case.references)), self._word("question", case, asked)),
+            Turn.assistant(self._word("answer", case, {**asked, "value": case.query})),
+        )
+
+    def _word(self, key: str, case: Case, slots: dict[str, str]) -> str:
+        text = case.choose(phrasings(getattr(self.options, key)))
+        return string.Formatter().vformat(text, (), slots)
+
+
+def phrasings(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return one string or several as several.
+
+    >>> phrasings("one")
+    ('one',)
+    """
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def find_slots(text: str, key: str, allowed: tuple[str, ...]) -> list[str]:
+    """Return the names of a wording's slots, in order.
+
+    Raises:
+        ValueError: the text is empty, its braces do not match, or a slot is not a plain allowed name.
+    """
+    if not text.strip():
+        raise ValueError(f"{key} must not be empty: {text!r}")
+    try:
+        pieces = list(string.Formatter().parse(text))
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}: {text!r}; a brace itself is written twice") from error
+    slots = [piece[1:] for piece in pieces if piece[1] is not None]
+    for name, form, conversion in slots:
+        if name not in allowed or form or conversion:
+            raise ValueError(describe_slot(text, key, (name, form, conversion), allowed))
+    return [str(name) for name, _, _ in slots]
+
+
+def describe_slot(
+    text: str, key: str, slot: tuple[str | None, ...], allowed: tuple[str, ...]
+) -> str:
+    """Say what is wrong with a slot, and which ones there are."""
+    name, form, conversion = (part or "" for part in slot)
+    shown = (
+        "{" + name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "") + "}"
+    )
+    close = difflib.get_close_matches(name, allowed, n=1)
+    listed = " and ".join(f"{{{slot_name}}}" for slot_name in allowed)
+    hint = f"; did you mean {{{close[0]}}}?" if close else ""
+    return f"{key} may hold only {listed}: got {shown} in {text!r}{hint}"
+
+
+@hookimpl
+def brainplug_prompts() -> Iterable[Part[PromptTemplate]]:
+    """Offer `comparison`."""
+    yield Part("comparison", ComparisonOptions, Comparison)

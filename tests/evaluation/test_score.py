@@ -1,0 +1,435 @@
+"""Aggregation over references, intervals by family, comparison with rules, JSON."""
+
+import json
+import random
+import time
+
+import attrs
+import numpy as np
+import pandas as pd
+import pytest
+from brainplug.errors import DataError
+from brainplug.evaluation.aggregate import aggregate, copying
+from brainplug.evaluation.bootstrap import BootstrapPlan, draw_resamples, estimate, resampled_scores
+from brainplug.evaluation.headline import claim, headline
+from brainplug.evaluation.score import Rule, TargetFacts, cluster_names, score_run, score_split
+from brainplug.types import Predictions
+from brainplug_plugins.metrics.accuracy import Accuracy, AccuracyOptions
+from brainplug_plugins.metrics.auroc import Auroc, AurocOptions
+from brainplug_plugins.metrics.balanced_accuracy import BalancedAccuracy, BalancedAccuracyOptions
+from brainplug_plugins.metrics.macro_f1 import MacroF1, MacroF1Options
+from brainplug_plugins.metrics.mae import Mae, MaeOptions
+from brainplug_plugins.metrics.r2 import R2, R2Options
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+SEX = ("female", "male")
+CATEGORICAL = {
+    "balanced-accuracy": BalancedAccuracy(BalancedAccuracyOptions()),
+    "accuracy": Accuracy(AccuracyOptions()),
+    "macro-f1": MacroF1(MacroF1Options()),
+    "auroc": Auroc(AurocOptions()),
+}
+NUMERICAL = {"mae": Mae(MaeOptions()), "r2": R2(R2Options())}
+PLAN = BootstrapPlan(samples=400, confidence=0.95, seed=7)
+
+
+def row(subject, truth, parsed, *, reference=None, chances=None, split="test"):
+    """One row of answers.jsonl."""
+    return {
+        "task_id": f"{subject}-{reference}",
+        "split": split,
+        "subject": subject,
+        "references": [] if reference is None else ["someone"],
+        "reference_values": [] if reference is None else [reference],
+        "truth": truth,
+        "text": "" if parsed is None else str(parsed),
+        "parsed": parsed,
+        "probabilities": None if chances is None else dict(zip(SEX, chances, strict=True)),
+    }
+
+
+def sex_answers(subjects, *, right=0.8, seed=1, split="test"):
+    """Three answers a subject, right with a given probability."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i in range(subjects):
+        truth = SEX[i % 2]
+        other = SEX[1 - i % 2]
+        for reference in ("female", "male", "female"):
+            parsed = truth if rng.random() < right else other
+            chance = 0.7 if parsed == "male" else 0.3
+            rows.append(
+                row(
+                    f"s{i:04}",
+                    truth,
+                    parsed,
+                    reference=reference,
+                    chances=(1 - chance, chance),
+                    split=split,
+                )
+            )
+    return rows
+
+
+def sex_facts(people=None):
+    """A sex target learnt from four subjects."""
+    return TargetFacts(
+        name="sex",
+        kind="categorical",
+        labels=SEX,
+        train_values=("male", "female", "male", "male"),
+        people=people,
+    )
+
+
+def constant(answers, value):
+    """The rule that always says one value."""
+    return Rule(
+        about=f"always {value}",
+        answers=[{**each, "parsed": value, "probabilities": None} for each in answers],
+    )
+
+
+def scored(answers, *, rules=None, people=None, metrics=None, plan=PLAN):
+    """Score the test split of a sex target."""
+    return score_split(
+        answers,
+        sex_facts(people),
+        metrics=metrics or CATEGORICAL,
+        plan=plan,
+        rules=rules or {},
+    )
+
+
+# aggregation ----------------------------------------------------------------------------------
+
+
+def test_vote_of_the_readable_answers():
+    """Two against one decide; what cannot be read does not vote."""
+    answers = [row("a", "male", value) for value in ("male", "female", "female", None)]
+    assert aggregate(answers, "categorical", SEX, None)["prediction"].tolist() == ["female"]
+
+
+def test_tied_vote_goes_to_the_more_probable_label():
+    """Where answers are split evenly, the summed candidate probabilities decide."""
+    answers = [
+        row("a", "female", "female", chances=(0.55, 0.45)),
+        row("a", "female", "male", chances=(0.1, 0.9)),
+    ]
+    assert aggregate(answers, "categorical", SEX, None)["prediction"].tolist() == ["male"]
+
+
+@given(answers=st.lists(st.sampled_from(["female", "male", None]), min_size=1, max_size=6))
+def test_vote_does_not_know_the_truth(answers):
+    """The prediction is the same whatever the truth is, ties included."""
+    predictions = {
+        aggregate([row("a", truth, said) for said in answers], "categorical", SEX, None)[
+            "prediction"
+        ].iloc[0]
+        for truth in SEX
+    }
+    assert len(predictions) == 1
+
+
+def test_nothing_readable_is_no_prediction():
+    """A subject none of whose answers can be read has no prediction, which is wrong."""
+    frame = aggregate([row("a", "male", None)] * 2, "categorical", SEX, None)
+    assert frame["prediction"].tolist() == [None]
+
+
+def test_answer_outside_the_labels_is_refused():
+    """A parsed label that the head does not know is a mistake, not a class."""
+    with pytest.raises(DataError, match=r"answered 'other', which is not among the labels"):
+        aggregate([row("a", "male", "other")], "categorical", SEX, None)
+
+
+def test_median_of_numbers():
+    """Numerical answers are aggregated by their median."""
+    answers = [row("a", 3.0, value) for value in (2.0, 9.0, 4.0)]
+    assert aggregate(answers, "numerical", (), 5.0)["prediction"].tolist() == [4.0]
+
+
+@given(
+    truth=st.floats(-50, 50),
+    said=st.lists(st.none() | st.floats(-50, 50), min_size=1, max_size=5),
+    mean=st.floats(-50, 50),
+)
+def test_silence_never_helps(truth, said, mean):
+    """With an unread answer the error is the larger of the training mean's and its own."""
+    frame = aggregate([row("a", truth, each) for each in said], "numerical", (), mean)
+    error = abs(frame["prediction"].iloc[0] - truth)
+    read = [each for each in said if each is not None]
+    own = abs(np.median(read) - truth) if read else 0.0
+    expected = own if len(read) == len(said) else max(own, abs(mean - truth))
+    assert expected == pytest.approx(error)
+
+
+def test_aggregation_does_not_depend_on_the_order_of_answers():
+    """Shuffled rows give the same frame."""
+    answers = sex_answers(20)
+    shuffled = random.Random(3).sample(answers, len(answers))
+    pd.testing.assert_frame_equal(
+        aggregate(answers, "categorical", SEX, None), aggregate(shuffled, "categorical", SEX, None)
+    )
+
+
+def test_scans_of_one_subject_with_different_truths_are_scored_apart():
+    """A child scanned at 9 and at 11 is two rows, which the bootstrap draws together."""
+    answers = [row("a", 9.0, 9.5), row("a", 11.0, 10.5), row("b", 10.0, 10.0)]
+    frame = aggregate(answers, "numerical", (), 10.0)
+    assert list(zip(frame["subject"], frame["truth"], strict=True)) == [
+        ("a", 9.0),
+        ("a", 11.0),
+        ("b", 10.0),
+    ]
+    counts = draw_resamples(cluster_names(frame["subject"], None), PLAN).counts
+    assert (counts[:, 0] == counts[:, 1]).all()
+
+
+# agreement ------------------------------------------------------------------------------------
+
+
+def test_copying_model_is_told_from_a_reading_one():
+    """A model that repeats the reference has a copy rate of 1 and flips with it."""
+    copied = [
+        row("a", "male", value, reference=value) for value in ("male", "female", "male", "female")
+    ]
+    counts = scored(copied)
+    expected = {"copy_rate": 1.0, "copy_rate_if_right": 0.5, "flip_rate": 4 / 6}
+    assert expected == pytest.approx({name: counts[name] for name in expected})
+
+
+@pytest.mark.parametrize("pull", [0.0, 0.5, 1.0])
+def test_reference_pull_is_the_slope_within_subjects(pull):
+    """How far numerical answers follow the reference is read off within subjects."""
+    answers = [
+        row(f"s{i}", 10.0 + i, 10.0 + i + pull * (shown - 20), reference=shown)
+        for i in range(5)
+        for shown in (18.0, 20.0, 25.0)
+    ]
+    assert pull == pytest.approx(copying(answers).pull)
+
+
+def test_numerical_copies_are_found_though_answers_are_rounded():
+    """A reference of 23.456 that is repeated as 23.5 is a copy."""
+    answers = [row("a", 30.0, 23.5, reference=23.456), row("b", 30.0, 29.9, reference=23.456)]
+    assert copying(answers).rate == 0.5
+
+
+# intervals ------------------------------------------------------------------------------------
+
+
+def test_families_are_drawn_whole():
+    """Members of a family are in a sample equally often; others are drawn for themselves."""
+    people = pd.DataFrame({"subject": ["a", "b", "c"], "family": ["f", "f", pd.NA]})
+    counts = draw_resamples(cluster_names(pd.Series(["a", "b", "c"]), people), PLAN).counts
+    assert (counts[:, 0] == counts[:, 1]).all()
+    assert (counts[:, 0] + counts[:, 2] == 2).all()
+
+
+def test_interval_is_wider_when_answers_come_in_families():
+    """Twins who are right or wrong together count for less than two people."""
+    answers = [
+        row(f"s{i:03}", SEX[i % 2], SEX[i % 2] if (i // 4) % 2 else SEX[1 - i % 2])
+        for i in range(80)
+    ]
+    subjects = [f"s{i:03}" for i in range(80)]
+    people = pd.DataFrame({"subject": subjects, "family": [str(i // 4) for i in range(80)]})
+    alone, together = (
+        scored(answers, people=known)["metrics"]["accuracy"] for known in (None, people)
+    )
+    assert together["high"] - together["low"] > 1.5 * (alone["high"] - alone["low"])
+
+
+def test_interval_agrees_with_the_binomial():
+    """For independent subjects the accuracy's interval has the width that theory gives."""
+    truth = np.array(["male"] * 400, dtype=object)
+    predicted = np.array(["male"] * 320 + ["female"] * 80, dtype=object)
+    predictions = Predictions(truth=truth, predicted=predicted, labels=SEX)
+    plan = attrs.evolve(PLAN, samples=4000)
+    counts = draw_resamples([str(i) for i in range(400)], plan).counts
+    found = estimate(0.8, resampled_scores(CATEGORICAL["accuracy"], predictions, counts), plan)
+    assert pytest.approx((found.high - found.low, found.value), abs=0.006) == (0.0784, 0.8)
+
+
+def test_metric_without_the_quick_way_gets_the_same_interval():
+    """A stranger's metric with `score` alone is scored sample by sample."""
+
+    class Slow:
+        kind, higher_is_better, unit = "categorical", True, ""
+
+        def score(self, predictions):
+            return float(np.mean(predictions.truth == predictions.predicted))
+
+    found = scored(sex_answers(30), metrics={"slow": Slow(), "quick": CATEGORICAL["accuracy"]})
+    assert found["metrics"]["quick"] == pytest.approx(found["metrics"]["slow"])
+
+
+def test_interval_is_withheld_where_many_samples_are_undefined():
+    """With one subject of a class a third of the samples lack it, so there is no interval."""
+    chances = [(0.4, 0.6), *[(0.8 - 0.01 * i, 0.2 + 0.01 * i) for i in range(9)]]
+    answers = [
+        row(f"s{i}", SEX[i == 0], SEX[i == 0], chances=each) for i, each in enumerate(chances)
+    ]
+    found = scored(answers)["metrics"]["auroc"]
+    assert found["value"] == 1.0
+    assert found["low"] is None
+    assert "of the bootstrap samples, so no interval" in found["reason"]
+
+
+def test_all_right_claims_no_certainty():
+    """A perfect score has no width by the bootstrap; the exact bound is given instead."""
+    answers = [row(f"s{i}", SEX[i % 2], SEX[i % 2]) for i in range(45)]
+    found = scored(answers)["metrics"]["accuracy"]
+    assert (found["value"], found["low"], found["high"]) == (1.0, None, None)
+    assert "error rate may still be up to 7.9%" in found["reason"]
+
+
+def test_undefined_metric_is_null_with_a_reason():
+    """Without probabilities AUROC is null, never 0.0."""
+    found = scored([row("a", "male", "male"), row("b", "female", "male")])["metrics"]["auroc"]
+    assert found["value"] is None
+    assert found["reason"].startswith("not defined")
+
+
+# rules ----------------------------------------------------------------------------------------
+
+
+def test_difference_is_paired():
+    """A rule that answers as the model does differs from it by exactly zero in every sample."""
+    answers = sex_answers(40)
+    same = Rule(about="the model itself", answers=answers)
+    found = scored(answers, rules={"same": same})["difference"]["accuracy"]
+    assert (found["value"], found["against"]) == (0.0, "same")
+    assert "do not differ" in found["reason"]
+
+
+def test_paired_test_is_mcnemars_for_accuracy():
+    """For independent subjects the permutation test gives the exact binomial's p value."""
+    truth = ["male"] * 30
+    model = [row(f"s{i:02}", "male", "male" if i < 24 else "female") for i in range(len(truth))]
+    rule = Rule(
+        about="",
+        answers=[row(f"s{i:02}", "male", "male" if i >= 16 else "female") for i in range(30)],
+    )
+    plan = attrs.evolve(PLAN, samples=4000)
+    found = scored(model, rules={"rule": rule}, plan=plan)["difference"]["accuracy"]
+    # 22 discordant subjects, 16 for the model: 2 * P(X >= 16), X ~ Binomial(22, 1/2)
+    assert found["p_value"] == pytest.approx(0.0525, abs=0.01)
+
+
+def test_best_rule_is_the_one_compared_with():
+    """The model stands against the strongest rule for each metric."""
+    answers = sex_answers(40, right=0.9)
+    rules = {
+        "weak": constant(answers, None),
+        "strong": Rule(about="better", answers=sex_answers(40, right=0.7, seed=4)),
+    }
+    found = scored(answers, rules=rules)["difference"]["accuracy"]
+    assert found["against"] == "strong"
+    assert found["low"] > 0
+
+
+def test_rule_over_other_subjects_is_refused():
+    """A comparison on different people is no comparison."""
+    with pytest.raises(DataError, match="must answer the same tasks"):
+        scored(sex_answers(10), rules={"other": constant(sex_answers(9), "male")})
+
+
+# whole ----------------------------------------------------------------------------------------
+
+
+def numerical_run():
+    """Metrics of a numerical target with sites, an unread answer and the train-mean rule."""
+    rng = np.random.default_rng(5)
+    truths = rng.normal(50, 10, 60)
+    answers = [
+        row(f"s{i:02}", float(t), round(float(t + rng.normal(0, 4)), 1), reference=shown, split=s)
+        for i, t in enumerate(truths)
+        for s in [("val", "test")[i % 2]]
+        for shown in (40.0, 60.0)
+    ]
+    answers[0]["parsed"] = None
+    people = pd.DataFrame(
+        {
+            "subject": [f"s{i:02}" for i in range(60)],
+            "family": pd.NA,
+            "site": ["A" if i < 30 else "B" if i < 58 else "C" for i in range(60)],
+        }
+    )
+    facts = TargetFacts(
+        name="age", kind="numerical", unit="years", train_values=(45.0, 50.0, 55.0), people=people
+    )
+    rules = {"train mean": constant(answers, 50.0)}
+    return score_run(answers, facts, metrics=NUMERICAL, plan=PLAN, rules=rules)
+
+
+def test_run_is_json_without_nan():
+    """The whole is what `metrics.json` can hold."""
+    metrics = numerical_run()
+    assert metrics == json.loads(json.dumps(metrics, allow_nan=False))
+    assert metrics["train"] == {"n": 3, "mean": 50.0, "sd": 5.0, "median": 50.0}
+    assert metrics["bootstrap"]["unit"] == "subjects"
+
+
+def test_sites_with_few_subjects_are_counted_not_scored():
+    """A site of one subject has no line of its own."""
+    found = numerical_run()["splits"]["test"]
+    assert {site: x["subjects"] for site, x in found["by_site"].items()} == {"A": 15, "B": 14}
+    assert found["sites_too_small"] == 1
+
+
+def test_unread_answers_are_counted():
+    """One unread answer of one validation subject is told."""
+    found = numerical_run()["splits"]["val"]
+    names = ("unparsed_tasks", "unparsed_subjects", "partly_unparsed_subjects")
+    assert [found[name] for name in names] == [1, 0, 1]
+
+
+def test_confusion_has_a_column_for_unread_answers():
+    """Every subject is in the matrix, those without an answer too."""
+    answers = [row("a", "male", "male"), row("b", "male", None), row("c", "female", "male")]
+    confusion = scored(answers)["confusion"]
+    assert confusion["matrix"] == [[0, 1, 0], [0, 1, 1]]
+    assert confusion["columns"] == ["female", "male", "unparsed"]
+
+
+def test_calibration_compares_what_is_said_with_what_is():
+    """All probabilities of 0.7 or 0.3 fall into two bins."""
+    found = scored(sex_answers(40, right=1.0))["calibration"]
+    pairs = [(each["mean_probability"], each["observed"]) for each in found["bins"]]
+    assert pytest.approx([number for pair in pairs for number in pair]) == [0.3, 0.0, 0.7, 1.0]
+    assert pytest.approx((found["expected_error"], found["brier"])) == (0.3, 0.18)
+
+
+def test_claim_says_no_more_than_the_interval():
+    """A model at chance is said not to be told from the rule; good ones are said to be better."""
+    sentences = []
+    for right in (0.5, 0.75, 1.0):
+        answers = sex_answers(40, right=right)
+        rules = {"majority": constant(answers, "male")}
+        run = score_run(answers, sex_facts(), metrics=CATEGORICAL, plan=PLAN, rules=rules)
+        sentences.append(claim(run))
+    assert "cannot be told from that rule" in sentences[0]
+    assert "the model did better" in sentences[1]
+    assert "the model did better, by a difference of 0.50; paired permutation p " in sentences[2]
+    assert sentences[1].startswith("On 40 held-out subjects, balanced accuracy was ")
+
+
+def test_headline_shows_every_rule():
+    """The terminal shows the model and each rule with intervals."""
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(headline(numerical_run()))
+    assert all(word in captured.get() for word in ("model", "train mean", "years", " to "))
+
+
+def test_intervals_are_quick():
+    """2000 samples of 4 metrics and 6 systems over 50 subjects take well under 3 s."""
+    answers = sex_answers(50)
+    rules = {str(i): Rule(about="", answers=sex_answers(50, seed=i)) for i in range(5)}
+    start = time.perf_counter()
+    scored(answers, rules=rules, plan=attrs.evolve(PLAN, samples=2000))
+    assert time.perf_counter() - start < 3
