@@ -15,12 +15,13 @@ import pandas as pd
 
 from brainplug.audit import audit_split, audit_tasks
 from brainplug.cohort import collect
-from brainplug.dialogue import Task, read_tasks, task_file, write_tasks
+from brainplug.dialogue import Task, TaskMaker, task_file, write_tasks
 from brainplug.files import read_json, write_csv, write_json, write_parquet
 from brainplug.pairing import make_pairs
 from brainplug.parts import Prepares
 from brainplug.split import add_pools, split_cohort
 from brainplug.stages import Stage
+from brainplug.task_reader import read_tasks
 from brainplug.types import SPLITS, Split
 from brainplug.volume import content_hash, fill_cache
 
@@ -158,7 +159,7 @@ def task_paths(workspace: Workspace) -> dict[Split, Path]:
 
 def read_all_tasks(workspace: Workspace) -> dict[Split, list[Task]]:
     """Read the tasks of every split."""
-    return {split: list(read_tasks(path)) for split, path in task_paths(workspace).items()}
+    return {split: read_tasks(path) for split, path in task_paths(workspace).items()}
 
 
 def run_dialogues(workspace: Workspace) -> None:
@@ -166,15 +167,14 @@ def run_dialogues(workspace: Workspace) -> None:
     pooled = read_pooled(workspace)
     answers = fit_answers(workspace, pooled)
     pairs = pd.read_parquet(workspace.path(PAIRS))
+    maker = TaskMaker(
+        head=workspace.head,
+        answers=answers,
+        template=workspace.template,
+        seed=workspace.recipe.seed,
+    )
     for split, path in task_paths(workspace).items():
-        write_tasks(
-            path,
-            pairs[pairs["split"] == split],
-            pooled,
-            head=workspace.head,
-            answers=answers,
-            template=workspace.template,
-        )
+        write_tasks(path, maker.make(pairs[pairs["split"] == split], pooled))
     found = audit_tasks(
         read_all_tasks(workspace),
         read_split(workspace),

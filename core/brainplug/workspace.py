@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.structure import ROLES, as_table
 from brainplug.volume import cache_folder
 
 if TYPE_CHECKING:
@@ -26,17 +27,6 @@ if TYPE_CHECKING:
     )
     from brainplug.recipe import Recipe
     from brainplug.registry import Registry
-
-CHOSEN = {
-    "cohort": "cohorts",
-    "target": "heads",
-    "split": "splits",
-    "pairing": "pairings",
-    "prompt": "prompts",
-    "model": "models",
-}
-"""Recipe table -> role of the part it names."""
-
 
 @attrs.frozen(kw_only=True, eq=False)
 class Workspace:
@@ -85,7 +75,7 @@ class Workspace:
 
     def settings(self, *sections: str) -> dict[str, Any]:
         """Return sections of the recipe, JSON-ready."""
-        return {name: as_plain(getattr(self.recipe, name)) for name in sections}
+        return {name: as_table(getattr(self.recipe, name)) for name in sections}
 
     def modules(self, *sections: str) -> tuple[str, ...]:
         """Return the modules of the parts that sections name."""
@@ -95,7 +85,7 @@ class Workspace:
         """Return the version of each distribution the recipe's parts come from."""
         found = [
             self.registry.distribution(role, getattr(self.recipe, name).use)
-            for name, role in CHOSEN.items()
+            for name, role in ROLES.items()
         ]
         return {distribution.name: distribution.version for distribution in found}
 
@@ -115,15 +105,3 @@ class Workspace:
         with bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def as_plain(value: Any) -> Any:
-    """Return attrs objects as dictionaries and paths as text, for hashing and JSON."""
-    if attrs.has(type(value)):
-        kept = [field.name for field in attrs.fields(type(value)) if field.name != "part"]
-        return {name: as_plain(getattr(value, name)) for name in kept}
-    if isinstance(value, dict):
-        return {str(key): as_plain(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [as_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
