@@ -79,6 +79,7 @@ class CohortLoader(Protocol):
         ...
 
 
+@runtime_checkable
 class Prepares(Protocol):
     """A loader that writes its study to disk before it is read."""
 

@@ -16,6 +16,7 @@ import pandas as pd
 from brainplug.audit import audit_split, audit_tasks
 from brainplug.cohort import collect
 from brainplug.dialogue import Task, TaskMaker, task_file, write_tasks
+from brainplug.errors import DataError
 from brainplug.files import read_json, write_csv, write_json, write_parquet
 from brainplug.pairing import make_pairs
 from brainplug.parts import Prepares
@@ -26,8 +27,7 @@ from brainplug.types import SPLITS, Split
 from brainplug.volume import content_hash, fill_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from brainplug.parts import Answers
     from brainplug.workspace import Workspace
 
 COHORT, FACTS, EXCLUSIONS = "cohort.parquet", "cohort.json", "exclusions.csv"
@@ -217,3 +217,122 @@ def run_volumes(workspace: Workspace) -> None:
     memo = workspace.cache / "hashes"
     hashes = {str(scan): content_hash(scan, memo) for scan in scans}
     write_json(workspace.path(VOLUMES), {"scans": len(scans), "content": hashes})
+
+
+def training_stage(workspace: Workspace) -> Stage:
+    """The model, trained."""
+    return Stage(
+        name="training",
+        settings=workspace.settings("seed", "images", "model", "training", "evaluation", "target"),
+        reads=lambda: map(workspace.path, (TASKS, VOLUMES)),
+        writes=tuple(map(workspace.path, (MODEL, TRAINING))),
+        code=("brainplug.model", "brainplug.training", *workspace.modules("model", "target")),
+        run=lambda: run_training(workspace),
+    )
+
+
+def run_training(workspace: Workspace) -> None:
+    """Train from the last whole checkpoint; keep the weights of the best validation."""
+    from brainplug.learning import Folders, train_model
+
+    train_model(
+        workspace,
+        read_all_tasks(workspace),
+        fit_answers(workspace, read_pooled(workspace)),
+        folders=Folders(
+            checkpoints=workspace.path(CHECKPOINTS),
+            model=workspace.path(MODEL),
+            story=workspace.path(TRAINING),
+        ),
+    )
+
+
+def answers_stage(workspace: Workspace) -> Stage:
+    """What the model says to every validation and test task."""
+    return Stage(
+        name="answers",
+        settings=workspace.settings("images", "target", "evaluation"),
+        reads=lambda: map(workspace.path, (TASKS, VOLUMES, TRAINING, f"{MODEL}/model.safetensors")),
+        writes=(workspace.path(ANSWERS),),
+        code=("brainplug.evaluation.answer", "brainplug.model", *workspace.modules("target")),
+        run=lambda: run_answers(workspace),
+    )
+
+
+def run_answers(workspace: Workspace) -> None:
+    """Let the model speak."""
+    from brainplug.learning import write_answers
+
+    write_answers(
+        workspace,
+        read_all_tasks(workspace),
+        fit_answers(workspace, read_pooled(workspace)),
+        model=workspace.path(MODEL),
+        path=workspace.path(ANSWERS),
+    )
+
+
+def metrics_stage(workspace: Workspace) -> Stage:
+    """What the answers are worth, beside the rules that see no scan."""
+    return Stage(
+        name="metrics",
+        settings=workspace.settings("seed", "target", "evaluation"),
+        reads=lambda: map(workspace.path, (TASKS, ANSWERS, COHORT, TRAINING)),
+        writes=(workspace.path(METRICS),),
+        code=("brainplug.evaluation", "brainplug.scoring", "brainplug.rules"),
+        run=lambda: run_metrics(workspace),
+    )
+
+
+def run_metrics(workspace: Workspace) -> None:
+    """Score the answers and show the result."""
+    from brainplug.evaluation.headline import headline
+    from brainplug.scoring import read_answers, score
+
+    pooled = read_pooled(workspace)
+    metrics = score(
+        workspace,
+        read_answers(workspace.path(ANSWERS)),
+        read_all_tasks(workspace),
+        answers=fit_answers(workspace, pooled),
+        people=pooled[["subject", "family", "site"]],
+    )
+    metrics["selected"] = read_json(workspace.path(TRAINING))["selected"]
+    write_json(workspace.path(METRICS), metrics)
+    workspace.console.print(headline(metrics))
+
+
+def report_stage(workspace: Workspace) -> Stage:
+    """The page."""
+    return Stage(
+        name="report",
+        settings=workspace.settings("report"),
+        reads=lambda: map(
+            workspace.path,
+            (COHORT, FACTS, EXCLUSIONS, AUDIT, SHORTCUTS, TASKS, TRAINING, ANSWERS, METRICS),
+        ),
+        writes=(workspace.path(REPORT),),
+        code=("brainplug.report",),
+        run=lambda: run_report(workspace),
+    )
+
+
+def run_report(workspace: Workspace) -> None:
+    """Write the page and say where it lies."""
+    from brainplug.report import write_report
+
+    write_report(workspace)
+    workspace.console.print(f"report: [bold]{workspace.path(REPORT)}[/bold]")
+
+
+STAGE_MAKERS = (
+    cohort_stage,
+    split_stage,
+    pairs_stage,
+    dialogues_stage,
+    volumes_stage,
+    training_stage,
+    answers_stage,
+    metrics_stage,
+    report_stage,
+)

@@ -6,9 +6,8 @@ remembered with its cause and becomes an error only when a recipe asks for it.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import pluggy
 
 from brainplug import hooks
 from brainplug.errors import BrainplugError, PluginError
+from brainplug.options import suggestion
 from brainplug.parts import (
     CohortLoader,
     Metric,
@@ -168,21 +168,6 @@ class Registry:
                 yield failure_of(source, f"{hook} failed: {in_one_line(error)}", error)
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Suggest the nearest known name, or list them all.
-
-    >>> suggestion("epocs", ["epochs", "schedule"])
-    "did you mean 'epochs'?"
-    >>> suggestion("x", ["epochs", "schedule"])
-    "known are 'epochs', 'schedule'"
-    """
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"known are {', '.join(map(repr, names))}" if names else "none is known"
-
-
 def in_one_line(error: BaseException) -> str:
     """Say an exception in one line, its class first.
 
@@ -227,17 +212,21 @@ def load_registry(*, discover: bool = True, plugins: Iterable[object] = ()) -> R
             failures.append(failure)
         else:
             sources[name] = source
-    offers: list[Offer] = []
-    for role in ROLES:
-        _collect(manager, role, sources, into=(offers, failures))
+    found = [each for role in ROLES for each in _collect(manager, role, sources)]
+    offers = [each for each in found if isinstance(each, Offer)]
+    failures += [each for each in found if isinstance(each, PluginError)]
     return _registry(manager, sources, offers, failures)
 
 
 def _given(plugins: Iterable[object]) -> list[tuple[Source, Callable[[], object]]]:
     """Treat plugins handed over by a program like installed ones."""
     here = Distribution("this program")
+
+    def loader(plugin: object) -> Callable[[], object]:
+        return lambda: plugin
+
     return [
-        (Source(f"{index} {type(plugin).__name__}", here), lambda plugin=plugin: plugin)
+        (Source(f"{index} {type(plugin).__name__}", here), loader(plugin))
         for index, plugin in enumerate(plugins)
     ]
 
@@ -254,9 +243,7 @@ def _installed() -> list[tuple[Source, Callable[[], object]]]:
     return sorted(found, key=lambda pair: (str(pair[0].distribution), pair[0].entry_point))
 
 
-def _register(
-    manager: pluggy.PluginManager, source: Source, load: Callable[[], object]
-) -> str:
+def _register(manager: pluggy.PluginManager, source: Source, load: Callable[[], object]) -> str:
     """Load one plugin and register it; nothing of it stays when it is not as it should be."""
     try:
         plugin = load()
@@ -286,29 +273,24 @@ def _misspelt(manager: pluggy.PluginManager, plugin: object) -> str:
 
 
 def _collect(
-    manager: pluggy.PluginManager,
-    role: str,
-    sources: Mapping[str, Source],
-    *,
-    into: tuple[list[Offer], list[PluginError]],
-) -> None:
+    manager: pluggy.PluginManager, role: str, sources: Mapping[str, Source]
+) -> Iterator[Offer | PluginError]:
     """Ask each plugin for its parts of one role, so that a failing one is known by name."""
-    offers, failures = into
     hook = f"brainplug_{role}"
     for implementation in getattr(manager.hook, hook).get_hookimpls():
         source = sources[implementation.plugin_name]
         try:
             parts = list(implementation.function())
         except Exception as error:  # noqa: BLE001 (a plugin may raise anything)
-            failures.append(failure_of(source, f"{hook} failed: {in_one_line(error)}", error))
+            yield failure_of(source, f"{hook} failed: {in_one_line(error)}", error)
             continue
         for part in parts:
             defect = find_defect(part)
-            if defect:
-                name = part.name if isinstance(part, Part) else source.entry_point
-                failures.append(PluginError(str(name), str(source.distribution), defect))
+            if defect is None:
+                yield Offer(role, part, source)
             else:
-                offers.append(Offer(role, part, source))
+                name = part.name if isinstance(part, Part) else source.entry_point
+                yield PluginError(str(name), str(source.distribution), defect)
 
 
 def find_defect(part: object) -> str | None:

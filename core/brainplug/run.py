@@ -14,7 +14,7 @@ from brainplug.files import read_json, write_json, write_text
 from brainplug.pipeline import make_stages
 from brainplug.recipe import STAGES
 from brainplug.record import make_record
-from brainplug.recipe_file import recipe_text
+from brainplug.structure import recipe_text
 from brainplug.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.score import Rule, TargetFacts, score_run
-from brainplug.rules import RULES, rule_predictions
+from brainplug.rules import rule_predictions, rules_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,29 @@ def score(
     )
     asked = [(split, task) for split in ("val", "test") for task in tasks[split]]
     rules = {
-        name: Rule(about=about, answers=rule_rows(name, asked, tasks["train"], answers=answers))
-        for name, about in RULES[head.kind].items()
+        name: Rule(about=about, answers=rule_rows(name, asked, tasks["train"]))
+        for name, about in rules_for(tasks["train"]).items()
     }
     return score_run(rows, facts, metrics=workspace.metrics, plan=plan, rules=rules)
+
+
+def rule_rows(
+    rule: str, asked: Sequence[tuple[Split, Task]], train: Sequence[Task]
+) -> list[dict[str, Any]]:
+    """Return a rule's answers in the form of `answers.jsonl`."""
+    tasks = [task for _, task in asked]
+    said = rule_predictions(rule, tasks, train)
+    return [
+        {
+            "task_id": task.task_id,
+            "split": split,
+            "subject": task.subject,
+            "references": list(task.references),
+            "reference_values": list(task.reference_values),
+            "truth": task.truth,
+            "text": "",
+            "parsed": value,
+            "probabilities": None,
+        }
+        for (split, task), value in zip(asked, said, strict=True)
+    ]

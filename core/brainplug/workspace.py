@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.structure import ROLES, as_table
+from brainplug.structure import resolve
 from brainplug.volume import cache_folder
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ if TYPE_CHECKING:
     )
     from brainplug.recipe import Recipe
     from brainplug.registry import Registry
+
+ROLES = {
+    "cohort": "cohorts",
+    "target": "heads",
+    "split": "splits",
+    "pairing": "pairings",
+    "prompt": "prompts",
+    "model": "models",
+}
+"""Recipe table that names a part -> role of that part."""
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class Workspace:
@@ -75,7 +86,8 @@ class Workspace:
 
     def settings(self, *sections: str) -> dict[str, Any]:
         """Return sections of the recipe, JSON-ready."""
-        return {name: as_table(getattr(self.recipe, name)) for name in sections}
+        resolved = resolve(self.recipe)
+        return {name: resolved[name] for name in sections}
 
     def modules(self, *sections: str) -> tuple[str, ...]:
         """Return the modules of the parts that sections name."""

@@ -1,0 +1,135 @@
+"""The command line: `brainplug run`, `check` and `plugins`.
+
+Everything heavy is imported inside a command, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from brainplug.recipe import RecipeFile
+    from brainplug.registry import Registry
+
+STAGES = (
+    "cohort",
+    "split",
+    "pairs",
+    "dialogues",
+    "volumes",
+    "training",
+    "answers",
+    "metrics",
+    "report",
+)
+"""As `brainplug.recipe.STAGES`, which a test compares; repeated, since that import is slow."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit code: 0, 1 for an error, 2 for wrong usage, 130 if stopped."""
+    given = make_parser().parse_args(arguments)
+    from brainplug.errors import BrainplugError
+
+    try:
+        given.command(given)
+    except BrainplugError as error:
+        print(f"brainplug: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("brainplug: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the commands."""
+    parser = argparse.ArgumentParser(
+        prog="brainplug",
+        description="Can a vision-language model read an attribute off a brain MRI, "
+        "when it is shown a reference scan whose attribute is known?",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"brainplug {metadata.version('brainplug')}"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="do every stage of a recipe that is not done yet")
+    run.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
+    run.add_argument("--output", type=Path, metavar="DIR", help="run folder (default: runs/RECIPE)")
+    run.add_argument("--until", choices=STAGES, default=STAGES[-1], help="last stage wanted")
+    run.add_argument("--fresh", action="store_true", help="start over")
+    run.set_defaults(command=run_command)
+    check = commands.add_parser("check", help="say what a run would do; trains nothing")
+    check.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
+    check.set_defaults(command=check_command)
+    plugins = commands.add_parser("plugins", help="list the parts, or the options of one")
+    plugins.add_argument("name", nargs="?", help="name of a part")
+    plugins.set_defaults(command=plugins_command)
+    return parser
+
+
+def open_recipe(name: str) -> tuple[RecipeFile, Registry]:
+    """Load the plugins, warn of those that failed, and read the recipe."""
+    from brainplug.structure import find_recipe, read_recipe
+
+    registry = open_registry()
+    return read_recipe(find_recipe(name), registry), registry
+
+
+def open_registry() -> Registry:
+    """Load the plugins and warn of those that failed."""
+    from brainplug.registry import load_registry
+
+    registry = load_registry()
+    for failure in registry.failures:
+        print(f"brainplug: warning: {failure}", file=sys.stderr)
+    return registry
+
+
+def make_console() -> Console:
+    """Make the terminal that progress and results are shown on."""
+    from rich.console import Console
+
+    return Console()
+
+
+def run_command(given: argparse.Namespace) -> None:
+    """Do `brainplug run`."""
+    file, registry = open_recipe(given.recipe)
+    from brainplug.run import run_recipe
+
+    run_recipe(
+        file,
+        registry=registry,
+        folder=(given.output or Path("runs") / file.path.stem).absolute(),
+        until=given.until,
+        fresh=given.fresh,
+        console=make_console(),
+    )
+
+
+def check_command(given: argparse.Namespace) -> None:
+    """Do `brainplug check`."""
+    file, registry = open_recipe(given.recipe)
+    from brainplug.check import check_recipe
+
+    check_recipe(file, registry=registry, console=make_console())
+
+
+def plugins_command(given: argparse.Namespace) -> None:
+    """Do `brainplug plugins`."""
+    from brainplug.listing import list_parts, show_part
+
+    registry = open_registry()
+    if given.name is None:
+        make_console().print(list_parts(registry))
+    else:
+        for table in show_part(registry, given.name):
+            make_console().print(table)
