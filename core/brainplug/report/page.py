@@ -1,0 +1,224 @@
+"""The page itself: facts of a run folder, made safe to share, set by a Jinja2 template."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from brainplug.evaluation.headline import claim, metric_name, show_estimate
+from brainplug.files import read_json, write_text
+from brainplug.report.figures import (
+    draw_confusion,
+    draw_history,
+    draw_scatter,
+    draw_scores,
+    draw_slices,
+)
+from brainplug.task_reader import read_tasks
+from brainplug.types import SPLITS, Image
+from brainplug.volume import load_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from brainplug.dialogue import Task
+    from brainplug.workspace import Workspace
+
+SMALLEST_GROUP = 5
+"""Pictures and counts of fewer people are not shown on a page that may be shared."""
+
+HIDDEN = "…"
+
+
+def write_report(workspace: Workspace) -> None:
+    """Write `report.html` from the files of the run folder."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
+    )
+    environment.filters["number"] = show_value
+    page = environment.get_template("page.html.j2").render(**collect_facts(workspace))
+    write_text(workspace.path("report.html"), page)
+
+
+def show_value(value: Any) -> str:
+    """Write a number as one reads it, a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def collect_facts(workspace: Workspace) -> dict[str, Any]:
+    """Return what the template shows."""
+    read = {
+        name: read_json(workspace.path(f"{name}.json"))
+        for name in ("cohort", "audit", "shortcuts", "metrics", "training")
+    }
+    metrics, individual = read["metrics"], workspace.recipe.report.individual
+    test = metrics["splits"]["test"]
+    first = next(iter(test["metrics"]))
+    tasks = read_tasks(next(workspace.path("tasks").glob("*_test.json")))
+    return {
+        **read,
+        "title": f"{metrics['target']['name']} from {read['cohort']['study']}",
+        "claim": claim(metrics),
+        "individual": individual,
+        "test": test,
+        "notes": [without_paths(note, individual=individual) for note in read["cohort"]["notes"]],
+        "metric_names": {name: metric_name(name) for name in test["metrics"]},
+        "systems": score_rows(test),
+        "scores": [draw_scores(test, name) for name in test["metrics"]],
+        "history": draw_history(read["training"]["history"], first),
+        "predictions": draw_predictions(metrics, individual=individual),
+        "examples": make_examples(workspace, tasks),
+        "averages": [] if individual else draw_averages(workspace),
+        "record": read_record(workspace),
+        "recipe": read_recipe_text(workspace, individual=individual),
+        "splits": SPLITS,
+        "checklist": make_checklist(workspace, read),
+    }
+
+
+def score_rows(split: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return the model and every rule with their scores in words."""
+    systems = [("model", split["metrics"])]
+    systems += [(name, rule["metrics"]) for name, rule in split["rules"].items()]
+    return [(name, [show_estimate(score) for score in scores.values()]) for name, scores in systems]
+
+
+def draw_predictions(metrics: dict[str, Any], *, individual: bool) -> str:
+    """Draw the confusion matrix, or predicted against true values."""
+    test = metrics["splits"]["test"]
+    if metrics["target"]["kind"] == "categorical":
+        return draw_confusion(test["confusion"])
+    return draw_scatter(test["scatter"], metrics["train"]["mean"], single=individual)
+
+
+def make_examples(workspace: Workspace, tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    """Return a few test dialogues with what the model said; scans only on an individual page."""
+    individual = workspace.recipe.report.individual
+    said = {row["task_id"]: row["text"] for row in read_rows(workspace.path("answers.jsonl"))}
+    step = max(1, len(tasks) // max(1, workspace.recipe.report.examples))
+    chosen = tasks[::step][: workspace.recipe.report.examples]
+    return [
+        {
+            "id": task.task_id if individual else None,
+            "turns": [
+                (turn.role, [show_part(workspace, task, part) for part in turn.content])
+                for turn in task.turns[:-1]
+            ],
+            "truth": task.truth if isinstance(task.truth, str) else show_value(task.truth),
+            "said": said[task.task_id],
+        }
+        for task in chosen
+    ]
+
+
+def show_part(workspace: Workspace, task: Task, part: str | Image) -> dict[str, str]:
+    """Return a piece of a turn: text, or a scan as a picture where that is allowed."""
+    if isinstance(part, str):
+        return {"text": part}
+    name = "query scan" if part.index == len(task.images) - 1 else "reference scan"
+    if not workspace.recipe.report.individual:
+        return {"scan": name}
+    grid = workspace.recipe.images.grid
+    volume = load_volume(task.images[part.index], grid, workspace.cache)
+    return {"scan": name, "picture": draw_slices(np.asarray(volume, dtype=float))}
+
+
+def draw_averages(workspace: Workspace) -> list[tuple[str, int, str]]:
+    """Return the mean scan of each class, or of the lowest and highest fifth, of training people."""
+    cohort = pd.read_parquet(workspace.path("cohort.parquet"))
+    split = pd.read_csv(workspace.path("split.csv"), dtype="str", keep_default_na=False)
+    training = set(split.loc[split["pool"].str.startswith("train"), "subject"])
+    scans = cohort[cohort["subject"].isin(training)]
+    groups = group_scans(scans, workspace.head.kind)
+    return [
+        (name, len(paths), draw_slices(mean_volume(workspace, paths)))
+        for name, paths in groups
+        if len(paths) >= SMALLEST_GROUP
+    ]
+
+
+def group_scans(scans: pd.DataFrame, kind: str, most: int = 40) -> list[tuple[str, list[Path]]]:
+    """Return groups of scans to average, at most `most` of each."""
+    if kind == "categorical":
+        parts = [(str(label), part) for label, part in scans.groupby("target")]
+    else:
+        low, high = scans["target"].quantile([0.2, 0.8])
+        parts = [
+            ("lowest fifth", scans[scans["target"] <= low]),
+            ("highest fifth", scans[scans["target"] >= high]),
+        ]
+    return [(name, [Path(image) for image in part["image"][:most]]) for name, part in parts]
+
+
+def mean_volume(workspace: Workspace, paths: Sequence[Path]) -> np.ndarray:
+    """Return the mean of several volumes."""
+    grid = workspace.recipe.images.grid
+    total = sum(load_volume(path, grid, workspace.cache).astype(np.float32) for path in paths)
+    return np.asarray(total) / len(paths)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read a file of one JSON row a line."""
+    from brainplug.scoring import read_answers
+
+    return read_answers(path)
+
+
+def read_record(workspace: Workspace) -> dict[str, Any]:
+    """Return versions, seed, hardware and times, as far as the run has come."""
+    path = workspace.path("record.json")
+    return dict(read_json(path)) if path.exists() else {}
+
+
+def read_recipe_text(workspace: Workspace, *, individual: bool) -> str:
+    """Return the resolved recipe; on a page to share, paths are cut to their last name."""
+    text = workspace.path("recipe.toml").read_text(encoding="utf-8")
+    tomllib.loads(text)
+    return without_paths(text, individual=individual)
+
+
+def without_paths(text: str, *, individual: bool) -> str:
+    """Cut absolute paths to their last name, unless the page is for the owner of the data."""
+    return text if individual else re.sub(r"(?<![\w.])/(?:[^/\s\"']+/)+", f"{HIDDEN}/", text)
+
+
+def make_checklist(workspace: Workspace, read: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return reporting items that follow from the run, after TRIPOD+AI and CLAIM."""
+    pools, train = read["audit"]["pools"], read["metrics"]["train"]
+    bootstrap = read["metrics"]["bootstrap"]
+    usable = read["cohort"]["flow"][-1][1]
+    return [
+        ("Participants", f"{read['cohort']['flow'][0][1]} rows read, {usable} usable scans"),
+        ("Missing data", "rows without a target or a readable scan are left out, by reason, above"),
+        ("Split", f"{workspace.recipe.split.use}, salted by seed {workspace.recipe.seed}"),
+        ("Sample size", f"{train['n']} training and {pools['test_query']['subjects']} test queries"),
+        ("Model", f"{workspace.recipe.model.use}; {count_weights(read['training'])} weights learn"),
+        ("Selection", describe_selection(read["metrics"]["selected"])),
+        ("Outcome", "free greedy answers, read by rule; an unread answer counts as wrong"),
+        (
+            "Uncertainty",
+            f"{bootstrap['confidence']:.0%} percentile bootstrap over {bootstrap['unit']}, "
+            f"{bootstrap['samples']} samples",
+        ),
+    ]
+
+
+def count_weights(training: dict[str, Any]) -> str:
+    """Say how many weights learn."""
+    return f"{sum(learn for learn, _ in training['parameters'].values()):,}"
+
+
+def describe_selection(selected: dict[str, Any] | None) -> str:
+    """Say how the checkpoint was chosen."""
+    if selected is None:
+        return "last weights; no validation gave a score"
+    return f"best {metric_name(selected['metric'])} on the validation subjects, step {selected['step']}"
