@@ -117,10 +117,10 @@ def run_command(given: argparse.Namespace) -> None:
 
 def check_command(given: argparse.Namespace) -> None:
     """Do `brainplug check`."""
-    file, registry = open_recipe(given.recipe)
+    file, _registry = open_recipe(given.recipe)
     from brainplug.check import check_recipe
 
-    check_recipe(file, registry=registry, console=make_console())
+    check_recipe(file, console=make_console())
 
 
 def plugins_command(given: argparse.Namespace) -> None:
