@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from brainplug.recipe import Recipe, RecipeFile
     from brainplug.types import ModelPlan
 
-SAMPLE = 3
-"""Scans whose voxels are read; a run reads all."""
+SAMPLE = 1
+"""Scans whose voxels are read; a run reads all of them."""
 
 FLOPS_A_CORE = 2e10
 """Floating-point operations a second that a CPU core reaches in such models, roughly."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +84,20 @@ def _open(path: Path) -> Any:
     if path.stat().st_size == 0:
         raise ScanError(str(path), "empty file")
     try:
+        if path.name.endswith((".nii", ".nii.gz")) and is_nifti1(path):
+            # Without nibabel's search for the format, which takes half of the time of a header.
+            return nibabel.Nifti1Image.from_filename(path)
         return nibabel.load(path)
     except (OSError, EOFError, ValueError, zlib.error, nibabel.filebasedimages.ImageFileError) as error:
         raise ScanError(str(path), "unreadable file", _one_line(error)) from error
+
+
+def is_nifti1(path: Path) -> bool:
+    """Tell by its first bytes whether a file is a single-file NIfTI-1 image."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if packed else path.open("rb") as file:
+        return file.read(348)[344:] == b"n+1\0"
 
 
 def _header(path: Path, image: Any) -> Header:

@@ -18,7 +18,7 @@ from attrs.validators import min_len
 from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
 from brainplug.parts import Part, about
-from brainplug.tables import (
+from brainplug.joining import (
     arrange_scans,
     exclude,
     find_images,

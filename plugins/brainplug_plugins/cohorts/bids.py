@@ -13,7 +13,7 @@ from attrs.validators import matches_re, optional
 from brainplug.files import read_json
 from brainplug.hooks import hookimpl
 from brainplug.parts import Part, about
-from brainplug.tables import (
+from brainplug.joining import (
     arrange_scans,
     check_distinct,
     exclude,

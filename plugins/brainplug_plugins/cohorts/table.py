@@ -12,7 +12,7 @@ from attrs.validators import matches_re, min_len
 
 from brainplug.hooks import hookimpl
 from brainplug.parts import Part, about
-from brainplug.tables import (
+from brainplug.joining import (
     arrange_scans,
     check_distinct,
     exclude,

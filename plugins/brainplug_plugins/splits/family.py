@@ -72,11 +72,10 @@ def find_root(parents: dict[str, str], name: str) -> str:
     >>> find_root({"c": "b", "b": "a"}, "c")
     'a'
     """
-    parents.setdefault(name, name)
-    while parents.setdefault(parents[name], parents[name]) != parents[name]:
-        parents[name] = parents[parents[name]]
+    while (parent := parents.setdefault(name, name)) != name:
+        parents[name] = parents.setdefault(parent, parent)
         name = parents[name]
-    return parents[name]
+    return name
 
 
 @hookimpl

@@ -1,0 +1,108 @@
+"""Fixtures that several tests share: small made-up studies on disk, and no network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests out of the user's cache; one cache for all, so scans are made once."""
+    cache = tmp_path_factory.getbasetemp() / "brainplug-cache"
+    monkeypatch.setenv("BRAINPLUG_CACHE", str(cache))
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Give the folder of real data beside the repository, or skip."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the folder of real data is not beside this checkout")
+    return SHARED_DATA
+
+
+def write_scan(path: Path, seed: int = 0, shape: tuple[int, ...] = (12, 14, 10)) -> Path:
+    """Write a scan of a bright blob in a dark field, 8 mm voxels."""
+    rng = np.random.default_rng(seed)
+    voxels = rng.uniform(0, 5, shape).astype("float32")
+    voxels[3:9, 4:11, 2:8] += 100 + rng.uniform(0, 50)
+    affine = np.diag([8.0, 8.0, 8.0, 1.0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nibabel.save(nibabel.Nifti1Image(voxels, affine), path)
+    return path
+
+
+@pytest.fixture
+def make_scan():
+    """Give the writer of scans."""
+    return write_scan
+
+
+RECIPE = """
+seed = 7
+[cohort]
+use = "simulated"
+subjects = 60
+resolution_mm = 8
+sex_effect = 4.0
+broken = 2
+[target]
+use = "{head}"
+column = "{column}"
+{more}
+[split]
+use = "family"
+fractions = {{ train = 0.5, val = 0.25, test = 0.25 }}
+[pairing]
+use = "independent"
+references_per_query = 2
+[prompt]
+use = "comparison"
+reference = "This is {{value}}."
+acknowledgement = "Noted."
+question = "And this?"
+answer = "It is {{value}}."
+[images]
+shape = [16, 16, 16]
+spacing_mm = 12.0
+[model]
+use = "tiny"
+hidden_size = 16
+heads = 2
+vision_layers = 1
+language_layers = 1
+[training]
+epochs = {epochs}
+learning_rate = 1e-3
+warmup_steps = 2
+batch_size = 8
+accumulation = 1
+[evaluation]
+bootstrap = 200
+"""
+
+
+@pytest.fixture
+def write_recipe(tmp_path: Path):
+    """Give a writer of small runnable recipes."""
+
+    def write(head: str = "categorical", column: str = "sex", epochs: int = 2) -> Path:
+        path = tmp_path / "small.toml"
+        path.write_text(RECIPE.format(
+                head=head,
+                column=column,
+                epochs=epochs,
+                more="bins = 2" if head == "numerical" else "",
+            )
+        )
+        return path
+
+    return write
