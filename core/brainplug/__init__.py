@@ -1,5 +1,7 @@
 """brainplug: can a vision-language model read an attribute off a brain MRI beside a reference?"""
 
+from typing import TYPE_CHECKING
+
 from brainplug.errors import (
     BrainplugError,
     DataError,
@@ -11,7 +13,17 @@ from brainplug.errors import (
 )
 from brainplug.hooks import hookimpl
 from brainplug.parts import Part, about
-from brainplug.types import Case, CohortTable, Image, JoinReport, Predictions, TargetColumn, Turn
+
+if TYPE_CHECKING:
+    from brainplug.types import (
+        Case,
+        CohortTable,
+        Image,
+        JoinReport,
+        Predictions,
+        TargetColumn,
+        Turn,
+    )
 
 __all__ = [
     "BrainplugError",
@@ -32,3 +44,13 @@ __all__ = [
     "about",
     "hookimpl",
 ]
+
+if not TYPE_CHECKING:  # a type checker must know every name, and refuse all others
+
+    def __getattr__(name: str) -> object:
+        """Import the records when first asked for; `brainplug --help` has no use for pandas."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from brainplug import types
+
+        return getattr(types, name)

@@ -41,10 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given.command(given)
     except BrainplugError as error:
-        print(f"brainplug: error: {error}", file=sys.stderr)
+        notes = getattr(error, "__notes__", ())
+        print("\n".join((f"brainplug: error: {error}", *notes)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("brainplug: stopped; the same command goes on", file=sys.stderr)
+        print("brainplug: stopped; the same command goes on from here", file=sys.stderr)
         return 130
     return 0
 
@@ -70,7 +71,9 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
     check.set_defaults(command=check_command)
     plugins = commands.add_parser("plugins", help="list the parts, or the options of one")
-    plugins.add_argument("name", nargs="?", help="name of a part")
+    which = plugins.add_mutually_exclusive_group()
+    which.add_argument("name", nargs="?", help="name of a part whose options are shown")
+    which.add_argument("--recipe", action="store_true", help="show the keys that are no plugin's")
     plugins.set_defaults(command=plugins_command)
     return parser
 
@@ -125,11 +128,13 @@ def check_command(given: argparse.Namespace) -> None:
 
 def plugins_command(given: argparse.Namespace) -> None:
     """Do `brainplug plugins`."""
-    from brainplug.listing import list_parts, show_part
+    from brainplug.listing import list_parts, show_part, show_recipe
 
     registry = open_registry()
-    if given.name is None:
-        make_console().print(list_parts(registry))
+    if given.recipe:
+        shown = show_recipe()
     else:
-        for table in show_part(registry, given.name):
-            make_console().print(table)
+        shown = show_part(registry, given.name) if given.name else list_parts(registry)
+    console = make_console()
+    for each in shown:
+        console.print(each)

@@ -14,13 +14,12 @@ import pandas as pd
 from brainplug.codes import find_missing
 from brainplug.errors import DataError, ScanError
 from brainplug.tables import leave_out, no_column, stack_exclusions
-from brainplug.types import EXCLUSION_COLUMNS, SCAN_COLUMNS
+from brainplug.types import EXCLUSION_COLUMNS, SCAN_COLUMNS, CohortTable
 from brainplug.volume import fill_cache, read_header
 
 if TYPE_CHECKING:
     from brainplug.parts import CohortLoader, TaskHead
     from brainplug.recipe import Audit, Images
-    from brainplug.types import CohortTable
 
 OWN_COLUMNS = ("scan", "target")
 
@@ -64,7 +63,7 @@ class Cohort:
         }
 
 
-def collect(
+def collect(  # noqa: PLR0913 (the whole input of a stage)
     loader: CohortLoader,
     head: TaskHead,
     *,
@@ -236,21 +235,22 @@ def drop_without_target(
     """
     raw = get_target(scans, head.column)
     found = head.read(raw, codes=table.codes.get(head.column, {}), missing=table.missing)
-    if not (found.values.index.equals(scans.index) and found.reasons.index.equals(scans.index)):
+    values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
+    if not (values.index.equals(scans.index) and reasons.index.equals(scans.index)):
         raise DataError(
             f"the task head {name_of(head)} breaks its contract: values and reasons must have the "
             f"index of the {len(scans)} rows it was given"
         )
-    mute = found.values.isna() & ~(found.reasons.fillna("") != "")
+    mute = values.isna() & ~(reasons.fillna("") != "")
     if mute.any():
         raise DataError(
             f"the task head {name_of(head)} breaks its contract: {int(mute.sum())} rows have "
             f"neither a value nor a reason, for example {raw[mute].iloc[0]!r}"
         )
-    scans = rename_clashes(scans).assign(target=found.values)
+    scans = rename_clashes(scans).assign(target=values)
     lost = []
-    for reason in sorted(set(found.reasons.dropna()) - {""}):
-        scans, out = leave_out(scans, found.reasons[scans.index] == reason, reason)
+    for reason in sorted(set(reasons.dropna()) - {""}):
+        scans, out = leave_out(scans, reasons[scans.index] == reason, reason)
         lost.append(out)
     return scans, lost
 

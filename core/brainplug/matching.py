@@ -80,6 +80,16 @@ NORMALISERS: tuple[Normaliser, ...] = (
 """Tried in this order: an id meets what is most like it."""
 
 
+def natural_key(text: str) -> tuple[str | int, ...]:
+    """Return a sort key by which `visit 10` comes after `visit 2`.
+
+    >>> sorted(["ses-10", "ses-2", "ses-1"], key=natural_key)
+    ['ses-1', 'ses-2', 'ses-10']
+    """
+    pieces = re.split("([0-9]+)", text)
+    return tuple(int(piece) if place % 2 else piece for place, piece in enumerate(pieces))
+
+
 def find_images(folder: Path, suffixes: Sequence[str] = EXTENSIONS) -> list[Path]:
     """Find the image files in a folder and below it, sorted; hidden ones are left out.
 

@@ -1,141 +1,265 @@
-"""Cohort loader: any table with a declared mapping of columns and an image pattern."""
+"""Cohort loader: any table and any folder of images, as the recipe declares them."""
 
 from __future__ import annotations
 
-import string
+import re
+from collections.abc import Mapping
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import pandas as pd
 from attrs.validators import matches_re, min_len
 
+from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
-from brainplug.parts import Part, about
-from brainplug.joining import (
-    arrange_scans,
-    check_distinct,
-    exclude,
+from brainplug.matching import (
     find_images,
-    get_columns,
-    index_images,
-    join_exclusions,
-    match,
-    plain_id,
-    read_table,
+    folders_of,
+    group_images,
+    match_images,
+    natural_key,
+    report_join,
+    without_zeros,
 )
+from brainplug.parts import CohortLoader, Part, about
+from brainplug.tables import get_column, leave_out, make_rows, read_table, stack_exclusions
 from brainplug.types import CohortTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from brainplug.parts import CohortLoader
+FIRST = "first"
+ROLES = ("subject", "session", "family", "site")
 
-
-def is_pattern(_instance: Any, field: Any, pattern: str) -> None:
-    """Validate an image pattern: it names {subject}, may name {session}, and nothing else."""
-    slots = {name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None}
-    if "subject" not in slots or slots - {"subject", "session"}:
-        raise ValueError(
-            f"{field.name} must hold {{subject}}, may hold {{session}}, and no other slot: {pattern!r}"
-        )
+_PIECES = re.compile(r"(\{subject\}|\{session\}|\*)")
+_PATTERNS = {
+    "{subject}": ("(?P<subject>[^/]+?)", "(?P=subject)"),
+    "{session}": ("(?P<session>[^/]+?)", "(?P=session)"),
+}
 
 
 @attrs.frozen(kw_only=True)
 class TableOptions:
     """Options of `table`."""
 
-    table: Path = attrs.field(metadata=about("the phenotype table: CSV, TSV, text or parquet"))
-    images: Path = attrs.field(metadata=about("folder of the scans"))
-    subject: str = attrs.field(validator=min_len(1), metadata=about("column of the subject's id"))
+    table: Path = attrs.field(metadata=about("CSV, TSV or parquet file, one row a scan"))
+    images: Path = attrs.field(metadata=about("folder of the images"))
     pattern: str = attrs.field(
         default="{subject}.nii.gz",
-        validator=is_pattern,
-        metadata=about("where a scan lies in the folder; holds {subject}, may hold {session}"),
+        metadata=about("where an image lies in the folder; may hold {subject}, {session} and *"),
     )
-    session: str | None = attrs.field(default=None, metadata=about("column of the session"))
+    subject: str = attrs.field(
+        validator=min_len(1), metadata=about("column that holds the id of a person")
+    )
+    session: str | None = attrs.field(
+        default=None, metadata=about("column that holds the visit; without it one row a person")
+    )
     keep_session: str | None = attrs.field(
-        default=None, metadata=about("the session kept; without it all are")
+        default=None,
+        metadata=about(
+            'the visit that is kept, or "first" for each person\'s first; without it every visit'
+        ),
     )
-    family: str | None = attrs.field(default=None, metadata=about("column of the family"))
-    site: str | None = attrs.field(default=None, metadata=about("column of the site or scanner"))
-    codes: dict[str, dict[str, str]] = attrs.field(
-        factory=dict, metadata=about("column -> { code = words }")
+    family: str | None = attrs.field(
+        default=None, metadata=about("column that holds what relatives have in common")
+    )
+    site: str | None = attrs.field(
+        default=None, metadata=about("column that holds the site or the scanner")
+    )
+    study: str = attrs.field(
+        default="TABLE",
+        validator=matches_re("[A-Za-z0-9-]+"),
+        metadata=about("short name of the study, for file names"),
+    )
+    codes: Mapping[str, Mapping[str, str]] = attrs.field(
+        factory=dict, metadata=about("column = { code = words } for columns that hold codes")
     )
     missing: tuple[str, ...] = attrs.field(
         default=(), metadata=about("codes that mean no value, in every column")
     )
-    study: str = attrs.field(
-        default="TABLE",
-        validator=matches_re(r"[A-Za-z0-9-]+"),
-        metadata=about("short name of the study in file names"),
-    )
 
     def __attrs_post_init__(self) -> None:
-        """Refuse options that need another one."""
-        if self.session is None and (self.keep_session is not None or "{session}" in self.pattern):
-            raise ValueError("keep_session and {session} in pattern need session, the column")
+        """Refuse a pattern that names nobody, and a session that nothing tells."""
+        left = _PIECES.sub("", self.pattern)
+        if "{subject}" not in self.pattern or "{" in left or "}" in left:
+            raise ValueError(
+                "pattern must hold {subject}, may hold {session} and *, and no other braces: "
+                f"{self.pattern!r}"
+            )
+        if self.keep_session and not self.session and "{session}" not in self.pattern:
+            raise ValueError("keep_session needs session, or {session} in pattern")
 
 
 class Table:
-    """Any CSV, TSV or parquet table with a declared mapping of columns, and a folder of scans."""
+    """Any CSV, TSV or parquet table with a folder of images, as the recipe declares them."""
 
     def __init__(self, options: TableOptions) -> None:
+        """Keep the options; nothing is read before `load`."""
         self.options = options
 
-    def sources(self) -> tuple[Path, ...]:
-        """Name the table and the folder of scans."""
-        return self.options.table, self.options.images
-
     def load(self) -> CohortTable:
-        """Read the table and find each row's scan by the pattern."""
+        """Read the table and give each row the image that the pattern names."""
         options = self.options
         table = read_table(options.table)
-        named = {name: getattr(options, name) for name in ("subject", "session", "family", "site")}
-        columns = {name: column for name, column in named.items() if column is not None}
-        get_columns(table, options.table, columns)
-        rows = table.assign(**{name: table[column] for name, column in columns.items()})
-        rows, nameless = rows[rows["subject"].notna()], rows[rows["subject"].isna()]
-        check_distinct(rows["subject"].unique(), str(options.table))
-        rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "session"])))
-        rows, other = self._choose_session(rows)
-        places = index_images(
-            find_images(options.images), lambda path: spell(str(path.relative_to(options.images)))
-        )
-        found = [self._place(row, places) for row in rows.to_dict("records")]
-        keys = pd.Series(found, index=rows.index, dtype="str")
-        kept, lost, join = match(rows, keys, places, rule="rename all but one of the files")
+        rows = make_rows(table, {name: self._column(table, name) for name in ROLES})
+        self._check_codes(table)
+        rows, nameless = leave_out(rows, rows["subject"].isna(), "no subject id")
+        rows, lost = self._keep_visits(rows)
+        rows = self._choose(rows)
+        join = report_join(rows["subject"], rows["image"], list(self._images.values()))
+        rows, unmatched = leave_out(rows, rows["image"].isna(), "no image")
         return CohortTable(
             study=options.study,
-            scans=arrange_scans(kept),
-            exclusions=join_exclusions(
-                [exclude(nameless, "no subject id"), exclude(other, "other session"), lost]
-            ),
+            scans=rows,
+            exclusions=stack_exclusions([nameless, *lost, unmatched]),
             rows_read=len(table),
             join=join,
             codes=options.codes,
             missing=frozenset(options.missing),
         )
 
-    def _choose_session(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-        if self.options.keep_session is None:
-            return rows, rows[:0]
-        kept = rows["session"] == self.options.keep_session
-        return rows[kept], rows[~kept]
+    def sources(self) -> tuple[Path, ...]:
+        """Name the table and the folders that hold images."""
+        return (self.options.table, *folders_of(self._images.values()))
 
-    def _place(self, row: dict[str, Any], places: Mapping[str, object]) -> str:
-        """Return where a row's scan lies: by the id as written, else by its plain form."""
-        session = "" if pd.isna(row["session"]) else row["session"]
-        as_written = spell(self.options.pattern.format(subject=row["subject"], session=session))
-        if as_written in places:
-            return as_written
-        plain = {"subject": plain_id(row["subject"]), "session": session}
-        return spell(self.options.pattern.format(**plain))
+    @cached_property
+    def _images(self) -> dict[str, Path]:
+        """Path within the folder -> image, for the images that fit the pattern.
+
+        Raises:
+            DataError: no image fits.
+        """
+        folder, fits = self.options.images, _compile(self.options.pattern)
+        found = {image.relative_to(folder).as_posix(): image for image in find_images(folder)}
+        fitting = {name: image for name, image in found.items() if fits.fullmatch(name)}
+        if not fitting:
+            examples = ", ".join(map(repr, list(found)[:5])) or "none"
+            raise DataError(
+                f"{folder}: expected images that fit the pattern {self.options.pattern!r}, "
+                f"found {len(found)} images and none fits, for example {examples}; "
+                "set cohort.pattern"
+            )
+        return fitting
+
+    def _column(self, table: pd.DataFrame, role: str) -> pd.Series | None:
+        name = getattr(self.options, role)
+        if name is None:
+            return None
+        return get_column(table, name, option=f"cohort.{role}", source=self.options.table)
+
+    def _check_codes(self, table: pd.DataFrame) -> None:
+        for name in self.options.codes:
+            get_column(table, name, option="cohort.codes", source=self.options.table)
+
+    def _keep_visits(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+        """Leave out visits that are not wanted."""
+        if self.options.session is None:
+            return rows, []
+        rows, undated = leave_out(rows, rows["session"].isna(), "no session")
+        wanted = self.options.keep_session
+        if wanted is None:
+            self._check_sessions(rows)
+            return rows, [undated]
+        if wanted == FIRST:
+            visits = sorted(rows["session"].unique(), key=natural_key)
+            places = rows["session"].map({visit: place for place, visit in enumerate(visits)})
+            other = places != places.groupby(rows["subject"]).transform("min")
+        else:
+            other = rows["session"].map(without_zeros) != without_zeros(wanted)
+        rows, others = leave_out(rows, other, "another session")
+        return rows, [undated, others]
+
+    def _check_sessions(self, rows: pd.DataFrame) -> None:
+        """Refuse visits that the pattern would give the same image."""
+        several = rows.loc[rows["subject"].duplicated(), "subject"].unique()
+        if len(several) and "{session}" not in self.options.pattern:
+            raise DataError(
+                f"{self.options.table}: {len(several)} people have several rows, for example "
+                f"{several[0]!r}, and the pattern {self.options.pattern!r} names one image for all "
+                "of them; set cohort.keep_session, or {session} in cohort.pattern"
+            )
+
+    def _choose(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Give each row its one image, and its session where only the image tells.
+
+        Raises:
+            DataError: several images fit a row.
+        """
+        told = self._read_names(rows)
+        grouped = group_images(told, lambda image: told[image][0])
+        candidates = match_images(rows["subject"], grouped)
+        images, sessions = [], []
+        for subject, session, found in zip(*_ids(rows), candidates, strict=True):
+            fitting = self._of_session({image: told[image][1] for image in found}, session)
+            if len(fitting) > 1:
+                raise self._several(subject, fitting)
+            images.append(str(fitting[0]) if fitting else None)
+            sessions.append(session or (told[fitting[0]][1] if fitting else None))
+        return rows.assign(
+            image=pd.Series(images, index=rows.index, dtype="str"),
+            session=pd.Series(sessions, index=rows.index, dtype="str"),
+        )
+
+    def _read_names(self, rows: pd.DataFrame) -> dict[Path, tuple[str, str | None]]:
+        """Return each image's subject and session.
+
+        A path that a row spells out is that row's: the pattern alone could not tell where the
+        subject `A_1` ends in `A_1_2.nii.gz`.
+        """
+        spelt = {self._spell(*each): each for each in zip(*_ids(rows), strict=True)}
+        fits = _compile(self.options.pattern)
+        told = {}
+        for name, image in self._images.items():
+            groups = fits.fullmatch(name)
+            assert groups is not None  # _images holds what fits
+            told[image] = spelt.get(name) or (groups["subject"], groups.groupdict().get("session"))
+        return told
+
+    def _spell(self, subject: str, session: str | None) -> str:
+        path = self.options.pattern.replace("{subject}", subject)
+        return path.replace("{session}", session) if session else path
+
+    def _of_session(self, found: dict[Path, str | None], session: str | None) -> list[Path]:
+        """Return the images of the session that is wanted; all where the names tell none."""
+        wanted = session or self.options.keep_session
+        if "{session}" not in self.options.pattern or wanted is None or not found:
+            return list(found)
+        forms = {image: without_zeros(visit or "") for image, visit in found.items()}
+        if session is None and wanted == FIRST:
+            wanted = min(forms.values(), key=natural_key)
+        return [image for image, form in forms.items() if form == without_zeros(wanted)]
+
+    def _several(self, subject: str, found: list[Path]) -> DataError:
+        shown = ", ".join(str(path.relative_to(self.options.images)) for path in found[:5])
+        return DataError(
+            f"{self.options.images}: expected one image for {subject!r}, found {len(found)}: "
+            f"{shown}; make cohort.pattern narrower, or set cohort.session or cohort.keep_session"
+        )
 
 
-def spell(place: str) -> str:
-    """Return a relative path with each of its parts spelled plainly."""
-    return "/".join(plain_id(part) for part in Path(place).parts)
+def _ids(rows: pd.DataFrame) -> tuple[list[str], list[str | None]]:
+    """Return the subject and the session of each row."""
+    sessions = [None if pd.isna(session) else str(session) for session in rows["session"]]
+    return rows["subject"].tolist(), sessions
+
+
+@cache
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Turn the pattern into a regular expression for paths within the folder."""
+    seen: set[str] = set()
+    pieces = []
+    for piece in _PIECES.split(pattern):
+        first, again = _PATTERNS.get(piece, (None, None))
+        if piece == "*":
+            pieces.append("[^/]*")
+        elif first is None or again is None:
+            pieces.append(re.escape(piece))
+        else:
+            pieces.append(again if piece in seen else first)
+            seen.add(piece)
+    return re.compile("".join(pieces))
 
 
 @hookimpl

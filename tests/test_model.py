@@ -1,0 +1,157 @@
+"""The tiny model: 3-D patches, chat ids, freezing, saving, and answers without mix-ups."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from brainplug.errors import DataError
+from brainplug.evaluation.answer import generate, score_answers
+from brainplug.model.adapter import count_parameters, train_only
+from brainplug.model.bundle import load_bundle
+from brainplug.model.chat import ChatEncoder
+from brainplug.model.patches import PatchEmbedding3d, count_patches
+from brainplug.training.batches import IGNORED, Collator, Item, encode_task
+from brainplug.types import Image, Turn
+from brainplug_plugins.models.tiny import Tiny, TinyOptions
+
+OPTIONS = TinyOptions(hidden_size=16, heads=2, vision_layers=1, language_layers=1, patch=(4, 4, 4))
+SHAPE = (8, 8, 4)
+TURNS = (
+    Turn.user(Image(0), "This is ä."),
+    Turn.assistant("Noted."),
+    Turn.user(Image(1), "And this?"),
+    Turn.assistant("It is b."),
+)
+
+
+@pytest.fixture
+def bundle():
+    return Tiny(OPTIONS).build(SHAPE, seed=3)
+
+
+def encoder(bundle):
+    return ChatEncoder(bundle.tokenizer, 4)
+
+
+def make_item(bundle, names=("r", "q")):
+    return Item(encoder(bundle).encode(TURNS), tuple(names))
+
+
+def test_patches_equal_a_strided_convolution():
+    """Cutting and projecting is a 3-D convolution whose stride is its kernel."""
+    patches = PatchEmbedding3d((8, 4, 12), (4, 2, 3), 5)
+    scans = torch.randn(2, 1, 8, 4, 12)
+    kernel = patches.projection.weight.reshape(5, 1, 4, 2, 3)
+    wanted = torch.nn.functional.conv3d(scans, kernel, patches.projection.bias, stride=(4, 2, 3))
+
+    got = patches(scans) - patches.position_embedding.weight
+
+    torch.testing.assert_close(got, wanted.flatten(2).transpose(1, 2))
+
+
+def test_a_grid_that_patches_do_not_fill_is_refused():
+    """The message names both keys."""
+    with pytest.raises(DataError, match=r"images.shape .* model.patch"):
+        count_patches((32, 32, 30), (8, 8, 8))
+
+
+def test_images_become_runs_of_tokens_where_they_are_shown(bundle):
+    """Ids spell the Qwen form; each scan takes as many tokens as it has patches."""
+    encoded = encoder(bundle).encode(TURNS)
+    text = bundle.tokenizer.decode(encoded.prompt)
+
+    assert text == (
+        "<|im_start|>user\n" + "<image>" * 4 + "This is ä.<|im_end|>\n"
+        "<|im_start|>assistant\nNoted.<|im_end|>\n"
+        "<|im_start|>user\n" + "<image>" * 4 + "And this?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert "It is b.<|im_end|>" == bundle.tokenizer.decode(encoded.answer)
+
+
+def test_text_cannot_pose_as_a_marker(bundle):
+    """A wording with a chat marker is refused."""
+    with pytest.raises(DataError, match="chat marker"):
+        encoder(bundle).text("<image>")
+
+
+def test_only_the_last_answer_is_learnt(bundle):
+    """Labels cover the last answer and its end, nothing else (D34)."""
+    item = make_item(bundle)
+    batch = Collator(lambda _path: np.zeros(SHAPE), bundle.tokenizer.pad_token_id)([item])
+
+    learnt = batch["labels"][0][batch["labels"][0] != IGNORED].tolist()
+
+    assert item.encoded.answer == learnt
+    assert (2, 1, *SHAPE) == tuple(batch["pixel_values"].shape)
+
+
+def test_a_dialogue_that_is_too_long_is_refused_by_name(bundle):
+    """The error names the task and both lengths."""
+    from test_rules_and_audit import make_task
+
+    with pytest.raises(DataError, match=r"q-r-0.*the model takes 20"):
+        encode_task(make_task("q", "a", "r", "b"), encoder(bundle), 20)
+
+
+def test_saved_and_loaded_logits_are_identical(bundle, tmp_path):
+    """A model folder gives back the model to the bit."""
+    bundle.save(tmp_path)
+    again = load_bundle(tmp_path)
+    item = make_item(bundle)
+    ids = torch.tensor([item.encoded.prompt])
+    scans = torch.randn(2, 1, *SHAPE)
+    bundle.model.eval()
+
+    with torch.no_grad():
+        first = bundle.model(input_ids=ids, pixel_values=scans).logits
+        second = again.model(input_ids=ids, pixel_values=scans).logits
+
+    assert torch.equal(first, second)
+
+
+def test_everything_not_named_is_frozen(bundle):
+    """E11: token embeddings and norms of frozen parts do not learn."""
+    train_only(bundle.model, ["patch-embedding"])
+
+    counts = count_parameters(bundle.model)
+
+    assert all(learn == 0 for part, (learn, _) in counts.items() if part != "patch-embedding")
+    assert counts["patch-embedding"][0] > 0
+
+
+def test_scans_do_not_mix_between_dialogues(bundle):
+    """D29: in a batch of dialogues with one and two scans each answer is as if alone."""
+    bundle.model.eval()
+    volumes = {name: np.random.default_rng(i).normal(size=SHAPE) for i, name in enumerate("abc")}
+    one = Item(encoder(bundle).encode((Turn.user(Image(0), "What?"), Turn.assistant("x"))), ("a",))
+    two = make_item(bundle, ("b", "c"))
+    answer = encoder(bundle).answer("It is b.")
+
+    def score(items):
+        from brainplug.training.batches import stack_scans
+
+        scans = stack_scans(items, volumes.__getitem__)
+        with torch.no_grad():
+            return score_answers(bundle, items, scans, [answer] * len(items))
+
+    together = score([one, two])
+
+    torch.testing.assert_close(together, torch.cat([score([one]), score([two])]))
+
+
+def test_greedy_answers_do_not_depend_on_the_batch(bundle):
+    """Left padding leaves each answer as it is alone."""
+    from brainplug.training.batches import stack_scans
+
+    bundle.model.eval()
+    volumes = {name: np.random.default_rng(i).normal(size=SHAPE) for i, name in enumerate("abc")}
+    short = Item(encoder(bundle).encode((Turn.user(Image(0), "W?"), Turn.assistant("x"))), ("a",))
+    items = [short, make_item(bundle, ("b", "c"))]
+
+    def say(chosen):
+        with torch.no_grad():
+            return generate(bundle, chosen, stack_scans(chosen, volumes.__getitem__), 8)
+
+    assert say(items) == say(items[:1]) + say(items[1:])

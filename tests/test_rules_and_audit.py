@@ -1,0 +1,212 @@
+"""Rules that see no scan, and the audit that refuses what they can exploit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainplug.audit import audit_split, audit_tasks, information, measure_dependence
+from brainplug.dialogue import Task
+from brainplug.errors import DataError, LeakageError
+from brainplug.rules import MAJORITY, MEAN, MIRROR, OPPOSITE, REPEAT, rule_predictions
+from brainplug.types import POOLS, Image, Turn
+from brainplug_plugins.heads.categorical import Categorical, CategoricalOptions
+from brainplug_plugins.heads.numerical import Numerical, NumericalOptions
+from brainplug_plugins.pairings.independent import Independent, IndependentOptions
+
+
+def make_task(query: str, truth, reference: str, told, number: int = 0) -> Task:
+    kind = "categorical" if isinstance(truth, str) else "numerical"
+    return Task(
+        task_id=f"{query}-{reference}-{number}",
+        kind=kind,
+        target="sex",
+        subject=query,
+        truth=truth,
+        references=(reference,),
+        reference_values=(told,),
+        images=(Path("r.nii"), Path("q.nii")),
+        turns=(
+            Turn.user(Image(0), f"This is {told}."),
+            Turn.assistant("Noted."),
+            Turn.user(Image(1), "And this?"),
+            Turn.assistant(f"It is {truth}."),
+        ),
+        codes=(0, 1) if kind == "categorical" else (),
+    )
+
+
+def draw_tasks(labels, *, split="train", num=120, same=None, seed=0) -> list[Task]:
+    """Pair each query with three references; `same` of them share its label, None draws them."""
+    rng = np.random.default_rng(seed)
+    tasks = []
+    for query in range(num):
+        truth = labels[rng.integers(len(labels))]
+        for k in range(3):
+            others = [label for label in labels if label != truth]
+            told = labels[rng.integers(len(labels))]
+            if same is not None:
+                told = truth if k < same else others[rng.integers(len(others))]
+            tasks.append(make_task(f"{split}q{query}", truth, f"{split}r{k}{told}", told, k))
+    return tasks
+
+
+def make_split(tasks_by_split) -> pd.DataFrame:
+    rows = set()
+    for split, tasks in tasks_by_split.items():
+        rows |= {(task.subject, f"{split}_query") for task in tasks}
+        rows |= {(person, f"{split}_reference") for task in tasks for person in task.references}
+    return pd.DataFrame(sorted(rows), columns=["subject", "pool"])
+
+
+def fit(labels):
+    head = Categorical(CategoricalOptions(column="sex"))
+    return head.fit(pd.Series(list(labels) * 2, dtype="str"))
+
+
+def audit(labels, **options):
+    tasks = {
+        split: draw_tasks(labels, split=split, num=num, **options)
+        for split, num in (("train", 120), ("val", 30), ("test", 30))
+    }
+    return audit_tasks(tasks, make_split(tasks), fit(labels), allow_shortcut=False)
+
+
+def test_one_same_to_two_different_is_refused():
+    """D1: 'say the opposite' scores two thirds, so the pairing is refused by name."""
+    with pytest.raises(DataError, match="says the opposite"):
+        audit(("female", "male"), same=1)
+
+
+@pytest.mark.parametrize("count", [3, 10])
+def test_half_the_pairs_alike_is_refused_for_many_classes(count):
+    """D2, D3: copying beats chance where same-label pairs are over-represented."""
+    with pytest.raises(DataError, match="repeats the reference"):
+        audit(tuple(f"class {letter}" for letter in "abcdefghij"[:count]), same=2)
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_independent_draws_pass(count):
+    """References drawn without regard to the query are at chance, and the audit says so."""
+    found = audit(tuple(f"class {letter}" for letter in "abcdefghij"[:count]))
+
+    assert [] == found["warnings"]
+    assert abs(found["dependence"]["z"]) < 3.29
+
+
+def test_a_shortcut_may_be_allowed():
+    """`allow_shortcut` goes on and keeps the warning."""
+    tasks = {split: draw_tasks(("a", "b"), split=split, same=1) for split in ("train", "val", "test")}
+
+    found = audit_tasks(tasks, make_split(tasks), fit(("a", "b")), allow_shortcut=True)
+
+    assert any("gives away" in warning for warning in found["warnings"])
+
+
+def test_a_reference_from_another_pool_is_a_leak():
+    """Promise 1 is asserted again from the files."""
+    tasks = {split: draw_tasks(("a", "b"), split=split) for split in ("train", "val", "test")}
+    split = make_split(tasks)
+    split.loc[split["subject"] == "testr0a", "pool"] = "train_query"
+
+    with pytest.raises(LeakageError, match="testr0a"):
+        audit_tasks(tasks, split, fit(("a", "b")), allow_shortcut=False)
+
+
+def test_a_family_in_two_splits_is_a_leak():
+    """D17: siblings in train and test stop the run."""
+    subjects = [f"s{i}" for i in range(6)]
+    cohort = pd.DataFrame(
+        {"subject": subjects, "family": ["f1", "f2", "f3", "f4", "f1", "f6"], "site": pd.NA, "target": "a"}
+    )
+
+    with pytest.raises(LeakageError, match="'f1'"):
+        audit_split(cohort, pd.DataFrame({"subject": subjects, "pool": POOLS}))
+
+
+def test_numbers_that_follow_the_reference_are_refused():
+    """A numerical reference that tells of the query is found like a label."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=200)
+    honest = [make_task(f"q{i}", float(v), "r", float(rng.normal())) for i, v in enumerate(values)]
+    leaking = [make_task(f"q{i}", float(v), "r", float(v + rng.normal())) for i, v in enumerate(values)]
+
+    assert not measure_dependence(honest)["beats_chance"]
+    assert measure_dependence(leaking)["beats_chance"]
+
+
+def test_rules_answer_as_they_say():
+    """Each rule on three tasks whose answers can be seen."""
+    train = [make_task("t1", "a", "r", "b"), make_task("t2", "a", "r", "a"), make_task("t3", "b", "r", "a")]
+    numbers = [make_task("n1", 1.0, "r", 0.0), make_task("n2", 3.0, "r", 5.0)]
+
+    assert ["b", "a", "a"] == rule_predictions(REPEAT, train, train)
+    assert ["a", "b", "b"] == rule_predictions(OPPOSITE, train, train)
+    assert ["a", "a", "a"] == rule_predictions(MAJORITY, train, train)
+    assert [2.0, 2.0] == rule_predictions(MEAN, numbers, numbers)
+    assert [4.0, -1.0] == rule_predictions(MIRROR, numbers, numbers)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_the_shipped_pairing_gives_nothing_away(share, count):
+    """For every balance of classes the reference's label is independent of the query's."""
+    rng = np.random.default_rng(count)
+    rest = (1 - share) / (count - 1)
+    labels = np.array([f"class {i}" for i in range(count)])
+
+    def pool(name, num):
+        drawn = rng.choice(labels, size=num, p=[share] + [rest] * (count - 1))
+        drawn[:count] = labels
+        frame = pd.DataFrame({"subject": [f"{name}{i}" for i in range(num)], "value": drawn})
+        return frame.assign(stratum=frame["value"], family=pd.NA, session=pd.NA, site=pd.NA).set_index(
+            "subject", drop=False
+        )
+
+    queries, references = pool("q", 150), pool("r", 150)
+    pairing = Independent(IndependentOptions(references_per_query=3))
+
+    pairs = pairing.pair(queries, references, seed=5)
+
+    tasks = [
+        make_task(row.query, queries.loc[row.query, "value"], chosen, references.loc[chosen, "value"], i)
+        for i, row in enumerate(pairs.itertuples())
+        for chosen in row.references
+    ]
+    assert 450 == len(tasks)
+    assert not measure_dependence(tasks)["beats_chance"]
+    again = pairing.pair(queries.iloc[::-1], references.iloc[::-1], seed=5)
+    assert set(zip(pairs["query"], pairs["references"], strict=True)) == set(
+        zip(again["query"], again["references"], strict=True)
+    )
+    assert information(tasks, fit(tuple(labels)))["corrected"] < 0.05
+
+
+def test_negative_numbers_keep_their_sign():
+    """D6, D24: a z-score is said and read back with its sign; zero has none."""
+    answers = Numerical(NumericalOptions(column="BMI_sds")).fit(pd.Series([-1.25, 0.5, 2.0]))
+
+    assert "-1.25" == answers.say(-1.25)
+    assert -1.25 == answers.parse("Based on the comparison, the BMI_sds is -1.25.")
+    assert "0.00" == answers.say(-0.001)
+
+
+def test_digits_of_the_target_name_are_no_answer():
+    """D10: `p21001_bmi` does not answer 21001."""
+    answers = Numerical(NumericalOptions(column="p21001_bmi")).fit(pd.Series([20.5, 31.2]))
+
+    assert 24.1 == answers.parse("The p21001_bmi is 24.1.")
+    assert answers.parse("The p21001_bmi is unknown.") is None
+
+
+def test_labels_inside_labels_are_told_apart():
+    """D11: the longest label wins, and two labels are no answer."""
+    labels = ("mild dementia", "mild cognitive impairment", "impairment")
+    answers = fit(labels)
+
+    assert "mild cognitive impairment" == answers.parse("It is mild cognitive impairment.")
+    assert answers.parse("mild dementia or impairment") is None
+    assert answers.parse("nothing") is None
