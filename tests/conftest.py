@@ -96,7 +96,8 @@ def write_recipe(tmp_path: Path):
 
     def write(head: str = "categorical", column: str = "sex", epochs: int = 2) -> Path:
         path = tmp_path / "small.toml"
-        path.write_text(RECIPE.format(
+        path.write_text(
+            RECIPE.format(
                 head=head,
                 column=column,
                 epochs=epochs,

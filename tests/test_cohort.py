@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -16,6 +16,9 @@ from brainplug_plugins.cohorts.abcd import Abcd, AbcdOptions
 from brainplug_plugins.cohorts.bids import Bids, BidsOptions
 from brainplug_plugins.cohorts.table import Table, TableOptions
 from brainplug_plugins.heads.categorical import Categorical, CategoricalOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SEX = Categorical(CategoricalOptions(column="sex", labels={"1": "male", "2": "female"}))
 IMAGES = Images(shape=(8, 8, 8), spacing_mm=16.0)
@@ -41,19 +44,19 @@ def write_study(folder: Path, make_scan, ids, text):
 
 def test_counts_add_up(tmp_path, make_scan):
     """Rows without target, image or readable voxels become exclusions, the rest scans."""
-    options = write_study(
-        tmp_path, make_scan, "abcde", "id,sex\na,1\nb,2\nc,999\nd,1\ne,2\nf,1\n"
-    )
+    options = write_study(tmp_path, make_scan, "abcde", "id,sex\na,1\nb,2\nc,999\nd,1\ne,2\nf,1\n")
     (tmp_path / "T1" / "d.nii.gz").write_bytes(b"")
     options = attrs.evolve(options, missing=("999",))
 
     cohort = gather(Table(options), tmp_path)
 
-    assert ["a", "b", "e"] == list(cohort.frame["scan"])
-    assert ["male", "female", "female"] == list(cohort.frame["target"])
-    assert {"f": "no image", "c": "target missing", "d": "empty file"} == dict(
-        zip(cohort.exclusions["subject"], cohort.exclusions["reason"], strict=True)
-    )
+    assert list(cohort.frame["scan"]) == ["a", "b", "e"]
+    assert list(cohort.frame["target"]) == ["male", "female", "female"]
+    assert dict(zip(cohort.exclusions["subject"], cohort.exclusions["reason"], strict=True)) == {
+        "f": "no image",
+        "c": "target missing",
+        "d": "empty file",
+    }
 
 
 def test_a_shuffled_table_gives_the_same_frame(tmp_path, make_scan):
@@ -82,7 +85,7 @@ def test_integer_ids_with_zeros_and_decimals_meet_their_files(tmp_path, make_sca
     """`7.0` in the table is `007` in the folder (D21)."""
     options = write_study(tmp_path, make_scan, ["007", "012"], "id,sex\n7.0,1\n12.0,2\n")
 
-    assert 2 == len(gather(Table(options), tmp_path).frame)
+    assert len(gather(Table(options), tmp_path).frame) == 2
 
 
 def test_numeric_codes_are_not_guessed(tmp_path, make_scan):
@@ -130,7 +133,10 @@ def write_bids(folder: Path, make_scan, names, text):
 def test_bids_reads_crlf_padding_and_levels(tmp_path, make_scan):
     """Windows line ends, ids without `sub-`, other zero padding and declared levels are read."""
     options = write_bids(
-        tmp_path / "ds", make_scan, ["sub-01", "sub-02"], "participant_id\t sex\r\n1\tM\r\nsub-2\tF\r\n"
+        tmp_path / "ds",
+        make_scan,
+        ["sub-01", "sub-02"],
+        "participant_id\t sex\r\n1\tM\r\nsub-2\tF\r\n",
     )
     (tmp_path / "ds" / "participants.json").write_text(
         '{"sex": {"Levels": {"M": "male", "F": "female"}}}'
@@ -138,7 +144,7 @@ def test_bids_reads_crlf_padding_and_levels(tmp_path, make_scan):
 
     cohort = gather(Bids(options), tmp_path, Categorical(CategoricalOptions(column="sex")))
 
-    assert ["male", "female"] == list(cohort.frame["target"])
+    assert list(cohort.frame["target"]) == ["male", "female"]
 
 
 def test_bids_several_scans_are_an_error_until_chosen(tmp_path, make_scan):
@@ -164,7 +170,7 @@ def test_bids_sessions_are_rows_of_one_subject(tmp_path, make_scan):
 
     frame = gather(Bids(options), tmp_path).frame
 
-    assert ["sub-01_a", "sub-01_b", "sub-02"] == list(frame["scan"])
+    assert list(frame["scan"]) == ["sub-01_a", "sub-01_b", "sub-02"]
 
 
 ABCD_LT = (
@@ -180,7 +186,10 @@ def write_abcd_4(folder: Path, make_scan, ids):
     (folder / "tables" / "abcd_lt01.txt").write_text(
         ABCD_LT + "".join(f'"{i}"\t"{i}"\t"{event}"\t"site01"\n' for i, event in rows)
     )
-    family = '"subjectkey"\t"eventname"\t"rel_family_id"\t"demo_sex_v2"\n"GUID"\t"Event"\t"Family"\t"Sex"\n'
+    family = (
+        '"subjectkey"\t"eventname"\t"rel_family_id"\t"demo_sex_v2"\n'
+        '"GUID"\t"Event"\t"Family"\t"Sex"\n'
+    )
     codes = ["1", "2", "777", "1"]
     (folder / "tables" / "acspsw03.txt").write_text(
         family
@@ -191,23 +200,27 @@ def write_abcd_4(folder: Path, make_scan, ids):
     )
     for number, name in enumerate(ids):
         make_scan(
-            folder / "T1" / f"sub-NDARINV{name}" / "ses-baselineYear1Arm1" / f"sub-NDARINV{name}_T1w.nii.gz",
+            folder
+            / "T1"
+            / f"sub-NDARINV{name}"
+            / "ses-baselineYear1Arm1"
+            / f"sub-NDARINV{name}_T1w.nii.gz",
             seed=number,
         )
     return AbcdOptions(tables=folder / "tables", images=folder / "T1")
 
 
 def test_abcd_4_joins_its_tables_and_knows_its_codes(tmp_path, make_scan):
-    """Descriptions are skipped, ids meet in every spelling, 777 is missing, baseline is kept (D20)."""
+    """Descriptions are skipped, ids meet in every spelling, 777 is missing (D20)."""
     options = write_abcd_4(tmp_path, make_scan, ["0A1B2C3D", "1A1B2C3D", "2A1B2C3D", "3A1B2C3D"])
     head = Categorical(CategoricalOptions(column="demo_sex_v2"))
 
     cohort = gather(Abcd(options), tmp_path, head)
 
-    assert ["male", "female", "male"] == list(cohort.frame["target"])
-    assert ["0", "0", "1"] == list(cohort.frame["family"])
-    assert 4 == (cohort.exclusions["reason"] == "other session").sum()
-    assert 1 == (cohort.exclusions["reason"] == "target missing").sum()
+    assert list(cohort.frame["target"]) == ["male", "female", "male"]
+    assert list(cohort.frame["family"]) == ["0", "0", "1"]
+    assert (cohort.exclusions["reason"] == "other session").sum() == 4
+    assert (cohort.exclusions["reason"] == "target missing").sum() == 1
 
 
 def test_abcd_6_reads_participant_and_session_ids(tmp_path, make_scan):
@@ -215,7 +228,12 @@ def test_abcd_6_reads_participant_and_session_ids(tmp_path, make_scan):
     ids = ["sub-0A1B2C3D", "sub-1A1B2C3D"]
     (tmp_path / "tables").mkdir()
     frame = pd.DataFrame(
-        {"participant_id": ids, "session_id": "ses-00A", "ab_g_dyn__design_site": "s1", "sex": ["1", "2"]}
+        {
+            "participant_id": ids,
+            "session_id": "ses-00A",
+            "ab_g_dyn__design_site": "s1",
+            "sex": ["1", "2"],
+        }
     )
     frame.to_parquet(tmp_path / "tables" / "ab_g_dyn.parquet")
     for number, name in enumerate(ids):
@@ -223,17 +241,15 @@ def test_abcd_6_reads_participant_and_session_ids(tmp_path, make_scan):
 
     cohort = gather(Abcd(AbcdOptions(tables=tmp_path / "tables", images=tmp_path / "T1")), tmp_path)
 
-    assert ["0A1B2C3D", "1A1B2C3D"] == list(cohort.frame["subject"])
-    assert ["s1", "s1"] == list(cohort.frame["site"])
+    assert list(cohort.frame["subject"]) == ["0A1B2C3D", "1A1B2C3D"]
+    assert list(cohort.frame["site"]) == ["s1", "s1"]
 
 
 def test_real_bids_study(shared_data, tmp_path):
     """72 people, 53 f and 19 m, all scans readable."""
-    head = Categorical(
-        CategoricalOptions(column="gender", labels={"f": "female", "m": "male"})
-    )
+    head = Categorical(CategoricalOptions(column="gender", labels={"f": "female", "m": "male"}))
 
     cohort = gather(Bids(BidsOptions(root=shared_data / "ds002748-2mm")), tmp_path, head)
 
-    assert {"female": 53, "male": 19} == cohort.frame["target"].value_counts().to_dict()
+    assert cohort.frame["target"].value_counts().to_dict() == {"female": 53, "male": 19}
     assert np.array_equal(cohort.frame["scan"], sorted(cohort.frame["scan"]))

@@ -23,9 +23,7 @@ COHORT = pd.DataFrame(
         "target": ["female", "male", "male"],
     }
 )
-PAIRS = pd.DataFrame(
-    {"task_id": ["t-1", "t-2"], "query": ["a", "b"], "references": [["b"], ["c"]]}
-)
+PAIRS = pd.DataFrame({"task_id": ["t-1", "t-2"], "query": ["a", "b"], "references": [["b"], ["c"]]})
 
 
 def make_tasks(template=None, cohort=COHORT, head=None):
@@ -44,16 +42,16 @@ def test_a_task_file_has_the_known_form(tmp_path):
     tasks = make_tasks()
     path = tmp_path / task_file("ABCD", "sex", "train")
 
-    assert 2 == write_tasks(path, tasks)
+    assert write_tasks(path, tasks) == 2
 
     row = json.loads(path.read_text())[0]
-    assert "ABCD_sex_comparison_tasks_train.json" == path.name
-    assert ["b", "a"] == row["subject_ids"]
+    assert path.name == "ABCD_sex_comparison_tasks_train.json"
+    assert row["subject_ids"] == ["b", "a"]
     assert {"subject_id": "a", "subject_label": "female", "reference_id": "b"}.items() <= row[
         "metadata"
     ].items()
-    assert "different_sex" == row["metadata"]["comparison_type"]
-    assert ["user", "assistant", "user", "assistant"] == [t["role"] for t in row["conversations"]]
+    assert row["metadata"]["comparison_type"] == "different_sex"
+    assert [t["role"] for t in row["conversations"]] == ["user", "assistant", "user", "assistant"]
     assert tasks == read_tasks(path)
 
 
@@ -66,7 +64,7 @@ def test_numbers_are_exact_in_the_file(tmp_path):
     write_tasks(path, make_tasks(cohort=cohort, head=head))
 
     row = json.loads(path.read_text())[0]
-    assert -1.2345 == row["metadata"]["subject_value"]
+    assert row["metadata"]["subject_value"] == -1.2345
     assert "-1.2" in row["conversations"][-1]["content"][0]["text"]
 
 
@@ -78,7 +76,7 @@ def test_repeated_ids_of_older_files_are_read(tmp_path, suffix):
     lines = "\n".join(map(json.dumps, rows))
     path.write_text(lines if suffix == ".jsonl" else json.dumps(rows))
 
-    assert ["same", "same"] == [task.task_id for task in read_tasks(path)]
+    assert [task.task_id for task in read_tasks(path)] == ["same", "same"]
 
 
 def test_a_task_that_lacks_a_scan_is_refused_by_name(tmp_path):

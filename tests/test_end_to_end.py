@@ -27,11 +27,11 @@ def test_a_recipe_becomes_a_report(write_recipe, tmp_path, head, column):
     """Every file of the run folder is there, counts add up, and the page names no subject."""
     folder = tmp_path / "run"
 
-    assert 0 == run(write_recipe(head, column), folder)
+    assert run(write_recipe(head, column), folder) == 0
 
     cohort, split = pd.read_parquet(folder / "cohort.parquet"), pd.read_csv(folder / "split.csv")
     exclusions = pd.read_csv(folder / "exclusions.csv")
-    assert 60 == len(cohort) + len(exclusions)
+    assert len(cohort) + len(exclusions) == 60
     assert set(cohort["subject"]) == set(split["subject"])
     tasks = read_tasks(next((folder / "tasks").glob("*_test.json")))
     answers = [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
@@ -69,7 +69,7 @@ def test_the_resolved_recipe_runs_again(write_recipe, tmp_path):
     """`recipe.toml` of a run folder is a recipe that gives the same split."""
     run(write_recipe(), tmp_path / "a", "--until", "split")
 
-    assert 0 == run(tmp_path / "a" / "recipe.toml", tmp_path / "b", "--until", "split")
+    assert run(tmp_path / "a" / "recipe.toml", tmp_path / "b", "--until", "split") == 0
 
     assert (tmp_path / "a" / "split.csv").read_text() == (tmp_path / "b" / "split.csv").read_text()
 
@@ -83,13 +83,15 @@ def test_a_killed_training_ends_with_the_same_metrics(write_recipe, tmp_path):
     command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ.copy())
     deadline = time.monotonic() + 120
-    while not list(folder.glob("checkpoints/checkpoint-*/complete")) and time.monotonic() < deadline:
+    while (
+        not list(folder.glob("checkpoints/checkpoint-*/complete")) and time.monotonic() < deadline
+    ):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (folder / "model").exists()
 
-    assert 0 == run(recipe, folder)
+    assert run(recipe, folder) == 0
 
     assert read_json(tmp_path / "whole" / "metrics.json") == read_json(folder / "metrics.json")
     assert (tmp_path / "whole" / "answers.jsonl").read_text() == (
@@ -104,13 +106,13 @@ def test_a_folder_in_use_is_refused(write_recipe, tmp_path, capsys):
     with held(tmp_path / "run") if (tmp_path / "run").mkdir() is None else None:
         code = run(write_recipe(), tmp_path / "run", "--until", "split")
 
-    assert 1 == code
+    assert code == 1
     assert f"held by process {os.getpid()}" in capsys.readouterr().err
 
 
 def test_check_says_what_a_run_would_do(write_recipe, capsys):
     """`check` prints counts, pools and tokens, and writes nothing."""
-    assert 0 == main(["check", str(write_recipe())])
+    assert main(["check", str(write_recipe())]) == 0
 
     printed = capsys.readouterr().out
     for words in ("usable scans", "test reference", "tokens a dialogue", "optimiser steps"):
@@ -125,7 +127,10 @@ def test_check_does_not_import_torch(write_recipe):
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers')))"
     )
 
-    assert 0 == subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode
+    assert (
+        subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode
+        == 0
+    )
 
 
 def test_every_shipped_recipe_is_a_recipe():

@@ -67,7 +67,7 @@ def test_images_become_runs_of_tokens_where_they_are_shown(bundle):
         "<|im_start|>assistant\nNoted.<|im_end|>\n"
         "<|im_start|>user\n" + "<image>" * 4 + "And this?<|im_end|>\n<|im_start|>assistant\n"
     )
-    assert "It is b.<|im_end|>" == bundle.tokenizer.decode(encoded.answer)
+    assert bundle.tokenizer.decode(encoded.answer) == "It is b.<|im_end|>"
 
 
 def test_text_cannot_pose_as_a_marker(bundle):

@@ -93,13 +93,15 @@ def test_independent_draws_pass(count):
     """References drawn without regard to the query are at chance, and the audit says so."""
     found = audit(tuple(f"class {letter}" for letter in "abcdefghij"[:count]))
 
-    assert [] == found["warnings"]
+    assert found["warnings"] == []
     assert abs(found["dependence"]["z"]) < 3.29
 
 
 def test_a_shortcut_may_be_allowed():
     """`allow_shortcut` goes on and keeps the warning."""
-    tasks = {split: draw_tasks(("a", "b"), split=split, same=1) for split in ("train", "val", "test")}
+    tasks = {
+        split: draw_tasks(("a", "b"), split=split, same=1) for split in ("train", "val", "test")
+    }
 
     found = audit_tasks(tasks, make_split(tasks), fit(("a", "b")), allow_shortcut=True)
 
@@ -120,7 +122,12 @@ def test_a_family_in_two_splits_is_a_leak():
     """D17: siblings in train and test stop the run."""
     subjects = [f"s{i}" for i in range(6)]
     cohort = pd.DataFrame(
-        {"subject": subjects, "family": ["f1", "f2", "f3", "f4", "f1", "f6"], "site": pd.NA, "target": "a"}
+        {
+            "subject": subjects,
+            "family": ["f1", "f2", "f3", "f4", "f1", "f6"],
+            "site": pd.NA,
+            "target": "a",
+        }
     )
 
     with pytest.raises(LeakageError, match="'f1'"):
@@ -132,7 +139,9 @@ def test_numbers_that_follow_the_reference_are_refused():
     rng = np.random.default_rng(1)
     values = rng.normal(size=200)
     honest = [make_task(f"q{i}", float(v), "r", float(rng.normal())) for i, v in enumerate(values)]
-    leaking = [make_task(f"q{i}", float(v), "r", float(v + rng.normal())) for i, v in enumerate(values)]
+    leaking = [
+        make_task(f"q{i}", float(v), "r", float(v + rng.normal())) for i, v in enumerate(values)
+    ]
 
     assert not measure_dependence(honest)["beats_chance"]
     assert measure_dependence(leaking)["beats_chance"]
@@ -140,14 +149,18 @@ def test_numbers_that_follow_the_reference_are_refused():
 
 def test_rules_answer_as_they_say():
     """Each rule on three tasks whose answers can be seen."""
-    train = [make_task("t1", "a", "r", "b"), make_task("t2", "a", "r", "a"), make_task("t3", "b", "r", "a")]
+    train = [
+        make_task("t1", "a", "r", "b"),
+        make_task("t2", "a", "r", "a"),
+        make_task("t3", "b", "r", "a"),
+    ]
     numbers = [make_task("n1", 1.0, "r", 0.0), make_task("n2", 3.0, "r", 5.0)]
 
-    assert ["b", "a", "a"] == rule_predictions(REPEAT, train, train)
-    assert ["a", "b", "b"] == rule_predictions(OPPOSITE, train, train)
-    assert ["a", "a", "a"] == rule_predictions(MAJORITY, train, train)
-    assert [2.0, 2.0] == rule_predictions(MEAN, numbers, numbers)
-    assert [4.0, -1.0] == rule_predictions(MIRROR, numbers, numbers)
+    assert rule_predictions(REPEAT, train, train) == ["b", "a", "a"]
+    assert rule_predictions(OPPOSITE, train, train) == ["a", "b", "b"]
+    assert rule_predictions(MAJORITY, train, train) == ["a", "a", "a"]
+    assert rule_predictions(MEAN, numbers, numbers) == [2.0, 2.0]
+    assert rule_predictions(MIRROR, numbers, numbers) == [4.0, -1.0]
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.95])
@@ -162,9 +175,9 @@ def test_the_shipped_pairing_gives_nothing_away(share, count):
         drawn = rng.choice(labels, size=num, p=[share] + [rest] * (count - 1))
         drawn[:count] = labels
         frame = pd.DataFrame({"subject": [f"{name}{i}" for i in range(num)], "value": drawn})
-        return frame.assign(stratum=frame["value"], family=pd.NA, session=pd.NA, site=pd.NA).set_index(
-            "subject", drop=False
-        )
+        return frame.assign(
+            stratum=frame["value"], family=pd.NA, session=pd.NA, site=pd.NA
+        ).set_index("subject", drop=False)
 
     queries, references = pool("q", 150), pool("r", 150)
     pairing = Independent(IndependentOptions(references_per_query=3))
@@ -172,11 +185,13 @@ def test_the_shipped_pairing_gives_nothing_away(share, count):
     pairs = pairing.pair(queries, references, seed=5)
 
     tasks = [
-        make_task(row.query, queries.loc[row.query, "value"], chosen, references.loc[chosen, "value"], i)
+        make_task(
+            row.query, queries.loc[row.query, "value"], chosen, references.loc[chosen, "value"], i
+        )
         for i, row in enumerate(pairs.itertuples())
         for chosen in row.references
     ]
-    assert 450 == len(tasks)
+    assert len(tasks) == 450
     assert not measure_dependence(tasks)["beats_chance"]
     again = pairing.pair(queries.iloc[::-1], references.iloc[::-1], seed=5)
     assert set(zip(pairs["query"], pairs["references"], strict=True)) == set(
@@ -189,16 +204,16 @@ def test_negative_numbers_keep_their_sign():
     """D6, D24: a z-score is said and read back with its sign; zero has none."""
     answers = Numerical(NumericalOptions(column="BMI_sds")).fit(pd.Series([-1.25, 0.5, 2.0]))
 
-    assert "-1.25" == answers.say(-1.25)
-    assert -1.25 == answers.parse("Based on the comparison, the BMI_sds is -1.25.")
-    assert "0.00" == answers.say(-0.001)
+    assert answers.say(-1.25) == "-1.25"
+    assert answers.parse("Based on the comparison, the BMI_sds is -1.25.") == -1.25
+    assert answers.say(-0.001) == "0.00"
 
 
 def test_digits_of_the_target_name_are_no_answer():
     """D10: `p21001_bmi` does not answer 21001."""
     answers = Numerical(NumericalOptions(column="p21001_bmi")).fit(pd.Series([20.5, 31.2]))
 
-    assert 24.1 == answers.parse("The p21001_bmi is 24.1.")
+    assert answers.parse("The p21001_bmi is 24.1.") == 24.1
     assert answers.parse("The p21001_bmi is unknown.") is None
 
 
@@ -207,6 +222,6 @@ def test_labels_inside_labels_are_told_apart():
     labels = ("mild dementia", "mild cognitive impairment", "impairment")
     answers = fit(labels)
 
-    assert "mild cognitive impairment" == answers.parse("It is mild cognitive impairment.")
+    assert answers.parse("It is mild cognitive impairment.") == "mild cognitive impairment"
     assert answers.parse("mild dementia or impairment") is None
     assert answers.parse("nothing") is None

@@ -111,7 +111,9 @@ def describe_classes(values: pd.Series, inside: pd.Series) -> dict[str, Any]:
     known = [abs(difference) for difference in differences if difference is not None]
     return {
         "n": len(here),
-        "counts": {str(label): int(count) for label, count in here.value_counts().sort_index().items()},
+        "counts": {
+            str(label): int(count) for label, count in here.value_counts().sort_index().items()
+        },
         "standardised_difference": max(known, default=None),
     }
 
@@ -187,7 +189,11 @@ def measure_dependence(tasks: Sequence[Task]) -> dict[str, Any]:
     by_query = pd.Series(excess).groupby([task.subject for task in paired]).mean()
     # With few tasks equal excesses come by chance; no error is taken for smaller than that.
     floor = 0.5 / np.sqrt(len(paired))
-    error = max(float(by_query.std(ddof=1) / np.sqrt(len(by_query))), floor) if len(by_query) > 1 else 1.0
+    error = (
+        max(float(by_query.std(ddof=1) / np.sqrt(len(by_query))), floor)
+        if len(by_query) > 1
+        else 1.0
+    )
     z = float(by_query.mean()) / error
     return {
         "z": round(z, 3),
@@ -208,7 +214,7 @@ def label_excess(tasks: Sequence[Task]) -> Float[np.ndarray, " n"]:
     shares = told.value_counts(normalize=True)
     return np.array(
         [
-            np.mean([value == task.truth for value in task.reference_values])
+            float(np.mean([value == task.truth for value in task.reference_values]))
             - shares.get(task.truth, 0.0)
             for task in tasks
         ]

@@ -63,7 +63,9 @@ def check_recipe(file: RecipeFile, *, console: Console) -> None:
     maker = TaskMaker(head=head, answers=answers, template=recipe.prompt.make(), seed=recipe.seed)
     first = next(maker.make(pairs[pairs["split"] == "train"], pooled))
     counts = pairs["split"].value_counts()
-    console.print(task_table(recipe, {name: int(counts.get(name, 0)) for name in SPLITS}, first, plan))
+    console.print(
+        task_table(recipe, {name: int(counts.get(name, 0)) for name in SPLITS}, first, plan)
+    )
     for note in cohort.table.notes:
         console.print(f"[dim]{note}[/dim]")
     if cohort.table.images_pending:
@@ -105,9 +107,7 @@ def read_sample(cohort: Cohort, recipe: Recipe) -> None:
         make_volume(Path(image), recipe.images.grid)
 
 
-def task_table(
-    recipe: Recipe, counts: Mapping[str, int], first: Task, plan: ModelPlan
-) -> Table:
+def task_table(recipe: Recipe, counts: Mapping[str, int], first: Task, plan: ModelPlan) -> Table:
     """Show tasks, tokens, steps, and rough figures for memory and time."""
     from rich.table import Table
 
@@ -123,16 +123,22 @@ def task_table(
         table.add_row(name, f"{count:,}")
     table.add_row("tokens a dialogue", f"{tokens:,} ({plan.tokens_per_image:,} a scan)")
     table.add_row("optimiser steps", f"{schedule.steps:,}")
-    table.add_row("memory, roughly", f"{memory_gib(plan, tokens * recipe.training.batch_size):.1f} GiB")
+    table.add_row(
+        "memory, roughly", f"{memory_gib(plan, tokens * recipe.training.batch_size):.1f} GiB"
+    )
     hours = training_seconds(plan, tokens * counts["train"] * recipe.training.epochs) / 3600
-    table.add_row("time on two CPU cores, roughly", f"{hours:.1f} h" if hours > 1 else f"{60 * hours:.0f} min")
+    table.add_row(
+        "time on two CPU cores, roughly", f"{hours:.1f} h" if hours > 1 else f"{60 * hours:.0f} min"
+    )
     return table
 
 
 def count_tokens(task: Task, backbone: ModelBackbone, plan: ModelPlan) -> int:
     """Count the tokens of a dialogue in the chat form."""
     text = "".join(
-        f"{turn.role}\n" + "".join(part for part in turn.content if not isinstance(part, Image)) + "\n"
+        f"{turn.role}\n"
+        + "".join(part for part in turn.content if not isinstance(part, Image))
+        + "\n"
         for turn in task.turns
     )
     markers = 2 * len(task.turns)
@@ -145,10 +151,9 @@ def memory_gib(plan: ModelPlan, tokens: int) -> float:
     Weights, gradients and AdamW's two moments in float32, and about 40 values a token and
     square root of the weights for activations, besides a GiB for the libraries.
     """
-    return 1 + (16 * plan.num_parameters + 160 * tokens * plan.num_parameters**0.5) / 2**30
+    return 1.0 + (16 * plan.num_parameters + 160 * tokens * plan.num_parameters**0.5) / 2**30
 
 
 def training_seconds(plan: ModelPlan, tokens: int) -> float:
     """Estimate the time of a training: six operations a weight and token, on two cores."""
     return 6 * plan.num_parameters * tokens / (2 * FLOPS_A_CORE)
-

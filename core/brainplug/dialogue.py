@@ -154,7 +154,7 @@ class TaskMaker:
         Raises:
             DataError: the template breaks a rule of dialogues; see `check_turns`.
         """
-        scans = {row["scan"]: row for row in cohort.to_dict("records")}
+        scans: dict[str, dict[Any, Any]] = {row["scan"]: row for row in cohort.to_dict("records")}
         checked: set[tuple[TargetValue, ...]] = set()
         for pair in pairs.to_dict("records"):
             shown = [scans[name] for name in (*pair["references"], pair["query"])]
@@ -165,7 +165,7 @@ class TaskMaker:
                 self.check(task)
             yield task
 
-    def word(self, task_id: str, shown: Sequence[dict[str, Any]]) -> Task:
+    def word(self, task_id: str, shown: Sequence[dict[Any, Any]]) -> Task:
         """Make one task of its scans, the query last."""
         values = [row["target"] for row in shown]
         categorical = self.head.kind == "categorical"
@@ -202,7 +202,8 @@ class TaskMaker:
                 answer, or the answer cannot be read back.
         """
         check_turns(task)
-        other = next((label for label in self.answers.labels if label != task.truth), None)
+        labels = self.answers.labels
+        other: TargetValue | None = next((each for each in labels if each != task.truth), None)
         if other is None and task.kind == "numerical":
             other = float(task.truth) + 17.0
         if other is not None:
@@ -231,6 +232,8 @@ def check_turns(task: Task) -> None:
         )
     roles = [turn.role for turn in task.turns[-2:]]
     if roles != ["user", "assistant"]:
-        raise DataError(f"task {task.task_id!r}: expected to end with user and assistant, got {roles}")
+        raise DataError(
+            f"task {task.task_id!r}: expected to end with user and assistant, got {roles}"
+        )
     if any(isinstance(part, Image) for part in task.turns[-1].content):
         raise DataError(f"task {task.task_id!r}: the answer shows a scan")

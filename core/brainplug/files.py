@@ -44,7 +44,7 @@ def current_umask() -> int:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, in UTF-8 with `\\n` line ends."""
+    """Write a text file atomically, in UTF-8 with Unix line ends."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 

@@ -103,8 +103,8 @@ def brainplug_pairings() -> Iterable[Part[Pairing]]:  # type: ignore[empty-body]
         ...     '''Compares every query with the first reference.'''
         ...     def __init__(self, options): ...
         ...     def pair(self, queries, references, *, seed):
-        ...         first = (references.index[0],)
-        ...         return pandas.DataFrame({"query": queries.index, "references": [first] * len(queries)})
+        ...         chosen = [(references.index[0],)] * len(queries)
+        ...         return pandas.DataFrame({"query": queries.index, "references": chosen})
         >>> class Plugin:
         ...     @hookimpl
         ...     def brainplug_pairings(self):
@@ -143,7 +143,8 @@ def brainplug_prompts() -> Iterable[Part[PromptTemplate]]:  # type: ignore[empty
         ...     def brainplug_prompts(self):
         ...         yield Part("terse", Options, Terse)
         >>> terse = next(Plugin().brainplug_prompts()).make(Options())
-        >>> list(terse.dialogue(Case(target="sex", references=("male",), query="female")))[-1].content
+        >>> case = Case(target="sex", references=("male",), query="female")
+        >>> list(terse.dialogue(case))[-1].content
         ('female',)
     """
 

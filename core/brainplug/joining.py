@@ -93,7 +93,9 @@ def get_columns(frame: pd.DataFrame, path: Path, wanted: Mapping[str, str]) -> N
     lacking = {option: name for option, name in wanted.items() if name not in frame.columns}
     if lacking:
         named = ", ".join(f"cohort.{option} = {name!r}" for option, name in lacking.items())
-        raise DataError(f"{path}: no such column: {named}; the table has {', '.join(frame.columns)}")
+        raise DataError(
+            f"{path}: no such column: {named}; the table has {', '.join(frame.columns)}"
+        )
 
 
 def find_images(folder: Path, extensions: Sequence[str] = EXTENSIONS) -> list[Path]:

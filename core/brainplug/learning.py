@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
-import pandas as pd
 
 from brainplug.dialogue import Task
 from brainplug.evaluation.aggregate import aggregate, make_predictions
@@ -25,7 +24,7 @@ from brainplug.types import Split
 from brainplug.volume import load_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -90,7 +89,9 @@ class Classroom:
         labels = self.answers.labels
         rows = [
             row
-            for batch in answer_tasks(bundle, self.tasks["val"], self.settings(), score=bool(labels))
+            for batch in answer_tasks(
+                bundle, self.tasks["val"], self.settings(), score=bool(labels)
+            )
             for row in batch
         ]
         mean = train_mean(self.tasks["train"]) if head.kind == "numerical" else None
@@ -156,9 +157,7 @@ def write_answers(
 ) -> None:
     """Let the trained model answer the validation and test tasks; one JSON row a task."""
     quieten()
-    room = Classroom(
-        workspace=workspace, bundle=load_bundle(model), tasks=tasks, answers=answers
-    )
+    room = Classroom(workspace=workspace, bundle=load_bundle(model), tasks=tasks, answers=answers)
     total = len(tasks["val"]) + len(tasks["test"])
     with workspace.progress("answering") as report, replacing(path) as temporary:
         done = 0

@@ -180,7 +180,7 @@ class Metric(Protocol):
     """`"target"` where the score is in the target's own unit, else the unit, else empty."""
 
     def score(self, predictions: Predictions) -> float:
-        """Return the score, NaN where it is not defined for these data (never 0.0 for lack of data)."""
+        """Return the score; NaN, never 0.0, where it is not defined for these data."""
         ...
 
 

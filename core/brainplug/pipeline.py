@@ -8,7 +8,6 @@ the place of everything before them.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -27,6 +26,8 @@ from brainplug.types import SPLITS, Split
 from brainplug.volume import content_hash, fill_cache
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from brainplug.parts import Answers
     from brainplug.workspace import Workspace
 
@@ -49,7 +50,12 @@ def cohort_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("cohort", "target", "images", "audit"),
         reads=workspace.loader.sources,
         writes=tuple(map(workspace.path, (COHORT, FACTS, EXCLUSIONS))),
-        code=("brainplug.cohort", "brainplug.scan", "brainplug.space", *workspace.modules("cohort", "target")),
+        code=(
+            "brainplug.cohort",
+            "brainplug.scan",
+            "brainplug.space",
+            *workspace.modules("cohort", "target"),
+        ),
         run=lambda: run_cohort(workspace),
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import attrs
-from attrs.validators import and_, ge, gt, le, lt, optional
+from attrs.validators import and_, deep_iterable, ge, gt, le, lt, optional
 
 from brainplug.parts import (
     CohortLoader,
@@ -63,7 +63,7 @@ class Images:
 
     shape: tuple[int, int, int] = attrs.field(
         default=(120, 120, 120),
-        validator=attrs.validators.deep_iterable(and_(ge(4), le(512))),
+        validator=deep_iterable(and_(ge(4), le(512))),
         metadata=about("voxels along right, anterior, superior", unit="voxels"),
     )
     spacing_mm: float | None = attrs.field(
@@ -131,7 +131,10 @@ class Training:
     )
     select_by: str | None = attrs.field(
         default=None,
-        metadata=about("metric on the validation subjects that chooses the checkpoint; without it the first of evaluation.metrics"),
+        metadata=about(
+            "metric on the validation subjects that chooses the checkpoint; "
+            "without it the first of evaluation.metrics"
+        ),
     )
 
 
@@ -180,7 +183,8 @@ class Report:
     """`[report]`: what the page may show."""
 
     individual: bool = attrs.field(
-        default=False, metadata=about("show scans and ids of single people; never share such a page")
+        default=False,
+        metadata=about("show scans and ids of single people; never share such a page"),
     )
     examples: int = attrs.field(
         default=4, validator=and_(ge(0), le(50)), metadata=about("example dialogues shown")

@@ -24,7 +24,9 @@ LIBRARIES = (
 )
 
 
-def make_record(*, seed: int, distributions: dict[str, str], stages: dict[str, Any]) -> dict[str, Any]:
+def make_record(
+    *, seed: int, distributions: dict[str, str], stages: dict[str, Any]
+) -> dict[str, Any]:
     """Return the JSON-ready record of a run.
 
     Args:

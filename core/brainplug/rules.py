@@ -119,8 +119,10 @@ def text_only(tasks: Sequence[Task], train: Sequence[Task]) -> list[TargetValue]
         return [train[0].truth] * len(tasks)
     numerical = train[0].kind == "numerical"
     reader = make_pipeline(
-        CountVectorizer(token_pattern=r"\S+", lowercase=False),
-        RidgeCV((0.1, 1.0, 10.0, 100.0, 1000.0)) if numerical else LogisticRegression(max_iter=1000),
+        CountVectorizer(analyzer=str.split),
+        RidgeCV((0.1, 1.0, 10.0, 100.0, 1000.0))
+        if numerical
+        else LogisticRegression(max_iter=1000),
     )
     reader.fit([prompt_text(task) for task in train], [task.truth for task in train])
     found = reader.predict([prompt_text(task) for task in tasks])

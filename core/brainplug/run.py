@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LOCK, HOLDER = ".lock", ".lock.json"
 
 
-def run_recipe(
+def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
     file: RecipeFile,
     *,
     registry: Registry,
@@ -119,7 +119,7 @@ def held(folder: Path) -> Iterator[None]:
         holder = read_json(folder / HOLDER) if (folder / HOLDER).exists() else {}
         raise RunError(
             f"{folder}: held by process {holder.get('process', 'unknown')} on "
-            f"{holder.get('host', 'an unknown host')} since {holder.get('since', 'an unknown time')}; "
+            f"{holder.get('host', 'an unknown host')} since {holder.get('since', '(unknown)')}; "
             "wait for it, stop it, or name another folder with --output"
         ) from error
     try:
@@ -139,7 +139,7 @@ def describe_holder() -> dict[str, Any]:
 
 
 def forget(folder: Path) -> None:
-    """Delete what earlier runs left: the ledger, and the checkpoints a training would go on from."""
+    """Delete the ledger, and the checkpoints a training would go on from."""
     import shutil
 
     (folder / stages.LEDGER).unlink(missing_ok=True)

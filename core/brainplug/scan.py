@@ -88,7 +88,13 @@ def _open(path: Path) -> Any:
             # Without nibabel's search for the format, which takes half of the time of a header.
             return nibabel.Nifti1Image.from_filename(path)
         return nibabel.load(path)
-    except (OSError, EOFError, ValueError, zlib.error, nibabel.filebasedimages.ImageFileError) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        nibabel.filebasedimages.ImageFileError,
+    ) as error:
         raise ScanError(str(path), "unreadable file", _one_line(error)) from error
 
 

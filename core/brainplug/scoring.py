@@ -50,7 +50,8 @@ def score(
         confidence=recipe.evaluation.confidence,
         seed=recipe.seed,
     )
-    asked = [(split, task) for split in ("val", "test") for task in tasks[split]]
+    splits: tuple[Split, ...] = ("val", "test")
+    asked = [(split, task) for split in splits for task in tasks[split]]
     rules = {
         name: Rule(about=about, answers=rule_rows(name, asked, tasks["train"]))
         for name, about in rules_for(tasks["train"]).items()

@@ -46,22 +46,32 @@ def task_from_json(row: Any, path: Path) -> Task:
     where = f"{path}: task {row.get('task_id') if isinstance(row, dict) else row!r}"
     lacking = [key for key in KEYS if key not in row] if isinstance(row, dict) else list(KEYS)
     if lacking:
-        raise DataError(f"{where}: expected the keys {', '.join(KEYS)}; {', '.join(lacking)} lacking")
+        raise DataError(
+            f"{where}: expected the keys {', '.join(KEYS)}; {', '.join(lacking)} lacking"
+        )
     try:
         turns = read_turns(row["conversations"])
         check_counts(row, turns, where)
         return make_task(row, turns)
     except (KeyError, TypeError, IndexError) as error:
-        raise DataError(f"{where}: {type(error).__name__} {error}; see the task file format") from error
+        raise DataError(
+            f"{where}: {type(error).__name__} {error}; see the task file format"
+        ) from error
 
 
 def check_counts(row: dict[str, Any], turns: Sequence[Turn], where: str) -> None:
     """Refuse a task that would give scans to the wrong places."""
     parts = sum(isinstance(part, Image) for turn in turns for part in turn.content)
-    counts = {"image parts": parts, "images": len(row["images"]), "subject_ids": len(row["subject_ids"])}
+    counts = {
+        "image parts": parts,
+        "images": len(row["images"]),
+        "subject_ids": len(row["subject_ids"]),
+    }
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{count} {name}" for name, count in counts.items())
-        raise DataError(f"{where}: expected as many image parts as images and subject_ids, got {listed}")
+        raise DataError(
+            f"{where}: expected as many image parts as images and subject_ids, got {listed}"
+        )
 
 
 def read_turns(conversations: Sequence[dict[str, Any]]) -> tuple[Turn, ...]:

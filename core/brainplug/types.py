@@ -23,7 +23,9 @@ Split = Literal["train", "val", "test"]
 Role = Literal["user", "assistant"]
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-POOLS: tuple[str, ...] = tuple(f"{split}_{half}" for split in SPLITS for half in ("query", "reference"))
+POOLS: tuple[str, ...] = tuple(
+    f"{split}_{half}" for split in SPLITS for half in ("query", "reference")
+)
 
 SCAN_COLUMNS: tuple[str, ...] = ("subject", "session", "image", "family", "site")
 """Columns every cohort table has; text, missing as `pandas.NA`. `image` is an absolute path."""
@@ -105,7 +107,7 @@ class TargetColumn:
 
 @attrs.frozen
 class Image:
-    """The place of a scan in a turn; `index` counts the dialogue's images from 0, the query is last."""
+    """The place of a scan in a turn; `index` counts a dialogue's images from 0, the query last."""
 
     index: int
 

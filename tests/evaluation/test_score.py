@@ -8,6 +8,10 @@ import attrs
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
 from brainplug.errors import DataError
 from brainplug.evaluation.aggregate import aggregate, copying
 from brainplug.evaluation.bootstrap import BootstrapPlan, draw_resamples, estimate, resampled_scores
@@ -20,9 +24,6 @@ from brainplug_plugins.metrics.balanced_accuracy import BalancedAccuracy, Balanc
 from brainplug_plugins.metrics.macro_f1 import MacroF1, MacroF1Options
 from brainplug_plugins.metrics.mae import Mae, MaeOptions
 from brainplug_plugins.metrics.r2 import R2, R2Options
-from hypothesis import given
-from hypothesis import strategies as st
-from rich.console import Console
 
 SEX = ("female", "male")
 CATEGORICAL = {

@@ -4,15 +4,16 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
+
 from brainplug.parts import ScoresResamples
 from brainplug.types import Predictions
 from brainplug_plugins.metrics.accuracy import Accuracy, AccuracyOptions
 from brainplug_plugins.metrics.auroc import Auroc, AurocOptions
 from brainplug_plugins.metrics.balanced_accuracy import BalancedAccuracy, BalancedAccuracyOptions
 from brainplug_plugins.metrics.macro_f1 import MacroF1, MacroF1Options
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 ACCURACY = Accuracy(AccuracyOptions())
 BALANCED = BalancedAccuracy(BalancedAccuracyOptions())

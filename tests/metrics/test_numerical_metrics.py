@@ -5,13 +5,14 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from brainplug.types import Predictions
 from brainplug_plugins.metrics.mae import Mae, MaeOptions
 from brainplug_plugins.metrics.pearson_r import PearsonR, PearsonROptions
 from brainplug_plugins.metrics.r2 import R2, R2Options
 from brainplug_plugins.metrics.rmse import Rmse, RmseOptions
-from hypothesis import given
-from hypothesis import strategies as st
 
 MAE, RMSE = Mae(MaeOptions()), Rmse(RmseOptions())
 EXPLAINED, PEARSON = R2(R2Options()), PearsonR(PearsonROptions())

@@ -1,6 +1,6 @@
-"""Dialogues as token ids, in the Qwen chat form.
+r"""Dialogues as token ids, in the Qwen chat form.
 
-    <|im_start|>user\\n … <|im_end|>\\n
+    <|im_start|>user\n … <|im_end|>\n
 
 An image becomes its run of image tokens, where the turn shows it. Markers are inserted as ids, so
 that no text of a recipe or a table can pose as one.

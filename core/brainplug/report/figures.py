@@ -97,7 +97,9 @@ def draw_confusion(confusion: Mapping[str, Any]) -> str:
     return as_svg(figure)
 
 
-def draw_scatter(pairs: Sequence[Sequence[float]], train_mean: float | None, *, single: bool) -> str:
+def draw_scatter(
+    pairs: Sequence[Sequence[float]], train_mean: float | None, *, single: bool
+) -> str:
     """Draw predicted against true values; without `single`, as means of groups of five or more."""
     points = np.asarray(pairs, dtype=float)
     if not single:

@@ -50,7 +50,7 @@ def write_report(workspace: Workspace) -> None:
 def show_value(value: Any) -> str:
     """Write a number as one reads it, a dash where there is none."""
     if value is None:
-        return "–"
+        return "n/a"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
@@ -133,7 +133,7 @@ def show_part(workspace: Workspace, task: Task, part: str | Image) -> dict[str, 
 
 
 def draw_averages(workspace: Workspace) -> list[tuple[str, int, str]]:
-    """Return the mean scan of each class, or of the lowest and highest fifth, of training people."""
+    """Return the mean training scan of each class, or of the lowest and highest fifth."""
     cohort = pd.read_parquet(workspace.path("cohort.parquet"))
     split = pd.read_csv(workspace.path("split.csv"), dtype="str", keep_default_na=False)
     training = set(split.loc[split["pool"].str.startswith("train"), "subject"])
@@ -194,21 +194,19 @@ def without_paths(text: str, *, individual: bool) -> str:
 def make_checklist(workspace: Workspace, read: dict[str, Any]) -> list[tuple[str, str]]:
     """Return reporting items that follow from the run, after TRIPOD+AI and CLAIM."""
     pools, train = read["audit"]["pools"], read["metrics"]["train"]
-    bootstrap = read["metrics"]["bootstrap"]
     usable = read["cohort"]["flow"][-1][1]
     return [
         ("Participants", f"{read['cohort']['flow'][0][1]} rows read, {usable} usable scans"),
         ("Missing data", "rows without a target or a readable scan are left out, by reason, above"),
         ("Split", f"{workspace.recipe.split.use}, salted by seed {workspace.recipe.seed}"),
-        ("Sample size", f"{train['n']} training and {pools['test_query']['subjects']} test queries"),
+        (
+            "Sample size",
+            f"{train['n']} training and {pools['test_query']['subjects']} test queries",
+        ),
         ("Model", f"{workspace.recipe.model.use}; {count_weights(read['training'])} weights learn"),
         ("Selection", describe_selection(read["metrics"]["selected"])),
         ("Outcome", "free greedy answers, read by rule; an unread answer counts as wrong"),
-        (
-            "Uncertainty",
-            f"{bootstrap['confidence']:.0%} percentile bootstrap over {bootstrap['unit']}, "
-            f"{bootstrap['samples']} samples",
-        ),
+        ("Uncertainty", describe_intervals(read["metrics"]["bootstrap"])),
     ]
 
 
@@ -221,4 +219,13 @@ def describe_selection(selected: dict[str, Any] | None) -> str:
     """Say how the checkpoint was chosen."""
     if selected is None:
         return "last weights; no validation gave a score"
-    return f"best {metric_name(selected['metric'])} on the validation subjects, step {selected['step']}"
+    name = metric_name(selected["metric"])
+    return f"best {name} on the validation subjects, step {selected['step']}"
+
+
+def describe_intervals(bootstrap: dict[str, Any]) -> str:
+    """Say how intervals were made."""
+    return (
+        f"{bootstrap['confidence']:.0%} percentile bootstrap over {bootstrap['unit']}, "
+        f"{bootstrap['samples']} samples"
+    )

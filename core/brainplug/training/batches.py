@@ -90,11 +90,9 @@ class Collator:
     pad: int
 
     def __call__(self, items: Sequence[Item]) -> dict[str, torch.Tensor]:
-        """Return `input_ids`, `attention_mask`, `labels` `(B, T)`, `pixel_values` `(S, 1, I, J, K)`."""
+        """Return ids, mask and labels `(B, T)`, and `pixel_values` `(S, 1, I, J, K)`."""
         ids = [item.encoded.prompt + item.encoded.answer for item in items]
-        labels = [
-            [IGNORED] * len(item.encoded.prompt) + item.encoded.answer for item in items
-        ]
+        labels = [[IGNORED] * len(item.encoded.prompt) + item.encoded.answer for item in items]
         return {
             "input_ids": pad_right(ids, self.pad),
             "attention_mask": pad_right([[1] * len(row) for row in ids], 0),
@@ -123,9 +121,9 @@ def pad_left(rows: Sequence[list[int]], value: int) -> torch.Tensor:
     return torch.tensor([[value] * (longest - len(row)) + row for row in rows])
 
 
-def stack_scans(
-    items: Sequence[Item], load: Callable[[Path], np.ndarray]
-) -> torch.Tensor:
+def stack_scans(items: Sequence[Item], load: Callable[[Path], np.ndarray]) -> torch.Tensor:
     """Return the scans of all items, in order, as `(S, 1, I, J, K)` float32."""
-    volumes = [torch.from_numpy(load(path).astype("float32")) for item in items for path in item.images]
+    volumes = [
+        torch.from_numpy(load(path).astype("float32")) for item in items for path in item.images
+    ]
     return torch.stack(volumes).unsqueeze(1)

@@ -43,6 +43,4 @@ def make_schedule(options: Training, num_tasks: int) -> Schedule:
             f"training.warmup_steps is {options.warmup_steps}, but {num_tasks} tasks in "
             f"training.epochs {options.epochs} make {steps} optimiser steps; lower it"
         )
-    return Schedule(
-        steps=steps, every=min(steps, steps_per_epoch * options.epochs_per_validation)
-    )
+    return Schedule(steps=steps, every=min(steps, steps_per_epoch * options.epochs_per_validation))

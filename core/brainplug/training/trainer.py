@@ -110,11 +110,11 @@ class ComparisonTrainer(Trainer):
         )
         return metrics
 
-    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+    def _save(
+        self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
+    ) -> None:
         # The hub's key names would not be recognised by the Trainer's own load_state_dict.
-        self.model.save_pretrained(
-            output_dir, state_dict=state_dict, save_original_format=False
-        )
+        self.model.save_pretrained(output_dir, state_dict=state_dict, save_original_format=False)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         tied = set(self.model.all_tied_weights_keys)

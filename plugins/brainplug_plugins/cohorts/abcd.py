@@ -17,7 +17,6 @@ from attrs.validators import min_len
 
 from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
-from brainplug.parts import Part, about
 from brainplug.joining import (
     arrange_scans,
     exclude,
@@ -29,6 +28,7 @@ from brainplug.joining import (
     plain_id,
     read_table,
 )
+from brainplug.parts import Part, about
 from brainplug.types import CohortTable
 
 if TYPE_CHECKING:
@@ -123,7 +123,11 @@ class Abcd:
             study="ABCD",
             scans=arrange_scans(found),
             exclusions=join_exclusions(
-                [exclude(other, "other session"), exclude(bad, "failed image quality control"), lost]
+                [
+                    exclude(other, "other session"),
+                    exclude(bad, "failed image quality control"),
+                    lost,
+                ]
             ),
             rows_read=count,
             join=join,

@@ -12,7 +12,6 @@ from attrs.validators import matches_re, optional
 
 from brainplug.files import read_json
 from brainplug.hooks import hookimpl
-from brainplug.parts import Part, about
 from brainplug.joining import (
     arrange_scans,
     check_distinct,
@@ -25,6 +24,7 @@ from brainplug.joining import (
     plain_id,
     read_table,
 )
+from brainplug.parts import Part, about
 from brainplug.types import CohortTable
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ class Bids:
         return {
             column: {str(code): str(words) for code, words in facts["Levels"].items()}
             for column, facts in declared.items()
-            if column in table.columns and isinstance(facts, dict)
+            if column in table.columns
+            and isinstance(facts, dict)
             and isinstance(facts.get("Levels"), dict)
         }
 

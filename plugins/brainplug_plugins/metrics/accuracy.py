@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
+
 from brainplug.hooks import hookimpl
 from brainplug.parts import Metric, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from brainplug.types import Predictions, TargetKind
     from jaxtyping import Float
+
+    from brainplug.types import Predictions, TargetKind
 
 
 @attrs.frozen(kw_only=True)

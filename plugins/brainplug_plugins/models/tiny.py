@@ -163,9 +163,9 @@ def make_byte_tokenizer() -> PreTrainedTokenizerFast:
     core.add_special_tokens(list(MARKERS))
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        extra_special_tokens=["<|im_start|>", "<image>"],
+        eos_token=MARKERS[2],
+        pad_token=MARKERS[0],
+        extra_special_tokens=[MARKERS[1], MARKERS[3]],
     )
 
 

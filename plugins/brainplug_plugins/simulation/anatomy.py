@@ -136,9 +136,7 @@ def _displaced(anatomy: Anatomy, scores: Mapping[str, float], random: np.ndarray
     stretch = 0.03 * scores["head_size"] + scores["head_shape"] * np.array([0.02, -0.01, -0.01])
     scaled = [
         centre + (axis - centre) * np.exp(-log_scale)
-        for axis, centre, log_scale in zip(
-            anatomy.axes_mm, anatomy.centre_mm, stretch, strict=True
-        )
+        for axis, centre, log_scale in zip(anatomy.axes_mm, anatomy.centre_mm, stretch, strict=True)
     ]
     ventricles = 0.8 * scores["ventricles"] * _bump(scaled, VENTRICLES_MM, (22.0, 30.0, 20.0))
     frontal = 1.0 * scores["frontal"] * _bump(scaled, FRONTAL_MM, (45.0, 35.0, 40.0))

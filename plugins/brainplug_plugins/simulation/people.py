@@ -77,7 +77,9 @@ def draw_person(options: SimulatedOptions, number: int) -> Person:
         sex=sex,
         age=age,
         bmi=bmi,
-        scores=_scores(options, number, {"sex": 1.5 - int(sex), "age": (age - AGE_MEAN) / AGE_SD, "bmi": bmi}),
+        scores=_scores(
+            options, number, {"sex": 1.5 - int(sex), "age": (age - AGE_MEAN) / AGE_SD, "bmi": bmi}
+        ),
         hidden=_hidden(options, number),
         fault=_fault(options, number),
     )
@@ -104,9 +106,7 @@ def _hidden(options: SimulatedOptions, number: int) -> frozenset[str]:
     columns = ("sex", "age", "BMI_sds")
     draws = generator(options.seed, "missing", number).random(len(columns))
     return frozenset(
-        column
-        for column, draw in zip(columns, draws, strict=True)
-        if draw < options.missing_share
+        column for column, draw in zip(columns, draws, strict=True) if draw < options.missing_share
     )
 
 
