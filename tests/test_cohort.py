@@ -113,11 +113,11 @@ def test_a_missing_target_column_names_the_nearest(tmp_path, make_scan):
         gather(Table(options), tmp_path)
 
 
-def test_one_image_for_two_rows_is_left_out(tmp_path, make_scan):
-    """Ids that differ only in spelling are refused rather than merged."""
+def test_ids_that_differ_only_in_spelling_never_share_an_image(tmp_path, make_scan):
+    """`1` has its image; `01` is told to have none rather than given the same."""
     options = write_study(tmp_path, make_scan, ["1", "2"], "id,sex\n1,1\n01,2\n2,1\n")
 
-    with pytest.raises(DataError, match="differ only in spelling"):
+    with pytest.raises(DataError, match="'01'"):
         gather(Table(options), tmp_path)
 
 

@@ -215,7 +215,7 @@ def label_excess(tasks: Sequence[Task]) -> Float[np.ndarray, " n"]:
     return np.array(
         [
             float(np.mean([value == task.truth for value in task.reference_values]))
-            - shares.get(task.truth, 0.0)
+            - float(shares.get(task.truth, 0.0))
             for task in tasks
         ]
     )
@@ -237,7 +237,7 @@ def measure_text(tasks: Mapping[Split, Sequence[Task]]) -> dict[str, Any]:
     asked = [*tasks["val"], *tasks["test"]]
     said = rule_predictions(TEXT, asked, tasks["train"])
     if asked[0].kind == "numerical":
-        centre = np.mean([float(task.truth) for task in tasks["train"]])
+        centre = float(np.mean([float(task.truth) for task in tasks["train"]]))
         gain = [
             abs(float(task.truth) - centre) - abs(float(task.truth) - float(value))
             for task, value in zip(asked, said, strict=True)
@@ -246,7 +246,7 @@ def measure_text(tasks: Mapping[Split, Sequence[Task]]) -> dict[str, Any]:
         labels = pd.Series([task.truth for task in asked])
         chance = pd.Series(said).value_counts(normalize=True)
         gain = [
-            float(value == truth) - chance.get(truth, 0.0)
+            float(value == truth) - float(chance.get(truth, 0.0))
             for truth, value in zip(labels, said, strict=True)
         ]
     by_query = pd.Series(gain).groupby([task.subject for task in asked]).mean()

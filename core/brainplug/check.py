@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ def pool_table(pooled: pd.DataFrame, strata: pd.Series) -> Table:
     table = Table("pool", *map(str, counts.columns), "scans")
     for pool in POOLS:
         row = counts.loc[pool]
-        table.add_row(pool.replace("_", " "), *map(str, row), str(int(row.sum())))
+        table.add_row(pool.replace("_", " "), *map(str, row), str((pooled["pool"] == pool).sum()))
     return table
 
 
@@ -151,7 +152,8 @@ def memory_gib(plan: ModelPlan, tokens: int) -> float:
     Weights, gradients and AdamW's two moments in float32, and about 40 values a token and
     square root of the weights for activations, besides a GiB for the libraries.
     """
-    return 1.0 + (16 * plan.num_parameters + 160 * tokens * plan.num_parameters**0.5) / 2**30
+    values = 4 * plan.num_parameters + 40 * tokens * math.sqrt(plan.num_parameters)
+    return 1 + 4 * values / 2**30
 
 
 def training_seconds(plan: ModelPlan, tokens: int) -> float:

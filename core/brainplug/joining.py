@@ -76,7 +76,8 @@ def check_shape(path: Path, header: list[str], rows: list[list[str]]) -> None:
 def clean(frame: pd.DataFrame) -> pd.DataFrame:
     """Strip every cell and make empty ones NA."""
     stripped = frame.apply(lambda column: column.astype("str").str.strip())
-    return stripped.mask(stripped.isin([*EMPTY, "<NA>", "None"]))
+    cleaned: pd.DataFrame = stripped.mask(stripped.isin([*EMPTY, "<NA>", "None"]))
+    return cleaned
 
 
 def get_columns(frame: pd.DataFrame, path: Path, wanted: Mapping[str, str]) -> None:

@@ -125,8 +125,10 @@ class PromptTemplate(Protocol):
 class Answers(Protocol):
     """The answers a fitted target can have: how they are said and how they are read back."""
 
-    labels: tuple[str, ...]
-    """Classes in a fixed order; empty for a numerical target."""
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Classes in a fixed order; empty for a numerical target."""
+        ...
 
     def say(self, value: TargetValue) -> str:
         """Say a value in words."""

@@ -149,7 +149,7 @@ class Evaluation:
         default=2000, validator=ge(100), metadata=about("bootstrap samples of subjects or families")
     )
     confidence: float = attrs.field(
-        default=0.95, validator=and_(gt(0.5), lt(1)), metadata=about("coverage of the intervals")
+        default=0.95, validator=[gt(0.5), lt(1)], metadata=about("coverage of the intervals")
     )
     batch_size: int = attrs.field(
         default=16, validator=ge(1), metadata=about("dialogues answered at once")

@@ -78,6 +78,7 @@ def read_scan(path: Path) -> Scan:
 def _open(path: Path) -> Any:
     """Open the file as an image of any format nibabel knows."""
     import nibabel
+    from nibabel.filebasedimages import ImageFileError
 
     if not path.is_file():
         raise ScanError(str(path), "file missing")
@@ -93,7 +94,7 @@ def _open(path: Path) -> Any:
         EOFError,
         ValueError,
         zlib.error,
-        nibabel.filebasedimages.ImageFileError,
+        ImageFileError,
     ) as error:
         raise ScanError(str(path), "unreadable file", _one_line(error)) from error
 

@@ -105,7 +105,7 @@ class ComparisonTrainer(Trainer):
         known = {f"eval_{name}": value for name, value in scores.items() if value is not None}
         self.log(dict(known))
         metrics = {**known, "eval_selected": known.get(f"eval_{self.job.select_by}", worst)}
-        self.control = self.callback_handler.on_evaluate(
+        self.control: TrainerControl = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
         )
         return metrics

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 import pandas as pd
-from attrs.validators import min_len
 
 from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
@@ -88,8 +87,8 @@ class AbcdOptions:
 
     def __attrs_post_init__(self) -> None:
         """Refuse an empty list of tables."""
-        if isinstance(self.tables, tuple):
-            min_len(1)(self, attrs.fields(AbcdOptions).tables, self.tables)
+        if self.tables == ():
+            raise ValueError("tables must name at least one table: []")
 
 
 class Abcd:
@@ -145,9 +144,10 @@ class Abcd:
         chosen = {"family": self.options.family, "site": self.options.site}
         named = {name: column for name, column in chosen.items() if column is not None}
         get_columns(rows, self._paths()[0], named)
+        rows = rows.copy()
         for name, known in (("family", FAMILIES), ("site", SITES)):
             column = named.get(name) or next((each for each in known if each in rows.columns), None)
-            rows = rows.assign(**{name: rows[column] if column else pd.NA})
+            rows[name] = rows[column] if column else pd.NA
         return rows
 
     def _is_kept(self, sessions: pd.Series) -> pd.Series:
@@ -243,7 +243,7 @@ def join_tables(paths: Sequence[Path]) -> pd.DataFrame:
         check_visits(frame, paths)
         fresh = [name for name in frame.columns if name not in joined.columns or name in keys]
         joined = joined.merge(frame[fresh], on=keys, how="outer" if len(keys) > 1 else "left")
-    return joined if "session" in joined else joined.assign(session=pd.NA)
+    return joined.reindex(columns=list(dict.fromkeys([*joined.columns, "session"])))
 
 
 def check_visits(frame: pd.DataFrame, paths: Sequence[Path]) -> None:
@@ -253,8 +253,8 @@ def check_visits(frame: pd.DataFrame, paths: Sequence[Path]) -> None:
     if len(twice):
         visit = " ".join(map(str, twice.iloc[0][keys]))
         raise DataError(
-            f"{', '.join(path.name for path in paths)}: {len(twice)} rows share a visit, for example "
-            f"{visit}; keep one row a subject and session"
+            f"{', '.join(path.name for path in paths)}: {len(twice)} rows share a visit, for "
+            f"example {visit}; keep one row a subject and session"
         )
 
 

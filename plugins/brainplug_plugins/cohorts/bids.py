@@ -132,7 +132,7 @@ class Bids:
         for key in sorted(scans):
             person, _, session = key.partition("/")
             visits.setdefault(person, []).append(session)
-        sessions = [visits.get(plain_id(subject), [""]) for subject in rows["subject"]]
+        sessions = rows["subject"].map(lambda subject: visits.get(plain_id(subject), [""]))
         longer = rows.assign(session=sessions).explode("session", ignore_index=True)
         return longer.assign(session=longer["session"].astype("str").mask(longer["session"] == ""))
 

@@ -135,7 +135,8 @@ class Numerical:
     def _is_outside(self, values: pd.Series) -> pd.Series:
         low, high = self.options.minimum, self.options.maximum
         below = values < (-math.inf if low is None else low)
-        return below | (values > (math.inf if high is None else high)) | np.isinf(values)
+        above = values > (math.inf if high is None else high)
+        return below | above | values.isin([math.inf, -math.inf])
 
     def _refuse_special_codes(
         self, raw: pd.Series, found: list[str], codes: Mapping[str, str]

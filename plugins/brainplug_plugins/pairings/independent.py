@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -115,8 +116,8 @@ def draw(queue: list[Member], query: Member, drawn: list[Member]) -> Member:
 
 def check_strata(queries: pd.DataFrame, references: pd.DataFrame) -> None:
     """Refuse a reference pool that lacks a stratum of the queries, with the counts of both."""
-    wanted = queries["stratum"].value_counts().to_dict()
-    there = references["stratum"].value_counts().to_dict()
+    wanted = Counter(map(str, queries["stratum"]))
+    there = Counter(map(str, references["stratum"]))
     lacking = sorted(wanted.keys() - there.keys())
     if lacking:
         counts = ", ".join(

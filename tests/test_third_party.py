@@ -1,0 +1,121 @@
+"""Plugins of strangers: installed as distributions of their own, and run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from brainplug.files import read_json
+
+HERE = Path(__file__).parent / "third_party"
+
+
+def install(names, folder: Path) -> dict[str, str]:
+    """Install distributions into a folder; return the environment that sees them."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    command += ["--no-build-isolation", "--no-index", "--target", str(folder)]
+    subprocess.run([*command, *(str(HERE / name) for name in names)], check=True)
+    return {**os.environ, "PYTHONPATH": str(folder)}
+
+
+def brainplug(environment, *arguments):
+    """Run the command as a user would."""
+    return subprocess.run(
+        [sys.executable, "-m", "brainplug", *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory):
+    """The environment with a loader, a template, a failing and a misspelt plugin."""
+    folder = tmp_path_factory.mktemp("site")
+    return install(["lab_loader", "radiologist", "failing", "misspelt"], folder)
+
+
+def test_the_examples_are_as_short_as_the_readme_says():
+    """A loader fits in 40 lines, a prompt template in 20."""
+    loader = (HERE / "lab_loader" / "brainplug_lab_loader.py").read_text().splitlines()
+    template = (HERE / "radiologist" / "brainplug_radiologist.py").read_text().splitlines()
+
+    assert len(loader) <= 40
+    assert len(template) <= 20
+
+
+def test_one_failing_plugin_stops_no_other(strangers):
+    """Good parts are listed; the failing and the misspelt one are named with their cause."""
+    listed = brainplug({**strangers, "COLUMNS": "200"}, "plugins")
+
+    assert 0 == listed.returncode, listed.stderr
+    assert "brainplug-lab-loader" in listed.stdout
+    assert "radiologist" in listed.stdout
+    assert "no licence file" in listed.stderr
+    assert "brainplug-misspelt" in listed.stderr
+    assert "brainplug_metrix" in listed.stderr
+
+
+def test_a_taken_name_is_an_error_that_names_both(tmp_path):
+    """Two parts of one name stop the command."""
+    listed = brainplug(install(["clashing"], tmp_path), "plugins")
+
+    assert 1 == listed.returncode
+    assert "'mae'" in listed.stderr
+    assert "brainplug-clashing" in listed.stderr
+    assert "brainplug 0" in listed.stderr
+
+
+def test_a_strangers_study_and_words_run_end_to_end(strangers, tmp_path, make_scan):
+    """A loader and a template that the core has never seen make a report."""
+    lab = tmp_path / "lab"
+    for number in range(80):
+        make_scan(lab / "scans" / f"p{number:02d}.nii.gz", seed=number)
+    rows = [f"p{number:02d},{'rl'[number % 2]}" for number in range(81)]
+    (lab / "people.csv").write_text("id,hand\n" + "\n".join(rows) + "\n")
+    recipe = tmp_path / "lab.toml"
+    recipe.write_text(
+        """
+        seed = 3
+        [cohort]
+        use = "lab"
+        folder = "lab"
+        [target]
+        use = "categorical"
+        column = "hand"
+        name = "handedness"
+        [split]
+        use = "stratified"
+        fractions = { train = 0.4, val = 0.3, test = 0.3 }
+        [pairing]
+        use = "independent"
+        references_per_query = 2
+        [prompt]
+        use = "radiologist"
+        [images]
+        shape = [8, 8, 8]
+        spacing_mm = 16.0
+        [model]
+        use = "tiny"
+        patch = [4, 4, 4]
+        hidden_size = 16
+        heads = 2
+        [training]
+        epochs = 1
+        warmup_steps = 0
+        batch_size = 8
+        accumulation = 1
+        """
+    )
+
+    ran = brainplug(strangers, "run", recipe, "--output", tmp_path / "run")
+
+    assert 0 == ran.returncode, ran.stderr
+    assert (tmp_path / "run" / "exclusions.csv").read_text().splitlines()[1].startswith("p80,")
+    assert "brainplug-lab-loader" in read_json(tmp_path / "run" / "record.json")["plugins"]
+    assert "Known case, handedness" in (tmp_path / "run" / "report.html").read_text()
