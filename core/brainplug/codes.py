@@ -6,10 +6,10 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pandas as pd
 
 NO_VALUE = frozenset({"", "n/a", "na", "nan"})
 """What tables write for an empty cell, compared without case; a declared code comes first."""

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainplug.types import Grid
-
 if TYPE_CHECKING:
     from brainplug.scan import Scan
-    from brainplug.types import Affine, Volume
+    from brainplug.types import Affine, Grid, Volume
 
 VERSION = 1
 """Version of the algorithms here; raising it leaves every cached volume behind."""

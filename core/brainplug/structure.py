@@ -162,6 +162,10 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
             fitting = [each for each in registry.metrics if registry.make_metric(each).kind == kind]
             problem = f"expected a metric of a {kind} target, as target.use is: {name!r}"
             yield keys, f"{problem}; fitting are {', '.join(map(repr, fitting))}"
+    try:
+        recipe.model.make().plan(recipe.images.shape)
+    except BrainplugError as error:
+        yield ("images", "shape"), str(error)
 
 
 def resolve(recipe: Recipe) -> dict[str, Any]:

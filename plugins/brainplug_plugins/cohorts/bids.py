@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import pandas as pd
 from attrs.validators import matches_re, optional
 
 from brainplug.files import read_json
@@ -29,6 +28,8 @@ from brainplug.types import CohortTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import pandas as pd
 
     from brainplug.parts import CohortLoader
 

@@ -63,10 +63,13 @@ class Simulated:
             join=JoinReport(rows=count, images=count, matched=count),
             codes=CODES,
             images_pending=not all(image.is_file() for image in images),
-            notes=(
-                f"these {count} people are simulated; {self.folder / 'truth.json'} states what "
-                "was put into their scans and what an ideal reader could reach",
-            ),
+            notes=(self._note(count),),
+        )
+
+    def _note(self, count: int) -> str:
+        return (
+            f"these {count} people are simulated; {self.folder / 'truth.json'} states what was "
+            "put into their scans and what an ideal reader could reach"
         )
 
     def sources(self) -> tuple[Path, ...]:

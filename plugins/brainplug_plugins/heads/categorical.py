@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import attrs
-import pandas as pd
 from attrs.validators import min_len
 
 from brainplug.codes import find_missing, normal_code, read_number, show_counts
@@ -20,6 +19,8 @@ from brainplug.types import TargetColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pandas as pd
 
     from brainplug.parts import Answers, TaskHead
     from brainplug.types import TargetKind, TargetValue
@@ -178,9 +179,9 @@ class ClassAnswers:
 
 
 def fold(text: str) -> str:
-    """Return a text in the form in which labels are compared.
+    r"""Return a text in the form in which labels are compared.
 
-    >>> fold("Mild  Cognitive\\nImpairment")
+    >>> fold("Mild  Cognitive\nImpairment")
     'mild cognitive impairment'
     """
     normal = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

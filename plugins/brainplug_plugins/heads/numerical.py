@@ -119,7 +119,7 @@ class Numerical:
         if len(np.unique(known)) < 2:
             raise DataError(
                 f"target {self.target!r}: expected at least two distinct values among the "
-                f"training scans, found {len(np.unique(known))}; use more subjects or another target"
+                f"training scans, found {len(np.unique(known))}; use more subjects, another target"
             )
         precision = self.options.precision
         if precision is None:
@@ -186,7 +186,7 @@ class NumberAnswers:
     def parse(self, text: str) -> TargetValue | None:
         """Return the one number the text states, None where it states none or several.
 
-        >>> NumberAnswers(precision=1, names=("p21001_bmi",)).parse("The p21001_bmi is −1.5.")
+        >>> NumberAnswers(precision=1, names=("p21001_bmi",)).parse("The p21001_bmi is -1.5.")
         -1.5
         """
         for words in sorted({*self.names, self.unit} - {""}, key=len, reverse=True):

@@ -74,9 +74,7 @@ class Tiny:
         """Count tokens and weights from the options alone."""
         patch = self.options.patch
         if any(size % edge for size, edge in zip(shape, patch, strict=True)):
-            raise DataError(
-                f"images.shape {shape} must be a multiple of model.patch {patch} along every axis"
-            )
+            raise DataError(f"must be a multiple of model.patch {patch} along every axis: {shape}")
         tokens = math.prod(shape) // math.prod(patch)
         width = self.options.hidden_size
         layer = 12 * width * width

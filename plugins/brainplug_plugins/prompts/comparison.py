@@ -110,7 +110,7 @@ def find_slots(text: str, key: str, allowed: tuple[str, ...]) -> list[str]:
     """Return the names of a wording's slots, in order.
 
     Raises:
-        ValueError: the text is empty, its braces do not match, or a slot is not a plain allowed name.
+        ValueError: the text is empty, braces do not match, or a slot is no allowed name.
     """
     if not text.strip():
         raise ValueError(f"{key} must not be empty: {text!r}")

@@ -1,4 +1,5 @@
 """A plugin that offers a metric by a name that is taken."""
+
 import attrs
 
 from brainplug import Part, hookimpl

@@ -1,2 +1,3 @@
 """A plugin whose import fails."""
+
 raise RuntimeError("no licence file")

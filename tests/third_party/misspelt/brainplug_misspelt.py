@@ -1,4 +1,5 @@
 """A plugin that misspells its hook."""
+
 from brainplug import hookimpl
 
 
