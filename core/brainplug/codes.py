@@ -56,6 +56,7 @@ def find_missing(values: Iterable[str], missing: Iterable[str]) -> set[str]:
 def show_counts(values: pd.Series, limit: int = 10) -> str:
     """Show distinct values with their numbers of rows, the commonest first.
 
+    >>> import pandas as pd
     >>> show_counts(pd.Series(["1", "2", "1"]))
     "'1' (2 rows), '2' (1 row)"
     """

@@ -1,5 +1,4 @@
 """A plugin that offers a metric by a name that is taken."""
-
 import attrs
 
 from brainplug import Part, hookimpl

@@ -1,3 +1,2 @@
 """A plugin whose import fails."""
-
 raise RuntimeError("no licence file")

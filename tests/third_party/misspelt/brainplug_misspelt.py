@@ -1,5 +1,4 @@
 """A plugin that misspells its hook."""
-
 from brainplug import hookimpl
 
 
