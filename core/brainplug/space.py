@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from brainplug.scan import Scan
     from brainplug.types import Affine, Grid, Volume
 
-VERSION = 1
+VERSION = 2
 """Version of the algorithms here; raising it leaves every cached volume behind."""
 
 HEAD_HEIGHT_MM = 180.0
@@ -91,13 +91,14 @@ def otsu_threshold(values: np.ndarray) -> float:
     top = float(np.percentile(values, 99.5)) or float(values.max())
     counts, edges = np.histogram(np.minimum(values, top), bins=128)
     middles = (edges[:-1] + edges[1:]) / 2
-    below, total = np.cumsum(counts), values.size
+    # The last bin is no split: nothing lies above it, and rounding would make it infinite.
+    below, total = np.cumsum(counts)[:-1], values.size
     mass = np.cumsum(counts * middles)
     with np.errstate(divide="ignore", invalid="ignore"):
-        between = (mass[-1] * below / total - mass) ** 2 / (below * (total - below))
+        between = (mass[-1] * below / total - mass[:-1]) ** 2 / (below * (total - below))
     best = np.flatnonzero(between >= np.nanmax(between) * (1 - 1e-9))
     # A gap between the groups gives a plateau; its middle is the fairest threshold.
-    return float(edges[1:][best].mean())
+    return float(edges[1:-1][best].mean())
 
 
 def head_centre(scan: Scan, background: float) -> np.ndarray:
