@@ -19,15 +19,13 @@ from brainplug.hooks import hookimpl
 from brainplug.joining import (
     arrange_scans,
     exclude,
-    find_images,
     get_columns,
-    index_images,
-    join_exclusions,
     match,
     plain_id,
-    read_table,
 )
+from brainplug.matching import find_images, group_images
 from brainplug.parts import Part, about
+from brainplug.tables import read_table, stack_exclusions
 from brainplug.types import CohortTable
 
 if TYPE_CHECKING:
@@ -108,7 +106,7 @@ class Abcd:
         count = len(rows)
         rows, other = part(rows, self._is_kept(rows["session"]))
         rows, bad = part(rows, self._passes_qc(rows))
-        scans = index_images(find_images(options.images), self._key)
+        scans = group_images(find_images(options.images), self._key)
         if options.several != "error":
             place = 0 if options.several == "first" else -1
             scans = {key: [paths[place]] for key, paths in scans.items()}
@@ -121,7 +119,7 @@ class Abcd:
         return CohortTable(
             study="ABCD",
             scans=arrange_scans(found),
-            exclusions=join_exclusions(
+            exclusions=stack_exclusions(
                 [
                     exclude(other, "other session"),
                     exclude(bad, "failed image quality control"),

@@ -15,15 +15,13 @@ from brainplug.joining import (
     arrange_scans,
     check_distinct,
     exclude,
-    find_images,
     get_columns,
-    index_images,
-    join_exclusions,
     match,
     plain_id,
-    read_table,
 )
+from brainplug.matching import find_images, group_images
 from brainplug.parts import Part, about
+from brainplug.tables import read_table, stack_exclusions
 from brainplug.types import CohortTable
 
 if TYPE_CHECKING:
@@ -101,7 +99,7 @@ class Bids:
         return CohortTable(
             study=options.study or re.sub(r"[^A-Za-z0-9-]+", "-", options.root.name).strip("-"),
             scans=arrange_scans(found.drop(columns="participant_id")),
-            exclusions=join_exclusions(
+            exclusions=stack_exclusions(
                 [exclude(nameless, "no subject id"), exclude(other, "other session"), lost]
             ),
             rows_read=len(nameless) + len(rows) + len(other),
@@ -112,7 +110,7 @@ class Bids:
 
     def _index(self) -> dict[str, list[Path]]:
         """Return the scans of the suffix by `subject/session`."""
-        return index_images(find_images(self.images), self._key)
+        return group_images(find_images(self.images), self._key)
 
     def _key(self, path: Path) -> str | None:
         name = path.name.partition(".")[0]
