@@ -55,7 +55,8 @@ def read_header(path: Path) -> Header:
         ScanError: `file missing`, `empty file`, `unreadable file`, `not a 3-D scan` or
             `no orientation`.
     """
-    return _header(path, _open(path))
+    block = _nifti1_block(path)
+    return _header(path, _open(path) if block is None else _HeaderOnly.of(block))
 
 
 def read_scan(path: Path) -> Scan:
@@ -85,9 +86,6 @@ def _open(path: Path) -> Any:
     if path.stat().st_size == 0:
         raise ScanError(str(path), "empty file")
     try:
-        if path.name.endswith((".nii", ".nii.gz")) and is_nifti1(path):
-            # Without nibabel's search for the format, which takes half of the time of a header.
-            return nibabel.Nifti1Image.from_filename(path)
         return nibabel.load(path)
     except (
         OSError,
@@ -99,12 +97,38 @@ def _open(path: Path) -> Any:
         raise ScanError(str(path), "unreadable file", _one_line(error)) from error
 
 
-def is_nifti1(path: Path) -> bool:
-    """Tell by its first bytes whether a file is a single-file NIfTI-1 image."""
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if packed else path.open("rb") as file:
-        return file.read(348)[344:] == b"n+1\0"
+@attrs.frozen
+class _HeaderOnly:
+    """What `_header` asks of an image, for a file of which only the header was read."""
+
+    header: Any
+    shape: tuple[int, ...]
+    affine: Affine
+
+    @classmethod
+    def of(cls, block: bytes) -> _HeaderOnly:
+        """Read a NIfTI-1 header; nibabel's search for the format would take most of the time."""
+        import nibabel
+
+        header = nibabel.Nifti1Header(block, check=False)
+        return cls(header, header.get_data_shape(), header.get_best_affine())
+
+    def get_data_dtype(self) -> np.dtype[Any]:
+        """Return the type of the voxels."""
+        dtype: np.dtype[Any] = self.header.get_data_dtype()
+        return dtype
+
+
+def _nifti1_block(path: Path) -> bytes | None:
+    """Return the header of a sound single-file NIfTI-1 image, None for anything else."""
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as file:
+            block = file.read(348)
+    except (OSError, EOFError, zlib.error):
+        return None
+    return block if block[344:] == b"n+1\0" else None
 
 
 def _header(path: Path, image: Any) -> Header:
