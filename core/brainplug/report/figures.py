@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brainplug.evaluation.headline import metric_name
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -58,7 +60,7 @@ def draw_scores(split: Mapping[str, Any], metric: str) -> str:
             axis.plot([score["low"], score["high"]], [place, place], color=colour, lw=2)
         axis.plot(score["value"], place, "o", color=colour, ms=7)
     axis.set_yticks(range(len(shown)), [name for name, _ in reversed(shown)])
-    axis.set_xlabel(metric)
+    axis.set_xlabel(metric_name(metric))
     axis.set_ylim(-0.6, len(shown) - 0.4)
     return as_svg(figure)
 
@@ -78,7 +80,7 @@ def draw_history(history: Sequence[Mapping[str, Any]], metric: str) -> str:
         other = axis.twinx()
         other.spines["top"].set_visible(False)
         other.plot(*zip(*scores, strict=True), "o-", color=ACCENT, ms=4)
-        other.set_ylabel(f"validation {metric}", color=ACCENT)
+        other.set_ylabel(f"validation {metric_name(metric)}", color=ACCENT)
     return as_svg(figure)
 
 
