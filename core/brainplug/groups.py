@@ -1,0 +1,68 @@
+"""Groups of people who must stay together: relatives, and all scans of one person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+
+def family_groups(cohort: pd.DataFrame) -> pd.Series:
+    """Return the name of each row's group: its connected component of subjects and families.
+
+    A group is known by its smallest family id, or by its subject where it has no family. A new row
+    can therefore rename a group only by joining it to another one, or to its first family.
+
+    Args:
+        cohort: has `subject` and `family`; a missing family is nobody's.
+
+    >>> rows = {"subject": ["a", "a", "b", "c"], "family": ["2", "1", "2", None]}
+    >>> family_groups(pd.DataFrame(rows)).tolist()
+    ['family 1', 'family 1', 'family 1', 'subject c']
+    """
+    alone = subject_groups(cohort)
+    people, _ = pd.factorize(alone)
+    families, names = pd.factorize(cohort["family"].astype("str"), sort=True)
+    if not len(names):
+        return alone
+    first = _smallest_families(people, families)[people]
+    told = pd.Series("family " + names.astype("str")).reindex(first).set_axis(cohort.index)
+    return told.where(first >= 0, alone).rename("group")
+
+
+def subject_groups(cohort: pd.DataFrame) -> pd.Series:
+    """Return the name of each row's group where each person is one.
+
+    >>> subject_groups(pd.DataFrame({"subject": ["a"]})).tolist()
+    ['subject a']
+    """
+    return ("subject " + cohort["subject"].astype("str")).rename("group")
+
+
+def _smallest_families(
+    people: Int[np.ndarray, " rows"], families: Int[np.ndarray, " rows"]
+) -> Int[np.ndarray, " people"]:
+    """Return, for each person, the smallest family of the component, -1 where it has none.
+
+    Args:
+        people: number of each row's person, from 0 without a gap.
+        families: number of each row's family in the order of names, -1 where it has none.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    known = families >= 0
+    num_people, num_families = people.max() + 1, families.max() + 1
+    ends = (people[known], num_people + families[known])
+    size = num_people + num_families
+    links = coo_array((np.ones(known.sum(), dtype=np.int8), ends), shape=(size, size))
+    number, labels = connected_components(links, directed=False)
+    smallest = np.full(number, num_families)
+    np.minimum.at(smallest, labels[num_people:], np.arange(num_families))
+    smallest[smallest == num_families] = -1
+    of_people: Int[np.ndarray, " people"] = smallest[labels[:num_people]]
+    return of_people

@@ -1,0 +1,201 @@
+"""What split strategies share: groups drawn into the six pools by hashes of their names.
+
+A draw is settled by a salt and a group's own name, so it holds whatever other rows there are and
+in whatever order they come. Shares therefore hold on average and not to the last group.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+import numpy as np
+import pandas as pd
+from attrs.validators import and_, gt, lt
+
+from brainplug.parts import about
+from brainplug.types import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jaxtyping import Float, Int
+
+
+@attrs.frozen(kw_only=True)
+class Fractions:
+    """Shares of the groups that go to training, validation and test; they sum to 1."""
+
+    train: float = attrs.field(
+        default=0.70, validator=and_(gt(0), lt(1)), metadata=about("share that is trained on")
+    )
+    val: float = attrs.field(
+        default=0.15, validator=and_(gt(0), lt(1)), metadata=about("share that chooses the weights")
+    )
+    test: float = attrs.field(
+        default=0.15, validator=and_(gt(0), lt(1)), metadata=about("share that is reported")
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse shares that leave people out or count them twice."""
+        total = self.train + self.val + self.test
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            raise ValueError(
+                f"train, val and test must sum to 1: {self.train} + {self.val} + {self.test} "
+                f"= {total:g}"
+            )
+
+
+class Draws(Protocol):
+    """Options of a strategy that draws groups by shares or into folds; see `draw_pools`."""
+
+    @property
+    def fractions(self) -> Fractions | None:
+        """Shares of train, val and test; None means those of `Fractions()`, or folds."""
+        ...
+
+    @property
+    def query(self) -> float:
+        """Share of each split's groups that are queries."""
+        ...
+
+    @property
+    def folds(self) -> int | None:
+        """Number of folds, None for shares."""
+        ...
+
+    @property
+    def fold(self) -> int | None:
+        """The fold that is tested, from 1; None means one run a fold."""
+        ...
+
+
+def uniform(salt: str, keys: Iterable[str]) -> Float[np.ndarray, " n"]:
+    """Return a number in [0, 1) for each key, settled by salt and key alone.
+
+    >>> uniform("a", ["x", "y"])[1] == uniform("a", ["y"])[0]
+    np.True_
+    """
+    digests = (hashlib.sha256(f"{salt}\n{key}".encode()).digest() for key in keys)
+    return np.array([int.from_bytes(digest[:8]) >> 11 for digest in digests], dtype=float) / 2**53
+
+
+def draw_numbers(salt: str, groups: pd.Series) -> Float[np.ndarray, " n"]:
+    """Return `uniform` of each row's group, hashing each group once."""
+    places, names = pd.factorize(groups)
+    assert (places >= 0).all()  # every row has a group
+    drawn: Float[np.ndarray, " n"] = uniform(salt, names.tolist())[places]
+    return drawn
+
+
+def draw_splits(salt: str, groups: pd.Series, fractions: Fractions) -> pd.Series:
+    """Draw train, val or test for each row's group.
+
+    >>> draw_splits("1/split", pd.Series(["subject a", "subject o"]), Fractions()).tolist()
+    ['train', 'test']
+    """
+    edges = [fractions.train, fractions.train + fractions.val]
+    places = np.searchsorted(edges, draw_numbers(salt, groups), side="right")
+    return name_splits(places, groups.index)
+
+
+def name_splits(places: Int[np.ndarray, " n"], index: pd.Index) -> pd.Series:
+    """Name splits by their places in `SPLITS`."""
+    return pd.Series(np.array(SPLITS, dtype=object)[places], index=index, dtype="str")
+
+
+def draw_halves(groups: pd.Series, query: float, *, seed: int) -> pd.Series:
+    """Draw `query` or `reference` for each row's group, whatever its split.
+
+    Args:
+        groups: name of the group of each row.
+        query: share of the groups that become queries.
+        seed: salt of the hash.
+    """
+    drawn = draw_numbers(f"{seed}/query", groups) < query
+    halves = np.array(["reference", "query"], dtype=object)[drawn.astype(int)]
+    return pd.Series(halves, index=groups.index, dtype="str")
+
+
+def join_halves(splits: pd.Series, halves: pd.Series) -> pd.Series:
+    """Name the pool of each row by its split and half.
+
+    >>> join_halves(pd.Series(["val"]), pd.Series(["query"])).tolist()
+    ['val_query']
+    """
+    return splits + "_" + halves
+
+
+def hash_pools(groups: pd.Series, fractions: Fractions, query: float, *, seed: int) -> pd.Series:
+    """Put each group into one of the six pools by two independent hashes of its name.
+
+    Args:
+        groups: name of the group of each row.
+        fractions: shares of the groups that each split gets.
+        query: share of each split's groups that become queries; the others become references.
+        seed: salt of the hashes.
+    """
+    splits = draw_splits(f"{seed}/split", groups, fractions)
+    return join_halves(splits, draw_halves(groups, query, seed=seed))
+
+
+def draw_pools(groups: pd.Series, options: Draws, *, seed: int) -> pd.Series:
+    """Put each group into one of the six pools, by shares or by folds.
+
+    Args:
+        groups: name of the group of each row.
+        options: folds without a fold mean the first.
+        seed: salt of the hashes.
+    """
+    if options.folds is None:
+        return hash_pools(groups, options.fractions or Fractions(), options.query, seed=seed)
+    splits = fold_splits(groups, options.folds, options.fold or 1, seed=seed)
+    return join_halves(splits, draw_halves(groups, options.query, seed=seed))
+
+
+def fold_splits(groups: pd.Series, folds: int, fold: int, *, seed: int) -> pd.Series:
+    """Split groups for one run of a cross-validation: this fold is tested, the next validates.
+
+    Args:
+        groups: name of the group of each row.
+        folds: number of folds; the fold of a group is a hash of its name.
+        fold: the fold that is tested, from 1.
+        seed: salt of the hash.
+    """
+    own = np.floor(draw_numbers(f"{seed}/fold", groups) * folds).astype(int)
+    places = np.zeros(len(own), dtype=int)
+    places[own == fold % folds] = SPLITS.index("val")
+    places[own == fold - 1] = SPLITS.index("test")
+    return name_splits(places, groups.index)
+
+
+def check_folds(options: Draws) -> None:
+    """Refuse settings of which one would be ignored; call it once the fields are valid.
+
+    Raises:
+        ValueError: fractions stand beside folds, or a fold without them or beyond them.
+    """
+    if options.folds is not None and options.fractions is not None:
+        raise ValueError(
+            "folds and fractions exclude each other: with folds, one fold is tested, one "
+            "validates and the others train; leave one of the two out"
+        )
+    if options.fold is not None and options.folds is None:
+        raise ValueError(f"fold needs folds, the number of folds: fold = {options.fold}")
+    if options.fold is not None and options.folds is not None and options.fold > options.folds:
+        raise ValueError(f"fold must be 1 to folds: fold = {options.fold}, folds = {options.folds}")
+
+
+def fold_runs(options: Any) -> dict[str, Any]:
+    """Return the options of each run of a cross-validation by its name; none where one is chosen.
+
+    Args:
+        options: an attrs object with the fields of `Draws`.
+    """
+    if options.folds is None or options.fold is not None:
+        return {}
+    return {
+        f"fold-{fold}": attrs.evolve(options, fold=fold) for fold in range(1, options.folds + 1)
+    }
