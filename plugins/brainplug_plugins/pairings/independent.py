@@ -2,127 +2,191 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-import pandas as pd
-from attrs.validators import ge
+from attrs.validators import ge, optional
 
+from brainplug.draws import (
+    Deal,
+    deal_strata,
+    fill_slots,
+    pairs_by_block,
+    pairs_by_query,
+    seat_queries,
+    settle,
+)
 from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
+from brainplug.meeting import check_limits, check_sizes, make_groups, read_pools
 from brainplug.parts import Part, about
-from brainplug.split import uniform
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Iterable
 
+    import pandas as pd
+
+    from brainplug.meeting import Group, Pools
     from brainplug.parts import Pairing
+
+USUAL = 3
+"""References of a query where the recipe names neither their number nor a block."""
 
 
 @attrs.frozen(kw_only=True)
 class IndependentOptions:
     """Options of `independent`."""
 
-    references_per_query: int = attrs.field(
-        default=3,
-        validator=ge(1),
-        metadata=about("references each query is compared with, each in a task of its own"),
+    references_per_query: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about(
+            "references each query is compared with; without it as many as block, else 3"
+        ),
     )
+    references_per_task: int = attrs.field(
+        default=1,
+        validator=ge(1),
+        metadata=about("references that one dialogue shows before the query"),
+    )
+    block: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(2)),
+        metadata=about(
+            "queries and references put together at random; every query of a block meets every "
+            "reference of it, so k x k dialogues show 2 k scans"
+        ),
+    )
+    within: tuple[str, ...] = attrs.field(
+        default=(), metadata=about("columns whose value a query and its references share")
+    )
+    bands: Mapping[str, float] = attrs.field(
+        factory=dict,
+        metadata=about(
+            "column = width: numbers that a query and its references have in the same band, such "
+            "as age = 2.0; bands start at whole multiples of the width"
+        ),
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse numbers that do not divide, and limits that contradict each other."""
+        check_limits(self.within, self.bands)
+        if self.wanted % self.references_per_task:
+            raise ValueError(
+                "references_per_query must be a multiple of references_per_task: "
+                f"{self.wanted}, {self.references_per_task}"
+            )
+        if self.block is not None and self.wanted % self.block:
+            raise ValueError(
+                f"references_per_query must be a multiple of block: {self.wanted}, {self.block}"
+            )
+        if self.block is not None and self.references_per_task > 1:
+            raise ValueError(
+                "with block a dialogue shows one reference; take out references_per_task: "
+                f"{self.references_per_task}"
+            )
+
+    @property
+    def wanted(self) -> int:
+        """References that each query meets."""
+        return self.references_per_query or self.block or USUAL
 
 
 class Independent:
-    """Draws references without regard to the query's value, equally from each class or bin."""
+    """Draws references without regard to the query's value, equally from each class or bin.
+
+    The values of queries are not looked at, so what a reference is cannot tell what they are. A
+    query's references are split equally among the strata of the references, and an order of its
+    own settles which strata get what is left over; over all queries that is equal too. A stratum
+    with fewer references than its share gives all it has, and the others fill up. Within a
+    stratum references are used equally often. Kin never meet: queries change places, and only
+    where none can is a reference replaced.
+
+    With `block`, queries in random order are cut into blocks of k, the last of which may be
+    smaller, and the draws above are made for a block as for a query. `references_per_query` of
+    several k makes as many rounds of blocks; in a pool that is small for that a query may meet a
+    reference in two of them.
+    """
 
     def __init__(self, options: IndependentOptions) -> None:
         self.options = options
 
     def pair(self, queries: pd.DataFrame, references: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-        """Return one row a task, each with one reference.
+        """Return one row a task, query after query, or block after block.
 
-        A query's references go round the strata in an order of its own, so that every stratum has
-        its equal share and chance decides which ones get what is left over. Within a stratum the
-        reference used least so far is taken, in an order that has nothing to do with values.
+        Raises:
+            DataError: too few references are there, or those of a query's own kin only.
         """
-        check_strata(queries, references)
-        queues = make_queues(references, seed)
-        keys = queries["subject"].astype("str") + "\n" + queries.index.astype("str")
-        turns = uniform(f"{seed}/queue", keys)
-        rows: list[tuple[Hashable, tuple[Hashable]]] = []
-        for place in np.argsort(turns, kind="stable"):
-            order = shuffle(f"{seed}/strata/{keys.iloc[place]}", sorted(queues))
-            drawn: list[Member] = []
-            for number in range(self.options.references_per_query):
-                queue = queues[order[number % len(order)]]
-                drawn.append(draw(queue, Member.of(queries.iloc[place]), drawn))
-            rows += [(queries.index[place], (reference.scan,)) for reference in drawn]
-        return pd.DataFrame(rows, columns=["query", "references"])
+        pools = read_pools(queries, references)
+        check_strata(pools)
+        groups = self._groups(pools)
+        check_sizes(groups, self.options.wanted)
+        deals = [self._deal(pools, group, f"{seed}/pairs/{group.name}") for group in groups]
+        if self.options.block is not None:
+            return pairs_by_block(pools, deals)
+        return pairs_by_query(pools, deals, self.options.references_per_task)
 
-
-@attrs.frozen
-class Member:
-    """What must be known of a scan to pair it."""
-
-    scan: Hashable
-    subject: str
-    family: str | None
-
-    @classmethod
-    def of(cls, row: pd.Series[Any]) -> Member:
-        """Read a row of a pool."""
-        family = row.get("family")
-        return cls(row.name, row["subject"], None if pd.isna(family) else str(family))
-
-    def is_kin(self, other: Member) -> bool:
-        """Say whether both are one person or of one family."""
-        same_family = self.family is not None and self.family == other.family
-        return self.subject == other.subject or same_family
-
-
-def make_queues(references: pd.DataFrame, seed: int) -> dict[str, list[Member]]:
-    """Return the references of each stratum, in an order settled by the seed and their ids."""
-    members = {str(row.name): Member.of(row) for _, row in references.iterrows()}
-    strata = dict(zip(map(str, references.index), references["stratum"], strict=True))
-    queues: dict[str, list[Member]] = {str(stratum): [] for stratum in strata.values()}
-    for scan in shuffle(f"{seed}/references", sorted(members)):
-        queues[str(strata[scan])].append(members[scan])
-    return queues
-
-
-def shuffle(salt: str, names: list[str]) -> list[str]:
-    """Return names in an order settled by the salt."""
-    return [names[place] for place in np.argsort(uniform(salt, names), kind="stable")]
-
-
-def draw(queue: list[Member], query: Member, drawn: list[Member]) -> Member:
-    """Take the first fit reference of a queue and put it at the end.
-
-    A reference that the query has already is fit only where no other is left.
-
-    Raises:
-        DataError: every reference of the queue is the query's own kin.
-    """
-    fit = [place for place, reference in enumerate(queue) if not reference.is_kin(query)]
-    if not fit:
-        raise DataError(
-            f"query {query.scan!r} has no reference outside its own family: {len(queue)} in the "
-            'stratum; use the split "family", more subjects or fewer classes'
+    def notes(
+        self,
+        pairs: pd.DataFrame,  # noqa: ARG002  # the role's
+        queries: pd.DataFrame,
+        references: pd.DataFrame,
+    ) -> tuple[str, ...]:
+        """Say where classes or bins had too few references for their share."""
+        pools = read_pools(queries, references)
+        share = -(-self._slots // len(pools.strata))
+        thin = [
+            f"{group.name + ': ' if group.name else ''}{size} of {stratum!r}"
+            for group in self._groups(pools)
+            for stratum, size in zip(pools.strata, count_strata(pools, group), strict=True)
+            if size < share
+        ]
+        if not thin:
+            return ()
+        listed = "; ".join(thin[:5]) + (f"; and {len(thin) - 5} more" * (len(thin) > 5))
+        note = (
+            f"some classes or bins have fewer references than the {share} that may be their share "
+            f"for a query, so others take their place: {listed}"
         )
-    place = next((place for place in fit if queue[place] not in drawn), fit[0])
-    queue.append(queue.pop(place))
-    return queue[-1]
+        return (note,)
+
+    @property
+    def _slots(self) -> int:
+        """References that a query meets in one round."""
+        return self.options.block or self.options.wanted
+
+    def _groups(self, pools: Pools) -> list[Group]:
+        return make_groups(pools, self.options.within, self.options.bands)
+
+    def _deal(self, pools: Pools, group: Group, salt: str) -> Deal:
+        rounds = self.options.wanted // self._slots
+        units = seat_queries(len(group.queries), self.options.block or 1, rounds, salt)
+        sizes = count_strata(pools, group)
+        strata = deal_strata(sizes, int(units.max()) + 1, self._slots, f"{salt}/strata")
+        chosen = fill_slots(pools, group, strata, f"{salt}/references")
+        deal = Deal(group=group, units=units, strata=strata, chosen=chosen)
+        settle(pools, deal)
+        return deal
 
 
-def check_strata(queries: pd.DataFrame, references: pd.DataFrame) -> None:
+def count_strata(pools: Pools, group: Group) -> np.ndarray:
+    """Count the references of each stratum in a group."""
+    return np.bincount(pools.references.stratum[group.references], minlength=len(pools.strata))
+
+
+def check_strata(pools: Pools) -> None:
     """Refuse a reference pool that lacks a stratum of the queries, with the counts of both."""
-    wanted = Counter(map(str, queries["stratum"]))
-    there = Counter(map(str, references["stratum"]))
-    lacking = sorted(wanted.keys() - there.keys())
+    wanted, there = (
+        np.bincount(pool.stratum, minlength=len(pools.strata)).tolist()
+        for pool in (pools.queries, pools.references)
+    )
+    lacking = [name for name, count in zip(pools.strata, there, strict=True) if not count]
     if lacking:
         counts = ", ".join(
-            f"{name!r} {wanted.get(name, 0)} queries and {there.get(name, 0)} references"
-            for name in sorted(wanted.keys() | there.keys())
+            f"{name!r} {asked} queries and {count} references"
+            for name, asked, count in zip(pools.strata, wanted, there, strict=True)
         )
         raise DataError(
             f"no reference is in {', '.join(map(repr, lacking))} ({counts}); use more subjects, "

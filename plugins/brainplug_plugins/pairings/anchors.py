@@ -1,0 +1,133 @@
+"""Pairing: every query meets the same few training scans."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+import numpy as np
+import pandas as pd
+from attrs.validators import ge
+
+from brainplug.draws import deal_strata, make_frame, shuffle
+from brainplug.errors import DataError
+from brainplug.hooks import hookimpl
+from brainplug.meeting import read_pools
+from brainplug.parts import Part, about
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jaxtyping import Int
+
+    from brainplug.meeting import Pool, Pools
+    from brainplug.parts import Pairing
+
+
+@attrs.frozen(kw_only=True)
+class AnchorsOptions:
+    """Options of `anchors`."""
+
+    anchors: int = attrs.field(
+        default=10, validator=ge(1), metadata=about("training references that every query meets")
+    )
+    references_per_task: int = attrs.field(
+        default=1,
+        validator=ge(1),
+        metadata=about("references that one dialogue shows before the query"),
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse numbers that do not divide."""
+        if self.anchors % self.references_per_task:
+            raise ValueError(
+                "anchors must be a multiple of references_per_task: "
+                f"{self.anchors}, {self.references_per_task}"
+            )
+
+
+class Anchors:
+    """Compares every query with the same training references, equally many of each class or bin.
+
+    They are chosen once, by the seed and the training references alone, and are the same for
+    training, validation and test. A person is an anchor once, and of a family there is one where
+    enough others are. A query that is kin of an anchor meets the others only. What the references
+    say is the same for every query, so it tells nothing of any.
+    """
+
+    references_from: Literal["train"] = "train"
+
+    def __init__(self, options: AnchorsOptions) -> None:
+        self.options = options
+
+    def pair(self, queries: pd.DataFrame, references: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+        """Return one row a task, query after query, the anchors in the same order for each.
+
+        Raises:
+            DataError: the references cannot give that many anchors, or a query is kin of nearly
+                all of them.
+        """
+        pools = read_pools(queries, references)
+        anchors = choose_anchors(pools.references, self.options.anchors, f"{seed}/anchors")
+        places = np.arange(len(pools.queries.scans))
+        fit = ~pools.kin(places[:, None], anchors)
+        tasks = fit.sum(axis=1) // self.options.references_per_task
+        self._check_fit(pools, tasks)
+        # A query that has lost an anchor leaves out the last of those that fill no task.
+        kept = fit & (fit.cumsum(axis=1) <= tasks[:, None] * self.options.references_per_task)
+        shown = np.broadcast_to(anchors, fit.shape)[kept]
+        return make_frame(
+            pools, np.repeat(places, tasks), shown.reshape(-1, self.options.references_per_task)
+        )
+
+    def _check_fit(self, pools: Pools, tasks: Int[np.ndarray, " q"]) -> None:
+        without = pools.queries.scans[tasks == 0]
+        if len(without):
+            raise DataError(
+                f"{len(without)} queries are of the family of nearly all {self.options.anchors} "
+                f"anchors, for example {', '.join(map(repr, without[:5]))}; use more anchors or "
+                'the split "family"'
+            )
+
+
+def choose_anchors(pool: Pool, num: int, salt: str) -> Int[np.ndarray, " num"]:
+    """Choose references, equally many of each stratum, that go round the strata.
+
+    Chance settles which strata get what is left over. A stratum with fewer people than its share
+    gives all it has.
+
+    Raises:
+        DataError: there are more strata than anchors, or fewer people than anchors.
+    """
+    people = pd.DataFrame({"stratum": pool.stratum, "subject": pool.subject}).drop_duplicates()
+    if num < people["stratum"].nunique() or num > people["subject"].nunique():
+        raise DataError(describe_pool(pool, people, num))
+    sizes = np.bincount(people["stratum"])
+    queue = shuffle(salt, np.arange(len(pool.scans)))
+    chosen: list[int] = []
+    for stratum in deal_strata(sizes, 1, num, f"{salt}/strata")[0].tolist():
+        taken = np.isin(pool.subject[queue], pool.subject[chosen])
+        families = pool.family[chosen]
+        related = np.isin(pool.family[queue], families[families >= 0])
+        # The first of the lowest: one of the stratum above all, then one of a new family.
+        order = 4 * taken + 2 * (pool.stratum[queue] != stratum) + related
+        chosen.append(int(queue[order.argmin()]))
+    return np.array(chosen)
+
+
+def describe_pool(pool: Pool, people: pd.DataFrame, num: int) -> str:
+    """Say why the training references cannot give so many anchors."""
+    names = dict(zip(pool.stratum.tolist(), pool.frame["stratum"].astype("str"), strict=True))
+    counts = people["stratum"].map(names).value_counts().sort_index()
+    listed = ", ".join(f"{name!r} {count}" for name, count in counts.items())
+    return (
+        f"expected anchors from {len(counts)}, one for each class or bin of the training "
+        f"references, to {people['subject'].nunique()}, one for each person in them ({listed}), "
+        f"got {num}; change anchors, or use fewer classes or bins"
+    )
+
+
+@hookimpl
+def brainplug_pairings() -> Iterable[Part[Pairing]]:
+    """Offer `anchors`."""
+    yield Part("anchors", AnchorsOptions, Anchors)
