@@ -1,52 +1,50 @@
 """Cohort loader: the ABCD study, releases up to 4, 5.x and 6.x.
 
-Ids: `NDAR_INV` and eight characters in tables up to 5.x, without the underscore in file names,
-`sub-…` in 6.x. Column names of releases up to 4 are those of the NDA data dictionaries; names of
-6.x are options, since they are to be read from that release's own dictionary.
+Family ids are computed anew for each release and differ between releases, as the NDA says: a split
+kept for later must be kept by subject, never by family.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import attrs
-import pandas as pd
+from attrs.validators import min_len, optional
 
+from brainplug.codes import find_missing, normal_code, read_number
 from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
-from brainplug.joining import (
-    arrange_scans,
-    exclude,
-    get_columns,
-    match,
-    plain_id,
-)
-from brainplug.matching import find_images, group_images
-from brainplug.parts import Part, about
-from brainplug.tables import read_table, stack_exclusions
+from brainplug.matching import OTHER_SESSION, ImageFile, find_files, join_images, report_join
+from brainplug.parts import CohortLoader, Part, about
+from brainplug.tables import get_column, leave_out, make_rows, stack_exclusions
 from brainplug.types import CohortTable
+from brainplug_plugins.abcd.join import NDA_PREFIX, Joined, join_tables
+from brainplug_plugins.abcd.names import (
+    AGE_IN_MONTHS,
+    AGE_IN_YEARS,
+    BASELINE,
+    CODES,
+    FAMILIES,
+    INCLUSIONS,
+    MISSING,
+    SCANNERS,
+    SITES,
+    find_known,
+    people_in,
+    visit_of,
+    visits_in,
+)
+from brainplug_plugins.abcd.release import list_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from brainplug.parts import CohortLoader
+    import pandas as pd
 
-SUBJECTS = ("src_subject_id", "subjectkey", "participant_id")
-SESSIONS = ("eventname", "session_id")
-FAMILIES = ("rel_family_id", "ab_g_stc__design_id__fam")
-SITES = ("site_id_l", "ab_g_dyn__design_site")
-BASELINES = frozenset({"baselineyear1arm1", "ses00a", "00a"})
-QC = "imgincl_t1w_include"
-CODES = {
-    "sex": {"M": "male", "F": "female", "O": "other", "NR": "not reported"},
-    "demo_sex_v2": {"1": "male", "2": "female", "3": "intersex-male", "4": "intersex-female"},
-}
-MISSING = frozenset({"777", "999"})
-TABLES = (".txt", ".csv", ".tsv", ".parquet")
-GUID = re.compile(r"NDAR_?INV([A-Za-z0-9]{8})|sub-([A-Za-z0-9]+)")
-EVENT = re.compile(r"ses-([A-Za-z0-9]+)|(baselineYear1Arm1|[0-9]+YearFollowUpYArm1)", re.IGNORECASE)
+SEVERAL = 'make cohort.suffix narrower, or set cohort.several to "first" or "last"'
 
 
 @attrs.frozen(kw_only=True)
@@ -57,8 +55,10 @@ class AbcdOptions:
         metadata=about("a table, several, or a folder of them; joined on subject and session")
     )
     images: Path = attrs.field(metadata=about("folder of the scans; ids stand in names or folders"))
-    session: str | None = attrs.field(
-        default=None, metadata=about("eventname or session_id kept; without it the baseline")
+    session: str | tuple[str, ...] | None = attrs.field(
+        default=None,
+        validator=optional(min_len(1)),
+        metadata=about("eventname or session_id kept, or several; without it the baseline"),
     )
     family: str | None = attrs.field(
         default=None, metadata=about("column of the family; without it the release's own")
@@ -66,199 +66,236 @@ class AbcdOptions:
     site: str | None = attrs.field(
         default=None, metadata=about("column of the site; without it the release's own")
     )
+    scanner: str | None = attrs.field(
+        default=None, metadata=about("column of the scanner; without it the release's own")
+    )
     suffix: str = attrs.field(
         default="", metadata=about("text that names of wanted scans hold, such as T1w")
     )
-    require_qc: bool = attrs.field(
-        default=False, metadata=about(f"keep only scans whose {QC} is 1")
-    )
     several: Literal["error", "first", "last"] = attrs.field(
-        default="error", metadata=about("which scan of a visit to take, by file name")
+        default="error", metadata=about("which of several scans of a visit is taken, by file name")
+    )
+    require_qc: bool = attrs.field(
+        default=False, metadata=about("keep only scans that the study recommends for inclusion")
+    )
+    qc: str | None = attrs.field(
+        default=None,
+        metadata=about("column that is 1 for scans to include; without it the release's own"),
     )
     missing: tuple[str, ...] = attrs.field(
-        default=(), metadata=about("codes that mean no value, besides 777 and 999")
+        default=(), metadata=about("codes that mean no value, besides 777, 999 and NR")
     )
-    codes: dict[str, dict[str, str]] = attrs.field(
+    codes: Mapping[str, Mapping[str, str]] = attrs.field(
         factory=dict,
-        metadata=about("column -> { code = words }, besides sex and demo_sex_v2"),
+        metadata=about("column = { code = words }, besides M and F, and 1 and 2, of the sex"),
     )
 
     def __attrs_post_init__(self) -> None:
-        """Refuse an empty list of tables."""
+        """Refuse an empty list of tables, and a column that nothing would look at."""
         if self.tables == ():
             raise ValueError("tables must name at least one table: []")
+        if self.qc is not None and not self.require_qc:
+            raise ValueError(f"qc = {self.qc!r} needs require_qc = true")
 
 
 class Abcd:
     """The ABCD study: its tables joined on subject and session, and a folder of T1 scans."""
 
     def __init__(self, options: AbcdOptions) -> None:
+        """Keep the options; nothing is read before `load`."""
         self.options = options
 
     def sources(self) -> tuple[Path, ...]:
         """Name the tables and the folder of scans."""
-        return (*self._paths(), self.options.images)
+        return (*list_tables(self._given), self.options.images)
 
     def load(self) -> CohortTable:
-        """Join the tables, keep one session, and find each row's scan by its id."""
+        """Join the tables, keep the sessions wanted, and find each row's scan by its id."""
         options = self.options
-        rows = self._label(join_tables(self._paths()))
-        count = len(rows)
-        rows, other = part(rows, self._is_kept(rows["session"]))
-        rows, bad = part(rows, self._passes_qc(rows))
-        scans = group_images(find_images(options.images), self._key)
-        if options.several != "error":
-            place = 0 if options.several == "first" else -1
-            scans = {key: [paths[place]] for key, paths in scans.items()}
-        people = rows["subject"].map(plain_id)
-        dated = people + "/" + rows["session"].fillna("").map(plain_session)
-        keys = dated.where(dated.isin(list(scans)), people + "/")
-        found, lost, join = match(
-            rows, keys, scans, rule='set several = "first" or "last", or suffix, in [cohort]'
-        )
+        families = (options.family,) if options.family else FAMILIES
+        joined = join_tables(self._given, families)
+        rows, notes = self._label(joined.rows)
+        rows, others = self._keep_sessions(rows, dated=joined.dated)
+        rows, failed = self._keep_included(rows)
+        files, passed = self._find_images(joined)
+        known = set(rows["subject"])
+        # Ids have one form by now: that of another person, zeros aside, must not do.
+        own = [file for file in files if file.subject in known]
+        found = join_images(rows, own, several=options.several, hint=SEVERAL)
+        chosen = found.rows["image"].reindex(rows.index)
         return CohortTable(
             study="ABCD",
-            scans=arrange_scans(found),
-            exclusions=stack_exclusions(
-                [
-                    exclude(other, "other session"),
-                    exclude(bad, "failed image quality control"),
-                    lost,
-                ]
-            ),
-            rows_read=count,
-            join=join,
+            scans=found.rows.reset_index(drop=True),
+            exclusions=stack_exclusions([joined.lost, others, *failed, found.lost]),
+            rows_read=len(joined.rows) + len(joined.lost),
+            join=report_join(rows["subject"], chosen, files),
             codes={**CODES, **options.codes},
             missing=MISSING.union(options.missing),
+            notes=(*joined.notes, *notes, *passed),
         )
 
-    def _paths(self) -> tuple[Path, ...]:
-        given = self.options.tables
-        paths = given if isinstance(given, tuple) else (given,)
-        return tuple(path for each in paths for path in expand(each))
+    @property
+    def _given(self) -> tuple[Path, ...]:
+        tables = self.options.tables
+        return tables if isinstance(tables, tuple) else (tables,)
 
-    def _label(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Add family and site from the columns the release has, or the recipe names."""
-        chosen = {"family": self.options.family, "site": self.options.site}
-        named = {name: column for name, column in chosen.items() if column is not None}
-        get_columns(rows, self._paths()[0], named)
-        rows = rows.copy()
-        for name, known in (("family", FAMILIES), ("site", SITES)):
-            column = named.get(name) or next((each for each in known if each in rows.columns), None)
-            rows[name] = rows[column] if column else pd.NA
-        return rows
+    @cached_property
+    def _wanted(self) -> dict[str, str]:
+        """Visits to keep, each with its name in the recipe."""
+        given = self.options.session
+        if given is None:
+            return {BASELINE: "the baseline"}
+        return {visit_of(each): each for each in ([given] if isinstance(given, str) else given)}
 
-    def _is_kept(self, sessions: pd.Series) -> pd.Series:
-        plain = sessions.fillna("").map(plain_session)
-        if sessions.isna().all():
-            return plain == ""
-        if self.options.session is None:
-            return plain.isin(BASELINES)
-        kept = plain == plain_session(self.options.session)
-        if not kept.any():
-            raise DataError(
-                f"cohort.session is {self.options.session!r}; the tables have "
-                f"{', '.join(map(repr, sorted(sessions.dropna().unique())))}"
-            )
-        return kept
+    def _label(self, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+        """Name family, site, scanner and age by columns of the release or of the recipe."""
+        for name in self.options.codes:
+            self._column(table, name, "codes")
+        family = self._find(table, "family", FAMILIES)
+        columns = {
+            "subject": table["subject"],
+            "session": table["session"],
+            "family": None if family is None else normal_families(family),
+            "site": self._find(table, "site", SITES),
+        }
+        extra = {"scanner": self._find(table, "scanner", SCANNERS)}
+        if "age" not in table.columns:
+            extra["age"] = age_in_years(table, MISSING.union(self.options.missing))
+        own = table.drop(columns=["subject", "session"])
+        for name, column in extra.items():
+            if column is not None and column.name != name:
+                own = own.rename(columns={name: f"{name}_in_table"}).assign(**{name: column})
+        return make_rows(own, columns), [NO_FAMILY] if family is None else []
 
-    def _passes_qc(self, rows: pd.DataFrame) -> pd.Series:
+    def _find(self, table: pd.DataFrame, option: str, known: Iterable[str]) -> pd.Series | None:
+        """Return the column that the recipe names, else the release's own, None without either."""
+        name = getattr(self.options, option)
+        if name is not None:
+            return self._column(table, name, option)
+        name = find_known(table.columns, known)
+        return None if name is None else table[name]
+
+    def _column(self, table: pd.DataFrame, name: str, option: str) -> pd.Series:
+        source = ", ".join(map(str, self._given))
+        return get_column(table, name, option=f"cohort.{option}", source=source)
+
+    def _keep_sessions(
+        self, rows: pd.DataFrame, *, dated: bool
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Leave out the visits that are not wanted; without visits all rows stay.
+
+        Raises:
+            DataError: a visit that is wanted is not there.
+        """
+        if not dated:
+            return rows, rows[:0]
+        there = rows["session"].unique()
+        visits = rows["session"].map({each: visit_of(each) for each in there})
+        for visit, name in self._wanted.items():
+            if not (visits == visit).any():
+                raise DataError(
+                    f"expected {name!r} among the sessions of the tables, found "
+                    f"{', '.join(map(repr, sorted(there)))}; set cohort.session"
+                )
+        return leave_out(rows, ~visits.isin(list(self._wanted)), OTHER_SESSION)
+
+    def _keep_included(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+        """Leave out scans that the study does not recommend, and those it does not judge."""
         if not self.options.require_qc:
-            return pd.Series(data=True, index=rows.index)
-        get_columns(rows, self._paths()[0], {"require_qc": QC})
-        return rows[QC].fillna("").isin(["1", "1.0"])
-
-    def _key(self, path: Path) -> str | None:
-        """Return `subject/session` of a scan, the session empty where its name tells none."""
-        place = path.relative_to(self.options.images).as_posix()
-        people = [plain_id(whole) for whole in (m.group(0) for m in GUID.finditer(place))]
-        if not people or self.options.suffix not in path.name:
-            return None
-        event = EVENT.search(place)
-        return f"{people[-1]}/{plain_session(event.group(0)) if event else ''}"
-
-
-def expand(path: Path) -> list[Path]:
-    """Return the tables in a folder, or the table itself."""
-    if not path.is_dir():
-        return [path]
-    found = sorted(each for each in path.rglob("*") if each.suffix in TABLES)
-    if not found:
-        raise DataError(f"{path}: no table in this folder; expected {', '.join(TABLES)}")
-    return found
-
-
-def read_release_table(path: Path) -> pd.DataFrame:
-    """Read a table with `subject` and, where it has one, `session`; descriptions are left out."""
-    frame = read_table(path)
-    column = next((name for name in SUBJECTS if name in frame.columns), None)
-    if column is None:
-        raise DataError(
-            f"{path}: expected a column {' or '.join(SUBJECTS)}, the table has "
-            f"{', '.join(frame.columns[:20])}"
+            return rows, []
+        flag = self._find(rows, "qc", INCLUSIONS)
+        if flag is None:
+            flag = self._column(rows, INCLUSIONS[0], "qc")
+        codes = flag.map(normal_code, na_action="ignore")
+        detail = f"{flag.name} is " + codes.fillna("empty")
+        kept, unjudged = leave_out(
+            rows, ~codes.isin(["0", "1"]), "no image quality control", detail
         )
-    if path.suffix == ".txt" and not is_id(frame[column].iloc[0]):
-        frame = frame.iloc[1:].reset_index(drop=True)
-    session = next((name for name in SESSIONS if name in frame.columns), None)
-    frame = frame.assign(subject=frame[column].map(canonical_id, na_action="ignore"))
-    return frame if session is None else frame.assign(session=frame[session])
+        kept, failed = leave_out(
+            kept, codes[kept.index] == "0", "failed image quality control", detail[kept.index]
+        )
+        return kept, [unjudged, failed]
 
+    def _find_images(self, joined: Joined) -> tuple[list[ImageFile], list[str]]:
+        """Return the images of the visits wanted, their ids and visits spelt as in the tables.
 
-def is_id(value: object) -> bool:
-    """Tell whether a cell holds a subject's id, not the description of one."""
-    return bool(GUID.fullmatch(str(value)))
+        Raises:
+            DataError: no image bears an id.
+        """
+        spelling = {visit_of(each): each for each in joined.rows["session"].dropna().unique()}
+        prefix = NDA_PREFIX if joined.nda else ""
+        nameless, others = list[str](), list[str]()
 
+        def read(path: str) -> tuple[str, str | None] | None:
+            if self.options.suffix not in path.rpartition("/")[2]:
+                return None
+            people, visits = people_in(path), visits_in(path)
+            if len(people) != 1 or len(visits) > 1:
+                nameless.append(path)
+                return None
+            visit, told = next(iter(visits.items()), (None, None))
+            if visit is not None and visit not in self._wanted:
+                others.append(path)
+                return None
+            return prefix + people.pop(), spelling.get(visit or "", told)
 
-def canonical_id(text: str) -> str:
-    """Return an id as brainplug writes it: `NDARINV…` in capitals, or a 6.x id without `sub-`.
+        files = find_files(self.options.images, read)
+        if not files:
+            raise self._no_images(nameless, others)
+        return files, [
+            f"{len(paths)} image{'s' * (len(paths) > 1)} {what} passed over"
+            for what, paths in (("without one id and visit", nameless), ("of other visits", others))
+            if paths
+        ]
 
-    >>> canonical_id("NDAR_INV0A1B2C3D"), canonical_id("sub-NDARINV0A1B2C3D")
-    ('NDARINV0A1B2C3D', 'NDARINV0A1B2C3D')
-    """
-    return text.strip().removeprefix("sub-").replace("_", "").upper()
-
-
-def plain_session(text: str) -> str:
-    """Return a session as tables and file names share it.
-
-    >>> plain_session("baseline_year_1_arm_1") == plain_session("ses-baselineYear1Arm1")
-    True
-    """
-    return re.sub(r"[^a-z0-9]", "", text.casefold().removeprefix("ses-"))
-
-
-def join_tables(paths: Sequence[Path]) -> pd.DataFrame:
-    """Join tables on subject and session; those without a session on the subject.
-
-    Raises:
-        DataError: a table has several rows for one visit.
-    """
-    frames = sorted((read_release_table(path) for path in paths), key=lambda f: "session" not in f)
-    joined = frames[0]
-    check_visits(joined, paths)
-    for frame in frames[1:]:
-        keys = [key for key in ("subject", "session") if key in frame and key in joined]
-        check_visits(frame, paths)
-        fresh = [name for name in frame.columns if name not in joined.columns or name in keys]
-        joined = joined.merge(frame[fresh], on=keys, how="outer" if len(keys) > 1 else "left")
-    return joined.reindex(columns=list(dict.fromkeys([*joined.columns, "session"])))
-
-
-def check_visits(frame: pd.DataFrame, paths: Sequence[Path]) -> None:
-    """Refuse a table with several rows for one visit, which would multiply the others."""
-    keys = [key for key in ("subject", "session") if key in frame]
-    twice = frame[frame.duplicated(keys, keep=False)]
-    if len(twice):
-        visit = " ".join(map(str, twice.iloc[0][keys]))
-        raise DataError(
-            f"{', '.join(path.name for path in paths)}: {len(twice)} rows share a visit, for "
-            f"example {visit}; keep one row a subject and session"
+    def _no_images(self, nameless: list[str], others: list[str]) -> DataError:
+        """Say what images there are, when none is wanted."""
+        examples = ", ".join(map(repr, [*nameless, *others][:5])) or "none"
+        named = f" with {self.options.suffix!r} in their names" if self.options.suffix else ""
+        return DataError(
+            f"{self.options.images}: expected images{named} of "
+            f"{' or '.join(self._wanted.values())} "
+            "with an id such as NDARINV… or sub-… in the name of the file or a folder; found "
+            f"{len(nameless)} without one id and {len(others)} of other visits, for example "
+            f"{examples}; set cohort.images, cohort.suffix or cohort.session"
         )
 
 
-def part(rows: pd.DataFrame, kept: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part rows in those kept and the others."""
-    return rows[kept], rows[~kept]
+NO_FAMILY = (
+    "no column of families was found: siblings and twins may be split between training and test; "
+    f"add the table with {' or '.join(FAMILIES)}, or set cohort.family"
+)
+
+
+def age_in_years(table: pd.DataFrame, missing: Iterable[str]) -> pd.Series | None:
+    """Return the age in years where the release gives one, in months up to 5 and in years in 6.
+
+    >>> import pandas as pd
+    >>> age_in_years(pd.DataFrame({"interview_age": ["119", "120", "999"]}), ["999"]).tolist()
+    ['9.917', '10', nan]
+    """
+    if AGE_IN_YEARS in table.columns:
+        return table[AGE_IN_YEARS]
+    if AGE_IN_MONTHS not in table.columns:
+        return None
+    found = table[AGE_IN_MONTHS].dropna().unique()
+    months = {text: read_number(text) for text in set(found) - find_missing(found, missing)}
+    years = {
+        text: normal_code(f"{number / 12:.3f}")
+        for text, number in months.items()
+        if number is not None
+    }
+    return table[AGE_IN_MONTHS].map(years).astype("str")
+
+
+def normal_families(column: pd.Series) -> pd.Series:
+    """Return family ids in one form; 777 and 999 are families like any other.
+
+    >>> import pandas as pd
+    >>> normal_families(pd.Series(["12.0", "12", "777"])).tolist()
+    ['12', '12', '777']
+    """
+    return column.map({each: normal_code(each) for each in column.dropna().unique()}).astype("str")
 
 
 @hookimpl
