@@ -7,10 +7,11 @@ import json
 import pandas as pd
 import pytest
 
-from brainplug.dialogue import TaskMaker, task_file, write_tasks
+from brainplug.dialogue import task_file, write_tasks
 from brainplug.errors import DataError
 from brainplug.task_reader import read_tasks
 from brainplug.types import Image, Turn
+from brainplug.wording import TaskMaker
 from brainplug_plugins.heads.categorical import Categorical, CategoricalOptions
 from brainplug_plugins.heads.numerical import Numerical, NumericalOptions
 from brainplug_plugins.prompts.comparison import Comparison, ComparisonOptions
@@ -34,7 +35,7 @@ def make_tasks(template=None, cohort=COHORT, head=None):
         template=template or Comparison(ComparisonOptions()),
         seed=1,
     )
-    return list(maker.make(PAIRS, cohort))
+    return list(maker.make(PAIRS, maker.show(cohort)))
 
 
 def test_a_task_file_has_the_known_form(tmp_path):

@@ -1,65 +1,188 @@
-"""The audit: nobody in two pools, pools alike, and nothing to be read off the words alone."""
+"""The audit: nobody in two pools, pools alike, one image one person, no shortcut in the words.
+
+What breaks a promise stops a run; the same is only told of task files that other tools made.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import attrs
 import numpy as np
 import pandas as pd
 
 from brainplug.errors import DataError, LeakageError
-from brainplug.rules import TEXT, rule_predictions, rules_for
 from brainplug.types import POOLS, SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from jaxtyping import Float
-
-    from brainplug.dialogue import Task
-    from brainplug.parts import Answers
+    from brainplug.task_reader import Glance
     from brainplug.types import Split
-
-BEYOND_CHANCE = 3.29
-"""Standard errors from chance that no honest pairing reaches: 1 in 1,000 on both sides."""
 
 MOST_CLASSES = 12
 """A column of the study with at most this many values is compared class by class."""
 
+SHOWN = 5
+"""People named for a finding."""
 
-def audit_split(cohort: pd.DataFrame, split: pd.DataFrame) -> dict[str, Any]:
-    """Check and describe the pools.
+BALANCED = {
+    "target": ("target",),
+    "age": ("age", "interview_age", "age_years", "p21003"),
+    "sex": ("sex", "gender", "demo_sex_v2", "p31", "ptgender"),
+    "site": ("site",),
+    "scanner": ("scanner",),
+}
+"""What is compared between pools -> names, without case, of the columns that may hold it."""
 
-    Args:
-        cohort: the cohort frame.
-        split: `subject` and `pool`, as written.
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """Something the audit found.
+
+    Attributes:
+        kind: `leak` breaks the promise of apart pools, `shortcut` that of mute references; a
+            `note` breaks none.
+        what: in a sentence.
+        members: whom or what it concerns.
+    """
+
+    kind: Literal["leak", "shortcut", "note"]
+    what: str
+    members: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding with a few of its members."""
+        few = list(self.members[:SHOWN])
+        return {"kind": self.kind, "what": self.what, "count": len(self.members), "examples": few}
+
+
+def refuse_findings(findings: Iterable[Finding], *, allow_shortcut: bool) -> None:
+    """Stop a run on what breaks a promise.
 
     Raises:
-        LeakageError: a subject is in two pools, or a family in two of train, val and test.
+        LeakageError: pools are not apart; names who is concerned.
+        DataError: a rule that sees no scan beats chance, and `allow_shortcut` is off.
     """
-    twice = split.loc[split["subject"].duplicated(), "subject"].unique()
-    if len(twice):
-        raise LeakageError("subjects are in two pools", twice)
-    pooled = cohort.merge(split, on="subject", how="left", validate="many_to_one")
-    part = pooled["pool"].str.partition("_")[0]
-    families = pooled.assign(part=part).dropna(subset="family").groupby("family")["part"].nunique()
-    apart = families[families > 1].index
-    if len(apart):
-        raise LeakageError(
-            'families are in two of train, val and test; set use = "family" in [split]', apart
+    shortcuts = []
+    for finding in findings:
+        if finding.kind == "leak":
+            raise LeakageError(finding.what, finding.members)
+        if finding.kind == "shortcut":
+            shortcuts.append(finding.what)
+    if shortcuts and not allow_shortcut:
+        raise DataError(
+            "; ".join(shortcuts) + "; choose another pairing or wording, or set "
+            "allow_shortcut = true in [audit] to go on all the same"
         )
+
+
+def pool_scans(cohort: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
+    """Return the cohort with `pool` and `part` (train, val or test) of each scan."""
+    pooled = cohort.merge(split, on="subject", how="left", suffixes=("_in_table", ""))
+    return pooled.assign(part=pooled["pool"].str.partition("_")[0])
+
+
+def find_leaks(pooled: pd.DataFrame) -> list[Finding]:
+    """Find people and families in two pools, and one image in two.
+
+    Args:
+        pooled: as `pool_scans` gives it.
+    """
+    return [
+        finding
+        for finding in (
+            meeting(pooled, "subject", "pool", "subjects are in two pools"),
+            meeting(
+                pooled,
+                "family",
+                "part",
+                'families are in two of train, val and test; set use = "family" in [split]',
+            ),
+            meeting(
+                pooled,
+                "family",
+                "pool",
+                'families are in query and reference pools; set use = "family" in [split]',
+            ),
+            *find_copies(pooled),
+        )
+        if finding is not None
+    ]
+
+
+def meeting(pooled: pd.DataFrame, group: str, place: str, what: str) -> Finding | None:
+    """Find the groups that stand in two places."""
+    members = apart(pooled, group, place)
+    return Finding(kind="leak", what=what, members=members) if members else None
+
+
+def apart(pooled: pd.DataFrame, group: str, place: str) -> tuple[str, ...]:
+    """Return the groups with members in several places."""
+    places = pooled[[group, place]].dropna().drop_duplicates()
+    return tuple(sorted(places.loc[places[group].duplicated(), group].unique()))
+
+
+def find_copies(pooled: pd.DataFrame) -> Iterator[Finding]:
+    """Find one image that several people have, by the column `same_image`."""
+    if "same_image" not in pooled.columns:
+        return
+    copies = pooled[pooled["same_image"].notna()].sort_values(["same_image", "scan"])
+    split_up = copies["same_image"].isin(apart(copies, "same_image", "pool"))
+    remedy = 'correct the table, or set duplicates = "exclude" in [audit]'
+    if split_up.any():
+        yield Finding(
+            kind="leak",
+            what=f"scans under different ids in two pools have the same content; {remedy}",
+            members=tuple(copies.loc[split_up, "scan"]),
+        )
+    if not split_up.all():
+        yield Finding(
+            kind="note",
+            what=f"scans under different ids in one pool have the same content; {remedy}",
+            members=tuple(copies.loc[~split_up, "scan"]),
+        )
+
+
+def describe_split(pooled: pd.DataFrame) -> dict[str, Any]:
+    """Count who is where, and compare the pools.
+
+    Args:
+        pooled: as `pool_scans` gives it.
+    """
+    sites = apart(pooled, "site", "part")
     return {
         "checks": {
-            "subjects in two pools": 0,
-            "families in two of train, val and test": 0,
-            "families known": len(families),
+            "subjects in two pools": len(apart(pooled, "subject", "pool")),
+            "families in two of train, val and test": len(apart(pooled, "family", "part")),
+            "families in query and reference pools": len(apart(pooled, "family", "pool")),
+        },
+        "known": {
+            "families": int(pooled["family"].nunique()),
+            "sites": int(pooled["site"].nunique()),
+            "sites in two of train, val and test": len(sites),
+            "scans whose content others have": int(pooled["same_image"].notna().sum())
+            if "same_image" in pooled.columns
+            else 0,
         },
         "pools": {pool: describe_pool(pooled[pooled["pool"] == pool]) for pool in POOLS},
         "balance": {
-            column: balance(pooled, column)
-            for column in ("target", "age", "sex", "site")
-            if column in pooled.columns
+            name: balance(pooled, column) for name, column in find_balanced(pooled).items()
         },
+    }
+
+
+def find_balanced(pooled: pd.DataFrame) -> dict[str, str]:
+    """Return which column holds what is compared between pools, as far as there is one."""
+    named = {str(column).casefold(): str(column) for column in reversed(list(pooled.columns))}
+    found = {
+        name: next((named[known] for known in names if known in named), None)
+        for name, names in BALANCED.items()
+    }
+    return {
+        name: column
+        for name, column in found.items()
+        if column is not None and pooled[column].notna().any()
     }
 
 
@@ -82,46 +205,58 @@ def balance(pooled: pd.DataFrame, column: str) -> dict[str, Any]:
     is_number = numbers.notna().sum() == pooled[column].notna().sum() and (
         numbers.nunique() > MOST_CLASSES
     )
-    return {
-        pool: describe_numbers(numbers, pooled["pool"] == pool)
-        if is_number
-        else describe_classes(pooled[column], pooled["pool"] == pool)
-        for pool in POOLS
-    }
+    if is_number:
+        return {pool: describe_numbers(numbers, pooled["pool"] == pool) for pool in POOLS}
+    return describe_classes(pooled[column], pooled["pool"])
 
 
 def describe_numbers(values: pd.Series, inside: pd.Series) -> dict[str, Any]:
     """Describe a pool's numbers."""
-    here = values[inside].dropna()
+    here, others = values[inside].dropna(), values[~inside].dropna()
     return {
         "n": len(here),
         "mean": plain(here.mean()),
         "sd": plain(here.std()),
-        "standardised_difference": standardised_difference(here, values[~inside].dropna()),
+        "standardised_difference": plain(
+            standardised_difference((here.mean(), here.var()), (others.mean(), others.var()))
+        ),
     }
 
 
-def describe_classes(values: pd.Series, inside: pd.Series) -> dict[str, Any]:
-    """Describe a pool's classes."""
-    here, others = values[inside].dropna(), values[~inside].dropna()
-    differences = [
-        standardised_difference((here == label).astype(float), (others == label).astype(float))
-        for label in values.dropna().unique()
-    ]
-    known = [abs(difference) for difference in differences if difference is not None]
-    return {
-        "n": len(here),
-        "counts": {
-            str(label): int(count) for label, count in here.value_counts().sort_index().items()
-        },
-        "standardised_difference": max(known, default=None),
-    }
+def describe_classes(values: pd.Series, pools: pd.Series) -> dict[str, dict[str, Any]]:
+    """Describe the classes of every pool, from one table of counts."""
+    counts = pd.crosstab(pools, values).reindex(list(POOLS), fill_value=0)
+    found = {}
+    for pool in POOLS:
+        here, others = counts.loc[pool], counts.drop(pool).sum()
+        moments = [share_moments(part.to_numpy(dtype=float)) for part in (here, others)]
+        differences = np.abs(standardised_difference(*moments))
+        known = differences[np.isfinite(differences)]
+        found[pool] = {
+            "n": int(here.to_numpy().sum()),
+            "counts": {str(label): int(count) for label, count in here.items() if count},
+            "standardised_difference": plain(known.max()) if len(known) else None,
+        }
+    return found
 
 
-def standardised_difference(here: pd.Series, others: pd.Series) -> float | None:
-    """Return the difference of means in pooled SD, None where it is not defined."""
-    spread = float(np.sqrt((here.var() + others.var()) / 2))
-    return plain((here.mean() - others.mean()) / spread) if spread > 0 else None
+def share_moments(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance of being of each class."""
+    total = counts.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = counts / total
+        return share, share * (1 - share) * total / (total - 1)
+
+
+def standardised_difference(here: tuple[Any, Any], others: tuple[Any, Any]) -> Any:
+    """Return the difference of means in pooled SD, NaN where it is not defined.
+
+    Args:
+        here: mean and variance.
+        others: the same.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.divide(here[0] - others[0], np.sqrt((here[1] + others[1]) / 2))
 
 
 def plain(value: float) -> float | None:
@@ -129,166 +264,29 @@ def plain(value: float) -> float | None:
     return round(float(value), 4) if np.isfinite(value) else None
 
 
-def audit_tasks(
-    tasks: Mapping[Split, Sequence[Task]],
-    split: pd.DataFrame,
-    answers: Answers,
-    *,
-    allow_shortcut: bool,
-) -> dict[str, Any]:
-    """Check and describe task files as they were read back.
+def find_task_leaks(
+    glances: Mapping[Split, Sequence[Glance]], allowed: Mapping[Split, Split], split: pd.DataFrame
+) -> list[Finding]:
+    """Assert from the task files that queries and references come from their own pools.
 
-    Raises:
-        LeakageError: a task shows somebody of another pool than its place asks for.
-        DataError: a rule that sees no scan beats chance, and `allow_shortcut` is off.
+    Args:
+        glances: the tasks of each split.
+        allowed: split -> the split whose references its queries may see.
+        split: `subject` and `pool`, as written.
     """
-    check_pools(tasks, split)
-    every = [task for name in SPLITS for task in tasks[name]]
-    dependence = measure_dependence(every)
-    text = measure_text(tasks)
-    warnings = [found["sentence"] for found in (dependence, text) if found["beats_chance"]]
-    if warnings and not allow_shortcut:
-        raise DataError(
-            "; ".join(warnings) + "; choose another pairing or wording, or set "
-            "allow_shortcut = true in [audit] to go on all the same"
-        )
-    return {
-        "mutual_information_bits": {name: information(tasks[name], answers) for name in SPLITS},
-        "dependence": dependence,
-        "text_only": text,
-        "rules": {name: score_rules(tasks[name], tasks["train"]) for name in SPLITS},
-        "warnings": warnings,
-    }
-
-
-def check_pools(tasks: Mapping[Split, Sequence[Task]], split: pd.DataFrame) -> None:
-    """Assert from the files that queries and references come from their own pools."""
     pools = dict(zip(split["subject"], split["pool"], strict=True))
+    found = []
     for name in SPLITS:
-        wrong = {task.subject for task in tasks[name] if pools.get(task.subject) != f"{name}_query"}
-        wrong |= {
-            person
-            for task in tasks[name]
-            for person in task.references
-            if pools.get(person) != f"{name}_reference"
-        }
+        queries = {task.subject for task in glances[name]}
+        shown = {person for task in glances[name] for person in task.references}
+        wrong = {person for person in queries if pools.get(person) != f"{name}_query"}
+        wrong |= {person for person in shown if pools.get(person) != f"{allowed[name]}_reference"}
         if wrong:
-            raise LeakageError(f"the {name} tasks show subjects of other pools", sorted(wrong))
-
-
-def measure_dependence(tasks: Sequence[Task]) -> dict[str, Any]:
-    """Test whether a reference's value tells of the query's, beyond how common values are.
-
-    For each query the mean agreement over its tasks is compared with the agreement expected of
-    independent draws; queries are the units, so several references of one are not counted twice.
-    """
-    paired = [task for task in tasks if task.references]
-    if not paired:
-        return {"z": None, "beats_chance": False, "sentence": "no task shows a reference"}
-    excess = (number_excess if paired[0].kind == "numerical" else label_excess)(paired)
-    by_query = pd.Series(excess).groupby([task.subject for task in paired]).mean()
-    # With few tasks equal excesses come by chance; no error is taken for smaller than that.
-    floor = 0.5 / np.sqrt(len(paired))
-    error = (
-        max(float(by_query.std(ddof=1) / np.sqrt(len(by_query))), floor)
-        if len(by_query) > 1
-        else 1.0
-    )
-    z = float(by_query.mean()) / error
-    return {
-        "z": round(z, 3),
-        "excess_agreement": round(float(by_query.mean()), 4),
-        "beats_chance": bool(abs(z) > BEYOND_CHANCE),
-        "sentence": (
-            "the reference's value gives away the query's: they agree "
-            f"{abs(float(by_query.mean())):.3f} {'more' if z > 0 else 'less'} than by chance "
-            f"({abs(z):.1f} standard errors), so a rule that "
-            f"{'repeats the reference' if z > 0 else 'says the opposite'} needs no scan"
-        ),
-    }
-
-
-def label_excess(tasks: Sequence[Task]) -> Float[np.ndarray, " n"]:
-    """Return for each task the share of references with its label, less what is expected."""
-    told = pd.Series([value for task in tasks for value in task.reference_values])
-    shares = told.value_counts(normalize=True)
-    return np.array(
-        [
-            float(np.mean([value == task.truth for value in task.reference_values]))
-            - float(shares.get(task.truth, 0.0))
-            for task in tasks
-        ]
-    )
-
-
-def number_excess(tasks: Sequence[Task]) -> Float[np.ndarray, " n"]:
-    """Return for each task the product of standardised query and reference values, halved.
-
-    Halved, since values that vary as labels do then have the same standard error.
-    """
-    truth = np.array([float(task.truth) for task in tasks])
-    told = np.array([np.mean([float(value) for value in task.reference_values]) for task in tasks])
-    spread = truth.std() * told.std()
-    return (truth - truth.mean()) * (told - told.mean()) / (2 * spread) if spread else truth * 0.0
-
-
-def measure_text(tasks: Mapping[Split, Sequence[Task]]) -> dict[str, Any]:
-    """Test whether a linear reader of the words, fitted on train, beats chance on the others."""
-    asked = [*tasks["val"], *tasks["test"]]
-    said = rule_predictions(TEXT, asked, tasks["train"])
-    if asked[0].kind == "numerical":
-        centre = float(np.mean([float(task.truth) for task in tasks["train"]]))
-        gain = [
-            abs(float(task.truth) - centre) - abs(float(task.truth) - float(value))
-            for task, value in zip(asked, said, strict=True)
-        ]
-    else:
-        labels = pd.Series([task.truth for task in asked])
-        chance = pd.Series(said).value_counts(normalize=True)
-        gain = [
-            float(value == truth) - float(chance.get(truth, 0.0))
-            for truth, value in zip(labels, said, strict=True)
-        ]
-    by_query = pd.Series(gain).groupby([task.subject for task in asked]).mean()
-    spread = float(by_query.std(ddof=1) / np.sqrt(len(by_query))) if len(by_query) > 1 else 0.0
-    z = float(by_query.mean()) / spread if spread > 0 else 0.0
-    return {
-        "z": round(z, 3),
-        "gain": round(float(by_query.mean()), 4),
-        "beats_chance": bool(z > BEYOND_CHANCE and len(by_query) >= 10),
-        "sentence": "a classifier that reads only the words of the dialogue beats chance "
-        f"({z:.1f} standard errors)",
-    }
-
-
-def information(tasks: Sequence[Task], answers: Answers) -> dict[str, float]:
-    """Return the mutual information of reference and query stratum, in bits.
-
-    The plug-in estimate is too high by about (r-1)(c-1) / (2 n ln 2) for independent values of r
-    and c strata (Miller, 1955); that is taken off for `corrected`.
-    """
-    pairs = [(task.truth, value) for task in tasks for value in task.reference_values]
-    if not pairs:
-        return {"plug_in": 0.0, "corrected": 0.0}
-    truth, told = (answers.strata(pd.Series(column)) for column in zip(*pairs, strict=True))
-    joint = pd.crosstab(truth, told, normalize=True).to_numpy()
-    expected = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
-    seen = joint > 0
-    bits = float((joint[seen] * np.log2(joint[seen] / expected[seen])).sum())
-    bias = (joint.shape[0] - 1) * (joint.shape[1] - 1) / (2 * len(pairs) * np.log(2))
-    return {"plug_in": round(bits, 5), "corrected": round(bits - bias, 5)}
-
-
-def score_rules(tasks: Sequence[Task], train: Sequence[Task]) -> dict[str, float | None]:
-    """Return each rule's accuracy, or mean absolute error, over the tasks of a split."""
-    scores: dict[str, float | None] = {}
-    for rule in rules_for(tasks):
-        said = rule_predictions(rule, tasks, train)
-        hits = [
-            abs(float(task.truth) - float(value))
-            if task.kind == "numerical"
-            else float(task.truth == value)
-            for task, value in zip(tasks, said, strict=True)
-        ]
-        scores[rule] = plain(float(np.mean(hits)))
-    return scores
+            found.append(
+                Finding(
+                    kind="leak",
+                    what=f"the {name} tasks show subjects of other pools",
+                    members=tuple(sorted(wrong)),
+                )
+            )
+    return found

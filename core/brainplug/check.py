@@ -7,16 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from rich.markup import escape
 
-from brainplug.audit import audit_split
-from brainplug.cohort import Cohort, collect
-from brainplug.dialogue import Task, TaskMaker
+from brainplug.audit import find_leaks, pool_scans, refuse_findings
+from brainplug.cohort import Cohort, gather
 from brainplug.errors import DataError
 from brainplug.pairing import make_pairs
-from brainplug.split import add_pools, split_cohort
+from brainplug.series import list_runs, recipe_of_run
+from brainplug.split import add_pools, split_cohort, training_values
+from brainplug.task_files import find_moved, list_sources
+from brainplug.task_reader import iterate_tasks
 from brainplug.training.schedule import make_schedule
 from brainplug.types import POOLS, SPLITS, Image
 from brainplug.volume import make_volume
+from brainplug.wording import TaskMaker
+from brainplug.workspace import Design, make_head, make_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +29,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from brainplug.parts import ModelBackbone
-    from brainplug.recipe import Recipe, RecipeFile
-    from brainplug.types import ModelPlan
+    from brainplug.dialogue import Task
+    from brainplug.parts import ModelBackbone, SplitStrategy, TaskHead
+    from brainplug.recipe import Recipe, RecipeFile, TaskFiles
+    from brainplug.registry import Registry
+    from brainplug.types import ModelPlan, Split
 
 SAMPLE = 1
 """Scans whose voxels are read; a run reads all of them."""
@@ -35,50 +42,93 @@ FLOPS_A_CORE = 2e10
 """Floating-point operations a second that a CPU core reaches in such models, roughly."""
 
 
-def check_recipe(file: RecipeFile, *, console: Console) -> None:
+def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> None:
     """Print what a run of a recipe would do.
 
     Raises:
         BrainplugError: what a run would stop at before it trains.
     """
     recipe = file.recipe
-    head, backbone = recipe.target.make(), recipe.model.make()
-    plan = backbone.plan(recipe.images.shape)
-    cohort = collect(
-        recipe.cohort.make(),
-        head,
+    head = make_head(recipe, registry)
+    make_metrics(recipe, registry, head)
+    if recipe.tasks is None:
+        counts, first = check_design(recipe, head, console)
+    else:
+        counts, first = check_files(recipe.tasks, console)
+    plan = recipe.model.make().plan(recipe.images.shape)
+    console.print(task_table(recipe, counts, first, plan))
+
+
+def check_design(recipe: Recipe, head: TaskHead, console: Console) -> tuple[dict[Split, int], Task]:
+    """Print counts from the tables to the tasks; return tasks a split, and the first one."""
+    design = Design.of(recipe)
+    cohort = gather(
+        design.studies,
         images=recipe.images,
         audit=recipe.audit,
         cache=None,
         progress=lambda _done, _total: None,
     )
-    console.print(flow_table(cohort))
+    for name, flow in cohort.flows.items():
+        console.print(flow_table(name, flow))
     read_sample(cohort, recipe)
-    split = split_cohort(recipe.split.make(), cohort.frame, seed=recipe.seed)
-    audit_split(cohort.frame, split)
+    strategy = first_run(recipe, design, cohort.frame, console)
+    split = split_cohort(strategy, cohort.frame, seed=recipe.seed)
+    refuse_findings(find_leaks(pool_scans(cohort.frame, split)), allow_shortcut=True)
     pooled = add_pools(cohort.frame, split)
-    training = pooled["pool"].isin(["train_query", "train_reference"])
-    answers = head.fit(pooled.loc[training, "target"])
+    answers = head.fit(training_values(cohort.frame, split))
     console.print(pool_table(pooled, answers.strata(pooled["target"])))
-    pairs = make_pairs(recipe.pairing.make(), pooled, answers, seed=recipe.seed)
-    maker = TaskMaker(head=head, answers=answers, template=recipe.prompt.make(), seed=recipe.seed)
-    first = next(maker.make(pairs[pairs["split"] == "train"], pooled))
-    counts = pairs["split"].value_counts()
-    console.print(
-        task_table(recipe, {name: int(counts.get(name, 0)) for name in SPLITS}, first, plan)
-    )
-    for note in cohort.table.notes:
-        console.print(f"[dim]{note}[/dim]")
-    if cohort.table.images_pending:
+    pairs, said = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)
+    maker = TaskMaker(head=head, answers=answers, template=design.template, seed=recipe.seed)
+    first = next(maker.make(pairs[pairs["split"] == "train"], maker.show(pooled)))
+    for note in (*said, *(note for table in cohort.tables.values() for note in table.notes)):
+        console.print(f"[dim]{escape(note)}[/dim]")
+    if cohort.images_pending:
         console.print("[dim]the scans are not there yet; the run writes them first[/dim]")
+    counts = pairs["split"].value_counts()
+    return {name: int(counts.get(name, 0)) for name in SPLITS}, first
 
 
-def flow_table(cohort: Cohort) -> Table:
+def first_run(
+    recipe: Recipe, design: Design, cohort: pd.DataFrame, console: Console
+) -> SplitStrategy:
+    """Return the strategy, or that of the first of several runs, naming all."""
+    several = list_runs(design.strategy, cohort)
+    if not several:
+        return design.strategy
+    console.print(f"{len(several)} runs: {', '.join(several)}; the first is shown")
+    return Design.of(recipe_of_run(recipe, next(iter(several.values())))).strategy
+
+
+def check_files(files: TaskFiles, console: Console) -> tuple[dict[Split, int], Task]:
+    """Print how many tasks and scans finished files have; return tasks a split, and the first."""
+    counts: dict[Split, int] = dict.fromkeys(SPLITS, 0)
+    scans: set[Path] = set()
+    first = None
+    for source in list_sources(files):
+        for task in iterate_tasks(source.path):
+            first = first or task
+            counts[source.split] += 1
+            scans.update(
+                find_moved(image, source.path.parent, files.moved) for image in task.images
+            )
+    assert first is not None  # peek_target has seen it
+    lacking = sorted(scan for scan in scans if not scan.is_file())
+    console.print(f"{sum(counts.values()):,} finished tasks show {len(scans):,} scans")
+    if lacking:
+        console.print(
+            f"[yellow]{len(lacking):,} of these scans are not there, for example "
+            f"{escape(str(lacking[0]))}; say in tasks.moved where they are now[/yellow]"
+        )
+    return counts, first
+
+
+def flow_table(study: str, flow: tuple[tuple[str, int], ...]) -> Table:
     """Show how many rows are left after every step."""
     from rich.table import Table
 
-    table = Table("cohort", "rows", title=cohort.table.study)
-    for step, count in cohort.flow:
+    table = Table("cohort", "rows", title=study)
+    for step, count in flow:
         table.add_row(step, f"{count:+,}" if count < 0 else f"{count:,}")
     return table
 
@@ -101,14 +151,14 @@ def read_sample(cohort: Cohort, recipe: Recipe) -> None:
     Raises:
         ScanError: one of them cannot be used.
     """
-    if cohort.table.images_pending:
+    if cohort.images_pending or recipe.images.scans == "listed":
         return
     step = max(1, len(cohort.frame) // SAMPLE)
     for image in cohort.frame["image"].iloc[::step][:SAMPLE]:
         make_volume(Path(image), recipe.images.grid)
 
 
-def task_table(recipe: Recipe, counts: Mapping[str, int], first: Task, plan: ModelPlan) -> Table:
+def task_table(recipe: Recipe, counts: Mapping[Split, int], first: Task, plan: ModelPlan) -> Table:
     """Show tasks, tokens, steps, and rough figures for memory and time."""
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""The command line: `brainplug run`, `check` and `plugins`.
+"""The command line: `brainplug run`, `check`, `prepare`, `import` and `plugins`.
 
 Everything heavy is imported inside a command, so that `--help` answers at once.
 """
@@ -31,6 +31,10 @@ STAGES = (
     "report",
 )
 """As `brainplug.recipe.STAGES`, which a test compares; repeated, since that import is slow."""
+
+
+FORMATS = ("llava", "messages", "trl")
+"""As `brainplug.export.FORMATS`, which a test compares."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +74,25 @@ def make_parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="say what a run would do; trains nothing")
     check.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
     check.set_defaults(command=check_command)
+    prepare = commands.add_parser("prepare", help="make the task files of a recipe, and stop there")
+    prepare.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
+    prepare.add_argument(
+        "--output", type=Path, metavar="DIR", help="run folder (default: runs/RECIPE)"
+    )
+    prepare.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        choices=FORMATS,
+        help="also write the tasks in this form, for other trainers; can be given several times",
+    )
+    prepare.add_argument("--fresh", action="store_true", help="start over")
+    prepare.set_defaults(command=prepare_command)
+    old = commands.add_parser(
+        "import", help="print a recipe that says what an older YAML file says"
+    )
+    old.add_argument("settings", type=Path, help="YAML training settings of an older tool")
+    old.set_defaults(command=import_command)
     plugins = commands.add_parser("plugins", help="list the parts, or the options of one")
     which = plugins.add_mutually_exclusive_group()
     which.add_argument("name", nargs="?", help="name of a part whose options are shown")
@@ -120,10 +143,39 @@ def run_command(given: argparse.Namespace) -> None:
 
 def check_command(given: argparse.Namespace) -> None:
     """Do `brainplug check`."""
-    file, _registry = open_recipe(given.recipe)
+    file, registry = open_recipe(given.recipe)
     from brainplug.check import check_recipe
 
-    check_recipe(file, console=make_console())
+    check_recipe(file, registry=registry, console=make_console())
+
+
+def prepare_command(given: argparse.Namespace) -> None:
+    """Do `brainplug prepare`."""
+    file, registry = open_recipe(given.recipe)
+    from brainplug.run import export_run, run_recipe
+
+    folder = (given.output or Path("runs") / file.path.stem).absolute()
+    console = make_console()
+    run_recipe(
+        file,
+        registry=registry,
+        folder=folder,
+        until="dialogues",
+        fresh=given.fresh,
+        console=console,
+    )
+    for path in export_run(folder, given.format):
+        console.print(str(path), soft_wrap=True, markup=False, highlight=False)
+
+
+def import_command(given: argparse.Namespace) -> None:
+    """Do `brainplug import`: the recipe goes to standard output, remarks beside it."""
+    from brainplug.old_settings import recipe_from_yaml
+
+    imported = recipe_from_yaml(given.settings)
+    print(imported.text)
+    for note in imported.notes:
+        print(f"brainplug: {note}", file=sys.stderr)
 
 
 def plugins_command(given: argparse.Namespace) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,162 +10,222 @@ import attrs
 import pandas as pd
 
 from brainplug.codes import find_missing
+from brainplug.contract import check_table, name_of
+from brainplug.duplicates import find_same_images
 from brainplug.errors import DataError, ScanError
 from brainplug.tables import leave_out, no_column, stack_exclusions
-from brainplug.types import EXCLUSION_COLUMNS, SCAN_COLUMNS, CohortTable
+from brainplug.types import SCAN_COLUMNS, CohortTable
 from brainplug.volume import fill_cache, read_header
 
 if TYPE_CHECKING:
     from brainplug.parts import CohortLoader, TaskHead
     from brainplug.recipe import Audit, Images
 
-OWN_COLUMNS = ("scan", "target")
+OWN_COLUMNS = ("scan", "study", "target", "same_image")
 
 SAME_IMAGE = "one image for several rows"
 SAME_VISIT = "several rows for one visit"
+SAME_CONTENT = "one image under several subjects"
 
 Progress = Callable[[int, int], None]
 
 
 @attrs.frozen(kw_only=True, eq=False)
+class StudyParts:
+    """One study of a recipe: its name there, its loader, and the head that reads its target."""
+
+    name: str | None = None
+    loader: CohortLoader
+    head: TaskHead
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class Cohort:
-    """The scans of a study that can be used.
+    """The scans of one study, or of several, that can be used.
 
     Attributes:
-        frame: `scan`, `SCAN_COLUMNS`, `target`, then the study's other columns; one row a scan.
-        exclusions: `EXCLUSION_COLUMNS`, one row for each row of the source that is not used.
-        table: the study as its loader found it.
+        frame: `scan`, `study`, `SCAN_COLUMNS`, `target`, then the studies' other columns; one row
+            a scan.
+        exclusions: `EXCLUSION_COLUMNS`, one row for each row of a source that is not used.
+        flows: for each study its name, rows at the start, rows lost by each reason in turn
+            (negative), and scans at the end.
+        tables: the studies as their loaders found them, by name.
     """
 
     frame: pd.DataFrame
     exclusions: pd.DataFrame
-    table: CohortTable
+    flows: Mapping[str, tuple[tuple[str, int], ...]]
+    tables: Mapping[str, CohortTable]
 
     @property
-    def flow(self) -> tuple[tuple[str, int], ...]:
-        """Rows at the start, rows lost by each reason in turn (negative), scans at the end."""
-        lost = self.exclusions["reason"].value_counts(sort=False)
-        return (
-            ("rows read", self.table.rows_read),
-            *((str(reason), -int(count)) for reason, count in lost.items()),
-            ("usable scans", len(self.frame)),
-        )
+    def images_pending(self) -> bool:
+        """Whether scans are still to be written by the run itself."""
+        return any(table.images_pending for table in self.tables.values())
 
     def facts(self) -> dict[str, Any]:
         """Return what later stages and the report must know, JSON-ready."""
         return {
-            "study": self.table.study,
-            "flow": [list(step) for step in self.flow],
-            "join": attrs.asdict(self.table.join),
-            "notes": list(self.table.notes),
+            "studies": [
+                {
+                    "study": name,
+                    "flow": [list(step) for step in self.flows[name]],
+                    "join": attrs.asdict(table.join),
+                    "notes": list(table.notes),
+                }
+                for name, table in self.tables.items()
+            ]
         }
 
 
-def collect(  # noqa: PLR0913 (the whole input of a stage)
-    loader: CohortLoader,
-    head: TaskHead,
+def gather(
+    studies: Sequence[StudyParts],
     *,
     images: Images,
     audit: Audit,
     cache: Path | None,
     progress: Progress,
 ) -> Cohort:
-    """Read a study and keep what has a target and a readable scan.
+    """Read one study or several, and keep what has a target and a readable scan.
+
+    Where there are several, ids of subjects, families, sites and scans begin with the study's
+    name, since `001` is somebody else in each.
 
     Args:
-        loader: reads the study.
-        head: reads the target column.
+        studies: where scans come from.
         images: the grid, and how much of each scan is read.
-        audit: largest join loss allowed.
+        audit: largest join loss allowed; what becomes of one image of several people.
         cache: where volumes are kept; None reads headers only, whatever `images.scans` says.
         progress: told of scans read and scans in all.
 
     Raises:
-        DataError: the loader or the head broke its contract, too many rows found no image, the
-            target column is missing, or nothing is left.
+        DataError: a loader or a head broke its contract, too many rows found no image, the target
+            column is missing, or nothing is left.
     """
-    table = loader.load()
-    check_table(table, name_of(loader))
+    found = [
+        collect(study, images=images, audit=audit, cache=cache, progress=progress)
+        for study in studies
+    ]
+    whole = found[0] if len(found) == 1 else merge(found)
+    return settle_duplicates(whole, images=images, audit=audit, cache=cache)
+
+
+def collect(
+    study: StudyParts,
+    *,
+    images: Images,
+    audit: Audit,
+    cache: Path | None,
+    progress: Progress,
+) -> Cohort:
+    """Read one study; see `gather`."""
+    table = study.loader.load()
+    name = study.name or table.study
+    check_table(table, name_of(study.loader))
     check_join(table, audit)
     scans, twice = drop_repeated(as_text(table.scans))
-    scans, without = drop_without_target(scans, head, table)
+    scans, without = drop_without_target(scans, study.head, table)
     refused = {} if table.images_pending else refuse(scans, images, cache, progress)
     scans, unread = drop_unreadable(scans, refused)
     exclusions = stack_exclusions([table.exclusions, *twice, *without, unread])
     if scans.empty:
         raise DataError(
-            f"no usable scan is left of {table.rows_read} rows: {count_reasons(exclusions)}"
+            f"{name}: no usable scan is left of {table.rows_read} rows: {count_reasons(exclusions)}"
         )
-    frame = arrange(scans)
+    frame = arrange(scans.assign(study=pd.Series(name, index=scans.index, dtype="str")))
     assert table.rows_read == len(frame) + len(exclusions)
-    return Cohort(frame=frame, exclusions=exclusions, table=table)
-
-
-def name_of(part: object) -> str:
-    """Name the class of a part as its author would look for it."""
-    return f"{type(part).__module__}.{type(part).__qualname__}"
-
-
-def check_table(table: CohortTable, loader: str) -> None:
-    """Hold a loader to its contract, since strangers write loaders.
-
-    Raises:
-        DataError: columns are missing or no text, the index repeats, a path is relative, or rows
-            were lost without a reason.
-    """
-    problem = (
-        find_bad_frame(table.scans, "scans", SCAN_COLUMNS)
-        or find_bad_frame(table.exclusions, "exclusions", EXCLUSION_COLUMNS)
-        or find_bad_scans(table.scans)
-        or find_bad_counts(table)
+    return Cohort(
+        frame=frame,
+        exclusions=exclusions,
+        flows={name: make_flow(table.rows_read, exclusions)},
+        tables={name: table},
     )
-    if problem:
-        raise DataError(f"the cohort loader {loader} breaks its contract: {problem}")
 
 
-def find_bad_frame(frame: pd.DataFrame, name: str, wanted: Sequence[str]) -> str | None:
-    """Say what is wrong with the columns or the index of a frame, None if nothing is."""
-    lacking = [column for column in wanted if column not in frame.columns]
-    if lacking:
-        return f"its {name} lack the columns {', '.join(map(repr, lacking))}"
-    repeated = frame.columns[frame.columns.duplicated()]
-    if len(repeated):
-        return f"its {name} hold the column {repeated[0]!r} more than once"
-    if not frame.index.is_unique:
-        return f"the index of its {name} repeats; reset it"
-    for column in wanted:
-        odd = [value for value in frame[column].dropna().unique() if not isinstance(value, str)]
-        if odd:
-            return f"its {name} must hold text, column {column!r} holds {odd[0]!r}"
-    return None
+def make_flow(rows_read: int, exclusions: pd.DataFrame) -> tuple[tuple[str, int], ...]:
+    """Count from the rows of a source to its usable scans."""
+    lost = exclusions["reason"].value_counts(sort=False)
+    return (
+        ("rows read", rows_read),
+        *((str(reason), -int(count)) for reason, count in lost.items()),
+        ("usable scans", rows_read - len(exclusions)),
+    )
 
 
-def find_bad_scans(scans: pd.DataFrame) -> str | None:
-    """Say what is wrong with subjects and images, None if nothing is."""
-    if scans[["subject", "image"]].isna().any(axis=None):
-        return "every scan must have a subject and an image; rows without belong to its exclusions"
-    relative = [image for image in scans["image"] if not os.path.isabs(image)]  # noqa: PTH117
-    return f"the image {relative[0]!r} is no absolute path" if relative else None
+def merge(cohorts: Sequence[Cohort]) -> Cohort:
+    """Put studies together under ids that cannot meet."""
+    marked = [
+        (mark(cohort.frame, name), mark(cohort.exclusions, name))
+        for cohort in cohorts
+        for name in cohort.tables
+    ]
+    frames, exclusions = zip(*marked, strict=True)
+    first = ["scan", "study", *SCAN_COLUMNS, "target"]
+    frame = pd.concat(frames, ignore_index=True)
+    rest = sorted(column for column in frame.columns if column not in first)
+    return Cohort(
+        frame=frame[[*first, *rest]],
+        exclusions=pd.concat(exclusions, ignore_index=True),
+        flows={name: flow for cohort in cohorts for name, flow in cohort.flows.items()},
+        tables={name: table for cohort in cohorts for name, table in cohort.tables.items()},
+    )
 
 
-def find_bad_counts(table: CohortTable) -> str | None:
-    """Say which count does not add up, None if all do."""
-    counted = len(table.scans) + len(table.exclusions)
-    if counted != table.rows_read:
-        return (
-            f"it read {table.rows_read} rows but accounts for {counted}: "
-            f"{len(table.scans)} scans and {len(table.exclusions)} exclusions"
-        )
-    if table.exclusions["reason"].isna().any():
-        return "an exclusion has no reason"
-    if not len(table.scans) <= table.join.matched <= table.join.rows <= table.rows_read:
-        return (
-            f"its join report says {table.join.matched} of {table.join.rows} rows found an image, "
-            f"but it read {table.rows_read} rows and gave {len(table.scans)} scans"
-        )
-    if not re.fullmatch("[A-Za-z0-9-]+", table.study):
-        return f"the study's name must be letters, digits and hyphens, got {table.study!r}"
-    return None
+def mark(frame: pd.DataFrame, study: str) -> pd.DataFrame:
+    """Put the study's name before every id that is its own.
+
+    >>> mark(pd.DataFrame({"subject": ["1"], "age": ["9"]}), "ABCD").to_dict("list")
+    {'subject': ['ABCD:1'], 'age': ['9']}
+    """
+    own = [name for name in ("scan", "subject", "family", "site") if name in frame.columns]
+    return frame.assign(**{name: f"{study}:" + frame[name].astype("str") for name in own})
+
+
+def unmark(frame: pd.DataFrame, study: str) -> pd.DataFrame:
+    """Take the study's name away again, so that people are who they are in their study alone."""
+    own = [name for name in ("scan", "subject", "family", "site") if name in frame.columns]
+    return frame.assign(**{name: frame[name].str.removeprefix(f"{study}:") for name in own})
+
+
+def settle_duplicates(
+    cohort: Cohort, *, images: Images, audit: Audit, cache: Path | None
+) -> Cohort:
+    """Mark scans whose content other people have too, in a column `same_image`, or leave them out.
+
+    The column holds the first of the scans that are the same. Not looked for where files are only
+    listed, or not there yet.
+    """
+    if images.scans == "listed" or cohort.images_pending:
+        return cohort
+    frame = cohort.frame
+    same = find_same_images(frame, None if cache is None else cache / "hashes")
+    if not same.notna().any():
+        return cohort
+    if audit.duplicates == "error":
+        return attrs.evolve(cohort, frame=frame.assign(same_image=same))
+    kept, lost = leave_out(frame, same.notna(), SAME_CONTENT, "also " + same)
+    studies = frame.loc[lost.index, "study"]
+    flows = {
+        name: add_loss(flow, SAME_CONTENT, int((studies == name).sum()))
+        for name, flow in cohort.flows.items()
+    }
+    exclusions = stack_exclusions([cohort.exclusions, lost])
+    return attrs.evolve(
+        cohort, frame=kept.reset_index(drop=True), exclusions=exclusions, flows=flows
+    )
+
+
+def add_loss(
+    flow: tuple[tuple[str, int], ...], reason: str, count: int
+) -> tuple[tuple[str, int], ...]:
+    """Add a reason to a flow.
+
+    >>> add_loss((("rows read", 5), ("usable scans", 5)), "broken", 2)
+    (('rows read', 5), ('broken', -2), ('usable scans', 3))
+    """
+    if not count:
+        return flow
+    name, left = flow[-1]
+    return (*flow[:-1], (reason, -count), (name, left - count))
 
 
 def check_join(table: CohortTable, audit: Audit) -> None:
@@ -276,6 +334,8 @@ def refuse(
     scans: pd.DataFrame, images: Images, cache: Path | None, progress: Progress
 ) -> dict[Path, ScanError]:
     """Return the scans that cannot be read, with what is wrong with them."""
+    if images.scans == "listed":
+        return {}
     paths = [Path(image) for image in scans["image"]]
     if cache is not None and images.scans == "all":
         return fill_cache(paths, grid=images.grid, cache=cache, progress=progress)
@@ -298,11 +358,11 @@ def drop_unreadable(
     scans: pd.DataFrame, refused: Mapping[Path, ScanError]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part readable scans from the others, which become exclusions with reason and detail."""
-    errors = [refused.get(Path(image)) for image in scans["image"]]
-    out = pd.Series([error is not None for error in errors], index=scans.index, dtype=bool)
+    by_name = {str(path): error for path, error in refused.items()}
+    out = scans["image"].isin(list(by_name))
+    errors = [by_name[image] for image in scans.loc[out, "image"]]
     lost = scans.loc[out, ["subject", "session", "image"]].assign(
-        reason=[error.reason for error in errors if error is not None],
-        detail=[error.detail for error in errors if error is not None],
+        reason=[error.reason for error in errors], detail=[error.detail for error in errors]
     )
     return scans[~out], lost
 
@@ -315,7 +375,7 @@ def count_reasons(exclusions: pd.DataFrame) -> str:
 
 def arrange(scans: pd.DataFrame) -> pd.DataFrame:
     """Name and sort the scans, so that a shuffled table gives the same files."""
-    first = ["scan", *SCAN_COLUMNS, "target"]
+    first = ["scan", "study", *SCAN_COLUMNS, "target"]
     rest = sorted(column for column in scans.columns if column not in first)
     frame = scans.assign(scan=name_scans(scans))[[*first, *rest]]
     return frame.sort_values(["subject", "session"], ignore_index=True)

@@ -6,24 +6,19 @@ task at a time and read back before anything is trained on them.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import orjson
 
 from brainplug.errors import DataError
 from brainplug.files import replacing
-from brainplug.types import Case, Image, Split, TargetKind, TargetValue, Turn
+from brainplug.types import Image, Split, TargetKind, TargetValue, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    import pandas as pd
-
-    from brainplug.parts import Answers, PromptTemplate, TaskHead
+    from collections.abc import Iterable, Sequence
 
 MODALITY, TASK_TYPE, IMAGE_TOKEN = "sMRI", "T1", "<image>"
 
@@ -56,18 +51,23 @@ class Task:
     turns: tuple[Turn, ...]
     codes: tuple[int | float, ...] = ()
 
+    @property
+    def prompt(self) -> str:
+        """All words before the answer."""
+        return " ".join(words_of(turn) for turn in self.turns[:-1])
+
     def to_json(self) -> dict[str, Any]:
         """Return the task as the file format has it."""
+        paths = list(map(str, self.images))
         return {
             "task_id": self.task_id,
             "task_type": TASK_TYPE,
             "subject_ids": [*self.references, self.subject],
-            "modalities": [MODALITY] * len(self.images),
+            "modalities": [MODALITY] * len(paths),
             "images": [
-                {"path": str(path), "token": IMAGE_TOKEN, "modality": MODALITY}
-                for path in self.images
+                {"path": path, "token": IMAGE_TOKEN, "modality": MODALITY} for path in paths
             ],
-            "conversations": [turn_to_json(turn, self.images) for turn in self.turns],
+            "conversations": [turn_to_json(turn, paths) for turn in self.turns],
             "metadata": self.metadata(),
         }
 
@@ -82,16 +82,31 @@ class Task:
         if self.kind == "numerical":
             values = {"subject_value": self.truth, "reference_value": alone(self.reference_values)}
             return facts | values | {"task": f"{self.target}_regression_via_comparison"}
-        same = {value == self.truth for value in self.reference_values}
-        kinds = {(True,): "same", (False,): "different", (): "none"}
         return facts | {
             "subject_label": self.truth,
             "subject_label_numeric": self.codes[0],
             "reference_label": alone(self.reference_values),
             "reference_label_numeric": alone(self.codes[1:]),
-            "comparison_type": f"{kinds.get(tuple(same), 'mixed')}_{self.target}",
+            "comparison_type": f"{likeness(self.truth, self.reference_values)}_{self.target}",
             "task": f"{self.target}_classification_via_comparison",
         }
+
+
+def likeness(truth: TargetValue, told: Sequence[TargetValue]) -> str:
+    """Say whether the references have the query's label.
+
+    >>> likeness("a", ("a", "b")), likeness("a", ("a", "a")), likeness("a", ())
+    ('mixed', 'same', 'none')
+    """
+    count = told.count(truth)
+    if not told:
+        return "none"
+    return "same" if count == len(told) else "mixed" if count else "different"
+
+
+def words_of(turn: Turn) -> str:
+    """Return the words of a turn without its scans."""
+    return "\n".join(part for part in turn.content if not isinstance(part, Image))
 
 
 def alone(values: Sequence[Any]) -> Any:
@@ -99,10 +114,10 @@ def alone(values: Sequence[Any]) -> Any:
     return values[0] if len(values) == 1 else list(values)
 
 
-def turn_to_json(turn: Turn, images: Sequence[Path]) -> dict[str, Any]:
+def turn_to_json(turn: Turn, paths: Sequence[str]) -> dict[str, Any]:
     """Return a turn as the file format has it."""
     parts = [
-        {"type": "image", "modality": MODALITY, "image_path": str(images[part.index])}
+        {"type": "image", "modality": MODALITY, "image_path": paths[part.index]}
         if isinstance(part, Image)
         else {"type": "text", "text": part}
         for part in turn.content
@@ -122,104 +137,19 @@ def task_file(study: str, target: str, split: Split) -> str:
 
 def write_tasks(path: Path, tasks: Iterable[Task]) -> int:
     """Write tasks as a JSON array, one a line, atomically; return how many."""
+    return write_rows(path, (orjson.dumps(task.to_json()) for task in tasks))
+
+
+def write_rows(path: Path, rows: Iterable[bytes]) -> int:
+    """Write rows of JSON as an array, one a line, atomically and one at a time."""
     count = 0
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.write("[")
-        for count, task in enumerate(tasks, 1):
-            row = json.dumps(task.to_json(), ensure_ascii=False, allow_nan=False)
-            file.write(("\n" if count == 1 else ",\n") + row)
-        file.write("\n]\n")
+    with replacing(path) as temporary, temporary.open("wb", buffering=1 << 20) as file:
+        file.write(b"[")
+        for count, row in enumerate(rows, 1):
+            file.write(b"\n" if count == 1 else b",\n")
+            file.write(row)
+        file.write(b"\n]\n")
     return count
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class TaskMaker:
-    """Words pairs of one cohort.
-
-    Attributes:
-        head: names the target.
-        answers: says values.
-        template: words comparisons.
-        seed: the run's seed; with the task's id it chooses among phrasings.
-    """
-
-    head: TaskHead
-    answers: Answers
-    template: PromptTemplate
-    seed: int
-
-    def make(self, pairs: pd.DataFrame, cohort: pd.DataFrame) -> Iterator[Task]:
-        """Word the pairs of a split, one task a row.
-
-        Raises:
-            DataError: the template breaks a rule of dialogues; see `check_turns`.
-        """
-        scans: dict[str, dict[Any, Any]] = {row["scan"]: row for row in cohort.to_dict("records")}
-        checked: set[tuple[TargetValue, ...]] = set()
-        for pair in pairs.to_dict("records"):
-            shown = [scans[name] for name in (*pair["references"], pair["query"])]
-            task = self.word(pair["task_id"], shown)
-            values = (task.truth, *task.reference_values)
-            if values not in checked:
-                checked.add(values)
-                self.check(task)
-            yield task
-
-    def word(self, task_id: str, shown: Sequence[dict[Any, Any]]) -> Task:
-        """Make one task of its scans, the query last."""
-        values = [row["target"] for row in shown]
-        categorical = self.head.kind == "categorical"
-        return Task(
-            task_id=task_id,
-            kind=self.head.kind,
-            target=self.head.target,
-            subject=shown[-1]["subject"],
-            truth=values[-1],
-            references=tuple(row["subject"] for row in shown[:-1]),
-            reference_values=tuple(values[:-1]),
-            images=tuple(Path(row["image"]) for row in shown),
-            turns=self.turns(task_id, values),
-            codes=tuple(map(self.answers.code, (values[-1], *values[:-1]))) if categorical else (),
-        )
-
-    def turns(self, task_id: str, values: Sequence[TargetValue]) -> tuple[Turn, ...]:
-        """Let the template say the values, the query's last."""
-        digest = hashlib.sha256(f"{self.seed}\n{task_id}".encode()).digest()
-        *references, query = map(self.answers.say, values)
-        case = Case(
-            target=self.head.target,
-            references=tuple(references),
-            query=query,
-            seed=int.from_bytes(digest[:8]),
-        )
-        return tuple(self.template.dialogue(case))
-
-    def check(self, task: Task) -> None:
-        """Hold the template to the rules of a dialogue.
-
-        Raises:
-            DataError: scans are not shown once each, the query's value is given away before the
-                answer, or the answer cannot be read back.
-        """
-        check_turns(task)
-        labels = self.answers.labels
-        other: TargetValue | None = next((each for each in labels if each != task.truth), None)
-        if other is None and task.kind == "numerical":
-            other = float(task.truth) + 17.0
-        if other is not None:
-            reworded = self.turns(task.task_id, [*task.reference_values, other])
-            if reworded[:-1] != task.turns[:-1]:
-                raise DataError(
-                    f"task {task.task_id!r}: the prompt template says the query's value before the "
-                    "answer; only the last turn may depend on it"
-                )
-        said = "".join(part for part in task.turns[-1].content if isinstance(part, str))
-        wanted = self.answers.parse(self.answers.say(task.truth))
-        if self.answers.parse(said) != wanted or wanted is None:
-            raise DataError(
-                f"task {task.task_id!r}: the answer {said!r} is read back as "
-                f"{self.answers.parse(said)!r}, expected {wanted!r}; reword prompt.answer"
-            )
 
 
 def check_turns(task: Task) -> None:

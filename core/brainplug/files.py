@@ -36,6 +36,22 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def walk_once(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Give each folder at and below one, with the names of its files, in one pass.
+
+    Links to folders are followed, each folder once.
+    """
+    seen: set[tuple[int, int]] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        state = os.stat(place)  # noqa: PTH116 (a Path for each of a million is slow)
+        if (state.st_dev, state.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        folders.sort()
+        yield place, names
+
+
 def current_umask() -> int:
     """Return the process's umask, which can only be read by setting it."""
     mask = os.umask(0)

@@ -19,7 +19,7 @@ from brainplug.model.adapter import count_parameters
 from brainplug.model.bundle import ModelBundle, load_bundle
 from brainplug.model.chat import ChatEncoder
 from brainplug.training.batches import TaskDataset
-from brainplug.training.trainer import TrainingJob, train
+from brainplug.training.trainer import Mixture, TrainingJob, train
 from brainplug.types import Split
 from brainplug.volume import load_volume
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from brainplug.parts import Answers
+    from brainplug.recipe import Study
     from brainplug.workspace import Workspace
 
 Tasks = dict[Split, list[Task]]
@@ -126,6 +127,7 @@ def train_model(workspace: Workspace, tasks: Tasks, answers: Answers, *, folders
                 options=recipe.training,
                 validate=room.validate,
                 select_by=selecting,
+                mixture=make_mixture(workspace.recipe.cohort, tasks["train"]),
                 higher_is_better=workspace.metrics[selecting].higher_is_better,
                 seed=recipe.seed,
                 folder=folders.checkpoints,
@@ -140,6 +142,20 @@ def train_model(workspace: Workspace, tasks: Tasks, answers: Answers, *, folders
             "selected": result.selected,
             "parameters": count_parameters(bundle.model),
         },
+    )
+
+
+def make_mixture(studies: Sequence[Study], tasks: Sequence[Task]) -> Mixture | None:
+    """Return how studies are mixed by their weights; None mixes them in proportion to size."""
+    weights = {study.name: study.weight for study in studies}
+    if len(weights) < 2 or None in weights.values():
+        return None
+    groups: dict[str, list[int]] = {}
+    for index, task in enumerate(tasks):
+        groups.setdefault(task.subject.partition(":")[0], []).append(index)
+    return Mixture(
+        groups=groups,
+        weights={str(name): float(weight) for name, weight in weights.items() if weight},
     )
 
 

@@ -5,7 +5,7 @@ All is shown as `Text`: a square bracket is TOML here, and would be markup in a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
 from rich.table import Table
@@ -69,15 +69,18 @@ def show_part(registry: Registry, name: str) -> Iterator[RenderableType]:
 
 def show_recipe() -> Iterator[RenderableType]:
     """Show the keys of a recipe that belong to no plugin."""
-    from brainplug.recipe import Recipe
+    from brainplug.recipe import Recipe, Study
 
     for option in options_of(Recipe):
         if "." not in option.key and option.expects != "a table":
             yield Text(f"{option.key} = {option.default}: {option.about}")
+    yield Text("\n[cohort], or several [[cohort]]: beside the keys of its loader")
+    yield option_table(Study, without="loader")
     for field in attrs.fields(attrs.resolve_types(Recipe)):
-        if is_table(field.type) and isinstance(field.type, type):
-            yield Text(f"\n[{field.alias}]: {field.metadata['about']}")
-            yield option_table(field.type)
+        for table in get_args(field.type) or (field.type,):
+            if is_table(table) and isinstance(table, type) and table is not Study:
+                yield Text(f"\n[{field.alias}]: {field.metadata['about']}")
+                yield option_table(table)
 
 
 def unknown_part(registry: Registry, name: str) -> BrainplugError:
@@ -89,9 +92,9 @@ def unknown_part(registry: Registry, name: str) -> BrainplugError:
     return BrainplugError(f"no plugin offers {name!r}; {suggestion(name, known)}")
 
 
-def option_table(options: type[Any]) -> RenderableType:
+def option_table(options: type[Any], without: str = "") -> RenderableType:
     """Show each key of an options class with its type, default, unit and meaning."""
-    rows = list(options_of(options))
+    rows = [row for row in options_of(options) if row.key != without]
     if not rows:
         return Text("no options")
     table = make_table("key", "expects", "default", "unit", "what it is")

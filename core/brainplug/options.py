@@ -187,8 +187,9 @@ def options_of(table: type[Any], *, under: str = "") -> Iterator[Option]:
         if not field.init:
             continue
         key = under + field.alias
-        if is_table(field.type) and not get_args(field.type):
-            yield from options_of(field.type, under=f"{key}.")
+        inner = members(field.type) if is_union(field.type) else (field.type,)
+        if len(inner) == 1 and is_table(inner[0]) and not get_args(inner[0]):
+            yield from options_of(inner[0], under=f"{key}.")
             continue
         yield Option(
             key=key,

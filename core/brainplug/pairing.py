@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from brainplug.errors import DataError
+from brainplug.parts import Speaks, UsesTraining
 from brainplug.types import SPLITS
 
 if TYPE_CHECKING:
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from brainplug.parts import Answers, Pairing
     from brainplug.types import Split
 
-PAIR_COLUMNS: tuple[str, ...] = ("task_id", "split", "query", "references")
+PAIR_COLUMNS: tuple[str, ...] = ("task_id", "study", "split", "query", "references")
 
 
 def make_pairs(
     pairing: Pairing, cohort: pd.DataFrame, answers: Answers, *, seed: int
-) -> pd.DataFrame:
-    """Let a pairing choose references split by split, and check what it chose.
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Let a pairing choose references, study by study and split by split, and check its choice.
 
     Args:
         pairing: chooses the references.
@@ -30,16 +31,21 @@ def make_pairs(
         seed: the run's seed.
 
     Returns:
-        `PAIR_COLUMNS`, one row a task, sorted by split and query. `task_id` is unique.
+        `PAIR_COLUMNS`, one row a task, in the pairing's order within study and split, `task_id`
+        unique; and what the pairing says of them.
 
     Raises:
         DataError: a label is unknown, or the pairing names scans that it may not.
     """
     _check_labels(cohort, answers)
     shown = _show(cohort, answers)
-    return pd.concat(
-        [_pair_split(pairing, shown, split, seed) for split in SPLITS], ignore_index=True
-    )
+    tables, notes = [], list[str]()
+    for study, scans in shown.groupby("study", sort=True):
+        for split in SPLITS:
+            pairs, said = _pair_split(pairing, scans, split, seed)
+            tables.append(pairs.assign(study=pd.Series(study, index=pairs.index, dtype="str")))
+            notes += [f"{split}: {sentence}" for sentence in said]
+    return pd.concat(tables, ignore_index=True)[list(PAIR_COLUMNS)], tuple(notes)
 
 
 def _show(cohort: pd.DataFrame, answers: Answers) -> pd.DataFrame:
@@ -49,26 +55,36 @@ def _show(cohort: pd.DataFrame, answers: Answers) -> pd.DataFrame:
     return shown.assign(stratum=answers.strata(shown["value"]))
 
 
-def _pair_split(pairing: Pairing, shown: pd.DataFrame, split: Split, seed: int) -> pd.DataFrame:
+def reference_split(pairing: Pairing, split: Split) -> Split:
+    """Return the split whose references the queries of a split are compared with."""
+    return pairing.references_from if isinstance(pairing, UsesTraining) else split
+
+
+def _pair_split(
+    pairing: Pairing, shown: pd.DataFrame, split: Split, seed: int
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    source = reference_split(pairing, split)
     queries = shown[shown["pool"] == f"{split}_query"].drop(columns="pool")
-    references = shown[shown["pool"] == f"{split}_reference"].drop(columns="pool")
+    references = shown[shown["pool"] == f"{source}_reference"].drop(columns="pool")
+    if queries.empty:  # a study that is wholly held out has nobody in the other splits
+        return pd.DataFrame(columns=list(PAIR_COLUMNS), dtype="str"), ()
     try:
         pairs = pairing.pair(queries, references, seed=seed)
     except DataError as error:
         raise DataError(f"pairs of {split}: {error}") from error
-    _check_pairs(pairs, queries, references, split)
-    pairs = pairs.sort_values("query", kind="stable", ignore_index=True)
-    numbers = pairs.groupby("query").cumcount()
+    _check_pairs(pairs, queries, references, f"{split} queries, {source} references")
+    said = pairing.notes(pairs, queries, references) if isinstance(pairing, Speaks) else ()
+    numbers = pairs.groupby("query", sort=False).cumcount()
     ids = [f"{split}-{query}-{k:02d}" for query, k in zip(pairs["query"], numbers, strict=True)]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "task_id": pd.Series(ids, dtype="str"),
-            "split": pd.Series(split, index=pairs.index, dtype="str"),
-            "query": pairs["query"].astype("str"),
-            "references": [list(chosen) for chosen in pairs["references"]],
-        },
-        columns=list(PAIR_COLUMNS),
+            "split": pd.Series(split, index=range(len(ids)), dtype="str"),
+            "query": pairs["query"].astype("str").reset_index(drop=True),
+            "references": list(map(list, pairs["references"])),
+        }
     )
+    return table, said
 
 
 def _check_labels(cohort: pd.DataFrame, answers: Answers) -> None:
@@ -89,33 +105,33 @@ def _check_labels(cohort: pd.DataFrame, answers: Answers) -> None:
 
 
 def _check_pairs(
-    pairs: pd.DataFrame, queries: pd.DataFrame, references: pd.DataFrame, split: Split
+    pairs: pd.DataFrame, queries: pd.DataFrame, references: pd.DataFrame, pools: str
 ) -> None:
     """Refuse unknown scans, scans of the wrong pool, and queries that were left out."""
     lacking = [name for name in ("query", "references") if name not in pairs.columns]
     if lacking:
         raise DataError(
-            f"pairs of {split}: expected the columns query and references, "
+            f"pairs of {pools}: expected the columns query and references, "
             f"got {', '.join(map(str, pairs.columns))}"
         )
-    _check_known(pairs["query"], queries.index, f"{split}_query")
-    chosen = [scan for scans in pairs["references"] for scan in scans]
-    _check_known(chosen, references.index, f"{split}_reference")
+    _check_known(pairs["query"].unique(), queries.index, f"pool of {pools}")
+    chosen = {scan for scans in pairs["references"] for scan in scans}
+    _check_known(chosen, references.index, f"pool of {pools}")
     repeated = [scans for scans in pairs["references"] if len(set(scans)) < len(scans)]
     if repeated:
-        raise DataError(f"pairs of {split}: a task shows one reference twice: {repeated[0]!r}")
+        raise DataError(f"pairs of {pools}: a task shows one reference twice: {repeated[0]!r}")
     left = sorted(set(queries.index) - set(pairs["query"]))
     if left:
         raise DataError(
-            f"pairs of {split}: {len(left)} of {len(queries)} queries got no task, for example "
+            f"pairs of {pools}: {len(left)} of {len(queries)} queries got no task, for example "
             f"{', '.join(map(repr, left[:5]))}; every query must be asked at least once"
         )
 
 
 def _check_known(scans: Iterable[Hashable], pool: pd.Index, name: str) -> None:
-    unknown = sorted({str(scan) for scan in scans if scan not in pool})
+    unknown = sorted({str(scan) for scan in set(scans).difference(pool)})
     if unknown:
         raise DataError(
-            f"the pairing named {len(unknown)} scans that are not in the pool {name}, for example "
+            f"the pairing named {len(unknown)} scans that are not in the {name}, for example "
             f"{', '.join(map(repr, unknown[:5]))}"
         )

@@ -8,7 +8,7 @@ an object that satisfies one of the protocols below; heavy imports belong inside
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import attrs
 
@@ -100,8 +100,34 @@ class SplitStrategy(Protocol):
         ...
 
 
+@runtime_checkable
+class Repeats(Protocol):
+    """A split strategy that stands for several runs, such as the folds of a cross-validation."""
+
+    def runs(self, cohort: pd.DataFrame) -> Mapping[str, Any]:
+        """Return the options of each run by its name, in order; empty where there is one only.
+
+        Args:
+            cohort: as `assign` sees it.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsFiles(Protocol):
+    """A split strategy that reads files of its own."""
+
+    def sources(self) -> tuple[Path, ...]:
+        """Name them; a change of their content makes the split anew."""
+        ...
+
+
 class Pairing(Protocol):
-    """Chooses the references of each query."""
+    """Chooses the references of each query.
+
+    A pairing whose references are training scans for every split says so by an attribute
+    `references_from = "train"`; see `UsesTraining`.
+    """
 
     def pair(self, queries: pd.DataFrame, references: pd.DataFrame, *, seed: int) -> pd.DataFrame:
         """Return one row a task: `query` and `references` (a tuple), both index labels.
@@ -109,9 +135,28 @@ class Pairing(Protocol):
         Args:
             queries: scans of one query pool with `subject`, `value`, `stratum` and study columns.
             references: scans of the reference pool of the same split, same columns.
-            seed: the run's seed; draws must be keyed by it and by the query's subject.
+            seed: the run's seed; the same rows in any order must give the same pairs.
         """
         ...
+
+
+@runtime_checkable
+class Speaks(Protocol):
+    """A pairing that has something to say of the pairs it made."""
+
+    def notes(
+        self, pairs: pd.DataFrame, queries: pd.DataFrame, references: pd.DataFrame
+    ) -> tuple[str, ...]:
+        """Return sentences for the user, such as the score of a rule that sees no scan."""
+        ...
+
+
+@runtime_checkable
+class UsesTraining(Protocol):
+    """A pairing that takes the references of validation and test queries elsewhere."""
+
+    references_from: Literal["train"]
+    """The references of every split are those of training."""
 
 
 class PromptTemplate(Protocol):
@@ -119,6 +164,19 @@ class PromptTemplate(Protocol):
 
     def dialogue(self, case: Case) -> tuple[Turn, ...]:
         """Return the turns, ending with the assistant's answer; image `i` must appear once each."""
+        ...
+
+
+@runtime_checkable
+class Fixed(Protocol):
+    """A prompt template that may say that its wording never varies."""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether each value is put in as it is, and nothing else decides any other word.
+
+        The engine then words one dialogue and fills in all others.
+        """
         ...
 
 

@@ -2,192 +2,52 @@
 
     cohort → split → pairs → dialogues → volumes → training → answers → metrics → report
 
-From the dialogues on, a stage reads the task files only, so that finished task files can take
-the place of everything before them.
+The first four are those of `preparation`. From the dialogues on, a stage reads the task files only,
+so that finished task files can take the place of everything before them.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from brainplug.audit import audit_split, audit_tasks
-from brainplug.cohort import collect
-from brainplug.dialogue import Task, TaskMaker, task_file, write_tasks
 from brainplug.errors import DataError
-from brainplug.files import read_json, write_csv, write_json, write_parquet
-from brainplug.pairing import make_pairs
-from brainplug.parts import Prepares
-from brainplug.split import add_pools, split_cohort
+from brainplug.files import read_json, write_json
+from brainplug.preparation import (
+    DESIGN_STAGES,
+    adopt_stage,
+    fit_answers,
+    read_all_tasks,
+    read_cohort,
+    task_paths,
+)
 from brainplug.stages import Stage
-from brainplug.task_reader import read_tasks
-from brainplug.types import SPLITS, Split
+from brainplug.task_reader import iterate_tasks
 from brainplug.volume import content_hash, fill_cache
+from brainplug.workspace import (
+    ANSWERS,
+    AUDIT,
+    CHECKPOINTS,
+    COHORT,
+    EXCLUSIONS,
+    FACTS,
+    METRICS,
+    MODEL,
+    REPORT,
+    TASKS,
+    TRAINING,
+    VOLUMES,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from brainplug.parts import Answers
     from brainplug.workspace import Workspace
-
-COHORT, FACTS, EXCLUSIONS = "cohort.parquet", "cohort.json", "exclusions.csv"
-SPLIT, AUDIT, PAIRS = "split.csv", "audit.json", "pairs.parquet"
-TASKS, SHORTCUTS, VOLUMES = "tasks", "shortcuts.json", "volumes.json"
-CHECKPOINTS, MODEL, TRAINING = "checkpoints", "model", "training.json"
-ANSWERS, METRICS, REPORT = "answers.jsonl", "metrics.json", "report.html"
 
 
 def make_stages(workspace: Workspace) -> list[Stage]:
     """Return the stages of a run in their order; none is begun."""
-    return [make(workspace) for make in STAGE_MAKERS]
-
-
-def cohort_stage(workspace: Workspace) -> Stage:
-    """Who is in the study, and who is not and why."""
-    return Stage(
-        name="cohort",
-        settings=workspace.settings("cohort", "target", "images", "audit"),
-        reads=workspace.loader.sources,
-        writes=tuple(map(workspace.path, (COHORT, FACTS, EXCLUSIONS))),
-        code=(
-            "brainplug.cohort",
-            "brainplug.scan",
-            "brainplug.space",
-            *workspace.modules("cohort", "target"),
-        ),
-        run=lambda: run_cohort(workspace),
-    )
-
-
-def run_cohort(workspace: Workspace) -> None:
-    """Read the study; write the usable scans, the exclusions, and the counts."""
-    recipe = workspace.recipe
-    if isinstance(workspace.loader, Prepares):
-        with workspace.progress("writing the study") as report:
-            workspace.loader.prepare(report)
-    with workspace.progress("reading scans") as report:
-        cohort = collect(
-            workspace.loader,
-            workspace.head,
-            images=recipe.images,
-            audit=recipe.audit,
-            cache=workspace.cache,
-            progress=report,
-        )
-    write_csv(workspace.path(EXCLUSIONS), cohort.exclusions)
-    write_json(workspace.path(FACTS), cohort.facts())
-    write_parquet(workspace.path(COHORT), cohort.frame)
-
-
-def split_stage(workspace: Workspace) -> Stage:
-    """Who is in which pool."""
-    return Stage(
-        name="split",
-        settings=workspace.settings("seed", "split"),
-        reads=lambda: [workspace.path(COHORT)],
-        writes=tuple(map(workspace.path, (SPLIT, AUDIT))),
-        code=("brainplug.split", "brainplug.audit", *workspace.modules("split")),
-        run=lambda: run_split(workspace),
-    )
-
-
-def run_split(workspace: Workspace) -> None:
-    """Put subjects into pools and audit the result as it was written."""
-    cohort = pd.read_parquet(workspace.path(COHORT))
-    split = split_cohort(workspace.strategy, cohort, seed=workspace.recipe.seed)
-    write_csv(workspace.path(SPLIT), split)
-    write_json(workspace.path(AUDIT), audit_split(cohort, read_split(workspace)))
-
-
-def read_split(workspace: Workspace) -> pd.DataFrame:
-    """Read the pools back; ids are text."""
-    return pd.read_csv(workspace.path(SPLIT), dtype="str", keep_default_na=False)
-
-
-def pairs_stage(workspace: Workspace) -> Stage:
-    """Which references each query is compared with."""
-    return Stage(
-        name="pairs",
-        settings=workspace.settings("seed", "pairing", "target"),
-        reads=lambda: map(workspace.path, (COHORT, SPLIT)),
-        writes=(workspace.path(PAIRS),),
-        code=("brainplug.pairing", *workspace.modules("pairing", "target")),
-        run=lambda: run_pairs(workspace),
-    )
-
-
-def run_pairs(workspace: Workspace) -> None:
-    """Draw the references of every query."""
-    pooled = read_pooled(workspace)
-    pairs = make_pairs(
-        workspace.pairing, pooled, fit_answers(workspace, pooled), seed=workspace.recipe.seed
-    )
-    write_parquet(workspace.path(PAIRS), pairs)
-
-
-def read_pooled(workspace: Workspace) -> pd.DataFrame:
-    """Read the cohort with the pool of each scan."""
-    return add_pools(pd.read_parquet(workspace.path(COHORT)), read_split(workspace))
-
-
-def fit_answers(workspace: Workspace, pooled: pd.DataFrame) -> Answers:
-    """Fix labels and precision from the training scans alone."""
-    training = pooled["pool"].isin(["train_query", "train_reference"])
-    return workspace.head.fit(pooled.loc[training, "target"])
-
-
-def dialogues_stage(workspace: Workspace) -> Stage:
-    """The task files, audited as they were written."""
-    return Stage(
-        name="dialogues",
-        settings=workspace.settings("seed", "prompt", "target", "audit"),
-        reads=lambda: map(workspace.path, (COHORT, FACTS, SPLIT, PAIRS)),
-        writes=(workspace.path(TASKS), workspace.path(SHORTCUTS)),
-        code=(
-            "brainplug.dialogue",
-            "brainplug.audit",
-            "brainplug.rules",
-            *workspace.modules("prompt", "target"),
-        ),
-        run=lambda: run_dialogues(workspace),
-    )
-
-
-def task_paths(workspace: Workspace) -> dict[Split, Path]:
-    """Return the task file of each split."""
-    study = read_json(workspace.path(FACTS))["study"]
-    return {
-        split: workspace.path(TASKS) / task_file(study, workspace.head.target, split)
-        for split in SPLITS
-    }
-
-
-def read_all_tasks(workspace: Workspace) -> dict[Split, list[Task]]:
-    """Read the tasks of every split."""
-    return {split: read_tasks(path) for split, path in task_paths(workspace).items()}
-
-
-def run_dialogues(workspace: Workspace) -> None:
-    """Word every pair, write the task files, read them back and audit them."""
-    pooled = read_pooled(workspace)
-    answers = fit_answers(workspace, pooled)
-    pairs = pd.read_parquet(workspace.path(PAIRS))
-    maker = TaskMaker(
-        head=workspace.head,
-        answers=answers,
-        template=workspace.template,
-        seed=workspace.recipe.seed,
-    )
-    for split, path in task_paths(workspace).items():
-        write_tasks(path, maker.make(pairs[pairs["split"] == split], pooled))
-    found = audit_tasks(
-        read_all_tasks(workspace),
-        read_split(workspace),
-        answers,
-        allow_shortcut=workspace.recipe.audit.allow_shortcut,
-    )
-    write_json(workspace.path(SHORTCUTS), found)
+    first = DESIGN_STAGES if workspace.recipe.tasks is None else (adopt_stage,)
+    return [make(workspace) for make in (*first, *STAGE_MAKERS)]
 
 
 def volumes_stage(workspace: Workspace) -> Stage:
@@ -204,8 +64,10 @@ def volumes_stage(workspace: Workspace) -> Stage:
 
 def scans_of_tasks(workspace: Workspace) -> list[Path]:
     """Return the scan files that any task shows, each once."""
-    tasks = [task for found in read_all_tasks(workspace).values() for task in found]
-    return sorted({image for task in tasks for image in task.images})
+    paths = [path for found in task_paths(workspace).values() for path in found]
+    return sorted(
+        {image for path in paths for task in iterate_tasks(path) for image in task.images}
+    )
 
 
 def run_volumes(workspace: Workspace) -> None:
@@ -244,7 +106,7 @@ def run_training(workspace: Workspace) -> None:
     train_model(
         workspace,
         read_all_tasks(workspace),
-        fit_answers(workspace, read_pooled(workspace)),
+        fit_answers(workspace),
         folders=Folders(
             checkpoints=workspace.path(CHECKPOINTS),
             model=workspace.path(MODEL),
@@ -272,7 +134,7 @@ def run_answers(workspace: Workspace) -> None:
     write_answers(
         workspace,
         read_all_tasks(workspace),
-        fit_answers(workspace, read_pooled(workspace)),
+        fit_answers(workspace),
         model=workspace.path(MODEL),
         path=workspace.path(ANSWERS),
     )
@@ -295,17 +157,18 @@ def run_metrics(workspace: Workspace) -> None:
     from brainplug.evaluation.headline import headline
     from brainplug.scoring import read_answers, score
 
-    pooled = read_pooled(workspace)
     metrics = score(
         workspace,
         read_answers(workspace.path(ANSWERS)),
         read_all_tasks(workspace),
-        answers=fit_answers(workspace, pooled),
-        people=pooled[["subject", "family", "site"]],
+        answers=fit_answers(workspace),
+        people=read_cohort(workspace, "subject", "family", "site", "study"),
     )
     metrics["selected"] = read_json(workspace.path(TRAINING))["selected"]
     write_json(workspace.path(METRICS), metrics)
     workspace.console.print(headline(metrics))
+    for study, splits in metrics["studies"].items():
+        workspace.console.print(headline({**metrics, "splits": splits}, of=study))
 
 
 def report_stage(workspace: Workspace) -> Stage:
@@ -315,7 +178,7 @@ def report_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("report"),
         reads=lambda: map(
             workspace.path,
-            (COHORT, FACTS, EXCLUSIONS, AUDIT, SHORTCUTS, TASKS, TRAINING, ANSWERS, METRICS),
+            (COHORT, FACTS, EXCLUSIONS, AUDIT, TASKS, TRAINING, ANSWERS, METRICS),
         ),
         writes=(workspace.path(REPORT),),
         code=("brainplug.report",),
@@ -332,10 +195,6 @@ def run_report(workspace: Workspace) -> None:
 
 
 STAGE_MAKERS = (
-    cohort_stage,
-    split_stage,
-    pairs_stage,
-    dialogues_stage,
     volumes_stage,
     training_stage,
     answers_stage,

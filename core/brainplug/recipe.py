@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import attrs
-from attrs.validators import and_, deep_iterable, ge, gt, le, lt, optional
+from attrs.validators import and_, deep_iterable, ge, gt, le, lt, matches_re, min_len, optional
 
 from brainplug.parts import (
     CohortLoader,
@@ -58,6 +58,52 @@ class Chosen(Generic[Behaviour]):
 
 
 @attrs.frozen(kw_only=True)
+class Study:
+    """`[cohort]`, or one of several `[[cohort]]`: where scans come from, and their part in a run.
+
+    The keys of `loader` stand in the same table: `use` and that part's options.
+    """
+
+    loader: Chosen[CohortLoader] = attrs.field(metadata=about("the cohort loader, named by use"))
+    name: str | None = attrs.field(
+        default=None,
+        validator=optional(matches_re("[A-Za-z0-9-]+")),
+        metadata=about("name of the study in files and tables; needed where there are several"),
+    )
+    weight: float | None = attrs.field(
+        default=None,
+        validator=optional(gt(0)),
+        metadata=about(
+            "share of the training tasks of an epoch, beside the other studies' weights; "
+            "without it in proportion to size"
+        ),
+    )
+    target: Chosen[TaskHead] | None = attrs.field(
+        default=None,
+        metadata=about("keys of [target] that differ in this study, such as column and labels"),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class TaskFiles:
+    """`[tasks]`: finished task files, in place of cohort, split, pairing and prompt."""
+
+    train: tuple[Path, ...] = attrs.field(
+        validator=min_len(1), metadata=about("task files, .json or .jsonl, or folders of them")
+    )
+    val: tuple[Path, ...] = attrs.field(
+        validator=min_len(1), metadata=about("the same, for validation")
+    )
+    test: tuple[Path, ...] = attrs.field(
+        validator=min_len(1), metadata=about("the same, for the test")
+    )
+    moved: dict[str, Path] = attrs.field(
+        factory=dict,
+        metadata=about("start of an image path in the files = where these images are now"),
+    )
+
+
+@attrs.frozen(kw_only=True)
 class Images:
     """`[images]`: the grid all scans are brought to."""
 
@@ -71,9 +117,12 @@ class Images:
         validator=optional(and_(gt(0), le(50))),
         metadata=about("edge of a voxel; without it the longest axis spans 240 mm", unit="mm"),
     )
-    scans: Literal["all", "headers"] = attrs.field(
+    scans: Literal["all", "headers", "listed"] = attrs.field(
         default="all",
-        metadata=about("what the cohort stage reads of each scan before it may enter a pool"),
+        metadata=about(
+            "what the cohort stage reads of each scan before it may enter a pool: all of it, its "
+            "header, or nothing (files are listed only)"
+        ),
     )
 
     @property
@@ -176,6 +225,10 @@ class Audit:
         default=False,
         metadata=about("go on although a rule that sees no image beats chance"),
     )
+    duplicates: Literal["error", "exclude"] = attrs.field(
+        default="error",
+        metadata=about("what becomes of one image that several people have, known by its content"),
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -198,11 +251,24 @@ class Recipe:
     seed: int = attrs.field(
         default=1234, validator=ge(0), metadata=about("salt of the split and seed of every draw")
     )
-    cohort: Chosen[CohortLoader] = attrs.field(metadata=about("the study"))
-    target: Chosen[TaskHead] = attrs.field(metadata=about("the attribute to be read off a scan"))
-    split: Chosen[SplitStrategy] = attrs.field(metadata=about("who is in which pool"))
-    pairing: Chosen[Pairing] = attrs.field(metadata=about("which references a query gets"))
-    prompt: Chosen[PromptTemplate] = attrs.field(metadata=about("how a comparison is worded"))
+    cohort: tuple[Study, ...] = attrs.field(
+        default=(), metadata=about("the study, or several as [[cohort]]")
+    )
+    target: Chosen[TaskHead] | None = attrs.field(
+        default=None, metadata=about("the attribute to be read off a scan")
+    )
+    split: Chosen[SplitStrategy] | None = attrs.field(
+        default=None, metadata=about("who is in which pool")
+    )
+    pairing: Chosen[Pairing] | None = attrs.field(
+        default=None, metadata=about("which references a query gets")
+    )
+    prompt: Chosen[PromptTemplate] | None = attrs.field(
+        default=None, metadata=about("how a comparison is worded")
+    )
+    tasks: TaskFiles | None = attrs.field(
+        default=None, metadata=about("finished task files, in place of the five tables above")
+    )
     images: Images = attrs.field(factory=Images, metadata=about("the common grid"))
     model: Chosen[ModelBackbone] = attrs.field(metadata=about("what is trained"))
     training: Training = attrs.field(factory=Training, metadata=about("how it is trained"))

@@ -7,15 +7,14 @@ that is not there, is left out by `rules_for`.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections import Counter
-from typing import TYPE_CHECKING
-
-from brainplug.types import Image, TargetKind, TargetValue
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from brainplug.dialogue import Task
+    from brainplug.types import TargetKind, TargetValue
 
 REPEAT, OPPOSITE, MAJORITY = "repeat the reference", "say the opposite", "majority"
 MIRROR, MEAN, TEXT = "mirror the reference", "train mean", "text only"
@@ -36,7 +35,50 @@ RULES: Mapping[TargetKind, Mapping[str, str]] = {
 }
 
 
-def rules_for(tasks: Sequence[Task]) -> Mapping[str, str]:
+TEXT_SAMPLE = 20_000
+"""Most training dialogues the text-only classifier reads; more words teach it nothing."""
+
+
+class Asked(Protocol):
+    """What a rule may know of a task: a `Task`, or a `Glance` at one."""
+
+    @property
+    def task_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def kind(self) -> TargetKind:
+        """Kind of the target."""
+        ...
+
+    @property
+    def subject(self) -> str:
+        """Whom the query shows."""
+        ...
+
+    @property
+    def truth(self) -> TargetValue:
+        """Value of the query; rules look at those of training tasks only."""
+        ...
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Whom the references show."""
+        ...
+
+    @property
+    def reference_values(self) -> tuple[TargetValue, ...]:
+        """Values of the references."""
+        ...
+
+    @property
+    def prompt(self) -> str:
+        """All words before the answer."""
+        ...
+
+
+def rules_for(tasks: Sequence[Asked]) -> Mapping[str, str]:
     """Return the rules that can answer these tasks, with what each does."""
     rules = RULES[tasks[0].kind]
     if all(task.references for task in tasks):
@@ -44,7 +86,9 @@ def rules_for(tasks: Sequence[Task]) -> Mapping[str, str]:
     return {name: about for name, about in rules.items() if name in (MAJORITY, MEAN, TEXT)}
 
 
-def rule_predictions(rule: str, tasks: Sequence[Task], train: Sequence[Task]) -> list[TargetValue]:
+def rule_predictions(
+    rule: str, tasks: Sequence[Asked], train: Sequence[Asked]
+) -> list[TargetValue]:
     """Return a rule's answer to each task.
 
     Args:
@@ -55,88 +99,98 @@ def rule_predictions(rule: str, tasks: Sequence[Task], train: Sequence[Task]) ->
     return ANSWERERS[rule](tasks, train)
 
 
-def repeat(tasks: Sequence[Task], _train: Sequence[Task]) -> list[TargetValue]:
+def repeat(tasks: Sequence[Asked], _train: Sequence[Asked]) -> list[TargetValue]:
     """Answer what the references are."""
     return [told(task) for task in tasks]
 
 
-def told(task: Task) -> TargetValue:
+def told(task: Asked) -> TargetValue:
     """Return the commonest label, or the mean value, of a task's references."""
+    values = task.reference_values
+    if len(values) == 1:
+        return values[0]
     if task.kind == "numerical":
-        return sum(float(value) for value in task.reference_values) / len(task.reference_values)
-    return Counter(task.reference_values).most_common(1)[0][0]
+        return sum(float(value) for value in values) / len(values)
+    return Counter(values).most_common(1)[0][0]
 
 
-def opposite(tasks: Sequence[Task], train: Sequence[Task]) -> list[TargetValue]:
+def opposite(tasks: Sequence[Asked], train: Sequence[Asked]) -> list[TargetValue]:
     """Answer another label than the reference's, the same for the same task."""
     labels = sorted({str(task.truth) for task in train})
     return [other_label(task, labels) for task in tasks]
 
 
-def other_label(task: Task, labels: Sequence[str]) -> TargetValue:
+def other_label(task: Asked, labels: Sequence[str]) -> TargetValue:
     """Choose one of the labels the reference has not."""
-    others = [label for label in labels if label != told(task)] or list(labels)
+    shown = told(task)
+    others = [label for label in labels if label != shown] or list(labels)
+    if len(others) == 1:
+        return others[0]
     digest = hashlib.sha256(task.task_id.encode()).digest()
     return others[int.from_bytes(digest[:8]) % len(others)]
 
 
-def mirror(tasks: Sequence[Task], train: Sequence[Task]) -> list[TargetValue]:
+def mirror(tasks: Sequence[Asked], train: Sequence[Asked]) -> list[TargetValue]:
     """Answer as far on the other side of the training mean as the reference is on its own."""
     centre = train_mean(train)
     return [2 * centre - float(told(task)) for task in tasks]
 
 
-def majority(tasks: Sequence[Task], train: Sequence[Task]) -> list[TargetValue]:
+def majority(tasks: Sequence[Asked], train: Sequence[Asked]) -> list[TargetValue]:
     """Answer the commonest class of the training subjects."""
     counts = Counter(str(truth) for truth in truths(train).values())
     commonest = min(counts, key=lambda label: (-counts[label], label))
     return [commonest] * len(tasks)
 
 
-def mean(tasks: Sequence[Task], train: Sequence[Task]) -> list[TargetValue]:
+def mean(tasks: Sequence[Asked], train: Sequence[Asked]) -> list[TargetValue]:
     """Answer the mean of the training subjects."""
     return [train_mean(train)] * len(tasks)
 
 
-def train_mean(train: Sequence[Task]) -> float:
+def train_mean(train: Sequence[Asked]) -> float:
     """Return the mean target of the training subjects, each counted once."""
     values = [float(value) for value in truths(train).values()]
     return sum(values) / len(values)
 
 
-def truths(tasks: Sequence[Task]) -> dict[str, TargetValue]:
+def truths(tasks: Sequence[Asked]) -> dict[str, TargetValue]:
     """Return the value of each query subject."""
     return {task.subject: task.truth for task in tasks}
 
 
-def text_only(tasks: Sequence[Task], train: Sequence[Task]) -> list[TargetValue]:
+def text_only(tasks: Sequence[Asked], train: Sequence[Asked]) -> list[TargetValue]:
     """Answer what a linear model makes of the words that the model is given."""
+    if len(set(truths(train).values())) < 2:
+        return [train[0].truth] * len(tasks)
+    numerical = train[0].kind == "numerical"
+    reader = fit_reader(train, numerical=numerical)
+    prompts = list(dict.fromkeys(task.prompt for task in tasks))
+    found = reader.predict(prompts).tolist()
+    values: list[TargetValue] = [float(each) if numerical else str(each) for each in found]
+    said = dict(zip(prompts, values, strict=True))
+    return [said[task.prompt] for task in tasks]
+
+
+def fit_reader(train: Sequence[Asked], *, numerical: bool) -> Any:
+    """Fit the linear model on at most `TEXT_SAMPLE` dialogues, equal ones counted together."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.pipeline import make_pipeline
 
-    if len(set(truths(train).values())) < 2:
-        return [train[0].truth] * len(tasks)
-    numerical = train[0].kind == "numerical"
-    reader = make_pipeline(
-        CountVectorizer(analyzer=str.split),
-        RidgeCV((0.1, 1.0, 10.0, 100.0, 1000.0))
-        if numerical
-        else LogisticRegression(max_iter=1000),
+    step = -(-len(train) // TEXT_SAMPLE)
+    read = [task for task in train if zlib.crc32(task.task_id.encode()) % step == 0] or train
+    counts = Counter((task.prompt, task.truth) for task in read)
+    model = (
+        RidgeCV((0.1, 1.0, 10.0, 100.0, 1000.0)) if numerical else LogisticRegression(max_iter=1000)
     )
-    reader.fit([prompt_text(task) for task in train], [task.truth for task in train])
-    found = reader.predict([prompt_text(task) for task in tasks])
-    return [float(value) if numerical else str(value) for value in found]
+    reader = make_pipeline(CountVectorizer(analyzer=str.split), model)
+    prompts, values = zip(*counts, strict=True)
+    weights = {f"{type(model).__name__.lower()}__sample_weight": list(counts.values())}
+    return reader.fit(list(prompts), list(values), **weights)
 
 
-def prompt_text(task: Task) -> str:
-    """Return all words of a dialogue but those of the answer."""
-    return " ".join(
-        part for turn in task.turns[:-1] for part in turn.content if not isinstance(part, Image)
-    )
-
-
-ANSWERERS: Mapping[str, Callable[[Sequence[Task], Sequence[Task]], list[TargetValue]]] = {
+ANSWERERS: Mapping[str, Callable[[Sequence[Asked], Sequence[Asked]], list[TargetValue]]] = {
     REPEAT: repeat,
     OPPOSITE: opposite,
     MAJORITY: majority,

@@ -10,15 +10,19 @@ from filelock import FileLock, Timeout
 
 from brainplug import stages
 from brainplug.errors import RunError
+from brainplug.export import export_tasks
 from brainplug.files import read_json, write_json, write_text
+from brainplug.parts import Repeats
 from brainplug.pipeline import make_stages
+from brainplug.preparation import read_cohort
 from brainplug.recipe import STAGES
 from brainplug.record import make_record
+from brainplug.series import list_runs, recipe_of_run, summarise, summary_table
 from brainplug.structure import recipe_text
-from brainplug.workspace import Workspace
+from brainplug.workspace import CHECKPOINTS, EXPORTS, METRICS, RUNS, SUMMARY, TASKS, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -69,20 +73,85 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
 def do_stages(
     recipe: Recipe, *, registry: Registry, folder: Path, until: str, console: Console
 ) -> None:
-    """Run the stages of a recipe in a folder that is held."""
+    """Run the stages of a recipe in a folder that is held; each of its runs where it has several.
+
+    Raises:
+        RunError: the recipe has no such stage.
+    """
     write_text(folder / "recipe.toml", recipe_text(recipe))
     workspace = Workspace.open(recipe, registry=registry, folder=folder, console=console)
+    todo = make_stages(workspace)
+    if until not in {stage.name for stage in todo}:
+        raise RunError(
+            f"the recipe names finished task files and has no stage {until!r}; its stages are "
+            f"{', '.join(stage.name for stage in todo)}"
+        )
     ledger = stages.Ledger(folder)
-    for stage in make_stages(workspace):
+    for stage in todo:
         do_stage(stage, ledger, console)
         write_record(workspace, ledger)
         if stage.name == until:
             return
+        runs = several_runs(workspace) if stage.name == "cohort" else {}
+        if runs:
+            do_runs(workspace, runs, until)
+            return
+
+
+def several_runs(workspace: Workspace) -> Mapping[str, Any]:
+    """Return the split's options of each run, where the split stands for several."""
+    if not isinstance(workspace.design.strategy, Repeats):
+        return {}
+    return list_runs(workspace.design.strategy, read_cohort(workspace))
+
+
+def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
+    """Do each run in a folder of its own within the run folder, then sum them up."""
+    console = workspace.console
+    found = {}
+    for name, options in runs.items():
+        folder = workspace.path(RUNS) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        console.rule(f"run {name}")
+        with held(folder):
+            do_stages(
+                recipe_of_run(workspace.recipe, options),
+                registry=workspace.registry,
+                folder=folder,
+                until=until,
+                console=console,
+            )
+        if (folder / METRICS).is_file():
+            found[name] = read_json(folder / METRICS)
+    if len(found) == len(runs):
+        summary = summarise(found)
+        write_json(workspace.path(SUMMARY), summary)
+        console.print(summary_table(summary))
+
+
+def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Write the task files of a run folder, and of each run in it, in the forms of other trainers.
+
+    Returns:
+        The task files, then what was written of them in `exports/`.
+    """
+    homes = [
+        home for home in (folder, *sorted((folder / RUNS).glob("*"))) if (home / TASKS).is_dir()
+    ]
+    sources = [path for home in homes for path in sorted((home / TASKS).glob("*.json"))]
+    written = [
+        path
+        for source in sources
+        if formats
+        for path in export_tasks(source, formats, folder=source.parents[1] / EXPORTS)
+    ]
+    return [*sources, *dict.fromkeys(written)]
 
 
 def do_stage(stage: stages.Stage, ledger: stages.Ledger, console: Console) -> None:
     """Run one stage unless it is done."""
-    if ledger.is_done(stage):
+    key = stages.make_key(stage)
+    if ledger.is_done(stage, key):
         console.print(f"[dim]{stage.name:<10} as before[/dim]")
         return
     ledger.forget(stage)
@@ -90,7 +159,7 @@ def do_stage(stage: stages.Stage, ledger: stages.Ledger, console: Console) -> No
     start = time.perf_counter()
     stage.run()
     seconds = time.perf_counter() - start
-    ledger.note(stage, seconds)
+    ledger.note(stage, key, seconds)
     log(ledger.folder, f"{stage.name} done in {seconds:.1f} s")
     console.print(f"{stage.name:<10} [green]done[/green] in {seconds:.1f} s")
 
@@ -142,8 +211,9 @@ def forget(folder: Path) -> None:
     """Delete the ledger, and the checkpoints a training would go on from."""
     import shutil
 
-    (folder / stages.LEDGER).unlink(missing_ok=True)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    for ledger in (folder / stages.LEDGER, *folder.glob(f"{RUNS}/*/{stages.LEDGER}")):
+        ledger.unlink(missing_ok=True)
+        shutil.rmtree(ledger.parent / CHECKPOINTS, ignore_errors=True)
 
 
 def log(folder: Path, line: str) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.score import Rule, TargetFacts, score_run
 from brainplug.rules import rule_predictions, rules_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -34,7 +36,10 @@ def score(
     answers: Answers,
     people: pd.DataFrame | None,
 ) -> dict[str, Any]:
-    """Score the answers of a run; the result is `metrics.json`."""
+    """Score the answers of a run, and of each study where there are several, as `studies`.
+
+    The result is `metrics.json`.
+    """
     recipe, head = workspace.recipe, workspace.head
     truths = {task.subject: task.truth for task in tasks["train"]}
     facts = TargetFacts(
@@ -56,7 +61,30 @@ def score(
         name: Rule(about=about, answers=rule_rows(name, asked, tasks["train"]))
         for name, about in rules_for(tasks["train"]).items()
     }
-    return score_run(rows, facts, metrics=workspace.metrics, plan=plan, rules=rules)
+    whole = score_run(rows, facts, metrics=workspace.metrics, plan=plan, rules=rules)
+    whole["studies"] = {}
+    for study, members in people_by_study(people).items():
+        mine = {
+            name: attrs.evolve(rule, answers=of(rule.answers, members))
+            for name, rule in rules.items()
+        }
+        scored = score_run(
+            of(rows, members), facts, metrics=workspace.metrics, plan=plan, rules=mine
+        )
+        whole["studies"][study] = scored["splits"]
+    return whole
+
+
+def people_by_study(people: pd.DataFrame | None) -> dict[str, set[str]]:
+    """Return the subjects of each study, empty where there is one study only."""
+    if people is None or people["study"].nunique() < 2:
+        return {}
+    return {str(study): set(found["subject"]) for study, found in people.groupby("study")}
+
+
+def of(rows: Sequence[Mapping[str, Any]], members: set[str]) -> list[Mapping[str, Any]]:
+    """Return the answers of some subjects."""
+    return [row for row in rows if row["subject"] in members]
 
 
 def rule_rows(

@@ -2,85 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from typing import TYPE_CHECKING
 
-import attrs
-import numpy as np
 import pandas as pd
-from attrs.validators import and_, gt, lt
 
+from brainplug.cohort import unmark
 from brainplug.errors import DataError, LeakageError
-from brainplug.parts import about
-from brainplug.types import POOLS, SPLITS
+from brainplug.types import POOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from jaxtyping import Float
+    from collections.abc import Iterator
 
     from brainplug.parts import SplitStrategy
 
 
-@attrs.frozen(kw_only=True)
-class Fractions:
-    """Shares of the groups that go to training, validation and test; they sum to 1."""
+def split_cohort(strategy: SplitStrategy, cohort: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Let a strategy put the subjects of each study into pools, and check what it did.
 
-    train: float = attrs.field(
-        default=0.70, validator=and_(gt(0), lt(1)), metadata=about("share that is trained on")
-    )
-    val: float = attrs.field(
-        default=0.15, validator=and_(gt(0), lt(1)), metadata=about("share that chooses the weights")
-    )
-    test: float = attrs.field(
-        default=0.15, validator=and_(gt(0), lt(1)), metadata=about("share that is reported")
-    )
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse shares that leave people out or count them twice."""
-        total = self.train + self.val + self.test
-        if not math.isclose(total, 1, abs_tol=1e-6):
-            raise ValueError(
-                f"train, val and test must sum to 1: {self.train} + {self.val} + {self.test} "
-                f"= {total:g}"
-            )
-
-
-def uniform(salt: str, keys: Iterable[str]) -> Float[np.ndarray, " n"]:
-    """Return a number in [0, 1) for each key, settled by salt and key alone.
-
-    >>> uniform("a", ["x", "y"])[1] == uniform("a", ["y"])[0]
-    np.True_
-    """
-    digests = (hashlib.sha256(f"{salt}\n{key}".encode()).digest() for key in keys)
-    return np.array([int.from_bytes(digest[:8]) >> 11 for digest in digests], dtype=float) / 2**53
-
-
-def hash_pools(groups: pd.Series, fractions: Fractions, query: float, *, seed: int) -> pd.Series:
-    """Put each group into one of the six pools by two independent hashes of its name.
+    Each study is split by itself and under its own ids, so that a second study in the recipe moves
+    nobody. The strategy is not shown the target, and is asked twice with the rows in another order.
 
     Args:
-        groups: name of the group of each row.
-        fractions: shares of the groups that each split gets.
-        query: share of each split's groups that become queries; the others become references.
-        seed: salt of the hashes.
-    """
-    names = sorted(groups.unique())
-    edges = [fractions.train, fractions.train + fractions.val]
-    splits = np.searchsorted(edges, uniform(f"{seed}/split", names), side="right")
-    queries = uniform(f"{seed}/query", names) < query
-    pools = {
-        name: f"{SPLITS[split]}_{'query' if is_query else 'reference'}"
-        for name, split, is_query in zip(names, splits, queries, strict=True)
-    }
-    return groups.map(pools)
-
-
-def split_cohort(strategy: SplitStrategy, cohort: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """Let a strategy put the subjects of a cohort into pools, and check what it did.
-
-    The strategy is not shown the target, and is asked twice with the rows in another order.
+        strategy: decides.
+        cohort: the cohort frame, of one study or several.
+        seed: the run's seed.
 
     Returns:
         `subject` and `pool`, one row a subject, sorted by subject.
@@ -89,7 +34,29 @@ def split_cohort(strategy: SplitStrategy, cohort: pd.DataFrame, *, seed: int) ->
         LeakageError: a subject is in two pools.
         DataError: a pool is unknown or empty, or the strategy depends on the order of rows.
     """
-    shown = cohort.drop(columns=["scan", "target"], errors="ignore").reset_index(drop=True)
+    parts = [ask_strategy(strategy, scans, str(study), seed) for study, scans in by_study(cohort)]
+    split = pd.concat(parts).sort_values("subject", ignore_index=True)
+    _check_filled(split)
+    return split
+
+
+def by_study(cohort: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Give the scans of each study by its name, sorted."""
+    for study, scans in cohort.groupby("study", sort=True):
+        yield str(study), scans
+
+
+def as_study_alone(scans: pd.DataFrame, study: str) -> pd.DataFrame:
+    """Return a study's scans as a strategy sees them: its own ids, and nothing of the target."""
+    own = scans.drop(columns=["scan", "target", "pool", "same_image"], errors="ignore")
+    return unmark(own.reset_index(drop=True), study)
+
+
+def ask_strategy(
+    strategy: SplitStrategy, scans: pd.DataFrame, study: str, seed: int
+) -> pd.DataFrame:
+    """Return `subject` and `pool` of one study, under the ids of the run."""
+    shown = as_study_alone(scans, study)
     pools = strategy.assign(shown, seed=seed)
     _check_names(pools, shown)
     again = strategy.assign(shown.iloc[::-1], seed=seed)
@@ -98,12 +65,11 @@ def split_cohort(strategy: SplitStrategy, cohort: pd.DataFrame, *, seed: int) ->
             "the split strategy gave other pools when the rows came in another order; it must "
             "depend on the seed and on a row's own group only"
         )
-    split = pd.DataFrame({"subject": shown["subject"], "pool": pools.astype("str")})
-    split = split.drop_duplicates().sort_values("subject", ignore_index=True)
+    people = scans["subject"].reset_index(drop=True)
+    split = pd.DataFrame({"subject": people, "pool": pools.astype("str")}).drop_duplicates()
     twice = split.loc[split["subject"].duplicated(), "subject"]
     if len(twice):
         raise LeakageError("the split strategy put subjects into two pools", twice)
-    _check_filled(split)
     return split
 
 
@@ -121,6 +87,12 @@ def add_pools(cohort: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
             f"{', '.join(map(repr, lacking[:5]))}; make the split anew"
         )
     return cohort.assign(pool=pools)
+
+
+def training_values(cohort: pd.DataFrame, split: pd.DataFrame) -> pd.Series:
+    """Return the target of the training scans, queries and references alike."""
+    training = split.loc[split["pool"].str.startswith("train_"), "subject"]
+    return cohort.loc[cohort["subject"].isin(training), "target"]
 
 
 def _check_names(pools: pd.Series, cohort: pd.DataFrame) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.files import read_json, write_json
+from brainplug.files import read_json, walk_once, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,14 +52,14 @@ class Ledger:
 
     folder: Path
 
-    def is_done(self, stage: Stage) -> bool:
+    def is_done(self, stage: Stage, key: str) -> bool:
         """Tell whether the stage's files stand and nothing it depends on has changed."""
         entry = self.read().get(stage.name, {})
-        return entry.get("key") == make_key(stage) and all(path.exists() for path in stage.writes)
+        return entry.get("key") == key and all(path.exists() for path in stage.writes)
 
-    def note(self, stage: Stage, seconds: float) -> None:
-        """Remember that a stage is done."""
-        entry = {"key": make_key(stage), "seconds": round(seconds, 2), "finished": now()}
+    def note(self, stage: Stage, key: str, seconds: float) -> None:
+        """Remember that a stage is done, and from what: the key it had when it began."""
+        entry = {"key": key, "seconds": round(seconds, 2), "finished": now()}
         write_json(self.folder / LEDGER, {**self.read(), stage.name: entry})
 
     def forget(self, stage: Stage) -> None:
@@ -96,13 +97,26 @@ def hash_text(text: str) -> str:
 def hash_path(path: Path) -> str:
     """Return a hash of a file's content, or of a folder's listing with sizes and times."""
     if path.is_dir():
-        files = sorted(found for found in path.rglob("*") if found.is_file())
-        states = [(str(file.relative_to(path)), file.stat()) for file in files]
-        return hash_text(json.dumps([(name, s.st_size, s.st_mtime_ns) for name, s in states]))
+        return hash_folder(path)
     if not path.is_file():
         return "missing"
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_folder(folder: Path) -> str:
+    """Return a hash of names, sizes and times of the files below a folder."""
+    start = len(str(folder)) + 1
+    lines = []
+    for place, names in walk_once(folder):
+        for name in names:
+            path = f"{place}/{name}"
+            try:
+                state = os.stat(path)  # noqa: PTH116 (a Path for each of a million is slow)
+            except FileNotFoundError:  # a link to nothing
+                continue
+            lines.append(f"{path[start:]}\0{state.st_size}\0{state.st_mtime_ns}")
+    return hash_text("\n".join(sorted(lines)))
 
 
 def hash_module(name: str) -> str:

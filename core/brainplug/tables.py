@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import difflib
+import warnings
+import zipfile
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,8 @@ NO_CELL = ("", "n/a", "N/A", "NaN", "nan")
 """What an empty cell reads; a study's own codes for "no value" are left to its loader."""
 
 PARQUET = (".parquet", ".pq")
+EXCEL = (".xlsx", ".xlsm")
+OTHER_WORKBOOKS = (".xls", ".xlsb", ".ods", ".numbers")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 CANDIDATES = ("\t", ";", ",")
 """Delimiters looked for in the header of a file whose name does not tell, in this order."""
@@ -40,15 +45,36 @@ SUBJECT_NAMES = (
 )
 """Names under which studies keep the id of a person; shown where a column is not found."""
 
+SESSION_NAMES = (
+    "session_id",
+    "session",
+    "ses",
+    "visit",
+    "visit_id",
+    "viscode",
+    "viscode2",
+    "eventname",
+    "event",
+    "timepoint",
+    "wave",
+    "instance",
+)
+"""Names under which studies keep the visit, without case; shown where people have several rows."""
+
 _HEAD_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 25
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV, TSV, other delimited text or parquet file; every value stays text.
+def read_table(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
+    """Read a CSV, TSV, other delimited text, parquet or Excel file; every value stays text.
 
-    Ids keep their zeros and `1.0` stays `1.0`. Spaces around names and values go, and empty
-    cells, `n/a` and `NaN` are missing. Wholly empty rows, as spreadsheets leave them, go too.
+    Ids keep their zeros and `1.0` stays `1.0`; a workbook has numbers, of which whole ones are
+    read as `1`, and dates as `2020-01-31`. Spaces around names and values go, and empty cells,
+    `n/a` and `NaN` are missing. Wholly empty rows, as spreadsheets leave them, go too.
+
+    Args:
+        path: the file; its name tells what it is.
+        sheet: of a workbook, needed where several of its sheets hold data.
 
     Raises:
         DataError: there is no such file, it is empty or binary, names of columns repeat, or a
@@ -56,7 +82,14 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():
         raise DataError(f"{path}: expected a table, found no such file")
-    if path.suffix.lower() in PARQUET:
+    suffix = path.suffix.lower()
+    if suffix in OTHER_WORKBOOKS:
+        raise DataError(f"{path}: cannot read a {suffix} workbook; save it as .xlsx or as CSV")
+    if suffix in EXCEL:
+        return _clean(_read_excel(path, sheet), path)
+    if sheet is not None:
+        raise DataError(f"{path}: expected a .xlsx workbook, since a sheet is named: {sheet!r}")
+    if suffix in PARQUET:
         return _clean(_read_parquet(path), path)
     delimiter, names = _read_header(path)
     return _clean(_read_text(path, delimiter, names), path)
@@ -89,11 +122,22 @@ def no_column(name: str, columns: Iterable[Any], *, option: str) -> str:
     near = [column for column in found if column.casefold() == name.casefold()]
     near += difflib.get_close_matches(name, found, n=3, cutoff=0.6)
     if option.endswith("subject"):
-        near += [column for column in SUBJECT_NAMES if column in found]
+        near += find_named(found, SUBJECT_NAMES)
     likely = " or ".join(map(repr, list(dict.fromkeys(near))[:3]))
     shown = ", ".join(map(repr, found[:40])) + (f" and {len(found) - 40} more" * (len(found) > 40))
     hint = f"did you mean {likely}? " if likely else ""
     return f"there is no column {name!r}; {hint}It has {shown}; set {option}"
+
+
+def find_named(columns: Iterable[Any], names: Sequence[str]) -> list[str]:
+    """Return the columns that bear one of the names, whatever their case, in the names' order.
+
+    >>> find_named(["RID", "ptid", "sex"], SUBJECT_NAMES)
+    ['RID', 'ptid']
+    """
+    places = {name.casefold(): place for place, name in reversed(list(enumerate(names)))}
+    named = [str(column) for column in columns if str(column).casefold() in places]
+    return sorted(named, key=lambda column: places[column.casefold()])
 
 
 def make_rows(table: pd.DataFrame, columns: Mapping[str, pd.Series | None]) -> pd.DataFrame:
@@ -153,9 +197,85 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: expected a parquet file: {_one_line(error)}") from error
     names = [str(name).strip() for name in table.column_names]
     _check_names(path, names)
-    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    # Integers beside empty cells would otherwise become floats, and ids with them.
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     frame = frame.astype("str").set_axis(names, axis="columns")
     return frame[[name for name in names if not name.startswith("__index_level_")]]
+
+
+def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
+    import openpyxl  # type: ignore[import-untyped]
+
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise DataError(
+                f"{path}: expected an Excel workbook, found another or an encrypted file; save it "
+                "as .xlsx without a password, or as CSV"
+            )
+    try:
+        with warnings.catch_warnings():
+            # What openpyxl cannot keep when it writes, such as drop-down lists, is no loss here.
+            warnings.simplefilter("ignore", UserWarning)
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            sheets = {each.title: _read_sheet(each) for each in book.worksheets}
+            book.close()
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: expected an Excel workbook: {_one_line(error)}") from error
+    return _make_sheet(_choose_sheet(path, sheets, sheet), path)
+
+
+def _read_sheet(sheet: Any) -> list[list[str | None]]:
+    """Return the rows of a sheet that hold anything."""
+    # Some programs write a wrong size of the sheet, beyond which openpyxl would not look.
+    sheet.reset_dimensions()
+    rows = ([_cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True))
+    return [row for row in rows if any(row)]
+
+
+def _cell_text(value: Any) -> str | None:
+    """Write a cell as a table would.
+
+    >>> [_cell_text(value) for value in (7.0, 7.5, True, dt.datetime(2020, 1, 31), "#N/A")]
+    ['7', '7.5', 'TRUE', '2020-01-31', None]
+    """
+    if value is None or value == "#N/A":
+        return None
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, dt.datetime | dt.time | dt.date):
+        return value.isoformat().removesuffix("T00:00:00")
+    return str(value).strip()
+
+
+def _choose_sheet(
+    path: Path, sheets: Mapping[str, list[list[str | None]]], wanted: str | None
+) -> list[list[str | None]]:
+    """Return the rows of the sheet that is named, or of the only one that holds data."""
+    names = ", ".join(map(repr, sheets))
+    if wanted is not None and wanted not in sheets:
+        raise DataError(f"{path}: there is no sheet {wanted!r}; it has {names}; set cohort.sheet")
+    full = [name for name, rows in sheets.items() if rows] if wanted is None else [wanted]
+    if len(full) > 1:
+        raise DataError(
+            f"{path}: expected one sheet that holds data, found {len(full)}: "
+            f"{', '.join(map(repr, full))}; name one with sheet in [cohort]"
+        )
+    if not full or not sheets[full[0]]:
+        raise DataError(f"{path}: expected a table, found an empty workbook with {names}")
+    return sheets[full[0]]
+
+
+def _make_sheet(rows: list[list[str | None]], path: Path) -> pd.DataFrame:
+    """Take the first row as names; columns without name and values go."""
+    width = max(map(len, rows))
+    filled = [row + [None] * (width - len(row)) for row in rows]
+    frame = pd.DataFrame(filled[1:], columns=range(width), dtype="str")
+    used = [place for place in range(width) if filled[0][place] or frame[place].notna().any()]
+    names = [filled[0][place] or f"column {place + 1}" for place in used]
+    _check_names(path, names)
+    return frame[used].set_axis(names, axis="columns")
 
 
 def _read_header(path: Path) -> tuple[str, list[str]]:

@@ -1,19 +1,50 @@
-"""Task files read back, brainplug's own and those of older tools."""
+"""Task files read back, brainplug's own and those of older tools, one task at a time."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import orjson
 
 from brainplug.dialogue import Task, check_turns
 from brainplug.errors import DataError
 from brainplug.types import Image, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from brainplug.types import TargetKind, TargetValue
+
+Read = TypeVar("Read")
 
 KEYS = ("task_id", "subject_ids", "images", "conversations", "metadata")
+
+
+class Glance(NamedTuple):
+    """What the audit sees of a task: everything but the scans; a tuple, since there are many.
+
+    Attributes:
+        task_id: as in the file.
+        kind: of the target.
+        target: its name.
+        subject: whom the query shows.
+        truth: value of the query.
+        references: whom the references show.
+        reference_values: their values.
+        prompt: all words before the answer.
+        answer: the words of the answer.
+    """
+
+    task_id: str
+    kind: TargetKind
+    target: str
+    subject: str
+    truth: TargetValue
+    references: tuple[str, ...]
+    reference_values: tuple[TargetValue, ...]
+    prompt: str
+    answer: str
 
 
 def read_tasks(path: Path) -> list[Task]:
@@ -23,55 +54,140 @@ def read_tasks(path: Path) -> list[Task]:
         DataError: the file is missing or no task file, or images, image parts and subjects of a
             task do not agree; the message names the task.
     """
-    try:
-        return [task_from_json(row, path) for row in rows_of(path)]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a task file: {error}") from error
+    return list(iterate_tasks(path))
+
+
+def iterate_tasks(path: Path) -> Iterator[Task]:
+    """Give the tasks of a file one by one; raises as `read_tasks`."""
+    return parse_rows(path, make_task)
+
+
+def iterate_glances(path: Path) -> Iterator[Glance]:
+    """Give what the audit sees of a file, task by task; raises as `read_tasks`."""
+    words: dict[str, str] = {}  # one string for all tasks that say or name the same
+
+    def glance(row: dict[str, Any]) -> Glance:
+        return make_glance(row, words)
+
+    return parse_rows(path, glance)
+
+
+def parse_rows(path: Path, parse: Callable[[dict[str, Any]], Read]) -> Iterator[Read]:
+    """Parse every row of a file, and say which task is at fault where one cannot be."""
+    for row in rows_of(path):
+        try:
+            yield parse(row)
+        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+            raise describe_fault(path, row, error) from error
+
+
+def describe_fault(path: Path, row: Any, error: Exception) -> DataError:
+    """Make the error of a row that is no task."""
+    where = f"{path}: task {row.get('task_id') if isinstance(row, dict) else row!r}"
+    lacking = [key for key in KEYS if key not in row] if isinstance(row, dict) else list(KEYS)
+    if lacking:
+        return DataError(
+            f"{where}: expected the keys {', '.join(KEYS)}; {', '.join(lacking)} lacking"
+        )
+    if isinstance(error, UnevenError):
+        return DataError(f"{where}: {error}")
+    return DataError(f"{where}: {type(error).__name__} {error}; see the task file format")
+
+
+class UnevenError(ValueError):
+    """A task whose image parts, images and subjects are not equally many."""
 
 
 def rows_of(path: Path) -> Iterator[Any]:
-    """Give the tasks of a file as they stand."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".jsonl":
-        yield from (json.loads(line) for line in text.splitlines() if line.strip())
-        return
-    rows = json.loads(text)
+    """Give the tasks of a file as they stand, one by one where they stand one a line.
+
+    Raises:
+        DataError: the file cannot be read, is not JSON, or holds no array of tasks.
+    """
+    try:
+        with path.open("rb") as file:
+            if path.suffix == ".jsonl":
+                yield from (orjson.loads(line) for line in file if line.strip())
+            elif file.readline().strip() == b"[":
+                yield from _lines_of_array(file, path)
+            else:
+                yield from _whole(path)
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a task file: {error}") from error
+
+
+def _lines_of_array(lines: Iterable[bytes], path: Path) -> Iterator[Any]:
+    """Read an array with one task a line; one that is laid out otherwise is read whole."""
+    for number, line in enumerate(lines):
+        text = line.strip()
+        if text == b"]":
+            return
+        try:
+            yield orjson.loads(text.removesuffix(b","))
+        except orjson.JSONDecodeError:
+            if number:
+                raise
+            yield from _whole(path)
+            return
+
+
+def _whole(path: Path) -> Iterator[Any]:
+    rows = orjson.loads(path.read_bytes())
     if not isinstance(rows, list):
         raise DataError(f"{path}: expected a JSON array of tasks, got {type(rows).__name__}")
     yield from rows
 
 
-def task_from_json(row: Any, path: Path) -> Task:
-    """Make a task of its JSON form, checking that its parts agree."""
-    where = f"{path}: task {row.get('task_id') if isinstance(row, dict) else row!r}"
-    lacking = [key for key in KEYS if key not in row] if isinstance(row, dict) else list(KEYS)
-    if lacking:
-        raise DataError(
-            f"{where}: expected the keys {', '.join(KEYS)}; {', '.join(lacking)} lacking"
+def check_counts(row: dict[str, Any]) -> None:
+    """Refuse a task that would give scans to the wrong places.
+
+    Raises:
+        UnevenError: image parts, images and subjects are not equally many.
+    """
+    parts = 0
+    for turn in row["conversations"]:
+        for part in turn["content"]:
+            parts += part["type"] == "image"
+    if not parts == len(row["images"]) == len(row["subject_ids"]):
+        raise UnevenError(
+            f"expected as many image parts as images and subject_ids, got {parts} image parts, "
+            f"{len(row['images'])} images, {len(row['subject_ids'])} subject_ids"
         )
-    try:
-        turns = read_turns(row["conversations"])
-        check_counts(row, turns, where)
-        return make_task(row, turns)
-    except (KeyError, TypeError, IndexError) as error:
-        raise DataError(
-            f"{where}: {type(error).__name__} {error}; see the task file format"
-        ) from error
 
 
-def check_counts(row: dict[str, Any], turns: Sequence[Turn], where: str) -> None:
-    """Refuse a task that would give scans to the wrong places."""
-    parts = sum(isinstance(part, Image) for turn in turns for part in turn.content)
-    counts = {
-        "image parts": parts,
-        "images": len(row["images"]),
-        "subject_ids": len(row["subject_ids"]),
-    }
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{count} {name}" for name, count in counts.items())
-        raise DataError(
-            f"{where}: expected as many image parts as images and subject_ids, got {listed}"
-        )
+def make_glance(row: dict[str, Any], words: dict[str, str]) -> Glance:
+    """Make a glance of a row; equal texts become one object by `words`."""
+    check_counts(row)
+    facts = row["metadata"]
+    truth, told = read_values(facts)
+    *references, subject = [words.setdefault(name, name) for name in map(str, row["subject_ids"])]
+    *prompt, answer = [
+        "\n".join([part["text"] for part in turn["content"] if part["type"] != "image"])
+        for turn in row["conversations"]
+    ]
+    asked = " ".join(prompt)
+    return Glance(
+        str(row["task_id"]),
+        "numerical" if facts["task_type"] == "numerical" else "categorical",
+        facts["target_name"],
+        subject,
+        truth,
+        tuple(references),
+        told,
+        words.setdefault(asked, asked),
+        words.setdefault(answer, answer),
+    )
+
+
+def read_values(facts: dict[str, Any]) -> tuple[TargetValue, tuple[TargetValue, ...]]:
+    """Return the query's value and the references', as the metadata have them."""
+    if facts["task_type"] == "numerical":
+        told = facts["reference_value"]
+        told = told if isinstance(told, list) else [told]
+        return float(facts["subject_value"]), tuple(map(float, told))
+    told = facts["reference_label"]
+    told = told if isinstance(told, list) else [told]
+    return str(facts["subject_label"]), tuple(map(str, told))
 
 
 def read_turns(conversations: Sequence[dict[str, Any]]) -> tuple[Turn, ...]:
@@ -89,22 +205,23 @@ def read_turns(conversations: Sequence[dict[str, Any]]) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def make_task(row: dict[str, Any], turns: tuple[Turn, ...]) -> Task:
-    """Make a task of checked parts."""
+def make_task(row: dict[str, Any]) -> Task:
+    """Make a task of a row."""
+    check_counts(row)
     facts = row["metadata"]
+    truth, told = read_values(facts)
     numerical = facts["task_type"] == "numerical"
-    *references, subject = row["subject_ids"]
-    told = facts["reference_value" if numerical else "reference_label"]
+    *references, subject = map(str, row["subject_ids"])
     task = Task(
         task_id=str(row["task_id"]),
         kind="numerical" if numerical else "categorical",
         target=facts["target_name"],
-        subject=str(subject),
-        truth=facts["subject_value" if numerical else "subject_label"],
-        references=tuple(map(str, references)),
-        reference_values=tuple(told) if isinstance(told, list) else (told,),
+        subject=subject,
+        truth=truth,
+        references=tuple(references),
+        reference_values=told,
         images=tuple(Path(image["path"]) for image in row["images"]),
-        turns=turns,
+        turns=read_turns(row["conversations"]),
         codes=() if numerical else read_codes(facts),
     )
     check_turns(task)

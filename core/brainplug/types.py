@@ -152,6 +152,8 @@ class Case:
         >>> Case(target="sex", references=("male",), query="female").choose(["only one"])
         'only one'
         """
+        if len(phrasings) == 1:
+            return phrasings[0]
         key = "\n".join((str(self.seed), *phrasings)).encode()
         return phrasings[int.from_bytes(hashlib.sha256(key).digest()[:8]) % len(phrasings)]
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.cohort import StudyParts
+from brainplug.errors import DataError
 from brainplug.structure import resolve
+from brainplug.task_files import peek_target
 from brainplug.volume import cache_folder
 
 if TYPE_CHECKING:
@@ -17,7 +21,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from brainplug.parts import (
-        CohortLoader,
         Metric,
         ModelBackbone,
         Pairing,
@@ -25,11 +28,17 @@ if TYPE_CHECKING:
         SplitStrategy,
         TaskHead,
     )
-    from brainplug.recipe import Recipe
+    from brainplug.recipe import Chosen, Recipe
     from brainplug.registry import Registry
 
+COHORT, FACTS, EXCLUSIONS = "cohort.parquet", "cohort.json", "exclusions.csv"
+SPLIT, PAIRS, PAIR_NOTES = "split.csv", "pairs.parquet", "pairs.json"
+TASKS, AUDIT, VOLUMES = "tasks", "audit.json", "volumes.json"
+CHECKPOINTS, MODEL, TRAINING = "checkpoints", "model", "training.json"
+ANSWERS, METRICS, REPORT = "answers.jsonl", "metrics.json", "report.html"
+RUNS, SUMMARY, EXPORTS = "runs", "summary.json", "exports"
+
 ROLES = {
-    "cohort": "cohorts",
     "target": "heads",
     "split": "splits",
     "pairing": "pairings",
@@ -37,6 +46,37 @@ ROLES = {
     "model": "models",
 }
 """Recipe table that names a part -> role of that part."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Design:
+    """The parts that make task files; a recipe of finished ones has none."""
+
+    studies: tuple[StudyParts, ...]
+    strategy: SplitStrategy
+    pairing: Pairing
+    template: PromptTemplate
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Design:
+        """Build the parts."""
+        assert recipe.target
+        assert recipe.split
+        assert recipe.pairing
+        assert recipe.prompt
+        return cls(
+            studies=tuple(
+                StudyParts(
+                    name=study.name,
+                    loader=study.loader.make(),
+                    head=(study.target or recipe.target).make(),
+                )
+                for study in recipe.cohort
+            ),
+            strategy=recipe.split.make(),
+            pairing=recipe.pairing.make(),
+            template=recipe.prompt.make(),
+        )
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -48,11 +88,7 @@ class Workspace:
     folder: Path
     cache: Path
     console: Console
-    loader: CohortLoader
     head: TaskHead
-    strategy: SplitStrategy
-    pairing: Pairing
-    template: PromptTemplate
     backbone: ModelBackbone
     metrics: dict[str, Metric]
 
@@ -61,43 +97,48 @@ class Workspace:
         cls, recipe: Recipe, *, registry: Registry, folder: Path, console: Console
     ) -> Workspace:
         """Build the parts a recipe names."""
-        head = recipe.target.make()
+        head = make_head(recipe, registry)
         return cls(
             recipe=recipe,
             registry=registry,
             folder=folder,
             cache=cache_folder(),
             console=console,
-            loader=recipe.cohort.make(),
             head=head,
-            strategy=recipe.split.make(),
-            pairing=recipe.pairing.make(),
-            template=recipe.prompt.make(),
             backbone=recipe.model.make(),
-            metrics={
-                name: registry.make_metric(name)
-                for name in recipe.evaluation.metrics or head.metrics
-            },
+            metrics=make_metrics(recipe, registry, head),
         )
+
+    @cached_property
+    def design(self) -> Design:
+        """The parts that make task files."""
+        return Design.of(self.recipe)
 
     def path(self, name: str) -> Path:
         """Return a file of the run folder."""
         return self.folder / name
 
     def settings(self, *sections: str) -> dict[str, Any]:
-        """Return sections of the recipe, JSON-ready."""
+        """Return sections of the recipe, JSON-ready; None for one it has not."""
         resolved = resolve(self.recipe)
-        return {name: resolved[name] for name in sections}
+        return {name: resolved.get(name) for name in sections}
+
+    def chosen(self, *sections: str) -> list[tuple[str, Chosen[Any]]]:
+        """Return the parts that sections name, each with its role."""
+        found = [(ROLES[name], getattr(self.recipe, name)) for name in sections if name in ROLES]
+        if "cohort" in sections:
+            found += [("cohorts", study.loader) for study in self.recipe.cohort]
+        return [(role, part) for role, part in found if part is not None]
 
     def modules(self, *sections: str) -> tuple[str, ...]:
         """Return the modules of the parts that sections name."""
-        return tuple(getattr(self.recipe, name).part.make.__module__ for name in sections)
+        return tuple(part.part.make.__module__ for _, part in self.chosen(*sections))
 
     def distributions(self) -> dict[str, str]:
         """Return the version of each distribution the recipe's parts come from."""
         found = [
-            self.registry.distribution(role, getattr(self.recipe, name).use)
-            for name, role in ROLES.items()
+            self.registry.distribution(role, part.use)
+            for role, part in self.chosen("cohort", *ROLES)
         ]
         return {distribution.name: distribution.version for distribution in found}
 
@@ -117,3 +158,33 @@ class Workspace:
         with bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def make_head(recipe: Recipe, registry: Registry) -> TaskHead:
+    """Build the head of `[target]`, or the one that finished task files are made for."""
+    if recipe.target is not None:
+        return recipe.target.make()
+    assert recipe.tasks is not None
+    kind, target = peek_target(recipe.tasks)
+    part = registry.get("heads", kind)
+    head: TaskHead = part.make(part.options(column=target))
+    return head
+
+
+def make_metrics(recipe: Recipe, registry: Registry, head: TaskHead) -> dict[str, Metric]:
+    """Build the metrics of a recipe, or those of the head.
+
+    Raises:
+        DataError: a metric is for another kind of target, which finished task files settle.
+    """
+    names = [*(recipe.evaluation.metrics or head.metrics)]
+    if recipe.training.select_by:
+        names.append(recipe.training.select_by)
+    made = {name: registry.make_metric(name) for name in names}
+    unfit = [name for name, metric in made.items() if metric.kind != head.kind]
+    if unfit:
+        raise DataError(
+            f"the task files have a {head.kind} target, {head.target!r}; expected metrics for "
+            f"that, got {', '.join(map(repr, unfit))}"
+        )
+    return made

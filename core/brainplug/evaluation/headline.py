@@ -23,17 +23,19 @@ METRIC_NAMES = {
 }
 
 
-def headline(metrics: Mapping[str, Any]) -> Table:
+def headline(metrics: Mapping[str, Any], of: str = "") -> Table:
     """Return the test scores with intervals, beside every rule, for the terminal.
 
     Args:
         metrics: content of `metrics.json`.
+        of: the study whose scores they are, where they are not those of all.
     """
     from rich.table import Table
 
     split = shown_split(metrics)
     scored = metrics["splits"][split]
-    table = Table(title=f"{metrics['target']['name']}: {scored['subjects']} {split} subjects")
+    people = f"{split} subjects" + (f" of {of}" if of else "")
+    table = Table(title=f"{metrics['target']['name']}: {scored['subjects']} {people}")
     table.add_column("")
     for name, score in scored["metrics"].items():
         unit = f" ({score['unit']})" if score["unit"] else ""

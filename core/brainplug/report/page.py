@@ -19,7 +19,7 @@ from brainplug.report.figures import (
     draw_scores,
     draw_slices,
 )
-from brainplug.task_reader import read_tasks
+from brainplug.task_reader import iterate_tasks
 from brainplug.types import SPLITS, Image
 from brainplug.volume import load_volume
 
@@ -58,19 +58,34 @@ def collect_facts(workspace: Workspace) -> dict[str, Any]:
     """Return what the template shows."""
     read = {
         name: read_json(workspace.path(f"{name}.json"))
-        for name in ("cohort", "audit", "shortcuts", "metrics", "training")
+        for name in ("cohort", "audit", "metrics", "training")
     }
     metrics, individual = read["metrics"], workspace.recipe.report.individual
     test = metrics["splits"]["test"]
     first = next(iter(test["metrics"]))
-    tasks = read_tasks(next(workspace.path("tasks").glob("*_test.json")))
+    studies = read["cohort"]["studies"]
+    tasks = [
+        task
+        for path in sorted(workspace.path("tasks").glob("*_test.json"))
+        for task in iterate_tasks(path)
+    ]
     return {
         **read,
-        "title": f"{metrics['target']['name']} from {read['cohort']['study']}",
+        "studies": studies,
+        "title": f"{metrics['target']['name']} from {' and '.join(s['study'] for s in studies)}",
         "claim": claim(metrics),
         "individual": individual,
         "test": test,
-        "notes": [without_paths(note, individual=individual) for note in read["cohort"]["notes"]],
+        "notes": [
+            without_paths(note, individual=individual)
+            for study in studies
+            for note in study["notes"]
+        ],
+        "by_study": {
+            study: (splits["test"]["subjects"], score_rows(splits["test"]))
+            for study, splits in metrics["studies"].items()
+            if "test" in splits
+        },
         "metric_names": {name: metric_name(name) for name in test["metrics"]},
         "systems": score_rows(test),
         "scores": [draw_scores(test, name) for name in test["metrics"]],
@@ -194,11 +209,18 @@ def without_paths(text: str, *, individual: bool) -> str:
 def make_checklist(workspace: Workspace, read: dict[str, Any]) -> list[tuple[str, str]]:
     """Return reporting items that follow from the run, after TRIPOD+AI and CLAIM."""
     pools, train = read["audit"]["pools"], read["metrics"]["train"]
-    usable = read["cohort"]["flow"][-1][1]
+    flows = [study["flow"] for study in read["cohort"]["studies"]]
+    rows, usable = (sum(flow[place][1] for flow in flows) for place in (0, -1))
+    split = workspace.recipe.split
     return [
-        ("Participants", f"{read['cohort']['flow'][0][1]} rows read, {usable} usable scans"),
+        ("Participants", f"{rows} rows read, {usable} usable scans"),
         ("Missing data", "rows without a target or a readable scan are left out, by reason, above"),
-        ("Split", f"{workspace.recipe.split.use}, salted by seed {workspace.recipe.seed}"),
+        (
+            "Split",
+            f"{split.use}, salted by seed {workspace.recipe.seed}"
+            if split
+            else "as the finished task files have it",
+        ),
         (
             "Sample size",
             f"{train['n']} training and {pools['test_query']['subjects']} test queries",

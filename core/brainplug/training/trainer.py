@@ -15,10 +15,11 @@ from transformers.trainer_utils import set_seed
 
 from brainplug.errors import RunError
 from brainplug.training.batches import Collator, TaskDataset
+from brainplug.training.mixture import MixtureSampler
 from brainplug.training.schedule import make_schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -34,6 +35,19 @@ COMPLETE = "complete"
 
 
 @attrs.frozen(kw_only=True)
+class Mixture:
+    """How groups of tasks are mixed.
+
+    Attributes:
+        groups: indices of the tasks of each group.
+        weights: share of each group in an epoch, beside the others'.
+    """
+
+    groups: Mapping[str, Sequence[int]]
+    weights: Mapping[str, float]
+
+
+@attrs.frozen(kw_only=True)
 class TrainingJob:
     """All a training needs besides the model.
 
@@ -46,6 +60,7 @@ class TrainingJob:
         validate: scores the model on the validation queries by what it says freely.
         select_by: name of the score that chooses the checkpoint.
         higher_is_better: its direction.
+        mixture: group of each task and weight of each group; None shows every task once an epoch.
         seed: of data order and dropout.
         folder: where checkpoints go.
         progress: told of every optimiser step: `(step, steps, loss)`.
@@ -59,6 +74,7 @@ class TrainingJob:
     validate: Callable[[ModelBundle], dict[str, float | None]]
     select_by: str
     higher_is_better: bool
+    mixture: Mixture | None = None
     seed: int
     folder: Path
     progress: Callable[[int, int, float | None], None]
@@ -109,6 +125,11 @@ class ComparisonTrainer(Trainer):
             self.args, self.state, self.control, metrics
         )
         return metrics
+
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+        if self.job.mixture is None:
+            return super()._get_train_sampler(*args, **kwargs)
+        return MixtureSampler(self.job.mixture.groups, self.job.mixture.weights, self.job.seed)
 
     def _save(
         self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None

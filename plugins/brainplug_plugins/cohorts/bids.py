@@ -2,64 +2,91 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter, defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
+import pandas as pd
 from attrs.validators import matches_re, optional
 
-from brainplug.files import read_json
+from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
-from brainplug.joining import (
-    arrange_scans,
-    check_distinct,
-    exclude,
-    get_columns,
-    match,
-    plain_id,
+from brainplug.matching import (
+    ImageFile,
+    choose_session,
+    find_files,
+    find_images,
+    join_images,
+    join_values,
+    match_ids,
+    natural_key,
+    plain_session,
+    without_zeros,
 )
-from brainplug.matching import find_images, group_images
 from brainplug.parts import Part, about
-from brainplug.tables import read_table, stack_exclusions
-from brainplug.types import CohortTable
+from brainplug.scan import EXTENSIONS
+from brainplug.tables import (
+    SESSION_NAMES,
+    SUBJECT_NAMES,
+    find_named,
+    leave_out,
+    make_rows,
+    no_column,
+    read_table,
+    stack_exclusions,
+)
+from brainplug.types import SCAN_COLUMNS, CohortTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    import pandas as pd
+    from collections.abc import Iterable, Mapping, Sequence
 
     from brainplug.parts import CohortLoader
 
-ENTITY = re.compile(r"([a-zA-Z0-9]+)-([a-zA-Z0-9]+)")
+SUBJECT, SESSION = "participant_id", "session_id"
+KEYS = ["subject", "session"]
+NOT_SCANS = ("derivatives", "sourcedata", "code", "phenotype")
+"""Folders of a study whose images are not its own scans."""
+
+UNSCANNED = "no image in this session"
+
+_SESSION_FOLDER = re.compile(r"(?:^|/)ses-([^/]+)/")
 
 
 @attrs.frozen(kw_only=True)
 class BidsOptions:
     """Options of `bids`."""
 
-    root: Path = attrs.field(metadata=about("folder of the study, with participants.tsv"))
+    root: Path = attrs.field(metadata=about("folder of the study, raw or a derivative"))
     participants: Path | None = attrs.field(
-        default=None, metadata=about("the table; without it participants.tsv in root")
+        default=None,
+        metadata=about("the table, with sessions.tsv and phenotype beside it; without it root's"),
     )
     derivative: Path | None = attrs.field(
-        default=None, metadata=about("folder the scans are taken from in place of root")
+        default=None, metadata=about("folder of the scans, in place of root")
     )
     suffix: str = attrs.field(
         default="T1w", validator=matches_re(r"[A-Za-z0-9]+"), metadata=about("suffix of the scans")
     )
-    session: str | None = attrs.field(
-        default=None, metadata=about("the session kept, with or without ses-; without it all are")
-    )
     select: dict[str, str] = attrs.field(
         factory=dict,
-        metadata=about("entities a scan must have, such as { acq = 'mprage', run = '1' }"),
+        metadata=about("entities of a scan, such as { acq = 'mprage', space = '' }; '' is without"),
+    )
+    several: Literal["error", "first", "last"] = attrs.field(
+        default="error", metadata=about("which of several scans of a visit is taken, by name")
+    )
+    session: str | None = attrs.field(
+        default=None,
+        metadata=about("the session kept, or 'first' with a scan, by name; without it all are"),
+    )
+    phenotype: bool | tuple[str, ...] = attrs.field(
+        default=False, metadata=about("join all tables of the folder phenotype, or those named")
     )
     family: str | None = attrs.field(default=None, metadata=about("column of the family"))
     site: str | None = attrs.field(default=None, metadata=about("column of the site or scanner"))
-    missing: tuple[str, ...] = attrs.field(
-        default=(), metadata=about("codes that mean no value, besides n/a")
-    )
+    missing: tuple[str, ...] = attrs.field(default=(), metadata=about("codes that mean no value"))
     study: str | None = attrs.field(
         default=None,
         validator=optional(matches_re(r"[A-Za-z0-9-]+")),
@@ -68,100 +95,302 @@ class BidsOptions:
 
 
 class Bids:
-    """A BIDS study: participants.tsv with its levels, and the scans of one suffix."""
+    """A BIDS study: participants.tsv with its levels, sessions and phenotypes, and its scans."""
 
     def __init__(self, options: BidsOptions) -> None:
+        """Keep the options; nothing is read before `load`."""
         self.options = options
         self.table = options.participants or options.root / "participants.tsv"
         self.images = options.derivative or options.root
+        self.phenotypes = self.table.parent / "phenotype"
 
     def sources(self) -> tuple[Path, ...]:
-        """Name the table, its levels and the folder of scans."""
-        return self.table, self.table.with_suffix(".json"), self.images
+        """Name the tables with their levels, and the folder of scans."""
+        sides = [*self._session_files(), *self._phenotype_files()]
+        tables = (self.table, *sides)
+        return (*tables, *(path.with_suffix(".json") for path in tables), self.images)
 
     def load(self) -> CohortTable:
-        """Read participants.tsv and find each row's scan by its entities."""
-        options = self.options
-        table = read_table(self.table)
-        named = {"family": options.family, "site": options.site}
-        columns = {name: column for name, column in named.items() if column is not None}
-        get_columns(table, self.table, {"participants": "participant_id", **columns})
-        rows = table.assign(**{name: table[column] for name, column in columns.items()})
-        rows = rows.assign(subject=rows["participant_id"])
-        rows, nameless = rows[rows["subject"].notna()], rows[rows["subject"].isna()]
-        check_distinct(rows["subject"].unique(), str(self.table))
-        scans = self._index()
-        rows, other = self._choose_session(self._give_sessions(rows, scans))
-        keys = rows["subject"].map(plain_id) + "/" + rows["session"].fillna("").map(bare_session)
-        found, lost, join = match(
-            rows, keys, scans, rule="choose one by its entities with select in [cohort]"
-        )
+        """Read participants.tsv with what lies beside it, and find the scan of each visit."""
+        rows = self._read()
+        named, nameless = leave_out(rows, rows["subject"].isna(), "no subject id")
+        files = find_files(self.images, self._read_name, skip=NOT_SCANS)
+        if not files:
+            raise self._nothing_found()
+        sides = settle_names(self._sides(), rows.columns)
+        visits = make_visits(named, files, sides.get("sessions"))
+        notes = self._notes(len(named), len(visits))
+        for name, side in sides.items():
+            visits, more = join_values(visits, side, name)
+            notes += more
+        kept, unscanned = leave_out(self._group(visits), ~visits["scanned"], UNSCANNED)
+        kept, others = choose_session(kept.drop(columns="scanned"), self.options.session, files)
+        found = join_images(kept, files, several=self.options.several, hint=say_difference)
+        codes, troubles = self._levels(sides)
+        known = {name.removesuffix("_in_table") for name in visits.columns}
         return CohortTable(
-            study=options.study or re.sub(r"[^A-Za-z0-9-]+", "-", options.root.name).strip("-"),
-            scans=arrange_scans(found.drop(columns="participant_id")),
-            exclusions=stack_exclusions(
-                [exclude(nameless, "no subject id"), exclude(other, "other session"), lost]
-            ),
-            rows_read=len(nameless) + len(rows) + len(other),
-            join=join,
-            codes=self._codes(table),
-            missing=frozenset(options.missing),
+            study=self.options.study
+            or re.sub("[^A-Za-z0-9]+", "-", self.options.root.resolve().name).strip("-")
+            or "BIDS",
+            scans=found.rows,
+            exclusions=stack_exclusions([nameless, unscanned, others, found.lost]),
+            rows_read=len(nameless) + len(visits),
+            join=found.report,
+            codes={name: levels for name, levels in codes.items() if name in known},
+            missing=frozenset(self.options.missing),
+            notes=(*notes, *troubles),
         )
 
-    def _index(self) -> dict[str, list[Path]]:
-        """Return the scans of the suffix by `subject/session`."""
-        return group_images(find_images(self.images), self._key)
+    def _read(self) -> pd.DataFrame:
+        """Read participants.tsv with each row's subject, and its session where that is told."""
+        if not self.table.is_file():
+            # A derivative has its raw study two folders above.
+            near = [folder / "participants.tsv" for folder in self.options.root.absolute().parents]
+            hint = [f"; there is one at {path}" for path in near[:2] if path.is_file()]
+            raise DataError(
+                f"{self.table}: expected the table of the participants, found no such file"
+                f"{''.join(hint)}; name it with participants in [cohort]"
+            )
+        table = read_table(self.table)
+        check_people(self.table, table)
+        sessions = table[SESSION].str.removeprefix("ses-") if SESSION in table.columns else None
+        return make_rows(table, {"subject": table[SUBJECT], "session": sessions})
 
-    def _key(self, path: Path) -> str | None:
-        name = path.name.partition(".")[0]
-        entities = dict(ENTITY.findall(name))
-        wanted = all(
-            plain_id(entities.get(key, "")) == plain_id(value)
-            for key, value in self.options.select.items()
-        )
-        if name.rpartition("_")[2] != self.options.suffix or "sub" not in entities or not wanted:
+    def _read_name(self, path: str) -> tuple[str, str | None] | None:
+        """Return subject and session of a scan that is wanted."""
+        entities, suffix = read_entities(path)
+        if suffix != self.options.suffix or "sub" not in entities:
             return None
-        return f"{plain_id(entities['sub'])}/{entities.get('ses', '')}"
+        for key, value in self.options.select.items():
+            if without_zeros(entities.get(key, "")) != without_zeros(value):
+                return None
+        return f"sub-{entities['sub']}", entities.get("ses")
 
-    def _give_sessions(self, rows: pd.DataFrame, scans: Mapping[str, object]) -> pd.DataFrame:
-        """Make a row a visit: by `session_id` where the table has it, else by the scans found."""
-        if "session_id" in rows.columns:
-            return rows.assign(session=rows["session_id"]).drop(columns="session_id")
-        visits: dict[str, list[str]] = {}
-        for key in sorted(scans):
-            person, _, session = key.partition("/")
-            visits.setdefault(person, []).append(session)
-        sessions = rows["subject"].map(lambda subject: visits.get(plain_id(subject), [""]))
-        longer = rows.assign(session=sessions).explode("session", ignore_index=True)
-        return longer.assign(session=longer["session"].astype("str").mask(longer["session"] == ""))
+    def _nothing_found(self) -> DataError:
+        """Show what there is in place of the scans that are wanted."""
+        options, names = self.options, find_images(self.images, skip=NOT_SCANS)
+        read = [read_entities(name) for name in names]
+        suffixes = sorted({suffix for _, suffix in read})
+        alike = [found for found, suffix in read if suffix == options.suffix]
+        entities = sorted({f"{key}-{each[key]}" for each in alike for key in each if key != "sub"})
+        return DataError(
+            f"{self.images}: expected scans of suffix {options.suffix!r} with select = "
+            f"{options.select!r}, found none among {len(names)} images; their suffixes are "
+            f"{', '.join(suffixes[:20]) or 'none'}; {options.suffix} has the entities "
+            f"{', '.join(entities[:20]) or 'none'}; set suffix or select in [cohort]"
+        )
 
-    def _choose_session(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-        if self.options.session is None:
-            return rows, rows[:0]
-        wanted = bare_session(self.options.session)
-        kept = rows["session"].fillna("").map(bare_session) == wanted
-        return rows[kept], rows[~kept]
+    def _session_files(self) -> list[Path]:
+        folders = dict.fromkeys((self.table.parent, self.options.root))
+        whole = [path for folder in folders if (path := folder / "sessions.tsv").is_file()]
+        own = (sorted(folder.glob("sub-*/sub-*_sessions.tsv")) for folder in folders)
+        return whole[:1] or next((paths for paths in own if paths), [])
 
-    def _codes(self, table: pd.DataFrame) -> dict[str, dict[str, str]]:
-        """Return the levels that participants.json declares for columns of the table."""
-        path = self.table.with_suffix(".json")
-        declared: Any = read_json(path) if path.is_file() else {}
-        return {
-            column: {str(code): str(words) for code, words in facts["Levels"].items()}
-            for column, facts in declared.items()
-            if column in table.columns
-            and isinstance(facts, dict)
-            and isinstance(facts.get("Levels"), dict)
-        }
+    def _phenotype_files(self) -> list[Path]:
+        """Return the phenotype tables that the recipe asks for."""
+        wanted = self.options.phenotype
+        if wanted is False:
+            return []
+        there = {path.stem: path for path in sorted(self.phenotypes.glob("*.tsv"))}
+        names = list(there) if wanted is True else [name.removesuffix(".tsv") for name in wanted]
+        lacking = [name for name in names if name not in there]
+        if lacking or not there:
+            raise DataError(
+                f"{self.phenotypes}: expected {', '.join(map(repr, lacking)) or 'tables'}, as "
+                f"phenotype in [cohort] says; it has {', '.join(map(repr, there)) or 'none'}"
+            )
+        return [there[name] for name in names]
+
+    def _sides(self) -> dict[str, pd.DataFrame]:
+        """Return what lies beside participants.tsv by name."""
+        sessions = self._session_files()
+        sides = {"sessions": read_side(sessions)} if sessions else {}
+        return sides | {path.stem: read_side([path]) for path in self._phenotype_files()}
+
+    def _group(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Fill in family and site from the columns that the recipe names."""
+        for role in ("family", "site"):
+            name = getattr(self.options, role)
+            column = f"{name}_in_table" if name in SCAN_COLUMNS else name
+            if name is not None and column not in rows.columns:
+                known = rows.columns.drop(list(SCAN_COLUMNS))
+                raise DataError(f"{self.table}: {no_column(name, known, option=f'cohort.{role}')}")
+            rows = rows if name is None else rows.assign(**{role: rows[column]})
+        return rows
+
+    def _levels(
+        self, sides: Mapping[str, pd.DataFrame]
+    ) -> tuple[dict[str, dict[str, str]], list[str]]:
+        """Return the levels declared for columns of the cohort, and what hinders others."""
+        codes, notes = read_levels(self.table.with_suffix(".json"))
+        for table, side in sides.items():
+            folder = self.table.parent if table == "sessions" else self.phenotypes
+            more, troubles = read_levels(folder / f"{table}.json")
+            own = [name for name in more if name in side.columns]
+            renamed = [name for name in more if f"{name}_in_{table}" in side.columns]
+            codes |= {name: more[name] for name in own}
+            codes |= {f"{name}_in_{table}": more[name] for name in renamed}
+            notes += troubles
+        return codes, notes
+
+    def _notes(self, people: int, visits: int) -> list[str]:
+        more = f"{self.table.name}: {people} rows became {visits} visits by their sessions"
+        tables = ", ".join(sorted(path.stem for path in self.phenotypes.glob("*.tsv"))[:10])
+        idle = f"phenotype holds {tables}; set phenotype = true in [cohort], or name those to join"
+        return [more] * (people != visits) + [idle] * bool(tables and not self.options.phenotype)
 
 
-def bare_session(text: str) -> str:
-    """Return a session's label without `ses-`.
+def check_people(path: Path, table: pd.DataFrame) -> None:
+    """Refuse a table that does not tell whose its rows are, or which visits of a person."""
+    columns = ", ".join(map(repr, table.columns[:40]))
+    if SUBJECT not in table.columns:
+        likely = " or ".join(map(repr, find_named(table.columns, SUBJECT_NAMES)))
+        raise DataError(
+            f"{path}: expected the column {SUBJECT!r}, as BIDS names it; it has {columns}"
+            f"{likely and f', of which {likely} may be meant'}; rename that column, or read the "
+            'study with use = "table"'
+        )
+    repeated = table.loc[table[SUBJECT].notna() & table[SUBJECT].duplicated(), SUBJECT]
+    likely = "".join(find_named(table.columns, SESSION_NAMES)[:1])
+    if len(repeated) and likely and SESSION not in table.columns:
+        raise DataError(
+            f"{path}: {repeated.nunique()} people have several rows, for example "
+            f"{repeated.iloc[0]!r}, and no column {SESSION!r} tells the visits; if {likely!r} "
+            "does, rename it so, in a copy of the table if need be"
+        )
 
-    >>> bare_session("ses-01")
-    '01'
+
+def read_entities(path: str) -> tuple[dict[str, str], str]:
+    """Return the entities and the suffix of a file's name.
+
+    >>> read_entities("sub-01/ses-2/anat/sub-01_run-1_T1w.nii.gz")
+    ({'sub': '01', 'run': '1', 'ses': '2'}, 'T1w')
     """
-    return str(text).removeprefix("ses-")
+    name = path.rpartition("/")[2]
+    stem = next((name.removesuffix(end) for end in EXTENSIONS if name.endswith(end)), name)
+    *pieces, suffix = stem.split("_")
+    entities = {key: value for key, dash, value in (each.partition("-") for each in pieces) if dash}
+    told = _SESSION_FOLDER.search(path)
+    if told and "ses" not in entities:
+        entities["ses"] = told[1]
+    return entities, suffix
+
+
+def say_difference(files: Sequence[ImageFile]) -> str:
+    """Say by which entities scans of one visit differ, and how to choose among them."""
+    found = [read_entities(file.path)[0] for file in files]
+    keys = dict.fromkeys(key for each in found for key in each)
+    values = {key: list(dict.fromkeys(each.get(key, "") for each in found)) for key in keys}
+    differ = {key: each for key, each in values.items() if len(each) > 1}
+    shown = ", ".join(f"{key} ({', '.join(map(repr, each))})" for key, each in differ.items())
+    chosen = ", ".join(f"{key} = {each[0]!r}" for key, each in differ.items() if key != "ses")
+    choice = f"choose with select = {{ {chosen} }}, or " if chosen else "keep one, or "
+    return f'they differ in {shown or "nothing"}; {choice}set several = "first" in [cohort]'
+
+
+def read_side(paths: Sequence[Path]) -> pd.DataFrame:
+    """Read a table beside participants.tsv, or one of every subject: `KEYS`, then its columns."""
+    tables = []
+    for path in paths:
+        table = read_table(path)
+        if SUBJECT not in table.columns and path.parent.name.startswith("sub-"):
+            table[SUBJECT] = path.parent.name
+        check_people(path, table)
+        tables.append(table)
+    whole = pd.concat(tables, ignore_index=True)
+    columns = [SUBJECT, SESSION, *whole.columns.drop([SUBJECT, SESSION], errors="ignore")]
+    return whole.reindex(columns=columns).astype("str").set_axis([*KEYS, *columns[2:]], axis=1)
+
+
+def settle_names(
+    sides: Mapping[str, pd.DataFrame], taken: Iterable[str]
+) -> dict[str, pd.DataFrame]:
+    """Name a column that other tables have too `<name>_in_<table>`, whichever is read first."""
+    counts = Counter([*taken, *(name for side in sides.values() for name in side.columns[2:])])
+    return {
+        table: side.rename(
+            columns={name: f"{name}_in_{table}" for name in side.columns[2:] if counts[name] > 1}
+        )
+        for table, side in sides.items()
+    }
+
+
+def make_visits(
+    rows: pd.DataFrame, files: Sequence[ImageFile], listed: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Make a row a visit where participants.tsv has a row a person.
+
+    Visits are the sessions of the scans, and those `listed` in sessions.tsv; `scanned` is False
+    where only the latter knows one, though the person has scans of others.
+    """
+    if listed is None and not any(file.session for file in files):
+        return rows.assign(scanned=True)
+    people = rows["subject"].unique().tolist()
+    found = group_visits(people, [(file.subject, file.session) for file in files])
+    known = [] if listed is None else listed.dropna(subset="subject")[KEYS].to_numpy().tolist()
+    more = group_visits(people, [(subject, session) for subject, session in known])
+    told = {each: order_visits(found.get(each), more.get(each, [])) for each in people}
+    asked = zip(*(rows[key].tolist() for key in KEYS), rows["session"].notna(), strict=True)
+    visits = [[(session, True)] if dated else told[subject] for subject, session, dated in asked]
+    longer = rows.loc[rows.index.repeat([len(each) for each in visits])].reset_index(drop=True)
+    flat = pd.DataFrame([visit for each in visits for visit in each], columns=["session", "has"])
+    return longer.assign(session=flat["session"].astype("str"), scanned=flat["has"].astype(bool))
+
+
+def group_visits(
+    people: Sequence[str], pairs: Sequence[tuple[str, str | None]]
+) -> dict[str, list[str | None]]:
+    """Return the sessions of each person among pairs of a subject, as spelt there, and one."""
+    matched = match_ids(people, [subject for subject, _ in pairs])
+    owners = {other: own for own, others in matched.items() for other in others}
+    grouped: defaultdict[str, list[str | None]] = defaultdict(list)
+    for subject, session in pairs:
+        if subject in owners:
+            grouped[owners[subject]].append(session)
+    return grouped
+
+
+def order_visits(
+    found: Sequence[str | None] | None, listed: Sequence[str | None]
+) -> list[tuple[str | None, bool]]:
+    """Return a person's visits in order, and whether each is to have a scan.
+
+    >>> order_visits(["2", "1"], ["ses-1", "3"]), order_visits([None], []), order_visits(None, [])
+    ([('1', True), ('2', True), ('3', False)], [(None, True)], [(None, True)])
+    """
+    dated = {plain_session(each): each for each in found or () if each}
+    named = [each.removeprefix("ses-") for each in listed if isinstance(each, str)]
+    extra = {plain_session(each): each for each in named}
+    visits = {**extra, **dated}
+    told = [(visit, form in dated or found is None) for form, visit in visits.items()]
+    undated = not dated and (found is not None or not extra)
+    return [*[(None, True)] * undated, *sorted(told, key=lambda visit: natural_key(visit[0]))]
+
+
+def read_levels(path: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Return column -> {code: words} from a JSON file beside a table, and what is wrong with it."""
+    try:
+        declared = json.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
+    except ValueError as error:
+        note = f"{path}: expected JSON: {error}; columns that hold codes need labels in [target]"
+        return {}, [note]
+    columns = declared.items() if isinstance(declared, dict) else ()
+    read = {name.strip(): read_words(facts) for name, facts in columns}
+    return {name: words for name, words in read.items() if words}, []
+
+
+def read_words(facts: Any) -> dict[str, str]:
+    """Return the words of each code; none where a code has no words, since none are guessed.
+
+    >>> read_words({"Levels": {"M": "male", "F": {"Description": "female"}}})
+    {'M': 'male', 'F': 'female'}
+    """
+    levels = facts.get("Levels") if isinstance(facts, dict) else None
+    words = {
+        code.strip(): str((level.get("Description") if isinstance(level, dict) else level) or "")
+        for code, level in (levels.items() if isinstance(levels, dict) else ())
+    }
+    return {code: word.strip() for code, word in words.items()} if all(words.values()) else {}
 
 
 @hookimpl

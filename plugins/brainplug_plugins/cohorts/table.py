@@ -4,54 +4,69 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
-import pandas as pd
-from attrs.validators import matches_re, min_len
+from attrs.validators import matches_re
 
 from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
 from brainplug.matching import (
+    FIRST,
+    ImageFile,
+    choose_session,
+    find_files,
     find_images,
-    folders_of,
-    group_images,
-    match_images,
+    join_images,
     natural_key,
-    report_join,
+    plain_session,
+    without_separators,
     without_zeros,
 )
 from brainplug.parts import CohortLoader, Part, about
-from brainplug.tables import get_column, leave_out, make_rows, read_table, stack_exclusions
+from brainplug.tables import (
+    SESSION_NAMES,
+    SUBJECT_NAMES,
+    find_named,
+    get_column,
+    leave_out,
+    make_rows,
+    read_table,
+    stack_exclusions,
+)
 from brainplug.types import CohortTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-FIRST = "first"
+    import pandas as pd
+
 ROLES = ("subject", "session", "family", "site")
+HINT = (
+    'make cohort.pattern narrower, set cohort.session or cohort.keep_session, or several = "first"'
+    ' or "last" in [cohort]'
+)
 
 _PIECES = re.compile(r"(\{subject\}|\{session\}|\*)")
-_PATTERNS = {
-    "{subject}": ("(?P<subject>[^/]+?)", "(?P=subject)"),
-    "{session}": ("(?P<session>[^/]+?)", "(?P=session)"),
-}
 
 
 @attrs.frozen(kw_only=True)
 class TableOptions:
     """Options of `table`."""
 
-    table: Path = attrs.field(metadata=about("CSV, TSV or parquet file, one row a scan"))
+    table: Path = attrs.field(
+        metadata=about("CSV, TSV, parquet or Excel file, one row a person or a visit")
+    )
     images: Path = attrs.field(metadata=about("folder of the images"))
     pattern: str = attrs.field(
         default="{subject}.nii.gz",
         metadata=about("where an image lies in the folder; may hold {subject}, {session} and *"),
     )
-    subject: str = attrs.field(
-        validator=min_len(1), metadata=about("column that holds the id of a person")
+    subject: str | None = attrs.field(
+        default=None,
+        metadata=about("column that holds the id of a person; without it the likely ones are told"),
     )
     session: str | None = attrs.field(
         default=None, metadata=about("column that holds the visit; without it one row a person")
@@ -59,8 +74,16 @@ class TableOptions:
     keep_session: str | None = attrs.field(
         default=None,
         metadata=about(
-            'the visit that is kept, or "first" for each person\'s first; without it every visit'
+            'the visit that is kept, or "first" for each person\'s first that has an image, by '
+            "the natural order of the names; without it every visit"
         ),
+    )
+    several: Literal["error", "first", "last"] = attrs.field(
+        default="error",
+        metadata=about("which of several images of a row is taken, by the order of their names"),
+    )
+    sheet: str | None = attrs.field(
+        default=None, metadata=about("sheet of an Excel file of which several hold data")
     )
     family: str | None = attrs.field(
         default=None, metadata=about("column that holds what relatives have in common")
@@ -93,7 +116,7 @@ class TableOptions:
 
 
 class Table:
-    """Any CSV, TSV or parquet table with a folder of images, as the recipe declares them."""
+    """Any CSV, TSV, parquet or Excel table with a folder of images, as the recipe declares them."""
 
     def __init__(self, options: TableOptions) -> None:
         """Keep the options; nothing is read before `load`."""
@@ -102,163 +125,210 @@ class Table:
     def load(self) -> CohortTable:
         """Read the table and give each row the image that the pattern names."""
         options = self.options
-        table = read_table(options.table)
-        rows = make_rows(table, {name: self._column(table, name) for name in ROLES})
-        self._check_codes(table)
+        table = read_table(options.table, sheet=options.sheet)
+        rows = make_rows(table, self._columns(table))
         rows, nameless = leave_out(rows, rows["subject"].isna(), "no subject id")
-        rows, lost = self._keep_visits(rows)
-        rows = self._choose(rows)
-        join = report_join(rows["subject"], rows["image"], list(self._images.values()))
-        rows, unmatched = leave_out(rows, rows["image"].isna(), "no image")
+        rows, undated = leave_out(
+            rows, rows["session"].isna() & (options.session is not None), "no session"
+        )
+        self._check_visits(rows)
+        files = self._find(rows)
+        rows, others = choose_session(
+            rows, options.keep_session if options.session else None, files
+        )
+        joined = join_images(rows, files, several=options.several, hint=HINT)
         return CohortTable(
             study=options.study,
-            scans=rows,
-            exclusions=stack_exclusions([nameless, *lost, unmatched]),
+            scans=joined.rows,
+            exclusions=stack_exclusions([nameless, undated, others, joined.lost]),
             rows_read=len(table),
-            join=join,
+            join=joined.report,
             codes=options.codes,
             missing=frozenset(options.missing),
         )
 
     def sources(self) -> tuple[Path, ...]:
-        """Name the table and the folders that hold images."""
-        return (self.options.table, *folders_of(self._images.values()))
+        """Name the table and the folder of images."""
+        return self.options.table, self.options.images
 
-    @cached_property
-    def _images(self) -> dict[str, Path]:
-        """Path within the folder -> image, for the images that fit the pattern.
+    def _columns(self, table: pd.DataFrame) -> dict[str, pd.Series | None]:
+        """Return the columns of the table that the options name.
+
+        Raises:
+            DataError: one is not there, or none is named for the subject.
+        """
+        if self.options.subject is None:
+            raise self._no_subject(table)
+        for name in self.options.codes:
+            get_column(table, name, option="cohort.codes", source=self.options.table)
+        named = {role: getattr(self.options, role) for role in ROLES}
+        return {
+            role: get_column(table, name, option=f"cohort.{role}", source=self.options.table)
+            for role, name in named.items()
+            if name is not None
+        }
+
+    def _no_subject(self, table: pd.DataFrame) -> DataError:
+        """Show the columns, those that may hold ids first; which it is stays the user's word."""
+        likely = find_named(table.columns, SUBJECT_NAMES)
+        likely = likely or [name for name in table.columns if name.casefold().endswith("id")]
+        shown = ", ".join(map(repr, table.columns[:40]))
+        more = f" and {table.shape[1] - 40} more" if table.shape[1] > 40 else ""
+        hint = f"; likely are {' or '.join(map(repr, likely[:4]))}" if likely else ""
+        return DataError(
+            f"{self.options.table}: expected to be told which column holds the id of a person"
+            f"{hint}; it has {shown}{more}; write subject = {likely[0] if likely else '…'!r} "
+            "in [cohort] if that is it"
+        )
+
+    def _check_visits(self, rows: pd.DataFrame) -> None:
+        """Refuse several rows of a person that could be visits and would share an image.
+
+        Plain copies of a row go on, and are left out with all that stands twice.
+
+        Raises:
+            DataError: no column is named for the visit and one looks like it, or the pattern has
+                no place for it.
+        """
+        options = self.options
+        several = rows.loc[rows["subject"].duplicated(), "subject"]
+        if several.empty or (options.session and (options.keep_session or self._tells_session)):
+            return
+        people = several.nunique()
+        found = f"{people} {'person has' if people == 1 else 'people have'} several rows"
+        found = f"{options.table}: {found}, for example {several.iloc[0]!r}"
+        if options.session:
+            raise DataError(
+                f"{found}, and the pattern {options.pattern!r} names one image for all of them; "
+                "set cohort.keep_session, or {session} in cohort.pattern"
+            )
+        likely = find_named(rows.columns.drop("session"), (*SESSION_NAMES, "session_in_table"))
+        if likely:
+            name = likely[0].removesuffix("_in_table")
+            raise DataError(
+                f"{found}, and no column is named for the visit; likely is {name!r}; write "
+                f'session = "{name}" in [cohort], with keep_session = "first" for one row a person'
+            )
+
+    @property
+    def _tells_session(self) -> bool:
+        return "{session}" in self.options.pattern
+
+    def _find(self, rows: pd.DataFrame) -> Sequence[ImageFile]:
+        """Return the images that fit the pattern, with what it tells of each.
 
         Raises:
             DataError: no image fits.
         """
-        folder, fits = self.options.images, _compile(self.options.pattern)
-        found = {image.relative_to(folder).as_posix(): image for image in find_images(folder)}
-        fitting = {name: image for name, image in found.items() if fits.fullmatch(name)}
-        if not fitting:
-            examples = ", ".join(map(repr, list(found)[:5])) or "none"
-            raise DataError(
-                f"{folder}: expected images that fit the pattern {self.options.pattern!r}, "
-                f"found {len(found)} images and none fits, for example {examples}; "
-                "set cohort.pattern"
-            )
-        return fitting
+        options = self.options
+        files = find_files(options.images, _Reader(options.pattern, rows).read)
+        if not files:
+            raise self._nothing_fits()
+        wanted = None if options.session else options.keep_session
+        return images_of_session(files, wanted)
 
-    def _column(self, table: pd.DataFrame, role: str) -> pd.Series | None:
-        name = getattr(self.options, role)
-        if name is None:
-            return None
-        return get_column(table, name, option=f"cohort.{role}", source=self.options.table)
-
-    def _check_codes(self, table: pd.DataFrame) -> None:
-        for name in self.options.codes:
-            get_column(table, name, option="cohort.codes", source=self.options.table)
-
-    def _keep_visits(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-        """Leave out visits that are not wanted."""
-        if self.options.session is None:
-            return rows, []
-        rows, undated = leave_out(rows, rows["session"].isna(), "no session")
-        wanted = self.options.keep_session
-        if wanted is None:
-            self._check_sessions(rows)
-            return rows, [undated]
-        if wanted == FIRST:
-            visits = sorted(rows["session"].unique(), key=natural_key)
-            places = rows["session"].map({visit: place for place, visit in enumerate(visits)})
-            other = places != places.groupby(rows["subject"]).transform("min")
-        else:
-            other = rows["session"].map(without_zeros) != without_zeros(wanted)
-        rows, others = leave_out(rows, other, "another session")
-        return rows, [undated, others]
-
-    def _check_sessions(self, rows: pd.DataFrame) -> None:
-        """Refuse visits that the pattern would give the same image."""
-        several = rows.loc[rows["subject"].duplicated(), "subject"].unique()
-        if len(several) and "{session}" not in self.options.pattern:
-            raise DataError(
-                f"{self.options.table}: {len(several)} people have several rows, for example "
-                f"{several[0]!r}, and the pattern {self.options.pattern!r} names one image for all "
-                "of them; set cohort.keep_session, or {session} in cohort.pattern"
-            )
-
-    def _choose(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Give each row its one image, and its session where only the image tells.
-
-        Raises:
-            DataError: several images fit a row.
-        """
-        told = self._read_names(rows)
-        grouped = group_images(told, lambda image: told[image][0])
-        candidates = match_images(rows["subject"], grouped)
-        images, sessions = [], []
-        for subject, session, found in zip(*_ids(rows), candidates, strict=True):
-            fitting = self._of_session({image: told[image][1] for image in found}, session)
-            if len(fitting) > 1:
-                raise self._several(subject, fitting)
-            images.append(str(fitting[0]) if fitting else None)
-            sessions.append(session or (told[fitting[0]][1] if fitting else None))
-        return rows.assign(
-            image=pd.Series(images, index=rows.index, dtype="str"),
-            session=pd.Series(sessions, index=rows.index, dtype="str"),
-        )
-
-    def _read_names(self, rows: pd.DataFrame) -> dict[Path, tuple[str, str | None]]:
-        """Return each image's subject and session.
-
-        A path that a row spells out is that row's: the pattern alone could not tell where the
-        subject `A_1` ends in `A_1_2.nii.gz`.
-        """
-        spelt = {self._spell(*each): each for each in zip(*_ids(rows), strict=True)}
-        fits = _compile(self.options.pattern)
-        told = {}
-        for name, image in self._images.items():
-            groups = fits.fullmatch(name)
-            assert groups is not None  # _images holds what fits
-            told[image] = spelt.get(name) or (groups["subject"], groups.groupdict().get("session"))
-        return told
-
-    def _spell(self, subject: str, session: str | None) -> str:
-        path = self.options.pattern.replace("{subject}", subject)
-        return path.replace("{session}", session) if session else path
-
-    def _of_session(self, found: dict[Path, str | None], session: str | None) -> list[Path]:
-        """Return the images of the session that is wanted; all where the names tell none."""
-        wanted = session or self.options.keep_session
-        if "{session}" not in self.options.pattern or wanted is None or not found:
-            return list(found)
-        forms = {image: without_zeros(visit or "") for image, visit in found.items()}
-        if session is None and wanted == FIRST:
-            wanted = min(forms.values(), key=natural_key)
-        return [image for image, form in forms.items() if form == without_zeros(wanted)]
-
-    def _several(self, subject: str, found: list[Path]) -> DataError:
-        shown = ", ".join(str(path.relative_to(self.options.images)) for path in found[:5])
+    def _nothing_fits(self) -> DataError:
+        found = find_images(self.options.images)
+        examples = ", ".join(map(repr, found[:5])) or "none"
         return DataError(
-            f"{self.options.images}: expected one image for {subject!r}, found {len(found)}: "
-            f"{shown}; make cohort.pattern narrower, or set cohort.session or cohort.keep_session"
+            f"{self.options.images}: expected images that fit the pattern "
+            f"{self.options.pattern!r}, found {len(found)} images and none fits, for example "
+            f"{examples}; set cohort.pattern"
         )
 
 
-def _ids(rows: pd.DataFrame) -> tuple[list[str], list[str | None]]:
-    """Return the subject and the session of each row."""
-    sessions = [None if pd.isna(session) else str(session) for session in rows["session"]]
-    return rows["subject"].tolist(), sessions
+class _Reader:
+    """Reads subject and session off the path of an image.
+
+    A path that a row spells out is that row's. Where the pattern alone does not tell where an id
+    ends, as in `A_1_2.nii.gz`, the ids of the table decide, and only if one of them fits.
+    """
+
+    def __init__(self, pattern: str, rows: pd.DataFrame) -> None:
+        self.pattern = pattern
+        self.ids = rows["subject"].unique().tolist()
+        self.spelt = self._spell(rows)
+        self.known: set[str] = set()
+
+    def read(self, path: str) -> tuple[str, str | None] | None:
+        """Return subject and session, None where the path does not fit."""
+        if path in self.spelt:
+            return self.spelt[path]
+        shortest = _compile(self.pattern, "+?").fullmatch(path)
+        longest = _compile(self.pattern, "+").fullmatch(path)
+        if shortest is None or longest is None:
+            return None
+        if shortest["subject"] != longest["subject"]:
+            shortest = self._decide(path, len(shortest["subject"]), len(longest["subject"]))
+        return shortest["subject"], shortest.groupdict().get("session")
+
+    def _spell(self, rows: pd.DataFrame) -> dict[str, tuple[str, str | None]]:
+        """Return what each row's path would be, letter by letter."""
+        if "{session}" not in self.pattern:
+            return {self.pattern.replace("{subject}", each): (each, None) for each in self.ids}
+        pairs = rows[["subject", "session"]].dropna().to_numpy().tolist()
+        return {self._fill(*pair): (pair[0], pair[1]) for pair in pairs}
+
+    def _fill(self, subject: str, session: str) -> str:
+        return self.pattern.replace("{subject}", subject).replace("{session}", session)
+
+    def _decide(self, path: str, low: int, high: int) -> re.Match[str]:
+        tried = (_compile(self.pattern, f"{{{n}}}").fullmatch(path) for n in range(low, high + 1))
+        fitting = [match for match in tried if match]
+        named = [match for match in fitting if self._is_known(match["subject"])]
+        if len({match["subject"] for match in named}) > 1:
+            shown = " or ".join(repr(match["subject"]) for match in named)
+            raise DataError(
+                f"the image {path!r} may be of {shown}, since both fit the pattern "
+                f"{self.pattern!r}; make cohort.pattern narrower"
+            )
+        return (named or fitting)[0]
+
+    def _is_known(self, subject: str) -> bool:
+        if not self.known:
+            self.known.update(map(without_zeros, self.ids), map(without_separators, self.ids))
+        return without_zeros(subject) in self.known or without_separators(subject) in self.known
+
+
+def images_of_session(files: Sequence[ImageFile], wanted: str | None) -> Sequence[ImageFile]:
+    """Keep the images of one visit, for a table that tells no visits.
+
+    Args:
+        files: images whose names tell their visits.
+        wanted: as in `choose_session`.
+    """
+    if wanted is None:
+        return files
+    if wanted != FIRST:
+        return [
+            file
+            for file in files
+            if file.session and plain_session(file.session) == plain_session(wanted)
+        ]
+    first: dict[str, tuple[str | int, ...]] = {}
+    for file in files:
+        key = natural_key(file.session or "")
+        first[file.subject] = min(key, first.get(file.subject, key))
+    return [file for file in files if natural_key(file.session or "") == first[file.subject]]
 
 
 @cache
-def _compile(pattern: str) -> re.Pattern[str]:
-    """Turn the pattern into a regular expression for paths within the folder."""
+def _compile(pattern: str, length: str) -> re.Pattern[str]:
+    """Turn the pattern into a regular expression for paths within the folder.
+
+    Args:
+        pattern: as in the recipe.
+        length: of the subject's id, as a regular expression repeats.
+    """
+    names = {"{subject}": f"(?P<subject>[^/]{length})", "{session}": "(?P<session>[^/]+?)"}
     seen: set[str] = set()
     pieces = []
     for piece in _PIECES.split(pattern):
-        first, again = _PATTERNS.get(piece, (None, None))
-        if piece == "*":
-            pieces.append("[^/]*")
-        elif first is None or again is None:
-            pieces.append(re.escape(piece))
-        else:
-            pieces.append(again if piece in seen else first)
+        if piece in names:
+            pieces.append(f"(?P={piece[1:-1]})" if piece in seen else names[piece])
             seen.add(piece)
+        else:
+            pieces.append("[^/]*" if piece == "*" else re.escape(piece))
     return re.compile("".join(pieces))
 
 

@@ -76,6 +76,11 @@ class Comparison:
     def __init__(self, options: ComparisonOptions) -> None:
         self.options = options
 
+    @property
+    def fixed(self) -> bool:
+        """Whether every turn has one phrasing."""
+        return all(len(phrasings(given)) == 1 for given in attrs.astuple(self.options))
+
     def dialogue(self, case: Case) -> tuple[Turn, ...]:
         """Return two turns for each reference and two for the query, which is last."""
         turns: list[Turn] = []
@@ -94,7 +99,7 @@ class Comparison:
 
     def _word(self, key: str, case: Case, slots: dict[str, str]) -> str:
         text = case.choose(phrasings(getattr(self.options, key)))
-        return string.Formatter().vformat(text, (), slots)
+        return text.format_map(slots)
 
 
 def phrasings(given: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,302 @@
+"""From a phenotype table to finished task files: brainplug beside a plain generator.
+
+    python benchmarks/prepare.py                  # 11,868 subjects, both ways, and the ratio
+    python benchmarks/prepare.py --grow           # also 50,000 and 500,000 subjects
+
+Both ways read the same ABCD-like table, list the same folder, draw three references a query, and
+write the same number of tasks of the same words. The plain way does so as scripts of this field
+do: a look-up of each id in the frame for every pair, all tasks in a list, `json.dump(indent=2)`.
+brainplug also splits by family, checks, reads its files back and audits them; that is in its time.
+Scans are listed and not opened in both. Every measurement is a process of its own, so that its peak
+memory is its own; libraries are imported before the clock starts, and each way runs `--repeats`
+times, of which the fastest counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+REFERENCES = 3
+ABCD = 11_868
+TARGETS = ("sex", "BMI_sds")
+
+RECIPE = """
+seed = 1234
+[cohort]
+use = "abcd"
+tables = "table.csv"
+images = "T1/"
+family = "rel_family_id"
+site = "site_id_l"
+[target]
+{target}
+[split]
+use = "family"
+[pairing]
+use = "independent"
+references_per_query = 3
+[prompt]
+use = "comparison"
+[images]
+scans = "listed"
+[model]
+use = "tiny"
+"""
+
+WORDS = {
+    "sex": 'use = "categorical"\ncolumn = "sex"\nlabels = { M = "male", F = "female" }',
+    "BMI_sds": 'use = "numerical"\ncolumn = "BMI_sds"\nprecision = 2',
+}
+
+
+def make_study(folder: Path, subjects: int) -> None:
+    """Write an ABCD-like table and a folder of empty files named as its scans."""
+    rng = np.random.default_rng(1)
+    codes = [np.base_repr(36**7 + 104_729 * number, 36)[-8:] for number in range(subjects)]
+    table = pd.DataFrame(
+        {
+            "src_subject_id": [f"NDAR_INV{code}" for code in codes],
+            "eventname": "baseline_year_1_arm_1",
+            "sex": rng.choice(["M", "F"], subjects),
+            "interview_age": rng.integers(107, 134, subjects),
+            "site_id_l": [f"site{number:02d}" for number in rng.integers(1, 22, subjects)],
+            "rel_family_id": rng.integers(0, int(subjects * 0.83) + 1, subjects),
+            "BMI_sds": rng.normal(0.4, 1.1, subjects).round(2),
+        }
+    )
+    images = folder / "T1"
+    images.mkdir(parents=True)
+    table.to_csv(folder / "table.csv", index=False)
+    for code in codes:
+        os.close(os.open(images / f"NDARINV{code}_baselineYear1Arm1_T1.nii.gz", os.O_CREAT))
+    for target in TARGETS:
+        (folder / f"{target}.toml").write_text(RECIPE.format(target=WORDS[target]))
+
+
+def prepare_plainly(folder: Path, target: str) -> int:
+    """Make task files pair by pair; return how many tasks."""
+    meta = pd.read_csv(folder / "table.csv")
+    images = {
+        name.partition("_")[0].replace("NDARINV", "NDAR_INV"): str(folder / "T1" / name)
+        for name in os.listdir(folder / "T1")  # noqa: PTH208 (as such scripts do)
+    }
+    meta = meta[meta["src_subject_id"].isin(images)]
+    rng = np.random.default_rng(0)
+    ids = rng.permutation(meta["src_subject_id"].to_numpy())
+    edges = [int(len(ids) * share) for share in (0.70, 0.85)]
+    out = folder / "plain"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    count = 0
+    for split, members in zip(("train", "val", "test"), np.split(ids, edges), strict=True):
+        queries, references = np.split(members, [len(members) // 2])
+        tasks = []
+        for query in queries:
+            for reference in rng.choice(references, REFERENCES, replace=False):
+                query_row = meta[meta["src_subject_id"] == query].iloc[0]
+                reference_row = meta[meta["src_subject_id"] == reference].iloc[0]
+                tasks.append(make_plain_task(query_row, reference_row, images, target))
+        path = out / f"ABCD_{target}_comparison_tasks_{split}.json"
+        with path.open("w") as file:
+            json.dump(tasks, file, indent=2)
+        count += len(tasks)
+    return count
+
+
+def make_plain_task(
+    query: pd.Series, reference: pd.Series, images: dict[str, str], target: str
+) -> dict[str, object]:
+    """Word one pair in the form of the task files."""
+    words = {"M": "male", "F": "female"}
+    told, truth = (words.get(row[target], row[target]) for row in (reference, query))
+    people = [reference["src_subject_id"], query["src_subject_id"]]
+    paths = [images[person] for person in people]
+    numerical = target != "sex"
+    facts = (
+        {"subject_value": float(truth), "reference_value": float(told)}
+        if numerical
+        else {
+            "subject_label": truth,
+            "subject_label_numeric": int(truth == "male"),
+            "reference_label": told,
+            "reference_label_numeric": int(told == "male"),
+            "comparison_type": f"{'same' if told == truth else 'different'}_{target}",
+        }
+    )
+    image = {"type": "image", "modality": "sMRI"}
+    return {
+        "task_id": f"{people[1]}_{people[0]}",
+        "task_type": "T1",
+        "subject_ids": people,
+        "modalities": ["sMRI", "sMRI"],
+        "images": [{"path": p, "token": "<image>", "modality": "sMRI"} for p in paths],
+        "conversations": [
+            {
+                "role": "user",
+                "content": [
+                    {**image, "image_path": paths[0]},
+                    {
+                        "type": "text",
+                        "text": "This is a reference T1-weighted brain MRI. "
+                        f"The {target} of the person in this scan is {told}.",
+                    },
+                ],
+            },
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "text", "text": "Understood. I will use this scan as a reference."}
+                ],
+            },
+            {
+                "role": "user",
+                "content": [
+                    {**image, "image_path": paths[1]},
+                    {
+                        "type": "text",
+                        "text": "This is a T1-weighted brain MRI of another person. Compare it "
+                        f"with the reference. What is the {target} of this person?",
+                    },
+                ],
+            },
+            {
+                "role": "assistant",
+                "content": [
+                    {
+                        "type": "text",
+                        "text": f"Based on the comparison, the {target} is {truth}.",
+                    }
+                ],
+            },
+        ],
+        "metadata": {
+            "subject_id": people[1],
+            "reference_id": people[0],
+            **facts,
+            "task": f"{target}_{'regression' if numerical else 'classification'}_via_comparison",
+            "target_name": target,
+            "task_type": "numerical" if numerical else "categorical",
+        },
+    }
+
+
+def prepare_with_brainplug(folder: Path, target: str) -> int:
+    """Do `brainplug prepare`; return how many tasks."""
+    from rich.console import Console
+
+    from brainplug.registry import load_registry
+    from brainplug.run import run_recipe
+    from brainplug.structure import read_recipe
+
+    registry = load_registry()
+    file = read_recipe(folder / f"{target}.toml", registry)
+    out = folder / "brainplug"
+    shutil.rmtree(out, ignore_errors=True)
+    with Path(os.devnull).open("w") as nowhere:
+        run_recipe(
+            file,
+            registry=registry,
+            folder=out,
+            until="dialogues",
+            console=Console(file=nowhere),
+        )
+    return sum(path.read_bytes().count(b'{"task_id"') for path in (out / "tasks").glob("*.json"))
+
+
+WAYS = {"plain": prepare_plainly, "brainplug": prepare_with_brainplug}
+
+
+def measure(way: str, folder: Path, target: str, repeats: int) -> None:
+    """Print seconds, peak memory and tasks of one way, as JSON; run in a process of its own."""
+    import sklearn.feature_extraction.text
+    import sklearn.linear_model  # noqa: F401 (imports are not what is measured)
+
+    if way == "brainplug":
+        with tempfile.TemporaryDirectory() as small:
+            make_study(Path(small), 400)
+            prepare_with_brainplug(Path(small), target)
+    seconds, tasks = [], 0
+    for _ in range(repeats):
+        start = time.perf_counter()
+        tasks = WAYS[way](folder, target)
+        seconds.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps({"seconds": min(seconds), "peak_gib": peak, "tasks": tasks}))
+
+
+def ask(way: str, folder: Path, target: str, repeats: int) -> dict[str, float]:
+    """Measure one way in a process of its own."""
+    command = [sys.executable, __file__, "--one", way, str(folder), target, str(repeats)]
+    ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    found: dict[str, float] = json.loads(ran.stdout)
+    return found
+
+
+def compare(repeats: int) -> None:
+    """Print both ways side by side for an ABCD-like study."""
+    with tempfile.TemporaryDirectory() as folder:
+        make_study(Path(folder), ABCD)
+        for target in TARGETS:
+            ours = ask("brainplug", Path(folder), target, repeats)
+            plain = ask("plain", Path(folder), target, 1)
+            print(
+                f"{ABCD:,} subjects, {target}: plain {plain['seconds']:.2f} s for "
+                f"{plain['tasks']:,.0f} tasks, brainplug {ours['seconds']:.3f} s for "
+                f"{ours['tasks']:,.0f}: {plain['seconds'] / ours['seconds']:.1f} times faster, "
+                f"per task {per_task(plain) / per_task(ours):.1f} times"
+            )
+
+
+def per_task(found: dict[str, float]) -> float:
+    """Return seconds a task."""
+    return found["seconds"] / found["tasks"]
+
+
+def grow(sizes: list[int]) -> None:
+    """Print how time and memory grow with the number of subjects."""
+    first: dict[str, float] = {}
+    for subjects in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            make_study(Path(folder), subjects)
+            for target in TARGETS:
+                ours = ask("brainplug", Path(folder), target, 1)
+                first.setdefault(target, per_task(ours))
+                print(
+                    f"{subjects:>7,} subjects, {target}: {ours['seconds']:.1f} s, "
+                    f"{ours['peak_gib']:.2f} GiB, {ours['tasks']:,.0f} tasks, "
+                    f"{1e6 * per_task(ours):.0f} µs a task, "
+                    f"{per_task(ours) / first[target]:.2f} of the smallest study's",
+                    flush=True,
+                )
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--grow", action="store_true", help="also larger studies, brainplug only")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of which the fastest counts")
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        way, folder, target, repeats = given.one
+        measure(way, Path(folder), target, int(repeats))
+        return
+    compare(given.repeats)
+    if given.grow:
+        grow([ABCD, 50_000, 500_000])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The audit on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rich.console import RenderableType
+
+STYLES = {"leak": "bold red", "shortcut": "bold red", "note": "yellow"}
+
+
+def audit_tables(audit: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Show an audit: pools, what meets, what answers without a scan, and every finding.
+
+    Args:
+        audit: content of `audit.json`.
+    """
+    yield pool_table(audit)
+    yield rule_table(audit)
+    for note in audit["notes"]:
+        yield Text(note, style="dim")
+    for finding in audit["findings"]:
+        shown = ", ".join(map(repr, finding["examples"]))
+        named = f" ({finding['count']}: {shown}{' …' * (finding['count'] > 5)})" if shown else ""
+        yield Text(f"{finding['kind']}: {finding['what']}{named}", style=STYLES[finding["kind"]])
+
+
+def pool_table(audit: Mapping[str, Any]) -> Table:
+    """Show who is in each pool, and how far each column differs there from all others."""
+    columns = list(audit["balance"])
+    table = Table("pool", "scans", "subjects", "families", *(f"d {name}" for name in columns))
+    for pool, counts in audit["pools"].items():
+        differences = [
+            show(audit["balance"][name][pool]["standardised_difference"]) for name in columns
+        ]
+        table.add_row(pool.replace("_", " "), *map(str, counts.values()), *differences)
+    met = [f"{count} {what}" for what, count in audit["checks"].items() if count]
+    table.title = "audit"
+    table.caption = (
+        f"{'; '.join(met) or 'no subject and no family is in two pools'}; "
+        "d: standardised difference from all other pools"
+    )
+    return table
+
+
+def rule_table(audit: Mapping[str, Any]) -> Table:
+    """Show what rules that see no scan reach on the tasks of each split."""
+    rules = audit["rules"]
+    splits = list(rules)
+    table = Table("rule that sees no scan", *splits)
+    for rule in rules[splits[0]]:
+        table.add_row(rule, *(show(rules[split][rule]) for split in splits))
+    bits = audit["mutual_information_bits"]
+    table.add_row(
+        "reference tells of query, bits", *(show(bits[split]["corrected"]) for split in splits)
+    )
+    return table
+
+
+def show(value: float | None) -> str:
+    """Write a number of the audit.
+
+    >>> show(0.4999), show(None)
+    ('0.500', 'n/a')
+    """
+    return "n/a" if value is None else f"{value:.3f}"

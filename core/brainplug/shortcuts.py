@@ -1,0 +1,175 @@
+"""What answers without a scan could reach: the audit of words and references."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from brainplug.audit import Finding, plain
+from brainplug.rules import TEXT, rule_predictions, rules_for
+from brainplug.types import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jaxtyping import Float
+
+    from brainplug.parts import Answers
+    from brainplug.rules import Asked
+    from brainplug.types import Split
+
+BEYOND_CHANCE = 3.29
+"""Standard errors from chance that no honest pairing reaches: 1 in 1,000 on both sides."""
+
+
+def audit_words(
+    tasks: Mapping[Split, Sequence[Asked]], answers: Answers
+) -> tuple[dict[str, Any], list[Finding]]:
+    """Measure what can be told without a scan; give it for `audit.json`, and what beats chance."""
+    every = [task for name in SPLITS for task in tasks[name]]
+    dependence, text = measure_dependence(every), measure_text(tasks)
+    rules = {name: score_rules(tasks[name], tasks["train"]) for name in SPLITS}
+    measured = {
+        "mutual_information_bits": {name: information(tasks[name], answers) for name in SPLITS},
+        "dependence": dependence,
+        "text_only": text,
+        "rules": rules,
+    }
+    findings = [
+        Finding(kind="shortcut", what=f"{found['sentence']}; {best_rule(rules['test'], every)}")
+        for found in (dependence, text)
+        if found["beats_chance"]
+    ]
+    return measured, findings
+
+
+def best_rule(scores: Mapping[str, float | None], tasks: Sequence[Asked]) -> str:
+    """Say how far the best rule comes on the test tasks."""
+    known = {name: score for name, score in scores.items() if score is not None}
+    if tasks[0].kind == "numerical":
+        name = min(known, key=lambda rule: known[rule])
+        return f"on the test tasks the best of such rules, {name}, errs by {known[name]:.3g}"
+    name = max(known, key=lambda rule: known[rule])
+    return f"on the test tasks the best of such rules, {name}, is right in {known[name]:.1%}"
+
+
+def measure_dependence(tasks: Sequence[Asked]) -> dict[str, Any]:
+    """Test whether a reference's value tells of the query's, beyond how common values are.
+
+    For each query the mean agreement over its tasks is compared with the agreement expected of
+    independent draws; queries are the units, so several references of one are not counted twice.
+    """
+    paired = [task for task in tasks if task.references]
+    if not paired:
+        return {"z": None, "beats_chance": False, "sentence": "no task shows a reference"}
+    excess = (number_excess if paired[0].kind == "numerical" else label_excess)(paired)
+    by_query = pd.Series(excess).groupby([task.subject for task in paired]).mean()
+    # With few tasks equal excesses come by chance; no error is taken for smaller than that.
+    floor = 0.5 / np.sqrt(len(paired))
+    error = (
+        max(float(by_query.std(ddof=1) / np.sqrt(len(by_query))), floor)
+        if len(by_query) > 1
+        else 1.0
+    )
+    z = float(by_query.mean()) / error
+    return {
+        "z": round(z, 3),
+        "excess_agreement": round(float(by_query.mean()), 4),
+        "beats_chance": bool(abs(z) > BEYOND_CHANCE),
+        "sentence": (
+            "the reference's value gives away the query's: they agree "
+            f"{abs(float(by_query.mean())):.3f} {'more' if z > 0 else 'less'} than by chance "
+            f"({abs(z):.1f} standard errors), so a rule that "
+            f"{'repeats the reference' if z > 0 else 'says the opposite'} needs no scan"
+        ),
+    }
+
+
+def label_excess(tasks: Sequence[Asked]) -> Float[np.ndarray, " n"]:
+    """Return for each task the share of references with its label, less what is expected."""
+    told = pd.Series([value for task in tasks for value in task.reference_values])
+    shares = told.value_counts(normalize=True).to_dict()
+    return np.array(
+        [
+            task.reference_values.count(task.truth) / len(task.reference_values)
+            - shares.get(task.truth, 0.0)
+            for task in tasks
+        ]
+    )
+
+
+def number_excess(tasks: Sequence[Asked]) -> Float[np.ndarray, " n"]:
+    """Return for each task the product of standardised query and reference values, halved.
+
+    Halved, since values that vary as labels do then have the same standard error.
+    """
+    truth = np.array([float(task.truth) for task in tasks])
+    told = np.array(
+        [sum(map(float, task.reference_values)) / len(task.reference_values) for task in tasks]
+    )
+    spread = truth.std() * told.std()
+    return (truth - truth.mean()) * (told - told.mean()) / (2 * spread) if spread else truth * 0.0
+
+
+def measure_text(tasks: Mapping[Split, Sequence[Asked]]) -> dict[str, Any]:
+    """Test whether a linear reader of the words, fitted on train, beats chance on the others."""
+    asked = [*tasks["val"], *tasks["test"]]
+    said = rule_predictions(TEXT, asked, tasks["train"])
+    if asked[0].kind == "numerical":
+        centre = float(np.mean([float(task.truth) for task in tasks["train"]]))
+        gain = [
+            abs(float(task.truth) - centre) - abs(float(task.truth) - float(value))
+            for task, value in zip(asked, said, strict=True)
+        ]
+    else:
+        labels = pd.Series([task.truth for task in asked])
+        chance = pd.Series(said).value_counts(normalize=True)
+        gain = [
+            float(value == truth) - float(chance.get(truth, 0.0))
+            for truth, value in zip(labels, said, strict=True)
+        ]
+    by_query = pd.Series(gain).groupby([task.subject for task in asked]).mean()
+    spread = float(by_query.std(ddof=1) / np.sqrt(len(by_query))) if len(by_query) > 1 else 0.0
+    z = float(by_query.mean()) / spread if spread > 0 else 0.0
+    return {
+        "z": round(z, 3),
+        "gain": round(float(by_query.mean()), 4),
+        "beats_chance": bool(z > BEYOND_CHANCE and len(by_query) >= 10),
+        "sentence": "a classifier that reads only the words of the dialogue beats chance "
+        f"({z:.1f} standard errors)",
+    }
+
+
+def information(tasks: Sequence[Asked], answers: Answers) -> dict[str, float]:
+    """Return the mutual information of reference and query stratum, in bits.
+
+    The plug-in estimate is too high by about (r-1)(c-1) / (2 n ln 2) for independent values of r
+    and c strata (Miller, 1955); that is taken off for `corrected`.
+    """
+    pairs = [(task.truth, value) for task in tasks for value in task.reference_values]
+    if not pairs:
+        return {"plug_in": 0.0, "corrected": 0.0}
+    truth, told = (answers.strata(pd.Series(column)) for column in zip(*pairs, strict=True))
+    joint = pd.crosstab(truth, told, normalize=True).to_numpy()
+    expected = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+    seen = joint > 0
+    bits = float((joint[seen] * np.log2(joint[seen] / expected[seen])).sum())
+    bias = (joint.shape[0] - 1) * (joint.shape[1] - 1) / (2 * len(pairs) * np.log(2))
+    return {"plug_in": round(bits, 5), "corrected": round(bits - bias, 5)}
+
+
+def score_rules(tasks: Sequence[Asked], train: Sequence[Asked]) -> dict[str, float | None]:
+    """Return each rule's accuracy, or mean absolute error, over the tasks of a split."""
+    scores: dict[str, float | None] = {}
+    for rule in rules_for(tasks):
+        said = rule_predictions(rule, tasks, train)
+        hits = [
+            abs(float(task.truth) - float(value))
+            if task.kind == "numerical"
+            else float(task.truth == value)
+            for task, value in zip(tasks, said, strict=True)
+        ]
+        scores[rule] = plain(float(np.mean(hits)))
+    return scores
