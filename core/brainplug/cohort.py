@@ -291,7 +291,7 @@ def drop_without_target(
     Raises:
         DataError: there is no such column, or the head breaks its contract.
     """
-    raw = get_target(scans, head.column)
+    raw = get_target(scans, head.column, table.notes)
     found = head.read(raw, codes=table.codes.get(head.column, {}), missing=table.missing)
     values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
     if not (values.index.equals(scans.index) and reasons.index.equals(scans.index)):
@@ -313,8 +313,13 @@ def drop_without_target(
     return scans, lost
 
 
-def get_target(scans: pd.DataFrame, name: str) -> pd.Series:
+def get_target(scans: pd.DataFrame, name: str, notes: Sequence[str]) -> pd.Series:
     """Return the raw target column; of two called so, the study's own.
+
+    Args:
+        scans: of the study.
+        name: of the column.
+        notes: of the loader, which may say why the column is not there.
 
     Raises:
         DataError: the study has no such column; the nearest ones are named.
@@ -322,7 +327,8 @@ def get_target(scans: pd.DataFrame, name: str) -> pd.Series:
     for column in (f"{name}_in_table", name):
         if column in scans.columns:
             return scans[column]
-    raise DataError(f"the study: {no_column(name, scans.columns, option='target.column')}")
+    problem = no_column(name, scans.columns, option="target.column")
+    raise DataError("\n  ".join([f"the study: {problem}", *notes]))
 
 
 def rename_clashes(scans: pd.DataFrame) -> pd.DataFrame:

@@ -93,7 +93,7 @@ def recipe_from_yaml(path: Path) -> ImportedRecipe:
 
 def read_leaves(path: Path) -> list[tuple[Keys, Any]]:
     """Read a YAML file of keys and values; no object but plain data is made of it."""
-    import yaml  # type: ignore[import-untyped, unused-ignore]
+    import yaml
 
     try:
         loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))

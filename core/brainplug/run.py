@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from brainplug import stages
-from brainplug.errors import RunError
+from brainplug.errors import BrainplugError, RunError
 from brainplug.export import export_tasks
 from brainplug.files import read_json, write_json, write_text
 from brainplug.parts import Repeats
@@ -106,27 +106,42 @@ def several_runs(workspace: Workspace) -> Mapping[str, Any]:
 
 
 def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
-    """Do each run in a folder of its own within the run folder, then sum them up."""
-    console = workspace.console
-    found = {}
+    """Do each run in a folder of its own within the run folder, then sum them up.
+
+    Raises:
+        RunError: some runs could not be done; the others were.
+    """
+    failed: dict[str, BrainplugError] = {}
     for name, options in runs.items():
-        folder = workspace.path(RUNS) / name
-        folder.mkdir(parents=True, exist_ok=True)
-        console.rule(f"run {name}")
-        with held(folder):
-            do_stages(
-                recipe_of_run(workspace.recipe, options),
-                registry=workspace.registry,
-                folder=folder,
-                until=until,
-                console=console,
-            )
-        if (folder / METRICS).is_file():
-            found[name] = read_json(folder / METRICS)
-    if len(found) == len(runs):
+        workspace.console.rule(f"run {name}")
+        try:
+            do_run(workspace, name, options, until)
+        except BrainplugError as error:
+            failed[name] = error
+            workspace.console.print(str(error), style="red", markup=False)
+    finished = {name: workspace.path(RUNS) / name / METRICS for name in runs if name not in failed}
+    found = {name: read_json(path) for name, path in finished.items() if path.is_file()}
+    if found:
         summary = summarise(found)
         write_json(workspace.path(SUMMARY), summary)
-        console.print(summary_table(summary))
+        workspace.console.print(summary_table(summary))
+    if failed:
+        causes = "; ".join(f"{name}: {error}" for name, error in failed.items())
+        raise RunError(f"{len(failed)} of {len(runs)} runs could not be done: {causes}")
+
+
+def do_run(workspace: Workspace, name: str, options: Any, until: str) -> None:
+    """Do one of several runs."""
+    folder = workspace.path(RUNS) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder):
+        do_stages(
+            recipe_of_run(workspace.recipe, options),
+            registry=workspace.registry,
+            folder=folder,
+            until=until,
+            console=workspace.console,
+        )
 
 
 def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pandas as pd
 
+from brainplug.evaluation.headline import metric_name
 from brainplug.parts import Repeats
 from brainplug.split import as_study_alone, by_study
 
@@ -69,7 +70,8 @@ def summary_table(summary: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
     names = list(summary["mean"])
-    table = Table("run", "test subjects", *names, title=f"{len(summary['runs'])} runs")
+    heads = map(metric_name, names)
+    table = Table("run", "test subjects", *heads, title=f"{len(summary['runs'])} runs")
     for run, found in summary["runs"].items():
         table.add_row(run, str(found["test subjects"]), *(show(found[name]) for name in names))
     for words in ("mean", "sd"):

@@ -204,7 +204,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
-    import openpyxl  # type: ignore[import-untyped]
+    import openpyxl
 
     with path.open("rb") as file:
         if not zipfile.is_zipfile(file):

@@ -245,20 +245,25 @@ def take_over(
 def settle(
     task: Task, source: Source, copy: int, *, moved: Mapping[str, Path], several: bool
 ) -> Task:
-    """Make ids unique and paths absolute."""
-    name = (
-        f"{source.split}-{task.task_id}"
-        if not task.task_id.startswith(source.split)
-        else (task.task_id)
-    )
-    prefix = f"{source.study}:" if several else ""
+    """Make ids unique, over splits and studies too, and paths absolute."""
+    study = source.study if several else ""
+    task_id = under(task.task_id, f"{source.split}-")
     return attrs.evolve(
         task,
-        task_id=prefix + name + (f"#{copy}" if copy > 1 else ""),
-        subject=prefix + task.subject,
-        references=tuple(prefix + person for person in task.references),
+        task_id=under(task_id, f"{study}:") + (f"#{copy}" if copy > 1 else ""),
+        subject=under(task.subject, f"{study}:"),
+        references=tuple(under(person, f"{study}:") for person in task.references),
         images=tuple(find_moved(image, source.path.parent, moved) for image in task.images),
     )
+
+
+def under(name: str, prefix: str) -> str:
+    """Put a prefix before a name that has it not yet; a bare colon is none.
+
+    >>> under("7", "ABCD:"), under("ABCD:7", "ABCD:"), under("7", ":")
+    ('ABCD:7', 'ABCD:7', '7')
+    """
+    return name if prefix == ":" or name.startswith(prefix) else prefix + name
 
 
 def find_moved(image: Path, folder: Path, moved: Mapping[str, Path]) -> Path:

@@ -109,7 +109,7 @@ def test_visits_without_a_declared_column_are_refused(tmp_path):
     text = "RID,VISCODE,AGE\n1,bl,70\n1,m12,71\n2,bl,60\n"
     options = write_study(tmp_path, text, ["1.nii.gz", "2.nii.gz"], subject="RID")
 
-    with pytest.raises(DataError, match='1 person has several rows.*session = "VISCODE"'):
+    with pytest.raises(DataError, match=r'1 person has several rows.*session = "VISCODE"'):
         Table(options).load()
 
 
@@ -117,7 +117,9 @@ def test_visits_that_would_share_an_image_are_refused(tmp_path):
     """A pattern without the session cannot serve several visits (D16)."""
     options = write_study(tmp_path, "id,v\na,1\na,2\n", ["a.nii.gz"], subject="id", session="v")
 
-    with pytest.raises(DataError, match="names one image for all of them; set cohort.keep_session"):
+    with pytest.raises(
+        DataError, match=r"names one image for all of them; set cohort.keep_session"
+    ):
         Table(options).load()
 
 
@@ -207,7 +209,7 @@ def test_an_image_of_two_possible_people_is_refused(tmp_path):
         tmp_path, "id\nA\nA_1\n", ["A_1_T1.nii"], subject="id", pattern="{subject}_*.nii"
     )
 
-    with pytest.raises(DataError, match="'A_1_T1.nii' may be of 'A' or 'A_1'"):
+    with pytest.raises(DataError, match=r"'A_1_T1.nii' may be of 'A' or 'A_1'"):
         Table(options).load()
 
 
@@ -385,11 +387,8 @@ def test_shuffled_rows_give_the_same_scans(tmp_path):
 
     second = load(options)
 
-    order = ["subject"]
-    pd.testing.assert_frame_equal(
-        first.scans.sort_values(order, ignore_index=True),
-        second.scans.sort_values(order, ignore_index=True),
-    )
+    one, other = (each.scans.sort_values("subject", ignore_index=True) for each in (first, second))
+    pd.testing.assert_frame_equal(one, other)
     pd.testing.assert_frame_equal(first.exclusions, second.exclusions)
 
 

@@ -118,13 +118,13 @@ class Bids:
         if not files:
             raise self._nothing_found()
         sides = settle_names(self._sides(), rows.columns)
-        visits = make_visits(named, files, sides.get("sessions"))
+        visits, scanned = make_visits(named, files, sides.get("sessions"))
         notes = self._notes(len(named), len(visits))
         for name, side in sides.items():
             visits, more = join_values(visits, side, name)
             notes += more
-        kept, unscanned = leave_out(self._group(visits), ~visits["scanned"], UNSCANNED)
-        kept, others = choose_session(kept.drop(columns="scanned"), self.options.session, files)
+        kept, unscanned = leave_out(self._group(visits), ~scanned, UNSCANNED)
+        kept, others = choose_session(kept, self.options.session, files)
         found = join_images(kept, files, several=self.options.several, hint=say_difference)
         codes, troubles = self._levels(sides)
         known = {name.removesuffix("_in_table") for name in visits.columns}
@@ -254,7 +254,7 @@ def check_people(path: Path, table: pd.DataFrame) -> None:
     likely = "".join(find_named(table.columns, SESSION_NAMES)[:1])
     if len(repeated) and likely and SESSION not in table.columns:
         raise DataError(
-            f"{path}: {repeated.nunique()} people have several rows, for example "
+            f"{path}: several rows for {repeated.nunique()} of the ids, for example "
             f"{repeated.iloc[0]!r}, and no column {SESSION!r} tells the visits; if {likely!r} "
             "does, rename it so, in a copy of the table if need be"
         )
@@ -317,14 +317,14 @@ def settle_names(
 
 def make_visits(
     rows: pd.DataFrame, files: Sequence[ImageFile], listed: pd.DataFrame | None
-) -> pd.DataFrame:
-    """Make a row a visit where participants.tsv has a row a person.
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Make a row a visit where participants.tsv has a row a person; tell which have a scan.
 
-    Visits are the sessions of the scans, and those `listed` in sessions.tsv; `scanned` is False
-    where only the latter knows one, though the person has scans of others.
+    Visits are the sessions of the scans, and those `listed` in sessions.tsv; one without a scan is
+    known to the latter only, and the person has scans of others.
     """
     if listed is None and not any(file.session for file in files):
-        return rows.assign(scanned=True)
+        return rows, pd.Series(data=True, index=rows.index, dtype=bool)
     people = rows["subject"].unique().tolist()
     found = group_visits(people, [(file.subject, file.session) for file in files])
     known = [] if listed is None else listed.dropna(subset="subject")[KEYS].to_numpy().tolist()
@@ -334,7 +334,7 @@ def make_visits(
     visits = [[(session, True)] if dated else told[subject] for subject, session, dated in asked]
     longer = rows.loc[rows.index.repeat([len(each) for each in visits])].reset_index(drop=True)
     flat = pd.DataFrame([visit for each in visits for visit in each], columns=["session", "has"])
-    return longer.assign(session=flat["session"].astype("str"), scanned=flat["has"].astype(bool))
+    return longer.assign(session=flat["session"].astype("str")), flat["has"].astype(bool)
 
 
 def group_visits(
