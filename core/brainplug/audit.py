@@ -274,7 +274,7 @@ def find_task_leaks(
         allowed: split -> the split whose references its queries may see.
         split: `subject` and `pool`, as written.
     """
-    pools = dict(zip(split["subject"], split["pool"], strict=True))
+    pools = dict(zip(split["subject"].tolist(), split["pool"].tolist(), strict=True))
     found = []
     for name in SPLITS:
         queries = {task.subject for task in glances[name]}

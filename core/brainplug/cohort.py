@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pandas as pd
 
-from brainplug.codes import find_missing
+from brainplug.codes import NO_VALUE
 from brainplug.contract import check_table, name_of
 from brainplug.duplicates import find_same_images
 from brainplug.errors import DataError, ScanError
@@ -266,8 +266,8 @@ def as_text(scans: pd.DataFrame) -> pd.DataFrame:
     """
     text = scans.astype("str")
     for column in ("session", "family", "site"):
-        empty = find_missing(text[column].dropna().unique(), ())
-        text[column] = text[column].mask(text[column].isin(empty))
+        empty = text[column].str.strip().str.casefold().isin(list(NO_VALUE))
+        text[column] = text[column].mask(empty)
     known = text.sort_values("family").groupby("subject")["family"].first()
     text["family"] = text["family"].fillna(text["subject"].map(known)).astype("str")
     return text
@@ -307,7 +307,7 @@ def drop_without_target(
         )
     scans = rename_clashes(scans).assign(target=values)
     lost = []
-    for reason in sorted(set(reasons.dropna()) - {""}):
+    for reason in sorted(set(reasons.dropna().unique().tolist()) - {""}):
         scans, out = leave_out(scans, reasons[scans.index] == reason, reason)
         lost.append(out)
     return scans, lost

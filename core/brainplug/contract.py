@@ -6,13 +6,13 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from brainplug.errors import DataError
 from brainplug.types import EXCLUSION_COLUMNS, SCAN_COLUMNS, CohortTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pandas as pd
 
 
 def name_of(part: object) -> str:
@@ -48,6 +48,8 @@ def find_bad_frame(frame: pd.DataFrame, name: str, wanted: Sequence[str]) -> str
     if not frame.index.is_unique:
         return f"the index of its {name} repeats; reset it"
     for column in wanted:
+        if isinstance(frame[column].dtype, pd.StringDtype):
+            continue
         odd = [value for value in frame[column].dropna().unique() if not isinstance(value, str)]
         if odd:
             return f"its {name} must hold text, column {column!r} holds {odd[0]!r}"
@@ -58,7 +60,7 @@ def find_bad_scans(scans: pd.DataFrame) -> str | None:
     """Say what is wrong with subjects and images, None if nothing is."""
     if scans[["subject", "image"]].isna().any(axis=None):
         return "every scan must have a subject and an image; rows without belong to its exclusions"
-    relative = [image for image in scans["image"] if not os.path.isabs(image)]  # noqa: PTH117
+    relative = [path for path in scans["image"].tolist() if not os.path.isabs(path)]  # noqa: PTH117
     return f"the image {relative[0]!r} is no absolute path" if relative else None
 
 

@@ -11,7 +11,7 @@ from brainplug.parts import Speaks, UsesTraining
 from brainplug.types import SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable
 
     from brainplug.parts import Answers, Pairing
     from brainplug.types import Split
@@ -75,13 +75,14 @@ def _pair_split(
     _check_pairs(pairs, queries, references, f"{split} queries, {source} references")
     said = pairing.notes(pairs, queries, references) if isinstance(pairing, Speaks) else ()
     numbers = pairs.groupby("query", sort=False).cumcount()
-    ids = [f"{split}-{query}-{k:02d}" for query, k in zip(pairs["query"], numbers, strict=True)]
+    asked = zip(pairs["query"].tolist(), numbers.tolist(), strict=True)
+    ids = [f"{split}-{query}-{number:02d}" for query, number in asked]
     table = pd.DataFrame(
         {
             "task_id": pd.Series(ids, dtype="str"),
             "split": pd.Series(split, index=range(len(ids)), dtype="str"),
             "query": pairs["query"].astype("str").reset_index(drop=True),
-            "references": list(map(list, pairs["references"])),
+            "references": list(map(list, pairs["references"].tolist())),
         }
     )
     return table, said
@@ -114,13 +115,13 @@ def _check_pairs(
             f"pairs of {pools}: expected the columns query and references, "
             f"got {', '.join(map(str, pairs.columns))}"
         )
-    _check_known(pairs["query"].unique(), queries.index, f"pool of {pools}")
-    chosen = {scan for scans in pairs["references"] for scan in scans}
-    _check_known(chosen, references.index, f"pool of {pools}")
-    repeated = [scans for scans in pairs["references"] if len(set(scans)) < len(scans)]
+    asked, told = set(pairs["query"].tolist()), pairs["references"].tolist()
+    _check_known(asked, queries.index, f"pool of {pools}")
+    _check_known({scan for scans in told for scan in scans}, references.index, f"pool of {pools}")
+    repeated = [scans for scans in told if len(scans) > 1 and len(set(scans)) < len(scans)]
     if repeated:
         raise DataError(f"pairs of {pools}: a task shows one reference twice: {repeated[0]!r}")
-    left = sorted(set(queries.index) - set(pairs["query"]))
+    left = sorted(set(queries.index.tolist()) - asked)
     if left:
         raise DataError(
             f"pairs of {pools}: {len(left)} of {len(queries)} queries got no task, for example "
@@ -128,8 +129,8 @@ def _check_pairs(
         )
 
 
-def _check_known(scans: Iterable[Hashable], pool: pd.Index, name: str) -> None:
-    unknown = sorted({str(scan) for scan in set(scans).difference(pool)})
+def _check_known(scans: set[Hashable], pool: pd.Index, name: str) -> None:
+    unknown = sorted({str(scan) for scan in scans.difference(pool.tolist())})
     if unknown:
         raise DataError(
             f"the pairing named {len(unknown)} scans that are not in the {name}, for example "

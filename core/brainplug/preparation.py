@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import attrs
 import pandas as pd
 
 from brainplug.audit import describe_split, find_leaks, find_task_leaks, pool_scans, refuse_findings
@@ -15,6 +16,7 @@ from brainplug.audit_table import audit_tables
 from brainplug.cohort import gather
 from brainplug.dialogue import Task, task_file, write_rows
 from brainplug.duplicates import find_same_images
+from brainplug.errors import BrainplugError
 from brainplug.files import read_json, write_csv, write_json, write_parquet
 from brainplug.pairing import make_pairs, reference_split
 from brainplug.parts import Prepares, ReadsFiles
@@ -201,8 +203,7 @@ def read_glances(workspace: Workspace) -> dict[Split, list[Glance]]:
 
 def run_dialogues(workspace: Workspace) -> None:
     """Word every pair, write the task files, read them back and audit them."""
-    design, cohort = workspace.design, read_cohort(workspace)
-    answers = fit_answers(workspace)
+    design, answers = workspace.design, fit_answers(workspace)
     maker = TaskMaker(
         head=workspace.head,
         answers=answers,
@@ -211,7 +212,7 @@ def run_dialogues(workspace: Workspace) -> None:
     )
     folder = workspace.path(TASKS)
     shutil.rmtree(folder, ignore_errors=True)
-    scans = maker.show(cohort)
+    scans = maker.show(read_cohort(workspace, "scan", "subject", "image", "target"))
     pairs = pd.read_parquet(workspace.path(PAIRS))
     for study, rows in pairs.groupby("study"):
         for name in SPLITS:
@@ -224,40 +225,61 @@ def run_dialogues(workspace: Workspace) -> None:
     allowed = {name: reference_split(design.pairing, name) for name in SPLITS}
     settle_audit(
         workspace,
-        pooled=pool_scans(cohort, split),
-        glances=glances,
-        found=find_task_leaks(glances, allowed, split),
-        notes=read_json(workspace.path(PAIR_NOTES))["notes"],
+        Evidence(
+            answers=answers,
+            pooled=pool_scans(read_cohort(workspace), split),
+            glances=glances,
+            found=find_task_leaks(glances, allowed, split),
+            notes=read_json(workspace.path(PAIR_NOTES))["notes"],
+        ),
     )
 
 
-def settle_audit(
-    workspace: Workspace,
-    *,
-    pooled: pd.DataFrame,
-    glances: Mapping[Split, Sequence[Glance]],
-    found: Iterable[Finding],
-    notes: Iterable[str] = (),
-) -> None:
+@attrs.frozen(kw_only=True, eq=False)
+class Evidence:
+    """What the audit looks at, read back from the files.
+
+    Attributes:
+        answers: names strata.
+        pooled: the cohort with the pool of each scan.
+        glances: the tasks of each split.
+        found: what was found already.
+        notes: what the pairing says of its pairs.
+    """
+
+    answers: Answers
+    pooled: pd.DataFrame
+    glances: Mapping[Split, Sequence[Glance]]
+    found: Iterable[Finding]
+    notes: Sequence[str] = ()
+
+
+def settle_audit(workspace: Workspace, evidence: Evidence) -> None:
     """Write and show the audit; stop on what breaks a promise, unless others made the files.
 
     Raises:
         LeakageError: pools are not apart.
         DataError: a rule that sees no scan beats chance.
     """
-    words, shortcuts = audit_words(glances, fit_answers(workspace))
-    findings = [*find_leaks(pooled), *found, *shortcuts]
+    words, shortcuts = audit_words(evidence.glances, evidence.answers)
+    findings = [*find_leaks(evidence.pooled), *evidence.found, *shortcuts]
     audit = {
-        **describe_split(pooled),
+        **describe_split(evidence.pooled),
         **words,
-        "notes": list(notes),
+        "notes": list(evidence.notes),
         "findings": [finding.to_json() for finding in findings],
     }
     write_json(workspace.path(AUDIT), audit)
     for table in audit_tables(audit):
         workspace.console.print(table)
-    if workspace.recipe.tasks is None:
+    if workspace.recipe.tasks is not None:
+        return
+    try:
         refuse_findings(findings, allow_shortcut=workspace.recipe.audit.allow_shortcut)
+    except BrainplugError:
+        # What breaks a promise must not lie about to be trained on.
+        shutil.rmtree(workspace.path(TASKS))
+        raise
 
 
 def adopt_stage(workspace: Workspace) -> Stage:
@@ -296,14 +318,13 @@ def run_adopt(workspace: Workspace) -> None:
     write_json(workspace.path(FACTS), adopted.facts(sources))
     glances = read_glances(workspace)
     every = [task for split in SPLITS for task in glances[split]]
-    adopted.unread = find_unread(every, fit_answers(workspace))
+    answers = fit_answers(workspace)
+    adopted.unread = find_unread(every, answers)
     same = find_same_images(cohort, workspace.cache / "hashes")
     pooled = pool_scans(cohort.assign(same_image=same), read_split(workspace))
     settle_audit(
         workspace,
-        pooled=pooled,
-        glances=glances,
-        found=adopted.findings(),
+        Evidence(answers=answers, pooled=pooled, glances=glances, found=adopted.findings()),
     )
 
 

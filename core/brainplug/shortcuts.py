@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from brainplug.parts import Answers
     from brainplug.rules import Asked
-    from brainplug.types import Split
+    from brainplug.types import Split, TargetValue
 
 BEYOND_CHANCE = 3.29
 """Standard errors from chance that no honest pairing reaches: 1 in 1,000 on both sides."""
@@ -29,8 +30,18 @@ def audit_words(
 ) -> tuple[dict[str, Any], list[Finding]]:
     """Measure what can be told without a scan; give it for `audit.json`, and what beats chance."""
     every = [task for name in SPLITS for task in tasks[name]]
-    dependence, text = measure_dependence(every), measure_text(tasks)
-    rules = {name: score_rules(tasks[name], tasks["train"]) for name in SPLITS}
+    said = {rule: rule_predictions(rule, every, tasks["train"]) for rule in rules_for(every)}
+    trained = len(tasks["train"])
+    dependence = measure_dependence(every)
+    text = measure_text(every[trained:], said[TEXT][trained:], tasks["train"])
+    rules: dict[Split, dict[str, float | None]] = {}
+    start = 0
+    for name in SPLITS:
+        end = start + len(tasks[name])
+        rules[name] = {
+            rule: score_rule(tasks[name], predicted[start:end]) for rule, predicted in said.items()
+        }
+        start = end
     measured = {
         "mutual_information_bits": {name: information(tasks[name], answers) for name in SPLITS},
         "dependence": dependence,
@@ -113,22 +124,27 @@ def number_excess(tasks: Sequence[Asked]) -> Float[np.ndarray, " n"]:
     return (truth - truth.mean()) * (told - told.mean()) / (2 * spread) if spread else truth * 0.0
 
 
-def measure_text(tasks: Mapping[Split, Sequence[Asked]]) -> dict[str, Any]:
-    """Test whether a linear reader of the words, fitted on train, beats chance on the others."""
-    asked = [*tasks["val"], *tasks["test"]]
-    said = rule_predictions(TEXT, asked, tasks["train"])
+def measure_text(
+    asked: Sequence[Asked], said: Sequence[TargetValue], train: Sequence[Asked]
+) -> dict[str, Any]:
+    """Test whether a linear reader of the words, fitted on train, beats chance on the others.
+
+    Args:
+        asked: validation and test tasks.
+        said: what the reader answered to each.
+        train: what it was fitted on.
+    """
     if asked[0].kind == "numerical":
-        centre = float(np.mean([float(task.truth) for task in tasks["train"]]))
+        centre = float(np.mean([float(task.truth) for task in train]))
         gain = [
             abs(float(task.truth) - centre) - abs(float(task.truth) - float(value))
             for task, value in zip(asked, said, strict=True)
         ]
     else:
-        labels = pd.Series([task.truth for task in asked])
-        chance = pd.Series(said).value_counts(normalize=True)
+        counts = Counter(said)
         gain = [
-            float(value == truth) - float(chance.get(truth, 0.0))
-            for truth, value in zip(labels, said, strict=True)
+            float(value == task.truth) - counts[task.truth] / len(said)
+            for task, value in zip(asked, said, strict=True)
         ]
     by_query = pd.Series(gain).groupby([task.subject for task in asked]).mean()
     spread = float(by_query.std(ddof=1) / np.sqrt(len(by_query))) if len(by_query) > 1 else 0.0
@@ -160,16 +176,11 @@ def information(tasks: Sequence[Asked], answers: Answers) -> dict[str, float]:
     return {"plug_in": round(bits, 5), "corrected": round(bits - bias, 5)}
 
 
-def score_rules(tasks: Sequence[Asked], train: Sequence[Asked]) -> dict[str, float | None]:
-    """Return each rule's accuracy, or mean absolute error, over the tasks of a split."""
-    scores: dict[str, float | None] = {}
-    for rule in rules_for(tasks):
-        said = rule_predictions(rule, tasks, train)
-        hits = [
-            abs(float(task.truth) - float(value))
-            if task.kind == "numerical"
-            else float(task.truth == value)
-            for task, value in zip(tasks, said, strict=True)
-        ]
-        scores[rule] = plain(float(np.mean(hits)))
-    return scores
+def score_rule(tasks: Sequence[Asked], said: Sequence[TargetValue]) -> float | None:
+    """Return a rule's accuracy, or mean absolute error, over tasks."""
+    if not tasks:
+        return None
+    if tasks[0].kind == "numerical":
+        errors = [abs(float(t.truth) - float(value)) for t, value in zip(tasks, said, strict=True)]
+        return plain(sum(errors) / len(errors))
+    return plain(sum(t.truth == value for t, value in zip(tasks, said, strict=True)) / len(tasks))

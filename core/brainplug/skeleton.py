@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from brainplug.types import TargetValue
 
     Pieces = tuple[bytes, ...]
+    Said = tuple[TargetValue, str, int | float]
 
 # Characters of the private use area, which no id, path or wording has.
 OPEN, CLOSE = "\ue000", "\ue001"
@@ -95,15 +96,21 @@ class Skeleton:
         )
 
 
-def make_pieces(scan: Shown) -> Pieces:
-    """Write what fills the slots of a scan; value and code as JSON, texts without their quotes."""
-    return (
-        inner(scan.subject),
-        inner(scan.image),
-        orjson.dumps(scan.value),
-        inner(scan.words),
-        orjson.dumps(scan.code),
-    )
+def make_pieces(scan: Shown, said: dict[Said, Pieces]) -> Pieces:
+    """Write what fills the slots of a scan; value and code as JSON, texts without their quotes.
+
+    Args:
+        scan: as tasks show it.
+        said: what was written of value, words and code, which many scans have in common.
+    """
+    key = (scan.value, scan.words, scan.code)
+    if key not in said:
+        # Copied, since orjson's own bytes keep the kilobyte they were written in.
+        said[key] = tuple(
+            bytes(bytearray(part))
+            for part in (orjson.dumps(scan.value), inner(scan.words), orjson.dumps(scan.code))
+        )
+    return (inner(scan.subject), inner(scan.image), *said[key])
 
 
 def inner(text: str) -> bytes:

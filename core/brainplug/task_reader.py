@@ -138,56 +138,55 @@ def _whole(path: Path) -> Iterator[Any]:
     yield from rows
 
 
-def check_counts(row: dict[str, Any]) -> None:
+def check_counts(num_parts: int, num_images: int, num_subjects: int) -> None:
     """Refuse a task that would give scans to the wrong places.
 
     Raises:
         UnevenError: image parts, images and subjects are not equally many.
     """
-    parts = 0
-    for turn in row["conversations"]:
-        for part in turn["content"]:
-            parts += part["type"] == "image"
-    if not parts == len(row["images"]) == len(row["subject_ids"]):
+    if not num_parts == num_images == num_subjects:
         raise UnevenError(
-            f"expected as many image parts as images and subject_ids, got {parts} image parts, "
-            f"{len(row['images'])} images, {len(row['subject_ids'])} subject_ids"
+            f"expected as many image parts as images and subject_ids, got {num_parts} image parts, "
+            f"{num_images} images, {num_subjects} subject_ids"
         )
 
 
 def make_glance(row: dict[str, Any], words: dict[str, str]) -> Glance:
     """Make a glance of a row; equal texts become one object by `words`."""
-    check_counts(row)
+    said, num_images = [], 0
+    for turn in row["conversations"]:
+        texts = []
+        for part in turn["content"]:
+            if part["type"] == "image":
+                num_images += 1
+            else:
+                texts.append(part["text"])
+        said.append(texts[0] if len(texts) == 1 else "\n".join(texts))
+    people = [words.setdefault(name, name) for name in map(str, row["subject_ids"])]
+    check_counts(num_images, len(row["images"]), len(people))
     facts = row["metadata"]
     truth, told = read_values(facts)
-    *references, subject = [words.setdefault(name, name) for name in map(str, row["subject_ids"])]
-    *prompt, answer = [
-        "\n".join([part["text"] for part in turn["content"] if part["type"] != "image"])
-        for turn in row["conversations"]
-    ]
-    asked = " ".join(prompt)
+    prompt, answer = " ".join(said[:-1]), said[-1]
     return Glance(
         str(row["task_id"]),
         "numerical" if facts["task_type"] == "numerical" else "categorical",
         facts["target_name"],
-        subject,
+        people[-1],
         truth,
-        tuple(references),
+        tuple(people[:-1]),
         told,
-        words.setdefault(asked, asked),
+        words.setdefault(prompt, prompt),
         words.setdefault(answer, answer),
     )
 
 
 def read_values(facts: dict[str, Any]) -> tuple[TargetValue, tuple[TargetValue, ...]]:
     """Return the query's value and the references', as the metadata have them."""
-    if facts["task_type"] == "numerical":
-        told = facts["reference_value"]
-        told = told if isinstance(told, list) else [told]
-        return float(facts["subject_value"]), tuple(map(float, told))
-    told = facts["reference_label"]
-    told = told if isinstance(told, list) else [told]
-    return str(facts["subject_label"]), tuple(map(str, told))
+    numerical = facts["task_type"] == "numerical"
+    kind: Callable[[Any], TargetValue] = float if numerical else str
+    told = facts["reference_value" if numerical else "reference_label"]
+    truth = kind(facts["subject_value" if numerical else "subject_label"])
+    return truth, tuple(map(kind, told)) if isinstance(told, list) else (kind(told),)
 
 
 def read_turns(conversations: Sequence[dict[str, Any]]) -> tuple[Turn, ...]:
@@ -207,7 +206,9 @@ def read_turns(conversations: Sequence[dict[str, Any]]) -> tuple[Turn, ...]:
 
 def make_task(row: dict[str, Any]) -> Task:
     """Make a task of a row."""
-    check_counts(row)
+    turns = read_turns(row["conversations"])
+    parts = sum(isinstance(part, Image) for turn in turns for part in turn.content)
+    check_counts(parts, len(row["images"]), len(row["subject_ids"]))
     facts = row["metadata"]
     truth, told = read_values(facts)
     numerical = facts["task_type"] == "numerical"
@@ -221,7 +222,7 @@ def make_task(row: dict[str, Any]) -> Task:
         references=tuple(references),
         reference_values=told,
         images=tuple(Path(image["path"]) for image in row["images"]),
-        turns=read_turns(row["conversations"]),
+        turns=turns,
         codes=() if numerical else read_codes(facts),
     )
     check_turns(task)

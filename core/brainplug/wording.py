@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from brainplug.parts import Answers, PromptTemplate, TaskHead
+    from brainplug.skeleton import Pieces, Said
     from brainplug.types import TargetValue, Turn
 
 
@@ -74,7 +75,8 @@ class TaskMaker:
             return
         skeletons: dict[int, Skeleton] = {}
         checked: set[tuple[int, str]] = set()
-        pieces: dict[str, tuple[bytes, ...]] = {}
+        pieces: dict[str, Pieces] = {}
+        said: dict[Said, Pieces] = {}
         for task_id, query, references in zip(
             pairs["task_id"].tolist(), pairs["query"].tolist(), pairs["references"], strict=True
         ):
@@ -87,7 +89,7 @@ class TaskMaker:
                 skeletons[len(shown)] = skeletons.get(len(shown)) or self.skeleton(len(shown))
             for name, scan in zip(names, shown, strict=True):
                 if name not in pieces:
-                    pieces[name] = make_pieces(scan)
+                    pieces[name] = make_pieces(scan, said)
             alike = likeness(shown[-1].value, [scan.value for scan in shown[:-1]])
             yield skeletons[len(shown)].fill(task_id, [pieces[name] for name in names], alike)
 

@@ -99,7 +99,7 @@ class Categorical:
 
     def fit(self, values: pd.Series) -> Answers:
         """Fix the labels: those of the training scans, in the recipe's order or sorted."""
-        seen = set(values.dropna())
+        seen = set(values.dropna().unique().tolist())
         wanted = list(dict.fromkeys(self.options.labels.values())) or sorted(seen)
         labels = tuple(label for label in wanted if label in seen)
         if len(labels) < 2:

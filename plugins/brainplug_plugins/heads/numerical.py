@@ -108,7 +108,7 @@ class Numerical:
                 'use = "categorical", and codes that mean no value go to missing in [target]'
             )
         self._refuse_special_codes(raw, list(numbers), codes)
-        values = raw.map(numbers).astype("float64")
+        values = raw.map(numbers).astype("float64") + 0.0  # no minus zero
         reasons = pd.Series("", index=raw.index, dtype="str")
         reasons = reasons.mask(self._is_outside(values), OUTSIDE).mask(values.isna(), MISSING)
         return TargetColumn(values=values.where(reasons == ""), reasons=reasons)

@@ -1,0 +1,64 @@
+"""What the documentation shows is what there is."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+from brainplug.cli import FORMATS, make_parser
+from brainplug.registry import load_registry
+from brainplug.structure import read_recipe
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+BLOCKS = [
+    pytest.param(block.partition("```")[0], id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, block in enumerate(page.read_text(encoding="utf-8").split("```toml\n")[1:])
+]
+MADE_FROM = ("cohort", "target", "split", "pairing", "prompt")
+REGISTRY = load_registry()
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_every_piece_of_a_recipe_is_one(block, tmp_path):
+    """Each TOML block, completed by the demo, structures: no key or plugin is made up."""
+    shown = tomllib.loads(block)
+    demo = tomllib.loads((ROOT / "recipes" / "demo.toml").read_text())
+    kept = {
+        key: table for key, table in demo.items() if "tasks" not in shown or key not in MADE_FROM
+    }
+    (tmp_path / "recipe.toml").write_text(tomli_w.dumps({**kept, **shown}))
+
+    recipe = read_recipe(tmp_path / "recipe.toml", REGISTRY).recipe
+
+    assert shown.keys() <= {"cohort", "target", "tasks", "split", "pairing", "audit"}
+    assert (recipe.tasks is not None) == ("tasks" in shown)
+
+
+def test_some_blocks_were_found():
+    """The pages have pieces of recipes at all."""
+    assert len(BLOCKS) >= 6
+
+
+def test_every_part_that_is_named_exists():
+    """Names after `use =` in the pages are names of parts."""
+    known = {name for role in ("cohorts", "splits", "pairings") for name in REGISTRY.parts(role)}
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = set(re.findall(r'use = "([a-z-]+)"', text)) - {"categorical", "numerical"}
+
+    assert named
+    assert named <= known
+
+
+def test_the_formats_of_prepare_are_those_of_the_exporter():
+    """`--format` offers what there is, without importing it."""
+    from brainplug import export
+
+    assert tuple(sorted(export.FORMATS)) == FORMATS
+    for name in FORMATS:
+        assert [name] == make_parser().parse_args(["prepare", "demo", "--format", name]).format
