@@ -11,17 +11,17 @@ import pandas as pd
 
 from brainplug.codes import NO_VALUE
 from brainplug.contract import check_table, name_of
-from brainplug.duplicates import find_same_images
+from brainplug.duplicates import find_same_images, name_others
 from brainplug.errors import DataError, ScanError
 from brainplug.tables import leave_out, no_column, stack_exclusions
 from brainplug.types import SCAN_COLUMNS, CohortTable
-from brainplug.volume import fill_cache, read_header
+from brainplug.volume import fill_cache, read_headers
 
 if TYPE_CHECKING:
     from brainplug.parts import CohortLoader, TaskHead
     from brainplug.recipe import Audit, Images
 
-OWN_COLUMNS = ("scan", "study", "target", "same_image")
+OWN_COLUMNS = ("scan", "study", "target", "same_image", "value", "stratum")
 
 SAME_IMAGE = "one image for several rows"
 SAME_VISIT = "several rows for one visit"
@@ -202,13 +202,15 @@ def settle_duplicates(
         return cohort
     if audit.duplicates == "error":
         return attrs.evolve(cohort, frame=frame.assign(same_image=same))
-    kept, lost = leave_out(frame, same.notna(), SAME_CONTENT, "also " + same)
+    kept, lost = leave_out(frame, same.notna(), SAME_CONTENT, "also " + name_others(frame, same))
     studies = frame.loc[lost.index, "study"]
     flows = {
         name: add_loss(flow, SAME_CONTENT, int((studies == name).sum()))
         for name, flow in cohort.flows.items()
     }
     exclusions = stack_exclusions([cohort.exclusions, lost])
+    if kept.empty:
+        raise DataError(f"no usable scan is left: {count_reasons(exclusions)}")
     return attrs.evolve(
         cohort, frame=kept.reset_index(drop=True), exclusions=exclusions, flows=flows
     )
@@ -346,18 +348,6 @@ def refuse(
     if cache is not None and images.scans == "all":
         return fill_cache(paths, grid=images.grid, cache=cache, progress=progress)
     return read_headers(paths, progress)
-
-
-def read_headers(paths: Sequence[Path], progress: Progress) -> dict[Path, ScanError]:
-    """Return the scans whose headers cannot be used."""
-    refused = {}
-    for done, path in enumerate(paths, 1):
-        try:
-            read_header(path)
-        except ScanError as error:
-            refused[path] = error
-        progress(done, len(paths))
-    return refused
 
 
 def drop_unreadable(

@@ -30,25 +30,69 @@ def find_same_images(frame: pd.DataFrame, memo: Path | None) -> pd.Series:
         memo: folder that remembers what was unpacked and hashed; None remembers nothing.
     """
     same = pd.Series(pd.NA, index=frame.index, dtype="str")
-    traces = frame["image"].map(trace)
+    traces = find_traces(frame["image"])
     alike = frame[traces.notna() & traces.duplicated(keep=False)]
     for _, group in alike.groupby(traces):
-        contents = group["image"].map(lambda image: hash_unpacked(Path(image), memo))
+        contents = group["image"].map(lambda image: read_content(Path(image), memo))
         for _, equal in group.groupby(contents):
             if len(set(equal["subject"])) > 1:
                 same[equal.index] = equal["scan"].min()
     return same
 
 
-def trace(image: str) -> str | None:
-    """Return what tells most files apart without reading them; None for one that is not there."""
+def name_others(frame: pd.DataFrame, same: pd.Series) -> pd.Series:
+    """Name another scan that is the same: the first, or to the first the last."""
+    last = frame["scan"].groupby(same).transform("max")
+    return same.where(same != frame["scan"], last).astype("str")
+
+
+def find_traces(images: pd.Series) -> pd.Series:
+    """Return what tells most files apart: length and checksum of what is in each.
+
+    The checksum of an unpacked file is worked out only where a packed one has its length. Missing
+    for a file that is not there.
+    """
+    found = [trace(image) for image in images]
+    lengths = {length for length, checksum in filter(None, found) if checksum}
+    told = [
+        None
+        if each is None
+        else f"{each[0]} {each[1] or (checksum_of(image) if each[0] in lengths else '')}"
+        for image, each in zip(images, found, strict=True)
+    ]
+    return pd.Series(told, index=images.index, dtype="str")
+
+
+def trace(image: str) -> tuple[int, str] | None:
+    """Return the length of what is in a file, below 4 GiB, and its checksum if it is packed."""
     path = Path(image)
     try:
         if not image.endswith(PACKED):
-            return f"size {path.stat().st_size}"
+            return path.stat().st_size % 2**32, ""
         with path.open("rb") as file:
             file.seek(-8, 2)
-            return file.read(8).hex()
+            end = file.read(8)
+    except OSError:
+        return None
+    return int.from_bytes(end[4:], "little"), end[:4].hex()
+
+
+def checksum_of(image: str) -> str:
+    """Return the checksum of a file as a packed one would end with it, empty if it is gone."""
+    checksum = 0
+    try:
+        with Path(image).open("rb") as file:
+            while block := file.read(1 << 20):
+                checksum = zlib.crc32(block, checksum)
+    except OSError:
+        return ""
+    return checksum.to_bytes(4, "little").hex()
+
+
+def read_content(path: Path, memo: Path | None) -> str | None:
+    """Return `hash_unpacked`, None for a file that has gone meanwhile."""
+    try:
+        return hash_unpacked(path, memo)
     except OSError:
         return None
 

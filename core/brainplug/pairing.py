@@ -50,8 +50,7 @@ def make_pairs(
 
 def _show(cohort: pd.DataFrame, answers: Answers) -> pd.DataFrame:
     """Return the scans as pairings see them: by scan id, sorted, with value and stratum."""
-    kept = cohort.drop(columns=["value", "stratum"], errors="ignore")
-    shown = kept.rename(columns={"target": "value"}).set_index("scan").sort_index()
+    shown = cohort.rename(columns={"target": "value"}).set_index("scan").sort_index()
     return shown.assign(stratum=answers.strata(shown["value"]))
 
 

@@ -249,7 +249,9 @@ class Recipe:
     """A whole recipe, with every default filled in."""
 
     seed: int = attrs.field(
-        default=1234, validator=ge(0), metadata=about("salt of the split and seed of every draw")
+        default=1234,
+        validator=and_(ge(0), lt(2**32)),
+        metadata=about("salt of the split and seed of every draw"),
     )
     cohort: tuple[Study, ...] = attrs.field(
         default=(), metadata=about("the study, or several as [[cohort]]")

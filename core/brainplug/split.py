@@ -48,7 +48,7 @@ def by_study(cohort: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def as_study_alone(scans: pd.DataFrame, study: str) -> pd.DataFrame:
     """Return a study's scans as a strategy sees them: its own ids, and nothing of the target."""
-    own = scans.drop(columns=["scan", "target", "pool", "same_image"], errors="ignore")
+    own = scans.drop(columns=["scan", "target", "same_image"], errors="ignore")
     return unmark(own.reset_index(drop=True), study)
 
 

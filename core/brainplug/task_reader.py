@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -122,13 +123,17 @@ def _lines_of_array(lines: Iterable[bytes], path: Path) -> Iterator[Any]:
         text = line.strip()
         if text == b"]":
             return
+        closed = text.endswith(b"}]")
         try:
-            yield orjson.loads(text.removesuffix(b","))
+            yield orjson.loads(text[:-1] if closed else text.removesuffix(b","))
         except orjson.JSONDecodeError:
             if number:
                 raise
             yield from _whole(path)
             return
+        if closed:
+            return
+    raise DataError(f"{path}: expected ']' after the last task; the file was cut, fetch it again")
 
 
 def _whole(path: Path) -> Iterator[Any]:
@@ -186,7 +191,10 @@ def read_values(facts: dict[str, Any]) -> tuple[TargetValue, tuple[TargetValue, 
     kind: Callable[[Any], TargetValue] = float if numerical else str
     told = facts["reference_value" if numerical else "reference_label"]
     truth = kind(facts["subject_value" if numerical else "subject_label"])
-    return truth, tuple(map(kind, told)) if isinstance(told, list) else (kind(told),)
+    values = tuple(map(kind, told)) if isinstance(told, list) else (kind(told),)
+    if numerical and not all(math.isfinite(float(value)) for value in (truth, *values)):
+        raise ValueError(f"expected finite values, got {truth}, {values}")
+    return truth, values
 
 
 def read_turns(conversations: Sequence[dict[str, Any]]) -> tuple[Turn, ...]:

@@ -39,6 +39,7 @@ __all__ = [
     "make_volume",
     "normalise",
     "read_header",
+    "read_headers",
     "read_scan",
     "resample",
 ]
@@ -144,6 +145,20 @@ def fill_cache(
             refused[path] = refusal.error()
         progress(done, len(todo))
     return {path: refused[path] for path in todo if path in refused}
+
+
+def read_headers(
+    paths: Sequence[Path], progress: Callable[[int, int], None]
+) -> dict[Path, ScanError]:
+    """Return the scans whose headers cannot be used."""
+    refused = {}
+    for done, path in enumerate(paths, 1):
+        try:
+            read_header(path)
+        except ScanError as error:
+            refused[path] = error
+        progress(done, len(paths))
+    return refused
 
 
 def _fill(settings: Settings, path: Path) -> Refusal | None:

@@ -129,7 +129,9 @@ class ComparisonTrainer(Trainer):
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
         if self.job.mixture is None:
             return super()._get_train_sampler(*args, **kwargs)
-        return MixtureSampler(self.job.mixture.groups, self.job.mixture.weights, self.job.seed)
+        sampler = MixtureSampler(self.job.mixture.groups, self.job.mixture.weights, self.job.seed)
+        self.add_callback(TellEpoch(sampler))
+        return sampler
 
     def _save(
         self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
@@ -145,6 +147,22 @@ class ComparisonTrainer(Trainer):
                 f"{self.job.folder}: a checkpoint does not fit the model: missing {missing[:3]}, "
                 f"left over {load_result.unexpected_keys[:3]}; start over with --fresh"
             )
+
+
+class TellEpoch(TrainerCallback):
+    """Tells the mixture which epoch begins.
+
+    The Trainer does too, but does not reach it when a run on several devices goes on amid an epoch.
+    """
+
+    def __init__(self, sampler: MixtureSampler) -> None:
+        self.sampler = sampler
+
+    def on_epoch_begin(
+        self, _args: Any, state: TrainerState, _control: TrainerControl, **_kwargs: Any
+    ) -> None:
+        """Set the epoch; amid one, `state.epoch` is a fraction beyond it."""
+        self.sampler.set_epoch(int(state.epoch or 0))
 
 
 class Watch(TrainerCallback):
