@@ -6,10 +6,11 @@
 Both ways read the same ABCD-like table, list the same folder, draw three references a query, and
 write the same number of tasks of the same words. The plain way does so as scripts of this field
 do: a look-up of each id in the frame for every pair, all tasks in a list, `json.dump(indent=2)`.
-brainplug also splits by family, checks, reads its files back and audits them; that is in its time.
-Scans are listed and not opened in both. Every measurement is a process of its own, so that its peak
-memory is its own; libraries are imported before the clock starts, and each way runs `--repeats`
-times, of which the fastest counts.
+brainplug also splits by family, checks everything, and writes the files of its stages; that counts.
+Two times are given for it: until the task files are finished, and until they are read back and
+audited, which the plain way does not do. Scans are listed and not opened in both. Every measurement
+is a process of its own, so that its peak memory is its own; libraries are imported, and the recipe
+read, before the clock starts; of `--repeats` runs the fastest counts.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -61,6 +63,14 @@ WORDS = {
 }
 
 
+class Measured(NamedTuple):
+    """Seconds until the task files are finished, and audited; how many tasks."""
+
+    finished: float
+    audited: float | None
+    tasks: int
+
+
 def make_study(folder: Path, subjects: int) -> None:
     """Write an ABCD-like table and a folder of empty files named as its scans."""
     rng = np.random.default_rng(1)
@@ -85,8 +95,9 @@ def make_study(folder: Path, subjects: int) -> None:
         (folder / f"{target}.toml").write_text(RECIPE.format(target=WORDS[target]))
 
 
-def prepare_plainly(folder: Path, target: str) -> int:
-    """Make task files pair by pair; return how many tasks."""
+def prepare_plainly(folder: Path, target: str) -> Measured:
+    """Make task files pair by pair."""
+    start = time.perf_counter()
     meta = pd.read_csv(folder / "table.csv")
     images = {
         name.partition("_")[0].replace("NDARINV", "NDAR_INV"): str(folder / "T1" / name)
@@ -112,7 +123,7 @@ def prepare_plainly(folder: Path, target: str) -> int:
         with path.open("w") as file:
             json.dump(tasks, file, indent=2)
         count += len(tasks)
-    return count
+    return Measured(finished=time.perf_counter() - start, audited=None, tasks=count)
 
 
 def make_plain_task(
@@ -192,8 +203,8 @@ def make_plain_task(
     }
 
 
-def prepare_with_brainplug(folder: Path, target: str) -> int:
-    """Do `brainplug prepare`; return how many tasks."""
+def prepare_with_brainplug(folder: Path, target: str) -> Measured:
+    """Do `brainplug prepare`."""
     from rich.console import Console
 
     from brainplug.registry import load_registry
@@ -204,6 +215,7 @@ def prepare_with_brainplug(folder: Path, target: str) -> int:
     file = read_recipe(folder / f"{target}.toml", registry)
     out = folder / "brainplug"
     shutil.rmtree(out, ignore_errors=True)
+    start = time.time()
     with Path(os.devnull).open("w") as nowhere:
         run_recipe(
             file,
@@ -212,7 +224,13 @@ def prepare_with_brainplug(folder: Path, target: str) -> int:
             until="dialogues",
             console=Console(file=nowhere),
         )
-    return sum(path.read_bytes().count(b'{"task_id"') for path in (out / "tasks").glob("*.json"))
+    audited = time.time() - start
+    files = list((out / "tasks").glob("*.json"))
+    return Measured(
+        finished=max(path.stat().st_mtime for path in files) - start,
+        audited=audited,
+        tasks=sum(path.read_bytes().count(b'{"task_id"') for path in files),
+    )
 
 
 WAYS = {"plain": prepare_plainly, "brainplug": prepare_with_brainplug}
@@ -227,13 +245,9 @@ def measure(way: str, folder: Path, target: str, repeats: int) -> None:
         with tempfile.TemporaryDirectory() as small:
             make_study(Path(small), 400)
             prepare_with_brainplug(Path(small), target)
-    seconds, tasks = [], 0
-    for _ in range(repeats):
-        start = time.perf_counter()
-        tasks = WAYS[way](folder, target)
-        seconds.append(time.perf_counter() - start)
+    found = [WAYS[way](folder, target) for _ in range(repeats)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({"seconds": min(seconds), "peak_gib": peak, "tasks": tasks}))
+    print(json.dumps({**min(found)._asdict(), "peak_gib": peak}))
 
 
 def ask(way: str, folder: Path, target: str, repeats: int) -> dict[str, float]:
@@ -250,18 +264,15 @@ def compare(repeats: int) -> None:
         make_study(Path(folder), ABCD)
         for target in TARGETS:
             ours = ask("brainplug", Path(folder), target, repeats)
-            plain = ask("plain", Path(folder), target, 1)
+            plain = ask("plain", Path(folder), target, max(1, repeats // 3))
             print(
-                f"{ABCD:,} subjects, {target}: plain {plain['seconds']:.2f} s for "
-                f"{plain['tasks']:,.0f} tasks, brainplug {ours['seconds']:.3f} s for "
-                f"{ours['tasks']:,.0f}: {plain['seconds'] / ours['seconds']:.1f} times faster, "
-                f"per task {per_task(plain) / per_task(ours):.1f} times"
+                f"{ABCD:,} subjects, {target}: plain {plain['finished']:.2f} s for "
+                f"{plain['tasks']:,} tasks; brainplug {ours['finished']:.3f} s for "
+                f"{ours['tasks']:,}, {plain['finished'] / ours['finished']:.1f} times faster; "
+                f"with the audit {ours['audited']:.3f} s, "
+                f"{plain['finished'] / ours['audited']:.1f} times faster",
+                flush=True,
             )
-
-
-def per_task(found: dict[str, float]) -> float:
-    """Return seconds a task."""
-    return found["seconds"] / found["tasks"]
 
 
 def grow(sizes: list[int]) -> None:
@@ -272,12 +283,13 @@ def grow(sizes: list[int]) -> None:
             make_study(Path(folder), subjects)
             for target in TARGETS:
                 ours = ask("brainplug", Path(folder), target, 1)
-                first.setdefault(target, per_task(ours))
+                per_task = ours["audited"] / ours["tasks"]
+                first.setdefault(target, per_task)
                 print(
-                    f"{subjects:>7,} subjects, {target}: {ours['seconds']:.1f} s, "
-                    f"{ours['peak_gib']:.2f} GiB, {ours['tasks']:,.0f} tasks, "
-                    f"{1e6 * per_task(ours):.0f} µs a task, "
-                    f"{per_task(ours) / first[target]:.2f} of the smallest study's",
+                    f"{subjects:>7,} subjects, {target}: finished in {ours['finished']:.1f} s, "
+                    f"audited in {ours['audited']:.1f} s, peak {ours['peak_gib']:.2f} GiB, "
+                    f"{ours['tasks']:,} tasks, {1e6 * per_task:.0f} µs a task, "
+                    f"{per_task / first[target]:.2f} of the smallest study's",
                     flush=True,
                 )
 

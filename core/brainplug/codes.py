@@ -25,6 +25,8 @@ def normal_code(code: str) -> str:
     >>> [normal_code(code) for code in ("1", " 1.0", "01", "-0", "2.50", "M", "5-6")]
     ['1', '1', '1', '0', '2.5', 'M', '5-6']
     """
+    if code.isascii() and code.isdigit() and code[0] != "0":
+        return code  # most ids of families, of which there are many
     text = code.strip().replace(_MINUS, "-")
     if not _PLAIN.fullmatch(text):
         return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,17 @@ def make_record(
         "commit": find_commit(),
         "seed": seed,
         "plugins": distributions,
-        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "libraries": library_versions(),
         "python": platform.python_version(),
         "hardware": describe_hardware(),
         "stages": stages,
     }
+
+
+@cache  # asked for after every stage
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries a result may depend on."""
+    return {name: metadata.version(name) for name in LIBRARIES}
 
 
 def describe_hardware() -> dict[str, Any]:
@@ -68,6 +75,7 @@ def find_accelerators() -> list[str]:
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 
 
+@cache
 def find_commit() -> str | None:
     """Return the commit of the checkout the code runs from, None outside a checkout."""
     asked = subprocess.run(  # noqa: S603 - a fixed command

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from brainplug.dialogue import Task
     from brainplug.types import TargetValue
@@ -22,6 +23,9 @@ OPEN, CLOSE = "\ue000", "\ue001"
 SLOT = re.compile(f'("?){OPEN}([a-z]+)([0-9]*){CLOSE}("?)'.encode())
 BARE = ("value", "code")
 """Slots that may hold a number, and then have no quotes around them."""
+
+OWN = ("task", "likeness")
+"""Slots of the task itself: its id, and whether the references have the query's label."""
 
 
 class Shown(NamedTuple):
@@ -51,12 +55,11 @@ class Skeleton:
 
     Attributes:
         form: the JSON, with `%b` for each slot.
-        order: what goes into the slots: place of the scan, and field of `Shown`; the task's id and
-            how its labels compare have the place -1.
+        choose: takes what goes into the slots out of `OWN`, then the pieces of each scan.
     """
 
     form: bytes
-    order: tuple[tuple[int, int], ...]
+    choose: Callable[[Pieces], Pieces]
 
     @classmethod
     def of(cls, task: Task) -> Skeleton:
@@ -71,16 +74,17 @@ class Skeleton:
             before, name, place, after = found.groups()
             field = name.decode()
             order.append(
-                (int(place), Shown._fields.index(field))
+                len(OWN) + int(place) * len(Shown._fields) + Shown._fields.index(field)
                 if place
-                else (-1, ("task", "likeness").index(field))
+                else OWN.index(field)
             )
             # A whole text that is a slot may become a number, which brings its own quotes or none.
             if field in BARE and before and after:
                 return b"%b"
             return before + b"%b" + after
 
-        return cls(SLOT.sub(replace, text), tuple(order))
+        form = SLOT.sub(replace, text)
+        return cls(form, itemgetter(*order))
 
     def fill(self, task_id: str, pieces: Sequence[Pieces], alike: str) -> bytes:
         """Return the row of a task.
@@ -90,10 +94,8 @@ class Skeleton:
             pieces: of its scans, the query last.
             alike: whether the references have the query's label; see `dialogue.likeness`.
         """
-        own = (inner(task_id), alike.encode())
-        return self.form % tuple(
-            [own[field] if place < 0 else pieces[place][field] for place, field in self.order]
-        )
+        parts = sum(pieces, (inner(task_id), alike.encode()))
+        return self.form % self.choose(parts)
 
 
 def make_pieces(scan: Shown, said: dict[Said, Pieces]) -> Pieces:

@@ -120,10 +120,13 @@ def hash_folder(folder: Path) -> str:
 
 
 def hash_module(name: str) -> str:
-    """Return a hash of a module's source; of all its modules where it is a package."""
+    """Return a hash of a module's source; of all files, templates too, where it is a package."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         return "missing"
     origin = Path(spec.origin)
-    sources = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+    if origin.name != "__init__.py":
+        return hash_path(origin)
+    found = (path for path in origin.parent.rglob("*") if path.is_file())
+    sources = sorted(path for path in found if path.suffix not in {".pyc", ".pyo"})
     return hash_text("".join(hash_path(source) for source in sources))

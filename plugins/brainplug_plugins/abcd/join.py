@@ -89,6 +89,8 @@ def _check_families(sources: Sequence[Source], families: Collection[str]) -> Non
     """Refuse tables that put one person in two families: their ids are of different releases."""
     for name in families:
         having = [source for source in sources if name in source.frame.columns]
+        if len(having) < 2:
+            continue
         known: dict[str, str] = {}
         for source in having:
             told = _first_known(source.frame[name])

@@ -7,6 +7,7 @@ are those in common use; each can be given in the recipe, should a release diffe
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from brainplug.matching import plain_session
@@ -88,6 +89,7 @@ def is_id(text: str) -> bool:
     return bool(_GUID.fullmatch(text))
 
 
+@cache  # a study has a dozen visits and a million file names
 def visit_of(text: str) -> str:
     """Return what all spellings of a visit have in common, after those of 6.x.
 

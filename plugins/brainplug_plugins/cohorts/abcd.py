@@ -295,7 +295,8 @@ def normal_families(column: pd.Series) -> pd.Series:
     >>> normal_families(pd.Series(["12.0", "12", "777"])).tolist()
     ['12', '12', '777']
     """
-    return column.map({each: normal_code(each) for each in column.dropna().unique()}).astype("str")
+    found = column.dropna().unique().tolist()
+    return column.map({each: normal_code(each) for each in found}).astype("str")
 
 
 @hookimpl
