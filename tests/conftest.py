@@ -9,6 +9,8 @@ import nibabel
 import numpy as np
 import pytest
 
+from small import GRID, LEARNING
+
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 collect_ignore = ["third_party"]
@@ -49,7 +51,7 @@ def make_scan():
     return write_scan
 
 
-RECIPE = """
+DESIGN = """
 seed = 7
 [cohort]
 use = "simulated"
@@ -73,23 +75,6 @@ reference = "This is {{value}}."
 acknowledgement = "Noted."
 question = "And this?"
 answer = "It is {{value}}."
-[images]
-shape = [16, 16, 16]
-spacing_mm = 12.0
-[model]
-use = "tiny"
-hidden_size = 16
-heads = 2
-vision_layers = 1
-language_layers = 1
-[training]
-epochs = {epochs}
-learning_rate = 1e-3
-warmup_steps = 2
-batch_size = 8
-accumulation = 1
-[evaluation]
-bootstrap = 200
 """
 
 
@@ -100,12 +85,9 @@ def write_recipe(tmp_path: Path):
     def write(head: str = "categorical", column: str = "sex", epochs: int = 2) -> Path:
         path = tmp_path / "small.toml"
         path.write_text(
-            RECIPE.format(
-                head=head,
-                column=column,
-                epochs=epochs,
-                more="bins = 2" if head == "numerical" else "",
-            )
+            DESIGN.format(head=head, column=column, more="bins = 2" if head == "numerical" else "")
+            + GRID
+            + LEARNING.format(epochs=epochs)
         )
         return path
 

@@ -56,7 +56,7 @@ def test_the_same_command_redoes_nothing(write_recipe, tmp_path):
     run(recipe, folder)
     assert first == read_json(folder / "stages.json")
 
-    recipe.write_text(recipe.read_text().replace("bootstrap = 200", "bootstrap = 300"))
+    recipe.write_text(recipe.read_text().replace("bootstrap = 100", "bootstrap = 300"))
     run(recipe, folder)
     second = read_json(folder / "stages.json")
     assert {"cohort", "split", "pairs", "dialogues", "volumes"} <= {

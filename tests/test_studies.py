@@ -15,10 +15,11 @@ from brainplug.recipe import Study
 from brainplug.registry import load_registry
 from brainplug.structure import read_recipe, recipe_text
 from brainplug.task_reader import read_tasks
+from small import GRID, LEARNING
 
 REGISTRY = load_registry()
 
-RECIPE = """
+DESIGN = """
 seed = 3
 {studies}
 [target]
@@ -33,24 +34,6 @@ use = "independent"
 references_per_query = 2
 [prompt]
 use = "comparison"
-[images]
-shape = [16, 16, 16]
-spacing_mm = 12.0
-scans = "{scans}"
-[model]
-use = "tiny"
-hidden_size = 16
-heads = 2
-vision_layers = 1
-language_layers = 1
-[training]
-epochs = 1
-learning_rate = 1e-3
-warmup_steps = 1
-batch_size = 8
-accumulation = 1
-[evaluation]
-bootstrap = 100
 """
 
 STUDY = """
@@ -84,7 +67,9 @@ def study_table(folder, *, name=None, several=True, more=""):
 
 
 def write_recipe(path, *studies, scans="listed"):
-    path.write_text(RECIPE.format(studies="\n".join(studies), scans=scans))
+    design = DESIGN.format(studies="\n".join(studies))
+    grid = GRID + f'scans = "{scans}"\n'
+    path.write_text(design + grid + LEARNING.format(epochs=1))
     return path
 
 

@@ -12,30 +12,11 @@ from brainplug.files import read_json
 from brainplug.registry import load_registry
 from brainplug.structure import read_recipe
 from brainplug.task_reader import read_tasks
+from small import GRID, LEARNING
 
 REGISTRY = load_registry()
 
-RECIPE = """
-[tasks]
-{tasks}
-[images]
-shape = [16, 16, 16]
-spacing_mm = 12.0
-[model]
-use = "tiny"
-hidden_size = 16
-heads = 2
-vision_layers = 1
-language_layers = 1
-[training]
-epochs = 1
-learning_rate = 1e-3
-warmup_steps = 1
-batch_size = 8
-accumulation = 1
-[evaluation]
-bootstrap = 100
-"""
+RECIPE = "[tasks]\n{tasks}" + GRID + LEARNING.replace("{epochs}", "1")
 
 WHERE = 'train = ["t/{train}"]\nval = ["t/{val}"]\ntest = ["t/{test}"]'
 NAMES = {split: f"ABCD_sex_comparison_tasks_{split}.json" for split in ("train", "val", "test")}
