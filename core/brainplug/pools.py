@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 import pandas as pd
-from attrs.validators import and_, gt, lt
+from attrs.validators import and_, ge, gt, lt, optional
 
 from brainplug.parts import about
 from brainplug.types import SPLITS
@@ -48,28 +48,53 @@ class Fractions:
             )
 
 
-class Draws(Protocol):
-    """Options of a strategy that draws groups by shares or into folds; see `draw_pools`."""
+@attrs.frozen(kw_only=True)
+class DrawOptions:
+    """Options of a strategy that draws groups of people by shares, or into folds."""
 
-    @property
-    def fractions(self) -> Fractions | None:
-        """Shares of train, val and test; None means those of `Fractions()`, or folds."""
-        ...
+    fractions: Fractions | None = attrs.field(
+        default=None,
+        metadata=about(
+            "shares of train, val and test, which sum to 1; not set means 0.70, 0.15 and 0.15, "
+            "unless folds are"
+        ),
+    )
+    query: float = attrs.field(
+        default=0.5,
+        validator=and_(gt(0), lt(1)),
+        metadata=about("share of each split's groups that are queries; the rest are references"),
+    )
+    folds: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(3)),
+        metadata=about(
+            "number of folds of a cross-validation: in each run one fold is tested, the next one "
+            "validates, the others train; not together with fractions"
+        ),
+    )
+    fold: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about("the one fold to test, from 1; not set means one run for each fold"),
+    )
 
-    @property
-    def query(self) -> float:
-        """Share of each split's groups that are queries."""
-        ...
+    def __attrs_post_init__(self) -> None:
+        """Refuse settings of which one would be ignored."""
+        if self.folds is not None and self.fractions is not None:
+            raise ValueError(
+                "folds and fractions exclude each other: with folds, one fold is tested, one "
+                "validates and the others train; leave one of the two out"
+            )
+        if self.fold is not None and self.folds is None:
+            raise ValueError(f"fold needs folds, the number of folds: fold = {self.fold}")
+        if self.fold is not None and self.folds is not None and self.fold > self.folds:
+            raise ValueError(f"fold must be 1 to folds: fold = {self.fold}, folds = {self.folds}")
 
-    @property
-    def folds(self) -> int | None:
-        """Number of folds, None for shares."""
-        ...
-
-    @property
-    def fold(self) -> int | None:
-        """The fold that is tested, from 1; None means one run a fold."""
-        ...
+    def runs(self) -> dict[str, DrawOptions]:
+        """Return the options of each run of a cross-validation; none where one is chosen."""
+        if self.folds is None or self.fold is not None:
+            return {}
+        return {f"fold-{fold}": attrs.evolve(self, fold=fold) for fold in range(1, self.folds + 1)}
 
 
 def uniform(salt: str, keys: Iterable[str]) -> Float[np.ndarray, " n"]:
@@ -141,7 +166,7 @@ def hash_pools(groups: pd.Series, fractions: Fractions, query: float, *, seed: i
     return join_halves(splits, draw_halves(groups, query, seed=seed))
 
 
-def draw_pools(groups: pd.Series, options: Draws, *, seed: int) -> pd.Series:
+def draw_pools(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Series:
     """Put each group into one of the six pools, by shares or by folds.
 
     Args:
@@ -169,33 +194,3 @@ def fold_splits(groups: pd.Series, folds: int, fold: int, *, seed: int) -> pd.Se
     places[own == fold % folds] = SPLITS.index("val")
     places[own == fold - 1] = SPLITS.index("test")
     return name_splits(places, groups.index)
-
-
-def check_folds(options: Draws) -> None:
-    """Refuse settings of which one would be ignored; call it once the fields are valid.
-
-    Raises:
-        ValueError: fractions stand beside folds, or a fold without them or beyond them.
-    """
-    if options.folds is not None and options.fractions is not None:
-        raise ValueError(
-            "folds and fractions exclude each other: with folds, one fold is tested, one "
-            "validates and the others train; leave one of the two out"
-        )
-    if options.fold is not None and options.folds is None:
-        raise ValueError(f"fold needs folds, the number of folds: fold = {options.fold}")
-    if options.fold is not None and options.folds is not None and options.fold > options.folds:
-        raise ValueError(f"fold must be 1 to folds: fold = {options.fold}, folds = {options.folds}")
-
-
-def fold_runs(options: Any) -> dict[str, Any]:
-    """Return the options of each run of a cross-validation by its name; none where one is chosen.
-
-    Args:
-        options: an attrs object with the fields of `Draws`.
-    """
-    if options.folds is None or options.fold is not None:
-        return {}
-    return {
-        f"fold-{fold}": attrs.evolve(options, fold=fold) for fold in range(1, options.folds + 1)
-    }

@@ -11,10 +11,11 @@ import pytest
 
 from brainplug.cohort import StudyParts, gather
 from brainplug.errors import DataError
+from brainplug.pools import DrawOptions
 from brainplug.recipe import Audit, Images
 from brainplug_plugins.cohorts.abcd import Abcd, AbcdOptions
 from brainplug_plugins.heads.categorical import Categorical, CategoricalOptions
-from brainplug_plugins.splits.family import Family, FamilyOptions
+from brainplug_plugins.splits.family import Family
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -280,7 +281,7 @@ def test_d16_both_sessions_are_one_subject_in_one_pool(tmp_path):
     """Two visits kept have one id and one family, so no split parts them."""
     table = load(*write_visits(tmp_path), session=(BASELINE, YEAR_2))
 
-    pools = Family(FamilyOptions()).assign(table.scans, seed=3)
+    pools = Family(DrawOptions()).assign(table.scans, seed=3)
 
     assert ["1"] * 4 + ["2"] * 4 == table.scans["family"].tolist()
     assert [2] * 4 == table.scans.groupby("subject").size().tolist()

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from brainplug.errors import DataError, LeakageError
-from brainplug.pools import Fractions
+from brainplug.pools import DrawOptions, Fractions
 from brainplug.toml import ProblemsError, strict_converter
 from brainplug.types import POOLS, SPLITS
 from brainplug_plugins.splits.assigned import Assigned, AssignedOptions
-from brainplug_plugins.splits.family import Family, FamilyOptions
-from brainplug_plugins.splits.stratified import Stratified, StratifiedOptions
+from brainplug_plugins.splits.family import Family
+from brainplug_plugins.splits.stratified import Stratified
 
 
 def make_cohort(subjects, family=None, **columns) -> pd.DataFrame:
@@ -146,7 +146,7 @@ def test_a_saved_split_gives_the_same_split(tmp_path):
     """What a run wrote is what the next one gets, whatever the seed and the families are now."""
     people = [f"p{place}" for place in range(100)]
     cohort = make_cohort(people, [f"f{place // 2}" for place in range(100)])
-    pools = Family(FamilyOptions()).assign(cohort, seed=7)
+    pools = Family(DrawOptions()).assign(cohort, seed=7)
     path = tmp_path / "split.csv"
     pd.DataFrame({"subject": people, "pool": pools}).to_csv(path, index=False)
     release = make_cohort(people, [f"g{place // 2}" for place in range(100)])
@@ -176,7 +176,7 @@ def test_subjects_that_are_not_told_can_be_drawn():
     people = [f"p{place}" for place in range(60)]
     cohort = make_cohort(people, part=["test_query"] + [None] * 59)
     fractions = Fractions(train=0.4, val=0.3, test=0.3)
-    drawn = Stratified(StratifiedOptions(fractions=fractions)).assign(cohort, seed=3)
+    drawn = Stratified(DrawOptions(fractions=fractions)).assign(cohort, seed=3)
 
     pools = assign(cohort, seed=3, column="part", others="draw", fractions=fractions)
 
@@ -202,7 +202,7 @@ def test_drawn_relatives_stay_together():
 
     pools = Assigned(AssignedOptions(column="part", others="draw")).assign(cohort, seed=1)
 
-    expected = Family(FamilyOptions()).assign(cohort, seed=1)
+    expected = Family(DrawOptions()).assign(cohort, seed=1)
     assert expected[1:].tolist() == pools[1:].tolist()
 
 
@@ -223,7 +223,7 @@ def test_a_file_of_other_studies_draws_this_one(write):
 
     pools = Assigned(AssignedOptions(file=path, others="draw")).assign(cohort, seed=1)
 
-    assert Stratified(StratifiedOptions()).assign(cohort, seed=1).tolist() == pools.tolist()
+    assert Stratified(DrawOptions()).assign(cohort, seed=1).tolist() == pools.tolist()
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,12 @@ import pytest
 
 from brainplug.groups import family_groups
 from brainplug.parts import Repeats
-from brainplug.pools import Fractions
+from brainplug.pools import DrawOptions, Fractions
 from brainplug.toml import ProblemsError, strict_converter
-from brainplug_plugins.splits.family import Family, FamilyOptions
-from brainplug_plugins.splits.stratified import Stratified, StratifiedOptions
+from brainplug_plugins.splits.family import Family
+from brainplug_plugins.splits.stratified import Stratified
 
-OPTIONS = {"stratified": StratifiedOptions, "family": FamilyOptions}
-BOTH = pytest.mark.parametrize(
-    ("strategy", "options"), [(Stratified, StratifiedOptions), (Family, FamilyOptions)]
-)
+BOTH = pytest.mark.parametrize("strategy", [Stratified, Family])
 
 OLD_POOLS = (
     "train_reference train_reference train_query val_reference "
@@ -38,7 +35,7 @@ def make_cohort(people: int = 60) -> pd.DataFrame:
 
 def test_earlier_splits_stand():
     """Subjects and families have, to the last one, the pools that version 0.1.0 gave them."""
-    pools = Family(FamilyOptions()).assign(make_cohort(16), seed=4)
+    pools = Family(DrawOptions()).assign(make_cohort(16), seed=4)
 
     assert OLD_POOLS == " ".join(pools)
 
@@ -68,27 +65,27 @@ def test_an_id_is_no_number():
 
 
 @BOTH
-def test_folds_make_a_run_each(strategy, options):
+def test_folds_make_a_run_each(strategy):
     """Folds without a fold stand for as many runs, counted from 1."""
-    split = strategy(options(folds=4, query=0.4))
+    split = strategy(DrawOptions(folds=4, query=0.4))
 
     runs = split.runs(make_cohort())
 
     assert isinstance(split, Repeats)
-    assert {f"fold-{n}": options(folds=4, fold=n, query=0.4) for n in (1, 2, 3, 4)} == runs
+    assert {f"fold-{n}": DrawOptions(folds=4, fold=n, query=0.4) for n in (1, 2, 3, 4)} == runs
 
 
 @BOTH
 @pytest.mark.parametrize("given", [{}, {"folds": 3, "fold": 2}, {"fractions": Fractions()}])
-def test_one_run_is_no_list_of_runs(strategy, options, given):
+def test_one_run_is_no_list_of_runs(strategy, given):
     """Shares, or a fold that is chosen, stand for a single run."""
-    assert {} == strategy(options(**given)).runs(make_cohort())
+    assert {} == strategy(DrawOptions(**given)).runs(make_cohort())
 
 
 @BOTH
-def test_everybody_is_tested_once_and_validates_once(strategy, options):
+def test_everybody_is_tested_once_and_validates_once(strategy):
     """Over the runs of a cross-validation each scan has each place as often as it must."""
-    cohort, runs = make_cohort(), strategy(options(folds=4)).runs(make_cohort())
+    cohort, runs = make_cohort(), strategy(DrawOptions(folds=4)).runs(make_cohort())
 
     pools = [strategy(each).assign(cohort, seed=5) for each in runs.values()]
 
@@ -98,10 +95,10 @@ def test_everybody_is_tested_once_and_validates_once(strategy, options):
 
 
 @BOTH
-def test_the_next_fold_validates(strategy, options):
+def test_the_next_fold_validates(strategy):
     """What one run validates on, the next one tests; the last run's is the first fold."""
     cohort = make_cohort()
-    pools = [strategy(options(folds=3, fold=n)).assign(cohort, seed=5) for n in (1, 2, 3)]
+    pools = [strategy(DrawOptions(folds=3, fold=n)).assign(cohort, seed=5) for n in (1, 2, 3)]
 
     validated = [set(cohort["subject"][each.str.startswith("val")]) for each in pools]
     tested = [set(cohort["subject"][each.str.startswith("test")]) for each in pools]
@@ -110,11 +107,11 @@ def test_the_next_fold_validates(strategy, options):
 
 
 @BOTH
-def test_half_and_fold_are_drawn_apart(strategy, options):
+def test_half_and_fold_are_drawn_apart(strategy):
     """Queries stay queries from run to run, so answers of all folds can be put together."""
     cohort = make_cohort()
     halves = [
-        strategy(options(folds=3, fold=n)).assign(cohort, seed=5).str.partition("_")[2].tolist()
+        strategy(DrawOptions(folds=3, fold=n)).assign(cohort, seed=5).str.partition("_")[2].tolist()
         for n in (1, 2, 3)
     ]
 
@@ -123,26 +120,25 @@ def test_half_and_fold_are_drawn_apart(strategy, options):
 
 
 @BOTH
-def test_folds_without_a_fold_are_the_first(strategy, options):
+def test_folds_without_a_fold_are_the_first(strategy):
     """What `check` shows of a cross-validation is its first run."""
     cohort = make_cohort()
 
-    first = strategy(options(folds=3, fold=1)).assign(cohort, seed=5)
+    first = strategy(DrawOptions(folds=3, fold=1)).assign(cohort, seed=5)
 
-    assert first.equals(strategy(options(folds=3)).assign(cohort, seed=5))
+    assert first.equals(strategy(DrawOptions(folds=3)).assign(cohort, seed=5))
 
 
 @BOTH
-def test_no_fractions_are_those_of_the_table(strategy, options):
+def test_no_fractions_are_those_of_the_table(strategy):
     """Fractions that are not set are 0.70, 0.15 and 0.15."""
     cohort = make_cohort()
 
-    told = strategy(options(fractions=Fractions())).assign(cohort, seed=5)
+    told = strategy(DrawOptions(fractions=Fractions())).assign(cohort, seed=5)
 
-    assert told.equals(strategy(options()).assign(cohort, seed=5))
+    assert told.equals(strategy(DrawOptions()).assign(cohort, seed=5))
 
 
-@pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.parametrize(
     ("table", "problem"),
     [
@@ -155,9 +151,9 @@ def test_no_fractions_are_those_of_the_table(strategy, options):
         ({"fractions": {"train": 0.9}}, "fractions: train, val and test must sum to 1"),
     ],
 )
-def test_settings_that_exclude_each_other_are_refused(name, table, problem):
+def test_settings_that_exclude_each_other_are_refused(table, problem):
     """No setting is ignored: the recipe's own keys are named."""
     with pytest.raises(ProblemsError) as raised:
-        strict_converter(Path()).structure(table, OPTIONS[name])
+        strict_converter(Path()).structure(table, DrawOptions)
 
     assert any(line.startswith(problem) for line in raised.value.lines())

@@ -9,22 +9,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brainplug.groups import family_groups
-from brainplug.pools import Fractions
+from brainplug.pools import DrawOptions, Fractions
 from brainplug.types import POOLS
-from brainplug_plugins.splits.family import Family, FamilyOptions
+from brainplug_plugins.splits.family import Family
 from brainplug_plugins.splits.site import Site, SiteOptions
-from brainplug_plugins.splits.stratified import Stratified, StratifiedOptions
+from brainplug_plugins.splits.stratified import Stratified
 
 SITES = tuple(f"site {number}" for number in range(12))
 THIRDS = Fractions(train=0.4, val=0.3, test=0.3)
 
 BY_SUBJECT = {
-    "stratified": Stratified(StratifiedOptions()),
-    "stratified-fold": Stratified(StratifiedOptions(folds=4, fold=2)),
+    "stratified": Stratified(DrawOptions()),
+    "stratified-fold": Stratified(DrawOptions(folds=4, fold=2)),
 }
 BY_FAMILY = {
-    "family": Family(FamilyOptions(fractions=THIRDS, query=0.4)),
-    "family-fold": Family(FamilyOptions(folds=3, fold=3)),
+    "family": Family(DrawOptions(fractions=THIRDS, query=0.4)),
+    "family-fold": Family(DrawOptions(folds=3, fold=3)),
     "site-drawn": Site(SiteOptions(fractions=THIRDS)),
     "site-named": Site(SiteOptions(test=SITES[:2])),
     "site-val": Site(SiteOptions(test=SITES[:2], val=SITES[2:4])),

@@ -6,16 +6,17 @@ import pandas as pd
 import pytest
 
 from brainplug.audit import find_leaks, pool_scans
+from brainplug.pools import DrawOptions
 from brainplug.split import split_cohort
 from brainplug_plugins.splits.assigned import Assigned, AssignedOptions
-from brainplug_plugins.splits.family import Family, FamilyOptions
+from brainplug_plugins.splits.family import Family
 from brainplug_plugins.splits.site import Site, SiteOptions
-from brainplug_plugins.splits.stratified import Stratified, StratifiedOptions
+from brainplug_plugins.splits.stratified import Stratified
 
 STRATEGIES = {
-    "stratified": Stratified(StratifiedOptions()),
-    "family": Family(FamilyOptions()),
-    "family-folds": Family(FamilyOptions(folds=5, fold=3)),
+    "stratified": Stratified(DrawOptions()),
+    "family": Family(DrawOptions()),
+    "family-folds": Family(DrawOptions(folds=5, fold=3)),
     "site": Site(SiteOptions(test=("s1", "s2"))),
     "assigned": Assigned(AssignedOptions(column="part", others="draw")),
 }
