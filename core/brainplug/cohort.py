@@ -13,6 +13,7 @@ from brainplug.codes import NO_VALUE
 from brainplug.contract import check_table, name_of
 from brainplug.duplicates import find_same_images, name_others
 from brainplug.errors import DataError, ScanError
+from brainplug.groups import family_groups
 from brainplug.tables import leave_out, no_column, stack_exclusions
 from brainplug.types import SCAN_COLUMNS, CohortTable
 from brainplug.volume import fill_cache, read_headers
@@ -272,7 +273,11 @@ def as_text(scans: pd.DataFrame) -> pd.DataFrame:
         text[column] = text[column].mask(empty)
     known = text.sort_values("family").groupby("subject")["family"].first()
     text["family"] = text["family"].fillna(text["subject"].map(known)).astype("str")
-    return text
+    if text[["subject", "family"]].drop_duplicates()["subject"].is_unique:
+        return text
+    # Joined while all rows are there: who is related must not hang on who has the target.
+    joined = family_groups(text).str.removeprefix("family ")
+    return text.assign(family=joined.where(text["family"].notna()))
 
 
 def drop_repeated(scans: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:

@@ -91,10 +91,18 @@ def training_stage(workspace: Workspace) -> Stage:
     """The model, trained."""
     return Stage(
         name="training",
-        settings=workspace.settings("seed", "images", "model", "training", "evaluation", "target"),
+        settings=workspace.settings("seed", "images", "model", "training", "evaluation", "target")
+        | {"weights": {study.name: study.weight for study in workspace.recipe.cohort}},
         reads=lambda: map(workspace.path, (TASKS, VOLUMES)),
         writes=tuple(map(workspace.path, (MODEL, TRAINING))),
-        code=("brainplug.model", "brainplug.training", *workspace.modules("model", "target")),
+        code=(
+            "brainplug.learning",
+            "brainplug.model",
+            "brainplug.training",
+            "brainplug.evaluation.aggregate",
+            "brainplug.evaluation.answer",
+            *workspace.modules("model", "target", "metrics"),
+        ),
         run=lambda: run_training(workspace),
     )
 
@@ -122,7 +130,12 @@ def answers_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("images", "target", "evaluation"),
         reads=lambda: map(workspace.path, (TASKS, VOLUMES, TRAINING, f"{MODEL}/model.safetensors")),
         writes=(workspace.path(ANSWERS),),
-        code=("brainplug.evaluation.answer", "brainplug.model", *workspace.modules("target")),
+        code=(
+            "brainplug.learning",
+            "brainplug.evaluation.answer",
+            "brainplug.model",
+            *workspace.modules("target"),
+        ),
         run=lambda: run_answers(workspace),
     )
 
@@ -147,7 +160,12 @@ def metrics_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("seed", "target", "evaluation"),
         reads=lambda: map(workspace.path, (TASKS, ANSWERS, COHORT, TRAINING)),
         writes=(workspace.path(METRICS),),
-        code=("brainplug.evaluation", "brainplug.scoring", "brainplug.rules"),
+        code=(
+            "brainplug.evaluation",
+            "brainplug.scoring",
+            "brainplug.rules",
+            *workspace.modules("target", "metrics"),
+        ),
         run=lambda: run_metrics(workspace),
     )
 

@@ -24,7 +24,7 @@ from brainplug.shortcuts import audit_words
 from brainplug.split import add_pools, split_cohort, training_values
 from brainplug.stages import Stage
 from brainplug.tables import stack_exclusions
-from brainplug.task_files import adopt_tasks, find_unread, list_sources, peek_target
+from brainplug.task_files import adopt_tasks, find_unread, list_sources, peek_target, refuse_own
 from brainplug.task_reader import iterate_glances, iterate_tasks
 from brainplug.types import SPLITS, Split
 from brainplug.wording import TaskMaker
@@ -59,6 +59,11 @@ def cohort_stage(workspace: Workspace) -> Stage:
         writes=tuple(map(workspace.path, (COHORT, FACTS, EXCLUSIONS))),
         code=(
             "brainplug.cohort",
+            "brainplug.codes",
+            "brainplug.contract",
+            "brainplug.duplicates",
+            "brainplug.groups",
+            "brainplug.kinship",
             "brainplug.matching",
             "brainplug.tables",
             "brainplug.scan",
@@ -100,6 +105,10 @@ def split_stage(workspace: Workspace) -> Stage:
             "brainplug.split",
             "brainplug.pools",
             "brainplug.groups",
+            "brainplug.codes",
+            "brainplug.cohort",
+            "brainplug.matching",
+            "brainplug.tables",
             "brainplug.audit",
             *workspace.modules("split"),
         ),
@@ -140,7 +149,13 @@ def pairs_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("seed", "pairing", "target"),
         reads=lambda: map(workspace.path, (COHORT, SPLIT)),
         writes=tuple(map(workspace.path, (PAIRS, PAIR_NOTES))),
-        code=("brainplug.pairing", "brainplug.draws", *workspace.modules("pairing", "target")),
+        code=(
+            "brainplug.pairing",
+            "brainplug.draws",
+            "brainplug.meeting",
+            "brainplug.split",
+            *workspace.modules("pairing", "target"),
+        ),
         run=lambda: run_pairs(workspace),
     )
 
@@ -170,6 +185,10 @@ def dialogues_stage(workspace: Workspace) -> Stage:
         writes=tuple(map(workspace.path, (TASKS, AUDIT))),
         code=(
             "brainplug.dialogue",
+            "brainplug.wording",
+            "brainplug.skeleton",
+            "brainplug.split",
+            "brainplug.task_reader",
             "brainplug.audit",
             "brainplug.shortcuts",
             "brainplug.rules",
@@ -294,6 +313,9 @@ def adopt_stage(workspace: Workspace) -> Stage:
         code=(
             "brainplug.task_files",
             "brainplug.task_reader",
+            "brainplug.dialogue",
+            "brainplug.duplicates",
+            "brainplug.split",
             "brainplug.audit",
             "brainplug.shortcuts",
             "brainplug.rules",
@@ -308,8 +330,9 @@ def run_adopt(workspace: Workspace) -> None:
     files = workspace.recipe.tasks
     assert files is not None
     folder = workspace.path(TASKS)
-    shutil.rmtree(folder, ignore_errors=True)
     sources = list_sources(files)
+    refuse_own(sources, folder)
+    shutil.rmtree(folder, ignore_errors=True)
     adopted = adopt_tasks(sources, folder, target=peek_target(files), moved=files.moved)
     cohort = adopted.cohort()
     write_parquet(workspace.path(COHORT), cohort)

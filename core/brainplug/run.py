@@ -19,7 +19,16 @@ from brainplug.recipe import STAGES
 from brainplug.record import make_record
 from brainplug.series import list_runs, recipe_of_run, summarise, summary_table
 from brainplug.structure import recipe_text
-from brainplug.workspace import CHECKPOINTS, EXPORTS, METRICS, RUNS, SUMMARY, TASKS, Workspace
+from brainplug.workspace import (
+    CHECKPOINTS,
+    EXPORTS,
+    METRICS,
+    RUN_LIST,
+    RUNS,
+    SUMMARY,
+    TASKS,
+    Workspace,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -79,6 +88,7 @@ def do_stages(
         RunError: the recipe has no such stage.
     """
     write_text(folder / "recipe.toml", recipe_text(recipe))
+    (folder / RUN_LIST).unlink(missing_ok=True)  # of an earlier recipe
     workspace = Workspace.open(recipe, registry=registry, folder=folder, console=console)
     todo = make_stages(workspace)
     if until not in {stage.name for stage in todo}:
@@ -111,6 +121,7 @@ def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
     Raises:
         RunError: some runs could not be done; the others were.
     """
+    write_json(workspace.path(RUN_LIST), list(runs))
     failed: dict[str, BrainplugError] = {}
     for name, options in runs.items():
         workspace.console.rule(f"run {name}")
@@ -119,7 +130,12 @@ def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
         except BrainplugError as error:
             failed[name] = error
             workspace.console.print(str(error), style="red", markup=False)
-    finished = {name: workspace.path(RUNS) / name / METRICS for name in runs if name not in failed}
+    scored = STAGES.index(until) >= STAGES.index("metrics")  # older scores are of other runs
+    finished = {
+        name: workspace.path(RUNS) / name / METRICS
+        for name in runs
+        if scored and name not in failed
+    }
     found = {name: read_json(path) for name, path in finished.items() if path.is_file()}
     if found:
         summary = summarise(found)
@@ -150,9 +166,10 @@ def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:
     Returns:
         The task files, then what was written of them in `exports/`.
     """
-    homes = [
-        home for home in (folder, *sorted((folder / RUNS).glob("*"))) if (home / TASKS).is_dir()
-    ]
+    # An earlier recipe may have left other runs there, or tasks of its only one.
+    listed = folder / RUN_LIST
+    runs = read_json(listed) if listed.is_file() else []
+    homes = [folder / RUNS / name for name in runs] or [folder]
     sources = [path for home in homes for path in sorted((home / TASKS).glob("*.json"))]
     written = [
         path

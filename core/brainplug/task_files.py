@@ -65,6 +65,20 @@ def list_sources(files: TaskFiles) -> list[Source]:
     ]
 
 
+def refuse_own(sources: Sequence[Source], folder: Path) -> None:
+    """Refuse files that lie where their copies are to go, since these take their place.
+
+    Raises:
+        DataError: a source lies in the folder.
+    """
+    own = [each.path for each in sources if each.path.resolve().is_relative_to(folder.resolve())]
+    if own:
+        raise DataError(
+            f"{own[0]}: expected task files outside the run's own folder {folder}, which are "
+            "copied into it; name another run folder with --output"
+        )
+
+
 def expand(path: Path, split: Split) -> list[Path]:
     """Return a task file, or those of a split in a folder."""
     if path.is_file():
@@ -282,7 +296,9 @@ def find_unread(glances: Iterable[Glance], answers: Answers) -> tuple[str, ...]:
     for task in glances:
         key = (task.answer, task.truth)
         if key not in read:
-            read[key] = answers.parse(task.answer) == answers.parse(answers.say(task.truth))
+            said, wanted = map(answers.parse, (task.answer, answers.say(task.truth)))
+            # What cannot be parsed, such as a label that no training scan has, is not said.
+            read[key] = wanted is not None and said == wanted
         if not read[key]:
             wrong.append(task.task_id)
     return tuple(wrong)

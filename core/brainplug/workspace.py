@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -37,6 +39,7 @@ TASKS, AUDIT, VOLUMES = "tasks", "audit.json", "volumes.json"
 CHECKPOINTS, MODEL, TRAINING = "checkpoints", "model", "training.json"
 ANSWERS, METRICS, REPORT = "answers.jsonl", "metrics.json", "report.html"
 RUNS, SUMMARY, EXPORTS = "runs", "summary.json", "exports"
+RUN_LIST = "runs.json"
 
 ROLES = {
     "target": "heads",
@@ -131,8 +134,17 @@ class Workspace:
         return [(role, part) for role, part in found if part is not None]
 
     def modules(self, *sections: str) -> tuple[str, ...]:
-        """Return the modules of the parts that sections name."""
-        return tuple(part.part.make.__module__ for _, part in self.chosen(*sections))
+        """Return the modules of the parts that sections name, with those they are made of.
+
+        Args:
+            sections: of the recipe; `metrics` means all that are scored.
+        """
+        named = [part.part.make.__module__ for _, part in self.chosen(*sections)]
+        if "target" in sections:  # finished task files choose the head without a table
+            named.append(type(self.head).__module__)
+        if "metrics" in sections:
+            named += [type(metric).__module__ for metric in self.metrics.values()]
+        return tuple(dict.fromkeys(each for name in named for each in with_helpers(name)))
 
     def distributions(self) -> dict[str, str]:
         """Return the version of each distribution the recipe's parts come from."""
@@ -158,6 +170,23 @@ class Workspace:
         with bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def with_helpers(name: str) -> list[str]:
+    """Return a loaded module, and those of its own package that it takes names from."""
+    package, found = name.partition(".")[0], [name]
+    for each in found:
+        values = vars(sys.modules[each]).values() if each in sys.modules else ()
+        homes = (
+            value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            for value in values
+        )
+        found += dict.fromkeys(
+            home
+            for home in homes
+            if isinstance(home, str) and home.partition(".")[0] == package and home not in found
+        )
+    return found
 
 
 def make_head(recipe: Recipe, registry: Registry) -> TaskHead:

@@ -82,6 +82,7 @@ class Categorical:
     ) -> TargetColumn:
         """Turn codes into words by the recipe's labels, else the study's, else as they stand."""
         found = [str(value) for value in raw.dropna().unique()]
+        self._refuse_swapped(codes)
         declared = match_codes(found, self.options.labels)
         empty = find_missing(found, missing.union(self.options.missing)) - declared.keys()
         left = [value for value in found if value not in declared and value not in empty]
@@ -129,6 +130,18 @@ class Categorical:
             raise DataError(
                 f"target column {self.column!r}: {error}; declare labels in [target]"
             ) from error
+
+    def _refuse_swapped(self, codes: Mapping[str, str]) -> None:
+        """Refuse labels that give a code the words which the study has for another code."""
+        study = {normal_code(code).casefold(): fold(words) for code, words in codes.items()}
+        for code, word in self.options.labels.items():
+            own = study.get(normal_code(code).casefold())
+            if own is not None and own != fold(word) and fold(word) in study.values():
+                known = ", ".join(f"{each} = {words}" for each, words in codes.items())
+                raise DataError(
+                    f"target column {self.column!r}: labels say {code} = {word}, but the study "
+                    f"says {known}; correct labels in [target], or in the study's own target"
+                )
 
     def _refuse(self, raw: pd.Series, others: set[str], codes: Mapping[str, str]) -> None:
         """Say which values no label covers, and what can be written."""
