@@ -103,6 +103,51 @@ def test_an_undeclared_code_is_an_error_with_counts(tmp_path, make_scan):
         gather_one(Table(options), tmp_path)
 
 
+def test_words_for_no_family_are_no_family(tmp_path, make_scan):
+    """`NA` and `n/a` are nobody's family; a family known at one visit is known at all."""
+    options = write_study(
+        tmp_path,
+        make_scan,
+        ["a_1", "a_2", "b_1", "c_1"],
+        "id,visit,sex,fam\na,1,1,f1\na,2,1,\nb,1,2,NA\nc,1,2,n/a\n",
+    )
+    options = attrs.evolve(
+        options, session="visit", family="fam", pattern="{subject}_{session}.nii.gz"
+    )
+
+    frame = gather_one(Table(options), tmp_path).frame
+
+    assert ["f1", "f1"] == list(frame.loc[frame["subject"] == "a", "family"])
+    assert frame.loc[frame["subject"] != "a", "family"].isna().all()
+
+
+def test_relatives_stay_together_whatever_the_target(tmp_path, make_scan):
+    """D18: people linked by somebody without the target are one family all the same."""
+    options = write_study(
+        tmp_path,
+        make_scan,
+        ["a_1", "b_1", "b_2", "c_1"],
+        "id,visit,sex,fam\na,1,1,f1\nb,1,,f1\nb,2,,f2\nc,1,2,f2\n",
+    )
+    options = attrs.evolve(
+        options, session="visit", family="fam", pattern="{subject}_{session}.nii.gz"
+    )
+
+    frame = gather_one(Table(options), tmp_path).frame
+
+    assert ["a", "c"] == list(frame["subject"])
+    assert 1 == frame["family"].nunique()
+
+
+def test_labels_that_contradict_the_study_are_refused(tmp_path, make_scan):
+    """D13, D14: labels made for another column do not turn a study's own codes round."""
+    options = write_study(tmp_path, make_scan, "ab", "id,sex\na,1\nb,2\n")
+    options = attrs.evolve(options, codes={"sex": {"1": "female", "2": "male"}})
+
+    with pytest.raises(DataError, match="labels say 1 = male, but the study says 1 = female"):
+        gather_one(Table(options), tmp_path)
+
+
 def test_a_missing_target_column_names_the_nearest(tmp_path, make_scan):
     """The message shows what the study has."""
     options = write_study(tmp_path, make_scan, "ab", "id,sexe\na,1\nb,2\n")

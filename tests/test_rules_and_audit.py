@@ -17,8 +17,8 @@ from brainplug.audit import (
 )
 from brainplug.dialogue import Task
 from brainplug.errors import DataError, LeakageError
-from brainplug.rules import MAJORITY, MEAN, MIRROR, OPPOSITE, REPEAT, rule_predictions
-from brainplug.shortcuts import audit_words, measure_dependence
+from brainplug.rules import MAJORITY, MEAN, MIRROR, OPPOSITE, REPEAT, TEXT, rule_predictions
+from brainplug.shortcuts import audit_words, information, measure_dependence
 from brainplug.types import POOLS, Image, Turn
 from brainplug_plugins.heads.categorical import Categorical, CategoricalOptions
 from brainplug_plugins.heads.numerical import Numerical, NumericalOptions
@@ -161,7 +161,10 @@ def make_cohort(subjects, **columns):
     return frame.assign(target="a", **columns)
 
 
-@pytest.mark.parametrize(("pool", "kind"), [("test_query", "leak"), ("train_query", "note")])
+@pytest.mark.parametrize(
+    ("pool", "kind"),
+    [("test_query", "leak"), ("train_reference", "leak"), ("train_query", "note")],
+)
 def test_one_image_under_two_ids_is_found(pool, kind):
     """A copy in another pool stops the run and names the rows; one in the same pool is told."""
     subjects = ["a", "b", "c"]
@@ -171,6 +174,60 @@ def test_one_image_under_two_ids_is_found(pool, kind):
     findings = find_leaks(pool_scans(cohort, split))
 
     assert [(kind, ("a", "b"))] == [(finding.kind, finding.members) for finding in findings]
+
+
+def test_information_is_freed_of_its_bias():
+    """Independent labels give about 0 bits after Miller's correction, dependent ones many."""
+    labels = tuple(f"class {letter}" for letter in "abcdefghij")
+    honest = [information(draw_tasks(labels, num=40, seed=seed), fit(labels)) for seed in range(20)]
+    copied = draw_tasks(labels, num=40, same=3)
+
+    corrected = np.array([found["corrected"] for found in honest])
+    assert all(found["plug_in"] > 0.2 for found in honest)
+    assert abs(corrected.mean()) < 0.1
+    assert information(copied, fit(labels))["corrected"] > 2.0
+
+
+def test_a_class_of_one_pool_alone_is_as_far_as_can_be():
+    """An infinite difference is not hidden as undefined."""
+    subjects = [f"s{i}" for i in range(12)]
+    cohort = make_cohort(subjects, site=["own"] * 2 + ["others"] * 10)
+    pools = ["test_query"] * 2 + list(POOLS[:4]) * 2 + ["test_reference"] * 2
+    split = pd.DataFrame({"subject": subjects, "pool": pools})
+
+    found = describe_split(pool_scans(cohort, split))["balance"]["site"]
+
+    assert 99.0 == found["test_query"]["standardised_difference"]
+
+
+def test_studies_that_differ_are_no_shortcut_within_each():
+    """Of two studies a reference tells which it is, a note; within each it tells nothing."""
+    tasks = {}
+    studies = {}
+    for split, num in (("train", 80), ("val", 30), ("test", 30)):
+        rng = np.random.default_rng(num)
+        tasks[split] = []
+        for number in range(num):
+            study, centre = ("A", 10.0) if number % 2 else ("B", 60.0)
+            studies[f"{split}{number}"] = study
+            truth, told = centre + rng.normal(size=2)
+            tasks[split].append(make_task(f"{split}{number}", truth, f"{study}r", told))
+    answers = Numerical(NumericalOptions(column="age")).fit(pd.Series([10.0, 20.0, 60.0, 61.0]))
+
+    together = audit_words(tasks, answers)[1]
+    apart = audit_words(tasks, answers, studies)[1]
+
+    assert "shortcut" in {finding.kind for finding in together}
+    assert [("note", "studies differ")] == [(f.kind, f.what[:14]) for f in apart]
+
+
+def test_the_text_reader_learns_from_all_where_a_sample_lacks_a_class(monkeypatch):
+    """One case among many tasks that the sample passes over is no crash."""
+    monkeypatch.setattr("brainplug.rules.TEXT_SAMPLE", 10)
+    train = [make_task(f"q{i}", "healthy", "r", "healthy", i) for i in range(60)]
+    train[7] = make_task("q7", "ill", "r", "healthy", 7)
+
+    assert ["healthy"] == rule_predictions(TEXT, train[:1], train)
 
 
 def test_pools_are_compared_by_standardised_differences():

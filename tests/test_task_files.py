@@ -148,8 +148,8 @@ def test_a_leak_in_the_files_is_printed_and_not_hidden(old, tmp_path, capsys):
     """A person in train and test is found, named on the terminal, and the run goes on."""
 
     def share(rows):
-        rows[0]["subject_ids"][0] = "trainr0"
-        rows[0]["metadata"]["reference_id"] = "trainr0"
+        rows[0]["subject_ids"][1] = "trainr0"
+        rows[0]["metadata"]["subject_id"] = "trainr0"
 
     edit(tmp_path, "test", share)
 
@@ -159,6 +159,35 @@ def test_a_leak_in_the_files_is_printed_and_not_hidden(old, tmp_path, capsys):
     assert ("leak", ["trainr0"]) == (found["kind"], found["examples"])
     assert 1 == audit["checks"]["subjects in two pools"]
     assert "trainr0" in capsys.readouterr().out
+
+
+def test_anchors_of_the_files_are_no_leak(old, tmp_path):
+    """Training references that others are compared with, too, are told as such."""
+
+    def share(rows):
+        for row in rows:
+            row["subject_ids"][0] = row["subject_ids"][0].replace("test", "train")
+            for image in row["images"]:
+                image["path"] = image["path"].replace("testr", "trainr")
+
+    edit(tmp_path, "test", share)
+
+    audit = prepare(old, tmp_path / "run")
+
+    assert not find(audit, "two pools")
+    (found,) = find(audit, "training references are shown in other splits")
+    assert 4 == found["count"]
+
+
+def test_files_of_the_runs_own_folder_are_left_alone(old, tmp_path, capsys):
+    """Files that lie where their copies would go are refused, and not deleted."""
+    prepare(old, tmp_path / "run")
+    old.write_text(RECIPE.format(tasks=WHERE.format(**NAMES).replace("t/", "run/tasks/")))
+
+    assert 1 == main(["prepare", str(old), "--output", str(tmp_path / "run")])
+
+    assert "outside the run's own folder" in capsys.readouterr().err
+    assert 3 == len(list((tmp_path / "run" / "tasks").glob("*.json")))
 
 
 def test_a_shortcut_in_the_files_is_told(old, tmp_path):

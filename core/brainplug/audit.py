@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MOST_CLASSES = 12
 """A column of the study with at most this many values is compared class by class."""
 
+FARTHEST = 99.0
+"""Largest standardised difference that is told."""
+
 SHOWN = 5
 """People named for a finding."""
 
@@ -231,7 +234,8 @@ def describe_classes(values: pd.Series, pools: pd.Series) -> dict[str, dict[str,
         here, others = counts.loc[pool], counts.drop(pool).sum()
         moments = [share_moments(part.to_numpy(dtype=float)) for part in (here, others)]
         differences = np.abs(standardised_difference(*moments))
-        known = differences[np.isfinite(differences)]
+        # A class that is all of its pool and nowhere else is infinitely far, which JSON has not.
+        known = np.minimum(differences[~np.isnan(differences)], FARTHEST)
         found[pool] = {
             "n": int(here.to_numpy().sum()),
             "counts": {str(label): int(count) for label, count in here.items() if count},

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -36,10 +36,16 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def walk_once(folder: Path) -> Iterator[tuple[str, list[str]]]:
+def walk_once(
+    folder: Path, pass_over: Callable[[str, str], bool] = lambda _place, _name: False
+) -> Iterator[tuple[str, list[str]]]:
     """Give each folder at and below one, with the names of its files, in one pass.
 
     Links to folders are followed, each folder once.
+
+    Args:
+        folder: where to start.
+        pass_over: whether a folder, by the path it lies in and its name, is not entered.
     """
     seen: set[tuple[int, int]] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
@@ -48,7 +54,7 @@ def walk_once(folder: Path) -> Iterator[tuple[str, list[str]]]:
             folders.clear()
             continue
         seen.add((state.st_dev, state.st_ino))
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not pass_over(place, name))
         yield place, names
 
 

@@ -6,7 +6,6 @@ import os
 import re
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import attrs
@@ -14,12 +13,14 @@ import numpy as np
 import pandas as pd
 
 from brainplug.errors import DataError
+from brainplug.files import walk_once
 from brainplug.scan import EXTENSIONS
 from brainplug.tables import leave_out
 from brainplug.types import JoinReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
+    from pathlib import Path
 
     Normaliser = Callable[[str], str]
     Hint = str | Callable[[Sequence["ImageFile"]], str]
@@ -147,17 +148,15 @@ def find_images(
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder of images, found no such folder")
-    ends, found, seen = tuple(suffixes), list[str](), set[tuple[int, int]]()
+    ends, found = tuple(suffixes), list[str]()
+    top = str(folder)
     start = len(os.path.join(folder, ""))  # noqa: PTH118 (Path takes the separator away)
-    for place, folders, names in os.walk(folder, followlinks=True):
-        state = Path(place).stat()
-        if (state.st_dev, state.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((state.st_dev, state.st_ino))
+
+    def pass_over(place: str, name: str) -> bool:
+        return name[0] == "." or (place == top and name in skip)
+
+    for place, names in walk_once(folder, pass_over):
         under = place[start:].replace(os.sep, "/")
-        left_out = () if under else skip
-        folders[:] = sorted(name for name in folders if name[0] != "." and name not in left_out)
         under += "/" if under else ""
         found += [under + name for name in names if name.endswith(ends) and name[0] != "."]
     return sorted(found)

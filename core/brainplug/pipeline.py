@@ -15,10 +15,10 @@ from brainplug.files import read_json, write_json
 from brainplug.preparation import (
     DESIGN_STAGES,
     adopt_stage,
+    all_task_files,
     fit_answers,
     read_all_tasks,
     read_cohort,
-    task_paths,
 )
 from brainplug.stages import Stage
 from brainplug.task_reader import iterate_tasks
@@ -33,7 +33,6 @@ from brainplug.workspace import (
     METRICS,
     MODEL,
     REPORT,
-    TASKS,
     TRAINING,
     VOLUMES,
 )
@@ -55,7 +54,8 @@ def volumes_stage(workspace: Workspace) -> Stage:
     return Stage(
         name="volumes",
         settings=workspace.settings("images"),
-        reads=lambda: [workspace.path(TASKS), *scans_of_tasks(workspace)],
+        reads=lambda: all_task_files(workspace),
+        facts=lambda: hash_scans(workspace),
         writes=(workspace.path(VOLUMES),),
         code=("brainplug.volume", "brainplug.scan", "brainplug.space"),
         run=lambda: run_volumes(workspace),
@@ -64,10 +64,19 @@ def volumes_stage(workspace: Workspace) -> Stage:
 
 def scans_of_tasks(workspace: Workspace) -> list[Path]:
     """Return the scan files that any task shows, each once."""
-    paths = [path for found in task_paths(workspace).values() for path in found]
+    paths = all_task_files(workspace)
     return sorted(
         {image for path in paths for task in iterate_tasks(path) for image in task.images}
     )
+
+
+def hash_scans(workspace: Workspace) -> dict[str, str]:
+    """Return the content hash of every scan; files that have not changed are not read again."""
+    memo = workspace.cache / "hashes"
+    return {
+        str(scan): content_hash(scan, memo) if scan.is_file() else "missing"
+        for scan in scans_of_tasks(workspace)
+    }
 
 
 def run_volumes(workspace: Workspace) -> None:
@@ -82,9 +91,7 @@ def run_volumes(workspace: Workspace) -> None:
             f"{len(refused)} scans of the tasks cannot be read, for example {first}; "
             'set scans = "all" in [images], so that they are left out before references are drawn'
         )
-    memo = workspace.cache / "hashes"
-    hashes = {str(scan): content_hash(scan, memo) for scan in scans}
-    write_json(workspace.path(VOLUMES), {"scans": len(scans), "content": hashes})
+    write_json(workspace.path(VOLUMES), {"scans": len(scans), "content": hash_scans(workspace)})
 
 
 def training_stage(workspace: Workspace) -> Stage:
@@ -93,7 +100,7 @@ def training_stage(workspace: Workspace) -> Stage:
         name="training",
         settings=workspace.settings("seed", "images", "model", "training", "evaluation", "target")
         | {"weights": {study.name: study.weight for study in workspace.recipe.cohort}},
-        reads=lambda: map(workspace.path, (TASKS, VOLUMES)),
+        reads=lambda: [*all_task_files(workspace), workspace.path(VOLUMES)],
         writes=tuple(map(workspace.path, (MODEL, TRAINING))),
         code=(
             "brainplug.learning",
@@ -128,7 +135,10 @@ def answers_stage(workspace: Workspace) -> Stage:
     return Stage(
         name="answers",
         settings=workspace.settings("images", "target", "evaluation"),
-        reads=lambda: map(workspace.path, (TASKS, VOLUMES, TRAINING, f"{MODEL}/model.safetensors")),
+        reads=lambda: [
+            *all_task_files(workspace),
+            *map(workspace.path, (VOLUMES, TRAINING, f"{MODEL}/model.safetensors")),
+        ],
         writes=(workspace.path(ANSWERS),),
         code=(
             "brainplug.learning",
@@ -158,7 +168,10 @@ def metrics_stage(workspace: Workspace) -> Stage:
     return Stage(
         name="metrics",
         settings=workspace.settings("seed", "target", "evaluation"),
-        reads=lambda: map(workspace.path, (TASKS, ANSWERS, COHORT, TRAINING)),
+        reads=lambda: [
+            *all_task_files(workspace),
+            *map(workspace.path, (ANSWERS, COHORT, TRAINING)),
+        ],
         writes=(workspace.path(METRICS),),
         code=(
             "brainplug.evaluation",
@@ -194,10 +207,10 @@ def report_stage(workspace: Workspace) -> Stage:
     return Stage(
         name="report",
         settings=workspace.settings("report"),
-        reads=lambda: map(
-            workspace.path,
-            (COHORT, FACTS, EXCLUSIONS, AUDIT, TASKS, TRAINING, ANSWERS, METRICS),
-        ),
+        reads=lambda: [
+            *all_task_files(workspace),
+            *map(workspace.path, (COHORT, FACTS, EXCLUSIONS, AUDIT, TRAINING, ANSWERS, METRICS)),
+        ],
         writes=(workspace.path(REPORT),),
         code=("brainplug.report",),
         run=lambda: run_report(workspace),

@@ -68,6 +68,7 @@ def cohort_stage(workspace: Workspace) -> Stage:
             "brainplug.tables",
             "brainplug.scan",
             "brainplug.space",
+            "brainplug.volume",
             *workspace.modules("cohort", "target"),
         ),
         run=lambda: run_cohort(workspace),
@@ -185,6 +186,7 @@ def dialogues_stage(workspace: Workspace) -> Stage:
         writes=tuple(map(workspace.path, (TASKS, AUDIT))),
         code=(
             "brainplug.dialogue",
+            "brainplug.pairing",
             "brainplug.wording",
             "brainplug.skeleton",
             "brainplug.split",
@@ -202,6 +204,11 @@ def task_paths(workspace: Workspace) -> dict[Split, list[Path]]:
     """Return the task files of each split, one a study that has tasks there."""
     folder = workspace.path(TASKS)
     return {split: sorted(folder.glob(f"*_comparison_tasks_{split}.json")) for split in SPLITS}
+
+
+def all_task_files(workspace: Workspace) -> list[Path]:
+    """Return the task files of all splits."""
+    return [path for paths in task_paths(workspace).values() for path in paths]
 
 
 def read_all_tasks(workspace: Workspace) -> dict[Split, list[Task]]:
@@ -272,6 +279,13 @@ class Evidence:
     found: Iterable[Finding]
     notes: Sequence[str] = ()
 
+    def studies(self) -> dict[str, str] | None:
+        """Return the study of each subject, None where there is one only."""
+        if self.pooled["study"].nunique() < 2:
+            return None
+        columns = (self.pooled[name].tolist() for name in ("subject", "study"))
+        return dict(zip(*columns, strict=True))
+
 
 def settle_audit(workspace: Workspace, evidence: Evidence) -> None:
     """Write and show the audit; stop on what breaks a promise, unless others made the files.
@@ -280,7 +294,7 @@ def settle_audit(workspace: Workspace, evidence: Evidence) -> None:
         LeakageError: pools are not apart.
         DataError: a rule that sees no scan beats chance.
     """
-    words, shortcuts = audit_words(evidence.glances, evidence.answers)
+    words, shortcuts = audit_words(evidence.glances, evidence.answers, evidence.studies())
     findings = [*find_leaks(evidence.pooled), *evidence.found, *shortcuts]
     audit = {
         **describe_split(evidence.pooled),

@@ -21,7 +21,10 @@ from brainplug.series import list_runs, recipe_of_run, summarise, summary_table
 from brainplug.structure import recipe_text
 from brainplug.workspace import (
     CHECKPOINTS,
+    COHORT,
+    EXCLUSIONS,
     EXPORTS,
+    FACTS,
     METRICS,
     RUN_LIST,
     RUNS,
@@ -151,6 +154,7 @@ def do_run(workspace: Workspace, name: str, options: Any, until: str) -> None:
     folder = workspace.path(RUNS) / name
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder):
+        share_cohort(workspace.folder, folder)
         do_stages(
             recipe_of_run(workspace.recipe, options),
             registry=workspace.registry,
@@ -158,6 +162,16 @@ def do_run(workspace: Workspace, name: str, options: Any, until: str) -> None:
             until=until,
             console=workspace.console,
         )
+
+
+def share_cohort(folder: Path, own: Path) -> None:
+    """Give a run the cohort that all runs have in common, so that it is not read again."""
+    import shutil
+
+    for name in (COHORT, FACTS, EXCLUSIONS):
+        shutil.copy2(folder / name, own / name)
+    done = stages.Ledger(folder).read()["cohort"]
+    write_json(own / stages.LEDGER, {**stages.Ledger(own).read(), "cohort": done})
 
 
 def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:

@@ -13,7 +13,7 @@ from brainplug.rules import TEXT, rule_predictions, rules_for
 from brainplug.types import SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jaxtyping import Float
 
@@ -26,22 +26,34 @@ BEYOND_CHANCE = 3.29
 
 
 def audit_words(
-    tasks: Mapping[Split, Sequence[Asked]], answers: Answers
+    tasks: Mapping[Split, Sequence[Asked]],
+    answers: Answers,
+    studies: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], list[Finding]]:
-    """Measure what can be told without a scan; give it for `audit.json`, and what beats chance."""
+    """Measure what can be told without a scan; give it for `audit.json`, and what beats chance.
+
+    References come from the query's own study, so in several studies they tell which one that is,
+    and what is usual there. Chance is therefore that within each study; that the words tell the
+    study, where they do, is a note.
+
+    Args:
+        tasks: of each split.
+        answers: names strata.
+        studies: study of each subject; None where there is one.
+    """
     every = [task for name in SPLITS for task in tasks[name]]
     said = {rule: rule_predictions(rule, every, tasks["train"]) for rule in rules_for(every)}
     trained = len(tasks["train"])
-    dependence = measure_dependence(every)
-    text = measure_text(every[trained:], said[TEXT][trained:], tasks["train"])
-    rules: dict[Split, dict[str, float | None]] = {}
-    start = 0
-    for name in SPLITS:
-        end = start + len(tasks[name])
-        rules[name] = {
-            rule: score_rule(tasks[name], predicted[start:end]) for rule, predicted in said.items()
+    told = [(studies or {}).get(task.subject, "") for task in every]
+    dependence = measure_dependence(every, told)
+    text = measure_text(every, said[TEXT], told, trained=trained)
+    rules = {
+        name: {
+            rule: score_rule(tasks[name], predicted[start : start + len(tasks[name])])
+            for rule, predicted in said.items()
         }
-        start = end
+        for name, start in starts(tasks).items()
+    }
     measured = {
         "mutual_information_bits": {name: information(tasks[name], answers) for name in SPLITS},
         "dependence": dependence,
@@ -53,7 +65,21 @@ def audit_words(
         for found in (dependence, text)
         if found["beats_chance"]
     ]
+    if len(set(told)) > 1 and measure_dependence(every)["beats_chance"]:
+        findings.append(Finding(kind="note", what=TELLS_STUDY))
     return measured, findings
+
+
+TELLS_STUDY = (
+    "studies differ in the target, so the reference tells which study its query is from and what "
+    "is usual there: read the scores of each study, not those of all together"
+)
+
+
+def starts(tasks: Mapping[Split, Sequence[Asked]]) -> dict[Split, int]:
+    """Return where each split begins when all tasks stand one after another."""
+    lengths = [len(tasks[name]) for name in SPLITS]
+    return {name: sum(lengths[:place]) for place, name in enumerate(SPLITS)}
 
 
 def best_rule(scores: Mapping[str, float | None], tasks: Sequence[Asked]) -> str:
@@ -66,17 +92,29 @@ def best_rule(scores: Mapping[str, float | None], tasks: Sequence[Asked]) -> str
     return f"on the test tasks the best of such rules, {name}, is right in {known[name]:.1%}"
 
 
-def measure_dependence(tasks: Sequence[Asked]) -> dict[str, Any]:
+def measure_dependence(
+    tasks: Sequence[Asked], studies: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Test whether a reference's value tells of the query's, beyond how common values are.
 
     For each query the mean agreement over its tasks is compared with the agreement expected of
-    independent draws; queries are the units, so several references of one are not counted twice.
+    independent draws within its study; queries are the units, so several references of one are not
+    counted twice.
+
+    Args:
+        tasks: of all splits.
+        studies: study of each task; None where there is one.
     """
-    paired = [task for task in tasks if task.references]
+    paired = [place for place, task in enumerate(tasks) if task.references]
     if not paired:
         return {"z": None, "beats_chance": False, "sentence": "no task shows a reference"}
-    excess = (number_excess if paired[0].kind == "numerical" else label_excess)(paired)
-    by_query = pd.Series(excess).groupby([task.subject for task in paired]).mean()
+    measure = number_excess if tasks[0].kind == "numerical" else label_excess
+    excess = np.zeros(len(tasks))
+    for places in group_places(tasks, studies):
+        shown = [place for place in places if tasks[place].references]
+        excess[shown] = measure([tasks[place] for place in shown])
+    asked = [tasks[place].subject for place in paired]
+    by_query = pd.Series(excess[paired]).groupby(asked).mean()
     # With few tasks equal excesses come by chance; no error is taken for smaller than that.
     floor = 0.5 / np.sqrt(len(paired))
     error = (
@@ -96,6 +134,16 @@ def measure_dependence(tasks: Sequence[Asked]) -> dict[str, Any]:
             f"{'repeats the reference' if z > 0 else 'says the opposite'} needs no scan"
         ),
     }
+
+
+def group_places(tasks: Sequence[Asked], studies: Sequence[str] | None) -> Iterable[Sequence[int]]:
+    """Return the places of the tasks of each study."""
+    if studies is None:
+        return (range(len(tasks)),)
+    places: dict[str, list[int]] = {}
+    for place, study in enumerate(studies):
+        places.setdefault(study, []).append(place)
+    return places.values()
 
 
 def label_excess(tasks: Sequence[Asked]) -> Float[np.ndarray, " n"]:
@@ -125,27 +173,42 @@ def number_excess(tasks: Sequence[Asked]) -> Float[np.ndarray, " n"]:
 
 
 def measure_text(
-    asked: Sequence[Asked], said: Sequence[TargetValue], train: Sequence[Asked]
+    tasks: Sequence[Asked],
+    said: Sequence[TargetValue],
+    studies: Sequence[str],
+    *,
+    trained: int,
 ) -> dict[str, Any]:
     """Test whether a linear reader of the words, fitted on train, beats chance on the others.
 
+    Chance is that of somebody who knows the study: its training mean, or its share of each answer.
+
     Args:
-        asked: validation and test tasks.
+        tasks: of all splits, training first.
         said: what the reader answered to each.
-        train: what it was fitted on.
+        studies: study of each task.
+        trained: how many are training tasks.
     """
-    if asked[0].kind == "numerical":
-        centre = float(np.mean([float(task.truth) for task in train]))
-        gain = [
-            abs(float(task.truth) - centre) - abs(float(task.truth) - float(value))
-            for task, value in zip(asked, said, strict=True)
-        ]
-    else:
-        counts = Counter(said)
-        gain = [
-            float(value == task.truth) - counts[task.truth] / len(said)
-            for task, value in zip(asked, said, strict=True)
-        ]
+    asked = tasks[trained:]
+    gains = np.zeros(len(tasks))
+    for places in group_places(tasks, studies):
+        later = [place for place in places if place >= trained]
+        truths = [tasks[place].truth for place in later]
+        answered = [said[place] for place in later]
+        if tasks[0].kind == "numerical":
+            known = [float(tasks[place].truth) for place in places if place < trained]
+            centre = sum(known) / len(known) if known else 0.0
+            gains[later] = [
+                abs(float(truth) - centre) - abs(float(truth) - float(value))
+                for truth, value in zip(truths, answered, strict=True)
+            ]
+        else:
+            counts = Counter(answered)
+            gains[later] = [
+                float(value == truth) - counts[truth] / len(answered)
+                for truth, value in zip(truths, answered, strict=True)
+            ]
+    gain = gains[trained:]
     by_query = pd.Series(gain).groupby([task.subject for task in asked]).mean()
     spread = float(by_query.std(ddof=1) / np.sqrt(len(by_query))) if len(by_query) > 1 else 0.0
     z = float(by_query.mean()) / spread if spread > 0 else 0.0

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 LEDGER = "stages.json"
 
 
+def no_facts() -> None:
+    """Say that a stage depends on nothing but its settings, files and code."""
+
+
 @attrs.frozen(kw_only=True)
 class Stage:
     """One arrow of the run.
@@ -33,6 +37,7 @@ class Stage:
         name: as `--until` names it.
         settings: JSON-ready part of the recipe that the stage depends on.
         reads: files it is made from, in the run folder or outside.
+        facts: what else it depends on, JSON-ready; asked for when the key is made.
         writes: files and folders it leaves in the run folder.
         code: modules whose source decides its result.
         run: makes the files; each is written whole or not at all.
@@ -41,6 +46,7 @@ class Stage:
     name: str
     settings: Any
     reads: Callable[[], Iterable[Path]]
+    facts: Callable[[], Any] = no_facts
     writes: tuple[Path, ...]
     code: tuple[str, ...]
     run: Callable[[], None]
@@ -55,11 +61,19 @@ class Ledger:
     def is_done(self, stage: Stage, key: str) -> bool:
         """Tell whether the stage's files stand and nothing it depends on has changed."""
         entry = self.read().get(stage.name, {})
-        return entry.get("key") == key and all(path.exists() for path in stage.writes)
+        left = [*stage.writes, *(self.folder / name for name in entry.get("files", ()))]
+        return entry.get("key") == key and all(path.exists() for path in left)
 
     def note(self, stage: Stage, key: str, seconds: float) -> None:
         """Remember that a stage is done, and from what: the key it had when it began."""
-        entry = {"key": key, "seconds": round(seconds, 2), "finished": now()}
+        folders = [path for path in stage.writes if path.is_dir()]
+        files = [str(file.relative_to(self.folder)) for path in folders for file in path.iterdir()]
+        entry = {
+            "key": key,
+            "seconds": round(seconds, 2),
+            "finished": now(),
+            "files": sorted(files),
+        }
         write_json(self.folder / LEDGER, {**self.read(), stage.name: entry})
 
     def forget(self, stage: Stage) -> None:
@@ -83,6 +97,7 @@ def make_key(stage: Stage) -> str:
     """Return a hash of all a stage depends on; a file that is missing counts as such."""
     facts = {
         "settings": stage.settings,
+        "facts": stage.facts(),
         "reads": [[path.name, hash_path(path)] for path in stage.reads()],
         "code": [[name, hash_module(name)] for name in stage.code],
     }

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ENDS = (".json", ".jsonl")
 NAMED = re.compile(r"(?P<study>[A-Za-z0-9-]+)_.*_?comparison_tasks_(?:train|val|test)")
+TRAIN_REFERENCE = "train_reference"
 ALL = "TASKS"
 """Study of files whose names tell none."""
 
@@ -120,6 +121,7 @@ class Adopted:
         unread: tasks whose answer does not say their value.
         own: tasks that show the query as its own reference.
         torn: subjects with two values.
+        taken: task ids given so far.
     """
 
     scans: dict[tuple[str, str, str], str | float] = attrs.Factory(dict)
@@ -128,6 +130,16 @@ class Adopted:
     unread: Sequence[str] = ()
     own: list[str] = attrs.Factory(list)
     torn: list[str] = attrs.Factory(list)
+    taken: set[str] = attrs.Factory(set)
+
+    def name(self, task_id: str) -> str:
+        """Give a task an id that no other has, its own if it can be."""
+        name, copy = task_id, 1
+        while name in self.taken:
+            copy += 1
+            name = f"{task_id}#{copy}"
+        self.taken.add(name)
+        return name
 
     def note(self, task: Task, study: str, split: Split) -> None:
         """Take down who is shown, where, with which value."""
@@ -155,8 +167,21 @@ class Adopted:
         return frame.assign(scan=names, session=lacking, family=lacking, site=lacking)
 
     def split(self) -> pd.DataFrame:
-        """Return each subject with each pool it is in."""
-        return pd.DataFrame(sorted(self.pools), columns=["subject", "pool"], dtype="str")
+        """Return each subject with each pool it is in; anchors are training references."""
+        anchors = self.anchors()
+        pools = [
+            (person, pool)
+            for person, pool in sorted(self.pools)
+            if person not in anchors or pool == TRAIN_REFERENCE
+        ]
+        return pd.DataFrame(pools, columns=["subject", "pool"], dtype="str")
+
+    def anchors(self) -> set[str]:
+        """Return who is a reference in training and elsewhere, and never asked about."""
+        asked = {person for person, pool in self.pools if pool.endswith("query")}
+        trained = {person for person, pool in self.pools if pool == TRAIN_REFERENCE}
+        shown = {person for person, pool in self.pools if pool != TRAIN_REFERENCE}
+        return (trained & shown) - asked
 
     def facts(self, sources: Sequence[Source]) -> dict[str, Any]:
         """Return what the report must know, in the form of `Cohort.facts`."""
@@ -180,6 +205,7 @@ class Adopted:
             ("note", self.repeated, "task ids stand more than once; copies were numbered"),
             ("note", self.unread, "answers do not say the value their task has"),
             ("note", self.torn, "subjects have two different values for one image"),
+            ("note", sorted(self.anchors()), "training references are shown in other splits, too"),
             ("leak", self.own, "tasks show the query as its own reference"),
         ):
             if members:
@@ -251,20 +277,19 @@ def take_over(
             seen[task.task_id] += 1
             if seen[task.task_id] == 2:
                 adopted.repeated.append(task.task_id)
-            ready = settle(task, source, seen[task.task_id], moved=moved, several=several)
+            ready = settle(task, source, moved=moved, several=several)
+            ready = attrs.evolve(ready, task_id=adopted.name(ready.task_id))
             adopted.note(ready, source.study, source.split)
             yield ready
 
 
-def settle(
-    task: Task, source: Source, copy: int, *, moved: Mapping[str, Path], several: bool
-) -> Task:
-    """Make ids unique, over splits and studies too, and paths absolute."""
+def settle(task: Task, source: Source, *, moved: Mapping[str, Path], several: bool) -> Task:
+    """Make ids tell the split and, where there are several, the study; make paths absolute."""
     study = source.study if several else ""
     task_id = under(task.task_id, f"{source.split}-")
     return attrs.evolve(
         task,
-        task_id=under(task_id, f"{study}:") + (f"#{copy}" if copy > 1 else ""),
+        task_id=under(task_id, f"{study}:"),
         subject=under(task.subject, f"{study}:"),
         references=tuple(under(person, f"{study}:") for person in task.references),
         images=tuple(find_moved(image, source.path.parent, moved) for image in task.images),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     from brainplug.types import TargetKind, TargetValue
 
 Read = TypeVar("Read")
+
+BLOCK = 1 << 20
+"""Characters read at once where tasks do not stand one a line."""
+
+_BETWEEN = re.compile(r"[\s,]*")
 
 KEYS = ("task_id", "subject_ids", "images", "conversations", "metadata")
 
@@ -100,7 +107,7 @@ class UnevenError(ValueError):
 
 
 def rows_of(path: Path) -> Iterator[Any]:
-    """Give the tasks of a file as they stand, one by one where they stand one a line.
+    """Give the tasks of a file as they stand, one by one however they are laid out.
 
     Raises:
         DataError: the file cannot be read, is not JSON, or holds no array of tasks.
@@ -112,13 +119,13 @@ def rows_of(path: Path) -> Iterator[Any]:
             elif file.readline().strip() == b"[":
                 yield from _lines_of_array(file, path)
             else:
-                yield from _whole(path)
-    except (OSError, orjson.JSONDecodeError) as error:
+                yield from _objects_of_array(path)
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as a task file: {error}") from error
 
 
 def _lines_of_array(lines: Iterable[bytes], path: Path) -> Iterator[Any]:
-    """Read an array with one task a line; one that is laid out otherwise is read whole."""
+    """Read an array with one task a line, which is quick; hand over one of another layout."""
     for number, line in enumerate(lines):
         text = line.strip()
         if text == b"]":
@@ -129,18 +136,38 @@ def _lines_of_array(lines: Iterable[bytes], path: Path) -> Iterator[Any]:
         except orjson.JSONDecodeError:
             if number:
                 raise
-            yield from _whole(path)
+            yield from _objects_of_array(path)
             return
         if closed:
             return
     raise DataError(f"{path}: expected ']' after the last task; the file was cut, fetch it again")
 
 
-def _whole(path: Path) -> Iterator[Any]:
-    rows = orjson.loads(path.read_bytes())
-    if not isinstance(rows, list):
-        raise DataError(f"{path}: expected a JSON array of tasks, got {type(rows).__name__}")
-    yield from rows
+def _objects_of_array(path: Path) -> Iterator[Any]:
+    """Read an array of any layout, such as the indented one of older tools, object by object."""
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    with path.open(encoding="utf-8-sig") as file:
+        text = file.read(BLOCK).lstrip()
+        if not text.startswith("["):
+            raise DataError(f"{path}: expected a JSON array of tasks, got {text[:20]!r}")
+        place = 1
+        while True:
+            place = _BETWEEN.match(text, place).end()  # type: ignore[union-attr]  # matches nothing, too
+            try:
+                if text[place : place + 1] == "]":
+                    return
+                row, place = decoder.raw_decode(text, place)
+            except json.JSONDecodeError:
+                more = file.read(max(BLOCK, len(text) - place))
+                if not more:
+                    raise
+                text, place = text[place:] + more, 0
+                continue
+            yield row
+
+
+def _refuse_constant(name: str) -> Any:
+    raise json.JSONDecodeError(f"expected a number, got {name}", name, 0)
 
 
 def check_counts(num_parts: int, num_images: int, num_subjects: int) -> None:
