@@ -161,6 +161,15 @@ def test_a_leak_in_the_files_is_printed_and_not_hidden(old, tmp_path, capsys):
     assert "trainr0" in capsys.readouterr().out
 
 
+def test_changed_scans_are_audited_again(old, tmp_path):
+    """Scans that have become copies of one another are found on the next call."""
+    assert not find(prepare(old, tmp_path / "run"), "the same content")
+    copied = (tmp_path / "T1" / "trainr0.nii.gz").read_bytes()
+    (tmp_path / "T1" / "testq0.nii.gz").write_bytes(copied)
+
+    assert find(prepare(old, tmp_path / "run"), "the same content")
+
+
 def test_anchors_of_the_files_are_no_leak(old, tmp_path):
     """Training references that others are compared with, too, are told as such."""
 

@@ -24,7 +24,14 @@ from brainplug.shortcuts import audit_words
 from brainplug.split import add_pools, split_cohort, training_values
 from brainplug.stages import Stage
 from brainplug.tables import stack_exclusions
-from brainplug.task_files import adopt_tasks, find_unread, list_sources, peek_target, refuse_own
+from brainplug.task_files import (
+    adopt_tasks,
+    find_unread,
+    list_sources,
+    peek_target,
+    refuse_own,
+    states_of_images,
+)
 from brainplug.task_reader import iterate_glances, iterate_tasks
 from brainplug.types import SPLITS, Split
 from brainplug.wording import TaskMaker
@@ -323,6 +330,7 @@ def adopt_stage(workspace: Workspace) -> Stage:
         name="dialogues",
         settings=workspace.settings("seed", "tasks", "target", "audit"),
         reads=lambda: [source.path for source in list_sources(files)],
+        facts=lambda: states_of_images(list_sources(files), files.moved),
         writes=tuple(map(workspace.path, (TASKS, COHORT, FACTS, EXCLUSIONS, SPLIT, AUDIT))),
         code=(
             "brainplug.task_files",

@@ -66,6 +66,18 @@ def list_sources(files: TaskFiles) -> list[Source]:
     ]
 
 
+def states_of_images(sources: Sequence[Source], moved: Mapping[str, Path]) -> list[list[Any]]:
+    """Return path, size and time of every image that the files name; None for one not there."""
+    images = {
+        find_moved(image, source.path.parent, moved)
+        for source in sources
+        for task in iterate_tasks(source.path)
+        for image in task.images
+    }
+    found = [(image, image.stat() if image.is_file() else None) for image in sorted(images)]
+    return [[str(image), state and [state.st_size, state.st_mtime_ns]] for image, state in found]
+
+
 def refuse_own(sources: Sequence[Source], folder: Path) -> None:
     """Refuse files that lie where their copies are to go, since these take their place.
 
