@@ -141,3 +141,46 @@ def modules_that_run(stage) -> set[str]:
     finally:
         sys.setprofile(None)
     return {name for name in seen if name.startswith("brainplug") and "." in name}
+
+
+def test_a_file_where_the_run_folder_should_be_is_told(write_recipe, tmp_path, capsys):
+    """No traceback: what was expected, what is there, and what to do."""
+    (tmp_path / "run").write_text("a file")
+
+    assert 1 == main(["prepare", str(write_recipe()), "--output", str(tmp_path / "run")])
+
+    assert "expected a run folder, found a file" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_and_lost_nothing(write_recipe, tmp_path, capsys, monkeypatch):
+    """Where a stage cannot write, the file is named, and the same command goes on."""
+    from brainplug import preparation
+
+    command = ["prepare", str(write_recipe()), "--output", str(tmp_path / "run")]
+    whole = preparation.write_parquet
+
+    def write(path, frame):
+        if path.name == "pairs.parquet":
+            raise OSError(28, "No space left on device", str(path))
+        whole(path, frame)
+
+    monkeypatch.setattr(preparation, "write_parquet", write)
+    assert 1 == main(command)
+    told = capsys.readouterr().err
+    assert "pairs.parquet: No space left on device" in told
+    assert "Traceback" not in told
+
+    monkeypatch.setattr(preparation, "write_parquet", whole)
+    assert 0 == main(command)
+    assert 2 == capsys.readouterr().out.count("as before")
+
+
+def test_check_stops_where_the_run_would(write_recipe, capsys):
+    """A pairing that gives the query away is refused before anything is worded."""
+    recipe = write_recipe()
+    text = recipe.read_text().replace('use = "independent"', 'use = "matched"\nsame = 1.0')
+    recipe.write_text(text.replace("subjects = 60", "subjects = 200"))
+
+    assert 1 == main(["check", str(recipe)])
+
+    assert "repeats the reference" in capsys.readouterr().err

@@ -299,8 +299,54 @@ def test_check_says_what_is_missing(old, tmp_path, capsys):
 
     printed = " ".join(capsys.readouterr().out.split())
     assert "48 finished tasks show 36 scans" in printed
-    assert "1 of these scans are not there" in printed
-    assert "tasks.moved" in printed
+    assert "scans are not there; say in tasks.moved where they are now (1: " in printed
+
+
+@pytest.mark.parametrize("command", ["check", "prepare"])
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ('use = "numerical"\ncolumn = "sex"', "the categorical target 'sex'"),
+        ('use = "categorical"\ncolumn = "gender"', "[target] names the categorical 'gender'"),
+    ],
+)
+def test_a_target_that_is_not_the_files_is_refused(old, tmp_path, capsys, command, target, words):
+    """`[target]` beside finished files must be theirs, in kind and name."""
+    old.write_text(old.read_text() + f"[target]\n{target}\n")
+    more = ["--output", str(tmp_path / "run")] if command == "prepare" else []
+
+    assert 1 == main([command, str(old), *more])
+
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda rows: rows[3]["metadata"].update(subject_label=None), "a label or value for each"),
+        (lambda rows: rows[3]["metadata"].update(subject_id="x"), "the query last in subject_ids"),
+        (lambda rows: rows[3]["conversations"].pop(), "T1_valq1"),
+    ],
+)
+def test_unsound_tasks_are_refused_by_file_and_task(old, tmp_path, capsys, change, words):
+    """A missing label, a query that is not the last, a dialogue without an answer."""
+    edit(tmp_path, "val", change)
+
+    assert 1 == main(["prepare", str(old), "--output", str(tmp_path / "run")])
+
+    told = capsys.readouterr().err
+    assert words in told
+    assert NAMES["val"] in told
+
+
+def test_a_file_named_twice_is_read_once(old, tmp_path):
+    """By itself and in its folder: its tasks are not doubled."""
+    named = f'val = ["t/{NAMES["val"]}", "t/"]'
+    old.write_text(old.read_text().replace(f'val = ["t/{NAMES["val"]}"]', named))
+
+    prepare(old, tmp_path / "run")
+
+    assert 16 == len(read_tasks(tmp_path / "run" / "tasks" / NAMES["val"]))
 
 
 def test_a_second_target_is_refused(old, tmp_path, capsys):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainplug.errors import ScanError
+from brainplug.errors import RunError, ScanError
 from brainplug.scan import read_header, read_scan
 from brainplug.types import Grid
 from brainplug.volume import content_hash, fill_cache, load_volume, make_volume
@@ -199,3 +199,12 @@ def test_every_other_real_file_is_a_volume_or_a_reason(shared_data):
     assert len(files) >= 8
     for path in files:
         assert outcome(path)
+
+
+def test_a_cache_that_cannot_be_written_is_no_fault_of_a_scan(tmp_path, make_scan):
+    """The run stops and names the cache; no scan is left out for it."""
+    scans = [make_scan(tmp_path / f"{number}.nii.gz", seed=number) for number in range(2)]
+    (tmp_path / "cache").write_text("a file where the folder should be")
+
+    with pytest.raises(RunError, match="the cache cannot be written"):
+        fill_cache(scans, grid=GRID, cache=tmp_path / "cache", progress=lambda *_: None)

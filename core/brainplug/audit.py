@@ -100,13 +100,15 @@ def find_leaks(pooled: pd.DataFrame) -> list[Finding]:
                 pooled,
                 "family",
                 "part",
-                'families are in two of train, val and test; set use = "family" in [split]',
+                'families are in two of train, val and test; set use = "family" in [split], or '
+                "correct the column or file that assigns them",
             ),
             meeting(
                 pooled,
                 "family",
                 "pool",
-                'families are in query and reference pools; set use = "family" in [split]',
+                'families are in query and reference pools; set use = "family" in [split], or '
+                "correct the column or file that assigns them",
             ),
             *find_copies(pooled),
         )

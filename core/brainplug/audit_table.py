@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rich.console import RenderableType
 
@@ -25,7 +25,16 @@ def audit_tables(audit: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield rule_table(audit)
     for note in audit["notes"]:
         yield Text(note, style="dim")
-    for finding in audit["findings"]:
+    yield from finding_lines(audit["findings"])
+
+
+def finding_lines(findings: Iterable[Mapping[str, Any]]) -> Iterator[Text]:
+    """Show findings, a line each, with a few of those concerned.
+
+    Args:
+        findings: as `Finding.to_json` gives them.
+    """
+    for finding in findings:
         shown = ", ".join(map(repr, finding["examples"]))
         named = f" ({finding['count']}: {shown}{' …' * (finding['count'] > 5)})" if shown else ""
         yield Text(f"{finding['kind']}: {finding['what']}{named}", style=STYLES[finding["kind"]])
@@ -58,7 +67,7 @@ def rule_table(audit: Mapping[str, Any]) -> Table:
         table.add_row(rule, *(show(rules[split][rule]) for split in splits))
     bits = audit["mutual_information_bits"]
     table.add_row(
-        "reference tells of query, bits", *(show(bits[split]["corrected"]) for split in splits)
+        "told of query by reference, bits", *(show(bits[split]["corrected"]) for split in splits)
     )
     return table
 

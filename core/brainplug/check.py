@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from rich.markup import escape
 
-from brainplug.audit import find_leaks, pool_scans, refuse_findings
+from brainplug.audit import Finding, find_leaks, pool_scans, refuse_findings
+from brainplug.audit_table import finding_lines
 from brainplug.cohort import Cohort, gather
 from brainplug.errors import DataError
 from brainplug.pairing import make_pairs
 from brainplug.series import list_runs, recipe_of_run
+from brainplug.shortcuts import measure_dependence
 from brainplug.split import add_pools, split_cohort, training_values
-from brainplug.task_files import find_moved, list_sources
-from brainplug.task_reader import iterate_tasks
+from brainplug.task_files import Adopted, list_sources, peek_target, refuse_empty, take_over
+from brainplug.task_reader import Glance
 from brainplug.training.schedule import make_schedule
 from brainplug.types import POOLS, SPLITS, Image
 from brainplug.volume import make_volume
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from brainplug.parts import ModelBackbone, SplitStrategy, TaskHead
     from brainplug.recipe import Recipe, RecipeFile, TaskFiles
     from brainplug.registry import Registry
-    from brainplug.types import ModelPlan, Split
+    from brainplug.types import ModelPlan, Split, TargetKind
 
 SAMPLE = 1
 """Scans whose voxels are read; a run reads all of them."""
@@ -71,6 +73,10 @@ def check_design(recipe: Recipe, head: TaskHead, console: Console) -> tuple[dict
     )
     for name, flow in cohort.flows.items():
         console.print(flow_table(name, flow))
+    if recipe.images.scans == "all" and not cohort.images_pending:
+        console.print(
+            "[dim]of scans only headers were read; the run may find more broken ones[/dim]"
+        )
     read_sample(cohort, recipe)
     strategy = first_run(recipe, design, cohort.frame, console)
     split = split_cohort(strategy, cohort.frame, seed=recipe.seed)
@@ -79,6 +85,7 @@ def check_design(recipe: Recipe, head: TaskHead, console: Console) -> tuple[dict
     answers = head.fit(training_values(cohort.frame, split))
     console.print(pool_table(pooled, answers.strata(pooled["target"])))
     pairs, said = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)
+    check_mute(recipe, pairs, pooled)
     maker = TaskMaker(head=head, answers=answers, template=design.template, seed=recipe.seed)
     first = next(maker.make(pairs[pairs["split"] == "train"], maker.show(pooled)))
     for note in (*said, *(note for table in cohort.tables.values() for note in table.notes)):
@@ -87,6 +94,29 @@ def check_design(recipe: Recipe, head: TaskHead, console: Console) -> tuple[dict
         console.print("[dim]the scans are not there yet; the run writes them first[/dim]")
     counts = pairs["split"].value_counts()
     return {name: int(counts.get(name, 0)) for name in SPLITS}, first
+
+
+def check_mute(recipe: Recipe, pairs: pd.DataFrame, pooled: pd.DataFrame) -> None:
+    """Stop where references tell of queries, as the run would once the tasks are worded.
+
+    Raises:
+        DataError: they do, and the recipe does not allow it.
+    """
+    columns = (pooled[name].tolist() for name in ("scan", "subject", "study", "target"))
+    scans = {scan: facts for scan, *facts in zip(*columns, strict=True)}
+    glances, studies = [], []
+    for query, references in zip(pairs["query"].tolist(), pairs["references"], strict=True):
+        subject, study, truth = scans[query]
+        told = tuple(scans[name][2] for name in references)
+        kind: TargetKind = "categorical" if isinstance(truth, str) else "numerical"
+        glances.append(Glance("", kind, "", subject, truth, tuple(references), told, "", ""))
+        studies.append(study)
+    found = measure_dependence(glances, studies)
+    if found["beats_chance"]:
+        refuse_findings(
+            [Finding(kind="shortcut", what=found["sentence"])],
+            allow_shortcut=recipe.audit.allow_shortcut,
+        )
 
 
 def first_run(
@@ -101,25 +131,26 @@ def first_run(
 
 
 def check_files(files: TaskFiles, console: Console) -> tuple[dict[Split, int], Task]:
-    """Print how many tasks and scans finished files have; return tasks a split, and the first."""
+    """Print what finished files hold and what is odd about them; return tasks a split, and one."""
+    target = peek_target(files)
+    adopted = Adopted()
     counts: dict[Split, int] = dict.fromkeys(SPLITS, 0)
-    scans: set[Path] = set()
     first = None
-    for source in list_sources(files):
-        for task in iterate_tasks(source.path):
-            first = first or task
-            counts[source.split] += 1
-            scans.update(
-                find_moved(image, source.path.parent, files.moved) for image in task.images
-            )
-    assert first is not None  # peek_target has seen it
-    lacking = sorted(scan for scan in scans if not scan.is_file())
-    console.print(f"{sum(counts.values()):,} finished tasks show {len(scans):,} scans")
-    if lacking:
-        console.print(
-            f"[yellow]{len(lacking):,} of these scans are not there, for example "
-            f"{escape(str(lacking[0]))}; say in tasks.moved where they are now[/yellow]"
-        )
+    sources = list_sources(files)
+    for split in SPLITS:
+        for study in sorted({source.study for source in sources}):
+            chosen = [each for each in sources if (each.split, each.study) == (split, study)]
+            for task in take_over(chosen, adopted, target=target, files=files, every=sources):
+                first = first or task
+                counts[split] += 1
+        refuse_empty(sources, split, counts[split])
+    assert first is not None
+    console.print(f"{sum(counts.values()):,} finished tasks show {len(adopted.scans):,} scans")
+    pooled = pool_scans(adopted.cohort(), adopted.split())
+    for table in finding_lines(
+        finding.to_json() for finding in (*find_leaks(pooled), *adopted.findings())
+    ):
+        console.print(table)
     return counts, first
 
 

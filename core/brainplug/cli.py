@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrainplugError as error:
         notes = getattr(error, "__notes__", ())
         print("\n".join((f"brainplug: error: {error}", *notes)), file=sys.stderr)
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"brainplug: error: {where}{error.strerror or error}; make room or give access there, "
+            "or choose another --output; the same command goes on from here",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("brainplug: stopped; the same command goes on from here", file=sys.stderr)
@@ -176,6 +185,13 @@ def import_command(given: argparse.Namespace) -> None:
     print(imported.text)
     for note in imported.notes:
         print(f"brainplug: {note}", file=sys.stderr)
+    model = tomllib.loads(imported.text)["model"]["use"]
+    if model not in open_registry().models:
+        print(
+            f"brainplug: no plugin here offers the model {model!r}; until one does, "
+            'use = "tiny" in [model] lets the recipe run',
+            file=sys.stderr,
+        )
 
 
 def plugins_command(given: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from brainplug.files import write_text
+from brainplug.files import into_cache, write_text
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -119,7 +119,8 @@ def hash_unpacked(path: Path, memo: Path | None) -> str:
     if note.is_file():
         return note.read_text(encoding="ascii")
     digest = _hash_unpacked(path)
-    write_text(note, digest)
+    with into_cache():
+        write_text(note, digest)
     return digest
 
 

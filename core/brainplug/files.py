@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brainplug.errors import RunError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -69,6 +71,22 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, in UTF-8 with Unix line ends."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def into_cache() -> Iterator[None]:
+    """Say that it is the cache that cannot be written, lest a scan be blamed for it.
+
+    Raises:
+        RunError: the block could not write.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{error.filename}: the cache cannot be written: {error.strerror}; free space there, "
+            "or name another folder in BRAINPLUG_CACHE"
+        ) from error
 
 
 def write_json(path: Path, data: Any) -> None:

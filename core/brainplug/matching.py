@@ -147,7 +147,8 @@ def find_images(
         DataError: there is no such folder.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: expected a folder of images, found no such folder")
+        there = "a file" if folder.exists() else "no such folder"
+        raise DataError(f"{folder}: expected a folder of images, found {there}")
     ends, found = tuple(suffixes), list[str]()
     top = str(folder)
     start = len(os.path.join(folder, ""))  # noqa: PTH118 (Path takes the separator away)

@@ -98,9 +98,9 @@ def _check_labels(cohort: pd.DataFrame, answers: Answers) -> None:
             for label, count in unknown["target"].value_counts().items()
         )
         raise DataError(
-            f"expected the labels of the training scans, {', '.join(map(repr, answers.labels))}; "
-            f"other pools also have {listed}; use more subjects, another seed, or leave these "
-            "labels out of the target"
+            f"expected the labels of the target that training scans have, "
+            f"{', '.join(map(repr, answers.labels))}; there are also {listed}; give every study "
+            "the same labels, or leave these out of the target"
         )
 
 

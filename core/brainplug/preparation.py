@@ -39,6 +39,7 @@ from brainplug.workspace import (
     AUDIT,
     COHORT,
     EXCLUSIONS,
+    EXPORTS,
     FACTS,
     PAIR_NOTES,
     PAIRS,
@@ -243,8 +244,7 @@ def run_dialogues(workspace: Workspace) -> None:
         template=design.template,
         seed=workspace.recipe.seed,
     )
-    folder = workspace.path(TASKS)
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = empty_tasks(workspace)
     scans = maker.show(read_cohort(workspace, "scan", "subject", "image", "target"))
     pairs = pd.read_parquet(workspace.path(PAIRS))
     for study, rows in pairs.groupby("study"):
@@ -266,6 +266,13 @@ def run_dialogues(workspace: Workspace) -> None:
             notes=read_json(workspace.path(PAIR_NOTES))["notes"],
         ),
     )
+
+
+def empty_tasks(workspace: Workspace) -> Path:
+    """Return the folder of task files, without earlier ones and what was made of them."""
+    for name in (TASKS, EXPORTS):
+        shutil.rmtree(workspace.path(name), ignore_errors=True)
+    return workspace.path(TASKS)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -351,11 +358,10 @@ def run_adopt(workspace: Workspace) -> None:
     """Copy finished task files, and write what the stages before them would have."""
     files = workspace.recipe.tasks
     assert files is not None
-    folder = workspace.path(TASKS)
     sources = list_sources(files)
-    refuse_own(sources, folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    adopted = adopt_tasks(sources, folder, target=peek_target(files), moved=files.moved)
+    refuse_own(sources, workspace.path(TASKS))
+    folder = empty_tasks(workspace)
+    adopted = adopt_tasks(sources, folder, target=peek_target(files), files=files)
     cohort = adopted.cohort()
     write_parquet(workspace.path(COHORT), cohort)
     write_csv(workspace.path(SPLIT), adopted.split())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -20,14 +20,17 @@ from brainplug.record import make_record
 from brainplug.series import list_runs, recipe_of_run, summarise, summary_table
 from brainplug.structure import recipe_text
 from brainplug.workspace import (
+    AUDIT,
     CHECKPOINTS,
     COHORT,
     EXCLUSIONS,
     EXPORTS,
     FACTS,
     METRICS,
+    PAIRS,
     RUN_LIST,
     RUNS,
+    SPLIT,
     SUMMARY,
     TASKS,
     Workspace,
@@ -68,6 +71,8 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
         RunError: another process holds the folder, or a stage cannot go on.
         BrainplugError: data or plugins are not as declared.
     """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder}: expected a run folder, found a file; name another with --output")
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder):
         if fresh:
@@ -77,7 +82,8 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
             do_stages(file.recipe, registry=registry, folder=folder, until=until, console=console)
         except BaseException as error:
             registry.on_run_error(recipe=file.recipe, folder=folder, error=error)
-            log(folder, f"stopped by {type(error).__name__}: {error}")
+            with suppress(OSError):  # a full disk is what may have stopped it
+                log(folder, f"stopped by {type(error).__name__}: {error}")
             raise
         registry.after_run(recipe=file.recipe, folder=folder)
 
@@ -124,6 +130,7 @@ def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
     Raises:
         RunError: some runs could not be done; the others were.
     """
+    forget_single(workspace.folder)
     write_json(workspace.path(RUN_LIST), list(runs))
     failed: dict[str, BrainplugError] = {}
     for name, options in runs.items():
@@ -147,6 +154,16 @@ def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
     if failed:
         causes = "; ".join(f"{name}: {error}" for name, error in failed.items())
         raise RunError(f"{len(failed)} of {len(runs)} runs could not be done: {causes}")
+
+
+def forget_single(folder: Path) -> None:
+    """Delete what a single run left where several are now: pools and tasks of another split."""
+    import shutil
+
+    for name in (TASKS, EXPORTS):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in (SPLIT, PAIRS, AUDIT):
+        (folder / name).unlink(missing_ok=True)
 
 
 def do_run(workspace: Workspace, name: str, options: Any, until: str) -> None:

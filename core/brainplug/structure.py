@@ -165,10 +165,12 @@ def structure_studies(converter: Converter, value: Any) -> tuple[Study, ...]:
 def check_study_names(tables: list[Any]) -> Iterator[Problem]:
     """Ask for a name of its own for each of several studies."""
     names = [table.get("name") if isinstance(table, dict) else None for table in tables]
+    # Names of files: `A` and `a` are one on some systems.
+    folded = [str(name).casefold() for name in names]
     for index, name in enumerate(names):
         if len(names) > 1 and name is None:
             yield (index, "name"), "missing key; each of several studies needs a name"
-        elif name is not None and name in names[:index]:
+        elif isinstance(name, str) and name.casefold() in folded[:index]:
             yield (index, "name"), f"expected a name of its own: {name!r}"
 
 

@@ -81,7 +81,8 @@ def read_table(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
             row has more or fewer values than there are columns.
     """
     if not path.is_file():
-        raise DataError(f"{path}: expected a table, found no such file")
+        found = "a folder" if path.is_dir() else "no such file"
+        raise DataError(f"{path}: expected a table, found {found}")
     suffix = path.suffix.lower()
     if suffix in OTHER_WORKBOOKS:
         raise DataError(f"{path}: cannot read a {suffix} workbook; save it as .xlsx or as CSV")
@@ -116,7 +117,7 @@ def no_column(name: str, columns: Iterable[Any], *, option: str) -> str:
     """Say that a column is missing, which ones are likely meant, and which there are.
 
     >>> no_column("Sex", ["id", "sex"], option="target.column")
-    "there is no column 'Sex'; did you mean 'sex'? It has 'id', 'sex'; set target.column"
+    "there is no column 'Sex'; did you mean 'sex'? it has 'id', 'sex'; set target.column"
     """
     found = [str(column) for column in columns]
     near = [column for column in found if column.casefold() == name.casefold()]
@@ -126,7 +127,7 @@ def no_column(name: str, columns: Iterable[Any], *, option: str) -> str:
     likely = " or ".join(map(repr, list(dict.fromkeys(near))[:3]))
     shown = ", ".join(map(repr, found[:40])) + (f" and {len(found) - 40} more" * (len(found) > 40))
     hint = f"did you mean {likely}? " if likely else ""
-    return f"there is no column {name!r}; {hint}It has {shown}; set {option}"
+    return f"there is no column {name!r}; {hint}it has {shown}; set {option}"
 
 
 def find_named(columns: Iterable[Any], names: Sequence[str]) -> list[str]:
@@ -149,14 +150,30 @@ def make_rows(table: pd.DataFrame, columns: Mapping[str, pd.Series | None]) -> p
         table: the study's columns.
         columns: of `SCAN_COLUMNS`, those known by now; the others are missing throughout.
     """
-    renamed = table.rename(columns={name: f"{name}_in_table" for name in SCAN_COLUMNS})
-    own = {
-        name: pd.Series(pd.NA, index=table.index, dtype="str")
-        if columns.get(name) is None
-        else columns[name]
-        for name in SCAN_COLUMNS
-    }
-    return pd.concat([pd.DataFrame(own, index=table.index).astype("str"), renamed], axis=1)
+    named = {name: f"{name}_in_table" for name in SCAN_COLUMNS if name in table.columns}
+    both = [other for other in named.values() if other in table.columns]
+    if both:
+        raise DataError(f"the table has a column {both[0]!r}, a name kept for ours; rename it")
+    renamed = table.rename(columns=named)
+    own = pd.DataFrame(
+        {name: pd.NA if columns.get(name) is None else columns[name] for name in SCAN_COLUMNS},
+        index=table.index,
+    ).astype("str")
+    return pd.concat([own.assign(subject=whole_ids(own["subject"])), renamed], axis=1)
+
+
+def whole_ids(ids: pd.Series) -> pd.Series:
+    """Return ids without the `.0` that a program gave all of them; `7.0` is 7 in any file.
+
+    >>> whole_ids(pd.Series(["7.0", None, "12.0"], dtype="str")).dropna().tolist()
+    ['7', '12']
+    >>> whole_ids(pd.Series(["7.0", "12"], dtype="str")).tolist()
+    ['7.0', '12']
+    """
+    known = ids.dropna()
+    if known.empty or not known.str.fullmatch(r"[0-9]+\.0+").all():
+        return ids
+    return ids.str.replace(r"\.0+$", "", regex=True)
 
 
 def leave_out(

@@ -56,8 +56,10 @@ def list_sources(files: TaskFiles) -> list[Source]:
     found = [
         (split, path)
         for split in SPLITS
-        for given in getattr(files, split)
-        for path in expand(given, split)
+        # A file that is named twice, by itself and in its folder, say, is read once.
+        for path in dict.fromkeys(
+            path for given in getattr(files, split) for path in expand(given, split)
+        )
     ]
     told = [NAMED.fullmatch(path.stem) for _, path in found]
     return [
@@ -132,6 +134,7 @@ class Adopted:
         repeated: task ids that stood more than once.
         unread: tasks whose answer does not say their value.
         own: tasks that show the query as its own reference.
+        absent: scans that are not there.
         torn: subjects with two values.
         taken: task ids given so far.
     """
@@ -141,6 +144,7 @@ class Adopted:
     repeated: list[str] = attrs.Factory(list)
     unread: Sequence[str] = ()
     own: list[str] = attrs.Factory(list)
+    absent: list[str] = attrs.Factory(list)
     torn: list[str] = attrs.Factory(list)
     taken: set[str] = attrs.Factory(set)
 
@@ -158,6 +162,8 @@ class Adopted:
         people = (*task.references, task.subject)
         values = (*task.reference_values, task.truth)
         for person, image, value in zip(people, task.images, values, strict=True):
+            if (study, person, str(image)) not in self.scans and not image.is_file():
+                self.absent.append(str(image))
             if self.scans.setdefault((study, person, str(image)), value) != value:
                 self.torn.append(person)
         self.pools.add((task.subject, f"{split}_query"))
@@ -216,6 +222,7 @@ class Adopted:
         for kind, members, what in (
             ("note", self.repeated, "task ids stand more than once; copies were numbered"),
             ("note", self.unread, "answers do not say the value their task has"),
+            ("note", self.absent, "scans are not there; say in tasks.moved where they are now"),
             ("note", self.torn, "subjects have two different values for one image"),
             ("note", sorted(self.anchors()), "training references are shown in other splits, too"),
             ("leak", self.own, "tasks show the query as its own reference"),
@@ -233,7 +240,7 @@ def adopt_tasks(
     folder: Path,
     *,
     target: tuple[TargetKind, str],
-    moved: Mapping[str, Path],
+    files: TaskFiles,
 ) -> Adopted:
     """Copy task files into a run folder, one a study and split, ids made unique.
 
@@ -241,25 +248,33 @@ def adopt_tasks(
         sources: the files.
         folder: where the copies go.
         target: kind and name that all tasks must have.
-        moved: start of an image path in the files -> where these images are now.
+        files: of the recipe, which says where images have moved.
 
     Raises:
-        DataError: a file is no task file, has another target, or has no task.
+        DataError: a file is no task file, has another target, or a split has no task.
     """
     adopted = Adopted()
-    several = len({source.study for source in sources}) > 1
     for split in SPLITS:
         for study in sorted({source.study for source in sources}):
             chosen = [each for each in sources if (each.split, each.study) == (split, study)]
-            tasks = take_over(chosen, adopted, target=target, moved=moved, several=several)
+            tasks = take_over(chosen, adopted, target=target, files=files, every=sources)
             first = next(tasks, None)
             if first is not None:
                 path = folder / task_file(study, target[1], split)
                 write_tasks(path, chain_first(first, tasks))
-        if not any(pool.startswith(split) for _, pool in adopted.pools):
-            names = ", ".join(str(each.path) for each in sources if each.split == split)
-            raise DataError(f"{names}: expected tasks for {split}, found none")
+        refuse_empty(sources, split, sum(pool.startswith(split) for _, pool in adopted.pools))
     return adopted
+
+
+def refuse_empty(sources: Sequence[Source], split: Split, count: int) -> None:
+    """Refuse files that hold no task of a split.
+
+    Raises:
+        DataError: they do not.
+    """
+    if not count:
+        names = ", ".join(str(each.path) for each in sources if each.split == split)
+        raise DataError(f"{names}: expected tasks for {split}, found none")
 
 
 def chain_first(first: Task, others: Iterator[Task]) -> Iterator[Task]:
@@ -273,10 +288,11 @@ def take_over(
     adopted: Adopted,
     *,
     target: tuple[TargetKind, str],
-    moved: Mapping[str, Path],
-    several: bool,
+    files: TaskFiles,
+    every: Sequence[Source],
 ) -> Iterator[Task]:
     """Give the tasks of some files with ids of their own and paths that can be opened."""
+    several = len({source.study for source in every}) > 1
     seen: Counter[str] = Counter()
     for source in sources:
         for task in iterate_tasks(source.path):
@@ -289,7 +305,7 @@ def take_over(
             seen[task.task_id] += 1
             if seen[task.task_id] == 2:
                 adopted.repeated.append(task.task_id)
-            ready = settle(task, source, moved=moved, several=several)
+            ready = settle(task, source, moved=files.moved, several=several)
             ready = attrs.evolve(ready, task_id=adopted.name(ready.task_id))
             adopted.note(ready, source.study, source.split)
             yield ready

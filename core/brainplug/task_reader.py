@@ -85,6 +85,8 @@ def parse_rows(path: Path, parse: Callable[[dict[str, Any]], Read]) -> Iterator[
     for row in rows_of(path):
         try:
             yield parse(row)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
         except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
             raise describe_fault(path, row, error) from error
 
@@ -103,7 +105,7 @@ def describe_fault(path: Path, row: Any, error: Exception) -> DataError:
 
 
 class UnevenError(ValueError):
-    """A task whose image parts, images and subjects are not equally many."""
+    """A task whose parts do not agree on how many scans there are, or whom they show."""
 
 
 def rows_of(path: Path) -> Iterator[Any]:
@@ -197,6 +199,7 @@ def make_glance(row: dict[str, Any], words: dict[str, str]) -> Glance:
     people = [words.setdefault(name, name) for name in map(str, row["subject_ids"])]
     check_counts(num_images, len(row["images"]), len(people))
     facts = row["metadata"]
+    check_names(facts, people)
     truth, told = read_values(facts)
     prompt, answer = " ".join(said[:-1]), said[-1]
     return Glance(
@@ -217,11 +220,29 @@ def read_values(facts: dict[str, Any]) -> tuple[TargetValue, tuple[TargetValue, 
     numerical = facts["task_type"] == "numerical"
     kind: Callable[[Any], TargetValue] = float if numerical else str
     told = facts["reference_value" if numerical else "reference_label"]
-    truth = kind(facts["subject_value" if numerical else "subject_label"])
+    asked = facts["subject_value" if numerical else "subject_label"]
+    given = [asked, *(told if isinstance(told, list) else [told])]
+    if any(value is None or value == "" for value in given):
+        raise ValueError(f"expected a label or value for each scan, got {given}")
+    truth = kind(asked)
     values = tuple(map(kind, told)) if isinstance(told, list) else (kind(told),)
     if numerical and not all(math.isfinite(float(value)) for value in (truth, *values)):
         raise ValueError(f"expected finite values, got {truth}, {values}")
     return truth, values
+
+
+def check_names(facts: dict[str, Any], people: Sequence[str]) -> None:
+    """Refuse metadata that name another query than the task shows last.
+
+    Raises:
+        UnevenError: they do.
+    """
+    named = facts.get("subject_id", people[-1])
+    if str(named) != people[-1]:
+        raise UnevenError(
+            f"expected the query last in subject_ids, got {people[-1]!r} there and {str(named)!r} "
+            "as subject_id in metadata"
+        )
 
 
 def read_turns(conversations: Sequence[dict[str, Any]]) -> tuple[Turn, ...]:
@@ -245,6 +266,7 @@ def make_task(row: dict[str, Any]) -> Task:
     parts = sum(isinstance(part, Image) for turn in turns for part in turn.content)
     check_counts(parts, len(row["images"]), len(row["subject_ids"]))
     facts = row["metadata"]
+    check_names(facts, list(map(str, row["subject_ids"])))
     truth, told = read_values(facts)
     numerical = facts["task_type"] == "numerical"
     *references, subject = map(str, row["subject_ids"])

@@ -81,16 +81,18 @@ def content_hash(path: Path, memo: Path) -> str:
 
     Raises:
         OSError: the file cannot be read.
+        RunError: the memo cannot be written.
     """
     state = path.stat()
     known = f"{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}"
     note = _spread(memo, _sha256(known), "")
     try:
         return note.read_text(encoding="ascii")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-    files.write_text(note, digest)
+    with files.into_cache():
+        files.write_text(note, digest)
     return digest
 
 
@@ -183,9 +185,10 @@ def _compute(grid: Grid, path: Path, place: Path) -> Refusal | None:
         # What the disk refused today (an error number) it may give tomorrow: not kept.
         if getattr(error.__cause__, "errno", None) is None:
             note = {"reason": refusal.reason, "detail": refusal.detail}
-            files.write_json(place.with_suffix(".json"), note)
+            with files.into_cache():
+                files.write_json(place.with_suffix(".json"), note)
         return refusal
-    with files.replacing(place) as temporary, temporary.open("wb") as file:
+    with files.into_cache(), files.replacing(place) as temporary, temporary.open("wb") as file:
         np.save(file, volume)
     return None
 

@@ -191,12 +191,28 @@ def with_helpers(name: str) -> list[str]:
 
 def make_head(recipe: Recipe, registry: Registry) -> TaskHead:
     """Build the head of `[target]`, or the one that finished task files are made for."""
-    if recipe.target is not None:
+    if recipe.tasks is None:
+        assert recipe.target is not None
         return recipe.target.make()
-    assert recipe.tasks is not None
     kind, target = peek_target(recipe.tasks)
+    if recipe.target is not None:
+        return fit_for_files(recipe.target.make(), kind, target)
     part = registry.get("heads", kind)
     head: TaskHead = part.make(part.options(column=target))
+    return head
+
+
+def fit_for_files(head: TaskHead, kind: str, target: str) -> TaskHead:
+    """Return a head that a recipe gives finished task files.
+
+    Raises:
+        DataError: it is for another kind of target, or for another target.
+    """
+    if head.kind != kind or target not in (head.target, head.column):
+        raise DataError(
+            f"the task files have the {kind} target {target!r}; [target] names the {head.kind} "
+            f"{head.target!r}: correct it or leave it out"
+        )
     return head
 
 

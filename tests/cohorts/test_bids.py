@@ -59,7 +59,7 @@ def test_ids_are_found_with_and_without_prefix_and_padding(tmp_path, written):
     """Tables write ids in every way; the file has one (D21)."""
     options = write_study(tmp_path / "ds", f"participant_id\tsex\n{written}\tM\n", "sub-007_T1w")
 
-    assert [written] == load(options).scans["subject"].tolist()
+    assert [written.removesuffix(".0")] == load(options).scans["subject"].tolist()
 
 
 def test_windows_line_ends_spaces_in_names_and_empty_cells(tmp_path):

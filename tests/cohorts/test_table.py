@@ -55,12 +55,15 @@ def test_every_row_is_a_scan_or_an_exclusion(tmp_path):
     assert (str(tmp_path / "T1" / "z.nii.gz"),) == table.join.images_without_row
 
 
-@pytest.mark.parametrize(("written", "name"), [("7.0", "007"), ("1004", "1004"), ("A-1", "sub-A1")])
-def test_integer_and_text_ids_meet_their_files(tmp_path, written, name):
-    """An id read as a number is the text in the file's name (D21)."""
+@pytest.mark.parametrize(
+    ("written", "subject", "name"),
+    [("7.0", "7", "007"), ("1004", "1004", "1004"), ("A-1", "A-1", "sub-A1")],
+)
+def test_integer_and_text_ids_meet_their_files(tmp_path, written, subject, name):
+    """An id read as a number is the text in the file's name (D21), in any kind of table."""
     options = write_study(tmp_path, f"id,sex\n{written},M\n", [f"{name}.nii.gz"], subject="id")
 
-    assert {written: f"{name}.nii.gz"} == images_of(load(options), tmp_path)
+    assert {subject: f"{name}.nii.gz"} == images_of(load(options), tmp_path)
 
 
 def test_duplicate_rows_are_left_to_the_cohort_stage(tmp_path):
@@ -92,7 +95,7 @@ def test_a_missing_subject_shows_columns_and_candidates(tmp_path):
         ("subject", "Id", "no column 'Id'; did you mean 'id'"),
         ("subject", "person", "did you mean 'id'"),
         ("session", "visits", "did you mean 'visit'.*cohort.session"),
-        ("family", "fam", "It has 'id', 'visit', 'sex'; set cohort.family"),
+        ("family", "fam", "it has 'id', 'visit', 'sex'; set cohort.family"),
         ("codes", {"gender": {"1": "male"}}, "no column 'gender'.*cohort.codes"),
     ],
 )

@@ -106,8 +106,9 @@ class Categorical:
         if len(labels) < 2:
             raise DataError(
                 f"target {self.target!r}: expected at least two labels among the training scans, "
-                f"found {', '.join(map(repr, labels)) or 'none'}; use more subjects, another seed "
-                "or other labels"
+                f"found {', '.join(map(repr, labels)) or 'none'} of {', '.join(map(repr, wanted))} "
+                f"(their values are {', '.join(map(repr, sorted(seen)))}); use more subjects or "
+                "other labels"
             )
         return ClassAnswers(labels)
 

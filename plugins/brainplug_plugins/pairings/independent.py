@@ -190,7 +190,7 @@ def check_strata(pools: Pools) -> None:
         )
         raise DataError(
             f"no reference is in {', '.join(map(repr, lacking))} ({counts}); use more subjects, "
-            "fewer classes or bins, or another seed"
+            'fewer classes or bins, or use = "anchors", whose references are training scans'
         )
 
 

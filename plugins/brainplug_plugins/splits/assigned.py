@@ -15,6 +15,7 @@ from brainplug.codes import normal_code, show_counts
 from brainplug.errors import DataError, LeakageError
 from brainplug.groups import family_groups
 from brainplug.hooks import hookimpl
+from brainplug.matching import without_zeros
 from brainplug.parts import Part, about
 from brainplug.pools import Fractions, draw_halves, hash_pools, join_halves
 from brainplug.tables import get_column, no_column, read_table
@@ -174,6 +175,9 @@ class Assigned:
         if not lacking or (self.options.others == "draw" and not strange):
             return
         hint = "correct the ids" if strange else 'add them, or set others = "draw" in [split]'
+        alike = {without_zeros(each) for each in self._saved} if self.options.file else set()
+        if any(without_zeros(each) in alike for each in lacking):
+            hint = "correct the ids, which stand there in another spelling"
         raise DataError(
             f"{self._source()}: {len(lacking)} of {cohort['subject'].nunique()} subjects have no "
             f"pool, for example {', '.join(map(repr, lacking[:5]))}{self._examples()}; {hint}"
