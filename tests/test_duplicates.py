@@ -245,7 +245,7 @@ def test_a_study_of_copies_alone_is_refused(tmp_path, make_scan):
     (tmp_path / "table.csv").write_text("id,sex\na,male\nb,female\n")
     options = TableOptions(table=tmp_path / "table.csv", images=tmp_path / "T1", subject="id")
 
-    with pytest.raises(DataError, match=r"no usable scan .*one image under several subjects \(2\)"):
+    with pytest.raises(DataError, match=r"no usable scan .*several subjects \(2, such as 'a'\)"):
         gather_study(options, tmp_path, duplicates="exclude")
 
 

@@ -192,3 +192,10 @@ def test_values_that_repeat_for_a_person_are_an_error():
 
     with pytest.raises(DataError, match=r"bdi: expected one row for each person, .* 'a'"):
         join_values(make_rows(("a", None)), side.astype("str"), "bdi")
+
+
+def test_accents_meet_however_they_are_spelt():
+    """A Mac writes an accent in a file's name as a letter of its own."""
+    composed, apart = "caf\u00e9-1", "cafe\u0301-1"
+
+    assert {composed: (apart,)} == match_ids([composed], [apart])

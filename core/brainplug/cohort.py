@@ -369,9 +369,12 @@ def drop_unreadable(
 
 
 def count_reasons(exclusions: pd.DataFrame) -> str:
-    """Say how many rows each reason cost."""
-    counts = exclusions["reason"].value_counts()
-    return ", ".join(f"{reason} ({count})" for reason, count in counts.items())
+    """Say how many rows each reason cost, each with the first of them."""
+    told = []
+    for reason, rows in exclusions.groupby("reason", sort=False)["subject"]:
+        first = next(iter(rows.dropna()), None)
+        told.append(f"{reason} ({len(rows)}" + (f", such as {first!r})" if first else ")"))
+    return ", ".join(told)
 
 
 def arrange(scans: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -36,12 +37,13 @@ _ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 
 
 def fold_case(text: str) -> str:
-    """Return an id without regard to case.
+    """Return an id without regard to case and to how accents are spelt.
 
     >>> fold_case("Sub-CON01")
     'sub-con01'
     """
-    return text.strip().casefold()
+    # Names of files on a Mac spell an accent as a letter of its own; tables hardly ever do.
+    return unicodedata.normalize("NFC", text.strip()).casefold()
 
 
 def without_prefix(text: str) -> str:
