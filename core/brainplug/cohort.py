@@ -14,6 +14,8 @@ from brainplug.contract import check_table, name_of
 from brainplug.duplicates import find_same_images, name_others
 from brainplug.errors import DataError, ScanError
 from brainplug.groups import family_groups
+from brainplug.processes import uncollected
+from brainplug.studies import mark
 from brainplug.tables import leave_out, no_column, stack_exclusions
 from brainplug.types import SCAN_COLUMNS, CohortTable
 from brainplug.volume import fill_cache, read_headers
@@ -119,7 +121,8 @@ def collect(
     progress: Progress,
 ) -> Cohort:
     """Read one study; see `gather`."""
-    table = study.loader.load()
+    with uncollected():
+        table = study.loader.load()
     name = study.name or table.study
     check_table(table, name_of(study.loader))
     check_join(table, audit)
@@ -169,22 +172,6 @@ def merge(cohorts: Sequence[Cohort]) -> Cohort:
         flows={name: flow for cohort in cohorts for name, flow in cohort.flows.items()},
         tables={name: table for cohort in cohorts for name, table in cohort.tables.items()},
     )
-
-
-def mark(frame: pd.DataFrame, study: str) -> pd.DataFrame:
-    """Put the study's name before every id that is its own.
-
-    >>> mark(pd.DataFrame({"subject": ["1"], "age": ["9"]}), "ABCD").to_dict("list")
-    {'subject': ['ABCD:1'], 'age': ['9']}
-    """
-    own = [name for name in ("scan", "subject", "family", "site") if name in frame.columns]
-    return frame.assign(**{name: f"{study}:" + frame[name].astype("str") for name in own})
-
-
-def unmark(frame: pd.DataFrame, study: str) -> pd.DataFrame:
-    """Take the study's name away again, so that people are who they are in their study alone."""
-    own = [name for name in ("scan", "subject", "family", "site") if name in frame.columns]
-    return frame.assign(**{name: frame[name].str.removeprefix(f"{study}:") for name in own})
 
 
 def settle_duplicates(

@@ -35,7 +35,7 @@ RULES: Mapping[TargetKind, Mapping[str, str]] = {
 }
 
 
-TEXT_SAMPLE = 20_000
+TEXT_SAMPLE = 5_000
 """Most training dialogues the text-only classifier reads; more words teach it nothing."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -15,6 +15,7 @@ from brainplug.files import read_json, write_json, write_text
 from brainplug.parts import Repeats
 from brainplug.pipeline import make_stages
 from brainplug.preparation import read_cohort
+from brainplug.processes import uncollected
 from brainplug.recipe import STAGES
 from brainplug.record import make_record
 from brainplug.series import list_runs, recipe_of_run, summarise, summary_table
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from brainplug.registry import Registry
 
 LOCK, HOLDER = ".lock", ".lock.json"
+TABULAR = ("split", "pairs", "dialogues")
+"""Stages that work on tables alone."""
 
 
 def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
@@ -220,7 +223,8 @@ def do_stage(stage: stages.Stage, ledger: stages.Ledger, console: Console) -> No
     ledger.forget(stage)
     log(ledger.folder, f"{stage.name} begins")
     start = time.perf_counter()
-    stage.run()
+    with uncollected() if stage.name in TABULAR else nullcontext():
+        stage.run()
     seconds = time.perf_counter() - start
     ledger.note(stage, key, seconds)
     log(ledger.folder, f"{stage.name} done in {seconds:.1f} s")

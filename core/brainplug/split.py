@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from brainplug.cohort import unmark
 from brainplug.errors import DataError, LeakageError
+from brainplug.studies import unmark
 from brainplug.types import POOLS
 
 if TYPE_CHECKING:
