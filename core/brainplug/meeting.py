@@ -6,13 +6,15 @@ Scans are known by their place in a pool sorted by scan, so the order of rows le
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 import pandas as pd
+from attrs.validators import ge
 
 from brainplug.errors import DataError
+from brainplug.parts import about
 from brainplug.tables import no_column
 
 if TYPE_CHECKING:
@@ -105,6 +107,33 @@ def places_of(codes: Int[np.ndarray, " n"], num: int) -> list[Int[np.ndarray, " 
     order = np.argsort(codes, kind="stable")
     edges = np.searchsorted(codes[order], np.arange(num + 1))
     return [order[start:stop] for start, stop in pairwise(edges)]
+
+
+def within_option() -> Any:
+    """Make the option `within` of a pairing."""
+    return attrs.field(
+        default=(), metadata=about("columns whose value a query and its references share")
+    )
+
+
+def bands_option() -> Any:
+    """Make the option `bands` of a pairing."""
+    return attrs.field(
+        factory=dict,
+        metadata=about(
+            "column = width: numbers that a query and its references have in the same band, such "
+            "as age = 2.0; bands start at whole multiples of the width"
+        ),
+    )
+
+
+def per_task_option() -> Any:
+    """Make the option `references_per_task` of a pairing."""
+    return attrs.field(
+        default=1,
+        validator=ge(1),
+        metadata=about("references that one dialogue shows before the query"),
+    )
 
 
 def check_limits(within: Sequence[str], bands: Mapping[str, float]) -> None:

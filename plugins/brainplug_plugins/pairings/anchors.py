@@ -12,7 +12,7 @@ from attrs.validators import ge
 from brainplug.draws import deal_strata, make_frame, shuffle
 from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
-from brainplug.meeting import read_pools
+from brainplug.meeting import per_task_option, read_pools
 from brainplug.parts import Part, about
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jaxtyping import Int
 
-    from brainplug.meeting import Pool, Pools
+    from brainplug.meeting import Pool, Pools, per_task_option, read_pools
     from brainplug.parts import Pairing
 
 
@@ -31,11 +31,7 @@ class AnchorsOptions:
     anchors: int = attrs.field(
         default=10, validator=ge(1), metadata=about("training references that every query meets")
     )
-    references_per_task: int = attrs.field(
-        default=1,
-        validator=ge(1),
-        metadata=about("references that one dialogue shows before the query"),
-    )
+    references_per_task: int = per_task_option()
 
     def __attrs_post_init__(self) -> None:
         """Refuse numbers that do not divide."""

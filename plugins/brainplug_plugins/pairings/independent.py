@@ -20,7 +20,15 @@ from brainplug.draws import (
 )
 from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
-from brainplug.meeting import check_limits, check_sizes, make_groups, read_pools
+from brainplug.meeting import (
+    bands_option,
+    check_limits,
+    check_sizes,
+    make_groups,
+    per_task_option,
+    read_pools,
+    within_option,
+)
 from brainplug.parts import Part, about
 
 if TYPE_CHECKING:
@@ -28,7 +36,17 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from brainplug.meeting import Group, Pools
+    from brainplug.meeting import (
+        Group,
+        Pools,
+        bands_option,
+        check_limits,
+        check_sizes,
+        make_groups,
+        per_task_option,
+        read_pools,
+        within_option,
+    )
     from brainplug.parts import Pairing
 
 USUAL = 3
@@ -46,11 +64,7 @@ class IndependentOptions:
             "references each query is compared with; without it as many as block, else 3"
         ),
     )
-    references_per_task: int = attrs.field(
-        default=1,
-        validator=ge(1),
-        metadata=about("references that one dialogue shows before the query"),
-    )
+    references_per_task: int = per_task_option()
     block: int | None = attrs.field(
         default=None,
         validator=optional(ge(2)),
@@ -59,16 +73,8 @@ class IndependentOptions:
             "reference of it, so k x k dialogues show 2 k scans"
         ),
     )
-    within: tuple[str, ...] = attrs.field(
-        default=(), metadata=about("columns whose value a query and its references share")
-    )
-    bands: Mapping[str, float] = attrs.field(
-        factory=dict,
-        metadata=about(
-            "column = width: numbers that a query and its references have in the same band, such "
-            "as age = 2.0; bands start at whole multiples of the width"
-        ),
-    )
+    within: tuple[str, ...] = within_option()
+    bands: Mapping[str, float] = bands_option()
 
     def __attrs_post_init__(self) -> None:
         """Refuse numbers that do not divide, and limits that contradict each other."""

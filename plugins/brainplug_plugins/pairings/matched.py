@@ -22,7 +22,15 @@ from brainplug.draws import (
 )
 from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
-from brainplug.meeting import check_limits, check_sizes, make_groups, read_pools
+from brainplug.meeting import (
+    bands_option,
+    check_limits,
+    check_sizes,
+    make_groups,
+    per_task_option,
+    read_pools,
+    within_option,
+)
 from brainplug.parts import Part, about
 
 if TYPE_CHECKING:
@@ -30,7 +38,17 @@ if TYPE_CHECKING:
 
     from jaxtyping import Int
 
-    from brainplug.meeting import Group, Pools
+    from brainplug.meeting import (
+        Group,
+        Pools,
+        bands_option,
+        check_limits,
+        check_sizes,
+        make_groups,
+        per_task_option,
+        read_pools,
+        within_option,
+    )
     from brainplug.parts import Pairing
 
 
@@ -54,21 +72,9 @@ class MatchedOptions:
     references_per_query: int = attrs.field(
         default=3, validator=ge(1), metadata=about("references each query is compared with")
     )
-    references_per_task: int = attrs.field(
-        default=1,
-        validator=ge(1),
-        metadata=about("references that one dialogue shows before the query"),
-    )
-    within: tuple[str, ...] = attrs.field(
-        default=(), metadata=about("columns whose value a query and its references share")
-    )
-    bands: Mapping[str, float] = attrs.field(
-        factory=dict,
-        metadata=about(
-            "column = width: numbers that a query and its references have in the same band, such "
-            "as age = 2.0; bands start at whole multiples of the width"
-        ),
-    )
+    references_per_task: int = per_task_option()
+    within: tuple[str, ...] = within_option()
+    bands: Mapping[str, float] = bands_option()
 
     def __attrs_post_init__(self) -> None:
         """Ask for one of the two kinds of likeness, and for numbers that divide."""
