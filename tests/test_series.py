@@ -11,12 +11,14 @@ from brainplug.files import read_json
 
 @pytest.fixture
 def folds(write_recipe):
-    """A recipe of three folds of 60 simulated people."""
+    """A recipe of four folds of 160 simulated people."""
     recipe = write_recipe(epochs=1)
     text = recipe.read_text()
     fractions = "fractions = { train = 0.5, val = 0.25, test = 0.25 }"
     assert fractions in text
-    recipe.write_text(text.replace(fractions, "folds = 3"))
+    recipe.write_text(
+        text.replace(fractions, "folds = 4").replace("subjects = 60", "subjects = 160")
+    )
     return recipe
 
 
@@ -24,17 +26,17 @@ def run(command, recipe, folder, *more):
     return main([command, str(recipe), "--output", str(folder), *more])
 
 
-def test_everybody_is_tested_in_one_fold(folds, tmp_path):
-    """Each fold is a run folder of its own, and the test people of all are the cohort."""
+def test_everybody_is_asked_in_one_fold(folds, tmp_path):
+    """Each fold is a run folder of its own, and the test queries of all are the cohort."""
     assert 0 == run("prepare", folds, tmp_path / "run")
 
-    homes = [tmp_path / "run" / "runs" / f"fold-{number}" for number in (1, 2, 3)]
+    homes = [tmp_path / "run" / "runs" / f"fold-{number}" for number in (1, 2, 3, 4)]
     tested = [
-        set(split.loc[split["pool"].str.startswith("test"), "subject"])
+        set(split.loc[split["pool"] == "test_query", "subject"])
         for split in (pd.read_csv(home / "split.csv", dtype=str) for home in homes)
     ]
     cohort = pd.read_parquet(tmp_path / "run" / "cohort.parquet")
-    assert set(cohort["subject"]) == tested[0] | tested[1] | tested[2]
+    assert set(cohort["subject"]) == set.union(*tested)
     assert len(cohort) == sum(map(len, tested))
     assert all((home / "recipe.toml").read_text().count("fold = ") == 1 for home in homes)
 
@@ -45,7 +47,7 @@ def test_the_cohort_is_read_once_for_all(folds, tmp_path, capsys):
 
     printed = capsys.readouterr().out
     assert 1 == printed.count("cohort     done")
-    assert 3 == printed.count("cohort     as before")
+    assert 4 == printed.count("cohort     as before")
 
 
 @pytest.mark.slow
@@ -59,19 +61,16 @@ def test_scores_of_all_runs_are_summed_up(folds, tmp_path):
         for name in summary["runs"]
     ]
     values = pd.Series([score["balanced-accuracy"]["value"] for score in scores])
-    assert ["fold-1", "fold-2", "fold-3"] == list(summary["runs"])
+    assert ["fold-1", "fold-2", "fold-3", "fold-4"] == list(summary["runs"])
     assert values.mean() == pytest.approx(summary["mean"]["balanced-accuracy"])
     assert values.std() == pytest.approx(summary["sd"]["balanced-accuracy"])
 
 
-def test_a_run_that_fails_stops_no_other(write_recipe, tmp_path, capsys, monkeypatch):
+def test_a_run_that_fails_stops_no_other(folds, tmp_path, capsys, monkeypatch):
     """The others are done; the error names the run and its cause."""
     from brainplug import preparation
     from brainplug.errors import DataError
 
-    recipe = write_recipe()
-    text = recipe.read_text().replace('use = "family"', 'use = "family"\nfolds = 3')
-    recipe.write_text(text.replace("fractions = { train = 0.5, val = 0.25, test = 0.25 }", ""))
     whole = preparation.split_cohort
 
     def split(strategy, cohort, *, seed):
@@ -81,17 +80,17 @@ def test_a_run_that_fails_stops_no_other(write_recipe, tmp_path, capsys, monkeyp
 
     monkeypatch.setattr(preparation, "split_cohort", split)
 
-    assert 1 == run("prepare", recipe, tmp_path / "run")
+    assert 1 == run("prepare", folds, tmp_path / "run")
 
-    assert "1 of 3 runs could not be done: fold-2: made to fail" in capsys.readouterr().err
-    for name in ("fold-1", "fold-3"):
+    assert "1 of 4 runs could not be done: fold-2: made to fail" in capsys.readouterr().err
+    for name in ("fold-1", "fold-3", "fold-4"):
         assert 3 == len(list((tmp_path / "run" / "runs" / name / "tasks").iterdir()))
 
 
 def test_runs_of_an_earlier_recipe_are_not_exported(folds, tmp_path):
     """Fewer folds than before: task files of folds that are no more are left out."""
     run("prepare", folds, tmp_path / "run")
-    folds.write_text(folds.read_text().replace("folds = 3", "folds = 3\nfold = 2"))
+    folds.write_text(folds.read_text().replace("folds = 4", "folds = 4\nfold = 2"))
 
     assert 0 == run("prepare", folds, tmp_path / "run", "--format", "llava")
 

@@ -62,14 +62,18 @@ class DrawOptions:
     query: float = attrs.field(
         default=0.5,
         validator=and_(gt(0), lt(1)),
-        metadata=about("share of each split's groups that are queries; the rest are references"),
+        metadata=about(
+            "share of each split's groups that are queries; the rest are references; with folds, "
+            "of those that train"
+        ),
     )
     folds: int | None = attrs.field(
         default=None,
         validator=optional(ge(3)),
         metadata=about(
-            "number of folds of a cross-validation: in each run one fold is tested, the next one "
-            "validates, the others train; not together with fractions"
+            "number of folds of a cross-validation: in each run all of one fold are asked, the "
+            "next one gives the references of test and validation, the others train and validate; "
+            "not together with fractions"
         ),
     )
     fold: int | None = attrs.field(
@@ -83,7 +87,7 @@ class DrawOptions:
         if self.folds is not None and self.fractions is not None:
             raise ValueError(
                 "folds and fractions exclude each other: with folds, one fold is tested, one "
-                "validates and the others train; leave one of the two out"
+                "gives the references, and the others train and validate; leave one of the two out"
             )
         if self.fold is not None and self.folds is None:
             raise ValueError(f"fold needs folds, the number of folds: fold = {self.fold}")
@@ -176,21 +180,30 @@ def draw_pools(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Seri
     """
     if options.folds is None:
         return hash_pools(groups, options.fractions or Fractions(), options.query, seed=seed)
-    splits = fold_splits(groups, options.folds, options.fold or 1, seed=seed)
-    return join_halves(splits, draw_halves(groups, options.query, seed=seed))
+    return fold_pools(groups, options, seed=seed)
 
 
-def fold_splits(groups: pd.Series, folds: int, fold: int, *, seed: int) -> pd.Series:
-    """Split groups for one run of a cross-validation: this fold is tested, the next validates.
+def fold_pools(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Series:
+    """Put each group into a pool for one run of a cross-validation.
+
+    Everybody in the tested fold is asked, so that over the runs everybody is, once. The fold after
+    it gives the references of test and validation, half each; of all others, as many as make half a
+    fold are asked in the validation, by a draw of each run's own, and the rest train.
 
     Args:
         groups: name of the group of each row.
-        folds: number of folds; the fold of a group is a hash of its name.
-        fold: the fold that is tested, from 1.
-        seed: salt of the hash.
+        options: with `folds`; without `fold` the first.
+        seed: salt of the hashes.
     """
-    own = np.floor(draw_numbers(f"{seed}/fold", groups) * folds).astype(int)
-    places = np.zeros(len(own), dtype=int)
-    places[own == fold % folds] = SPLITS.index("val")
-    places[own == fold - 1] = SPLITS.index("test")
-    return name_splits(places, groups.index)
+    assert options.folds is not None
+    tested = (options.fold or 1) - 1
+    own = np.floor(draw_numbers(f"{seed}/fold", groups) * options.folds).astype(int)
+    half = draw_numbers(f"{seed}/query", groups)
+    asked = draw_numbers(f"{seed}/validate/{tested}", groups) < 0.5 / (options.folds - 2)
+    after = own == (tested + 1) % options.folds
+    pools = np.select(
+        [own == tested, after & (half < 0.5), after, asked, half < options.query],
+        ["test_query", "val_reference", "test_reference", "val_query", "train_query"],
+        default="train_reference",
+    )
+    return pd.Series(pools, index=groups.index, dtype="str")

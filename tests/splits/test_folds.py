@@ -83,40 +83,61 @@ def test_one_run_is_no_list_of_runs(strategy, given):
 
 
 @BOTH
-def test_everybody_is_tested_once_and_validates_once(strategy):
-    """Over the runs of a cross-validation each scan has each place as often as it must."""
+def test_everybody_is_asked_once(strategy):
+    """Over the runs each person is a test query once and a reference beside it once."""
     cohort, runs = make_cohort(), strategy(DrawOptions(folds=4)).runs(make_cohort())
 
     pools = [strategy(each).assign(cohort, seed=5) for each in runs.values()]
 
-    splits = pd.concat([each.str.partition("_")[0] for each in pools], axis="columns")
-    counts = splits.apply(lambda row: row.value_counts(), axis="columns")[["train", "val", "test"]]
-    assert [[2, 1, 1]] * len(cohort) == counts.to_numpy().tolist()
+    table = pd.concat(pools, axis="columns")
+    beside = table.isin(["val_reference", "test_reference"])
+    assert [1] * len(cohort) == (table == "test_query").sum(axis="columns").tolist()
+    assert [1] * len(cohort) == beside.sum(axis="columns").tolist()
+    assert not (table == "val_query").all(axis="columns").any()
 
 
 @BOTH
-def test_the_next_fold_validates(strategy):
-    """What one run validates on, the next one tests; the last run's is the first fold."""
+def test_the_next_fold_is_beside_the_test(strategy):
+    """Whose references one run takes, the next one tests; the last's is the first fold."""
     cohort = make_cohort()
     pools = [strategy(DrawOptions(folds=3, fold=n)).assign(cohort, seed=5) for n in (1, 2, 3)]
 
-    validated = [set(cohort["subject"][each.str.startswith("val")]) for each in pools]
-    tested = [set(cohort["subject"][each.str.startswith("test")]) for each in pools]
+    beside = [
+        set(cohort["subject"][each.isin(["val_reference", "test_reference"])]) for each in pools
+    ]
+    tested = [set(cohort["subject"][each == "test_query"]) for each in pools]
 
-    assert [tested[1], tested[2], tested[0]] == validated
+    assert [tested[1], tested[2], tested[0]] == beside
+
+
+@BOTH
+def test_pools_of_a_fold_have_their_sizes(strategy):
+    """Of 3,000 people in 5 folds: a fold is asked, half folds are beside it, the rest train."""
+    cohort = make_cohort(3000)
+
+    sizes = strategy(DrawOptions(folds=5, fold=2)).assign(cohort, seed=5).value_counts()
+
+    expected = {
+        "test_query": 600,
+        "test_reference": 300,
+        "val_query": 300,
+        "val_reference": 300,
+        "train_query": 750,
+        "train_reference": 750,
+    }
+    assert set(expected) == set(sizes.index)
+    assert all(abs(sizes[pool] - size) < 5 * size**0.5 for pool, size in expected.items())
 
 
 @BOTH
 def test_half_and_fold_are_drawn_apart(strategy):
-    """Queries stay queries from run to run, so answers of all folds can be put together."""
+    """Whoever trains in two runs has the same part in both, by a hash that is not the fold's."""
     cohort = make_cohort()
-    halves = [
-        strategy(DrawOptions(folds=3, fold=n)).assign(cohort, seed=5).str.partition("_")[2].tolist()
-        for n in (1, 2, 3)
-    ]
+    pools = [strategy(DrawOptions(folds=4, fold=n)).assign(cohort, seed=5) for n in (1, 2, 3, 4)]
 
-    assert halves[0] == halves[1] == halves[2]
-    assert {"query", "reference"} == set(halves[0])
+    parts = [{pool for pool in row if pool.startswith("train")} for row in zip(*pools, strict=True)]
+    assert {1} == {len(part) for part in parts if part}
+    assert {"train_query", "train_reference"} == set.union(*parts)
 
 
 @BOTH
