@@ -151,8 +151,8 @@ def test_two_columns_of_one_field_must_agree(tmp_path):
 
 
 def test_codes_without_a_value_are_missing(tmp_path):
-    """-1 and -3 are no values of a field, under either of its names (D20)."""
-    text = "eid,1160-2.0\n1000001,-3.0\n1000002,7.0\n1000003,-1.0\n"
+    """Negative codes are no values of a field, under either of its names (D20)."""
+    text = "eid,1160-2.0\n1000001,-3.0\n1000002,7.0\n1000003,-818\n"
 
     table = load(tmp_path, text)
 
@@ -171,15 +171,15 @@ def test_negative_numbers_that_are_values_survive(tmp_path):
     assert {"1000001": "-1", "1000002": "0"} == column(table, "p25000")
 
 
-def test_more_codes_can_be_named(tmp_path):
-    """-10 and -7 are values by default; the recipe can name them, for all fields or for one."""
-    text = "eid,p1289_i2,p6150_i2,p6154_i2\n1000001,-10,-7,-7\n1000002,-3,1,-3\n"
+def test_codes_can_be_named(tmp_path):
+    """More codes for all fields, and for one field exactly its own: -10 is less than one there."""
+    text = "eid,p1289_i2,p6150_i2,p6154_i2\n1000001,-10,-7,99\n1000002,-3,1,2\n"
 
-    table = load(tmp_path, text, missing=("-10",), missing_by_field={"6150-2.0": ("-7",)})
+    table = load(tmp_path, text, missing=("99",), missing_by_field={"1289-2.0": ("-1", "-3")})
 
-    assert {"1000001": None, "1000002": None} == column(table, "p1289")
+    assert {"1000001": "-10", "1000002": None} == column(table, "p1289")
     assert {"1000001": None, "1000002": "1"} == column(table, "p6150")
-    assert {"1000001": "-7", "1000002": None} == column(table, "p6154")
+    assert {"1000001": None, "1000002": "2"} == column(table, "p6154")
 
 
 def test_refusals_in_words_are_missing(tmp_path):

@@ -19,7 +19,7 @@ from brainplug.report.figures import (
     draw_scores,
     draw_slices,
 )
-from brainplug.task_reader import iterate_tasks
+from brainplug.task_reader import read_tasks
 from brainplug.types import SPLITS, Image
 from brainplug.volume import load_volume
 
@@ -67,7 +67,7 @@ def collect_facts(workspace: Workspace) -> dict[str, Any]:
     tasks = [
         task
         for path in sorted(workspace.path("tasks").glob("*_test.json"))
-        for task in iterate_tasks(path)
+        for task in read_tasks(path)
     ]
     return {
         **read,

@@ -15,7 +15,6 @@ import attrs
 import pandas as pd
 from attrs.validators import and_, ge, le
 
-from brainplug.codes import find_missing
 from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
 from brainplug.kinship import THIRD_DEGREE, join_kin, plain_ids, read_ids, read_pairs
@@ -24,9 +23,10 @@ from brainplug.parts import Part, about
 from brainplug.scan import EXTENSIONS
 from brainplug.tables import get_column, leave_out, make_rows, read_table, stack_exclusions
 from brainplug.types import CohortTable
+from brainplug_plugins.ukb.codes import NO_ANSWER, mask_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from brainplug.parts import CohortLoader
 
@@ -36,7 +36,6 @@ SEX_FIELDS = (31, 22001)
 SEX = {"0": "female", "1": "male", "Female": "female", "Male": "male"}
 """Data-coding 9, and its words as the research analysis platform may export them."""
 
-NO_ANSWER = ("-1", "-3", "-121", "-818", "Do not know", "Prefer not to answer")
 T1W = tuple(f"_T1w{extension}" for extension in EXTENSIONS)
 CENTRE = "p54"
 ATTENDANCE = ("p53", CENTRE, "p21003")
@@ -130,13 +129,16 @@ class UkbOptions:
     missing: tuple[str, ...] = attrs.field(
         default=(),
         metadata=about(
-            "codes without a value besides -1, -3, -121, -818 and their words; looked for only in "
+            "codes without a value besides negative ones and their words; looked for only in "
             "columns named as data-fields, numbers only where all values of the column are whole"
         ),
     )
     missing_by_field: Mapping[str, tuple[str, ...]] = attrs.field(
         factory=dict,
-        metadata=about('more of one field: { p6150 = ["-7"] }; [] where all numbers are values'),
+        metadata=about(
+            'those of one field, in place of all: { p1289 = ["-1", "-3"] } keeps -10 (less than '
+            "one) as a value, [] keeps every number"
+        ),
     )
 
     def __attrs_post_init__(self) -> None:
@@ -199,8 +201,7 @@ class Ukb:
             raise DataError(f"{options.table}: {message}: p{min(unknown)}")
         common = (*NO_ANSWER, *options.missing)
         for column, field in fields.items():
-            if own.get(field.number) != ():
-                table[column] = mask_codes(table[column], common, own.get(field.number, ()))
+            table[column] = mask_codes(table[column], common, own.get(field.number))
 
     def _label(self, table: pd.DataFrame, withdrawn: set[str]) -> pd.DataFrame:
         options = self.options
@@ -332,23 +333,6 @@ def find_visits(path: str) -> set[str]:
 def find_fields(names: Iterable[str]) -> dict[str, Field]:
     """Return the names that are those of data-fields."""
     return {name: field for name in names if (field := read_field(name)) is not None}
-
-
-def mask_codes(values: pd.Series, common: Sequence[str], own: Sequence[str]) -> pd.Series:
-    """Make codes without a value missing: a field's own, and of the common ones, words.
-
-    Numbers among the common ones count only where all values are whole.
-
-    >>> [mask_codes(pd.Series(["-1.0", other]), ["-1"], []).tolist() for other in ("2", "0.25")]
-    [[nan, '2'], ['-1.0', '0.25']]
-    """
-    found = pd.Series(values.dropna().unique(), dtype="str")
-    numbers = pd.to_numeric(found, errors="coerce")
-    texts = found[numbers.isna()]
-    empty = find_missing(texts, common) | (find_missing(found, own) if own else set())
-    if texts.isin(empty).all() and (numbers.dropna() % 1 == 0).all():
-        empty |= find_missing(found, common)
-    return values.mask(values.isin(empty)) if empty else values
 
 
 def add_plain_columns(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jaxtyping import Int
 
-    from brainplug.meeting import Pool, Pools, per_task_option, read_pools
+    from brainplug.meeting import Pool, Pools
     from brainplug.parts import Pairing
 
 

@@ -38,17 +38,7 @@ if TYPE_CHECKING:
 
     from jaxtyping import Int
 
-    from brainplug.meeting import (
-        Group,
-        Pools,
-        bands_option,
-        check_limits,
-        check_sizes,
-        make_groups,
-        per_task_option,
-        read_pools,
-        within_option,
-    )
+    from brainplug.meeting import Group, Pools
     from brainplug.parts import Pairing
 
 
