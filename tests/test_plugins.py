@@ -10,7 +10,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from brainplug.recipe import STAGES, Audit, Evaluation, Images, Recipe, Report, Training
+from brainplug.learning_options import Training
+from brainplug.recipe import STAGES, Audit, Evaluation, Images, Recipe, Report
 from brainplug.registry import load_registry
 
 REGISTRY = load_registry()

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 import attrs
 from attrs.validators import and_, deep_iterable, ge, gt, le, lt, matches_re, min_len, optional
 
+from brainplug.learning_options import Speed, Training
 from brainplug.parts import (
     CohortLoader,
     ModelBackbone,
@@ -133,61 +134,6 @@ class Images:
 
 
 @attrs.frozen(kw_only=True)
-class Training:
-    """`[training]`: how the model learns. Loss is taken on the last answer only."""
-
-    epochs: int = attrs.field(
-        default=50, validator=ge(1), metadata=about("passes over the training tasks")
-    )
-    learning_rate: float = attrs.field(
-        default=5e-5, validator=gt(0), metadata=about("peak learning rate of AdamW")
-    )
-    warmup_steps: int = attrs.field(
-        default=500, validator=ge(0), metadata=about("optimiser steps of linear warm-up")
-    )
-    schedule: Literal["linear", "cosine", "constant_with_warmup"] = attrs.field(
-        default="cosine", metadata=about("course of the learning rate after warm-up")
-    )
-    weight_decay: float = attrs.field(
-        default=0.01, validator=ge(0), metadata=about("weight decay of AdamW")
-    )
-    adam_beta2: float = attrs.field(
-        default=0.999,
-        validator=and_(gt(0), lt(1)),
-        metadata=about("memory of AdamW's second moment; 0.95 suits a model trained from nothing"),
-    )
-    max_grad_norm: float = attrs.field(
-        default=1.0, validator=gt(0), metadata=about("gradients are clipped to this norm")
-    )
-    batch_size: int = attrs.field(
-        default=1, validator=ge(1), metadata=about("dialogues a device and step")
-    )
-    accumulation: int = attrs.field(
-        default=4, validator=ge(1), metadata=about("steps whose gradients are added up")
-    )
-    gradient_checkpointing: bool = attrs.field(
-        default=False, metadata=about("recompute activations to save memory")
-    )
-    epochs_per_validation: int = attrs.field(
-        default=1,
-        validator=ge(1),
-        metadata=about("epochs between two validations; each writes a checkpoint", unit="epochs"),
-    )
-    save_minutes: float = attrs.field(
-        default=15.0,
-        validator=gt(0),
-        metadata=about("most work lost when a run is stopped", unit="minutes"),
-    )
-    select_by: str | None = attrs.field(
-        default=None,
-        metadata=about(
-            "metric on the validation subjects that chooses the checkpoint; "
-            "without it the first of evaluation.metrics"
-        ),
-    )
-
-
-@attrs.frozen(kw_only=True)
 class Evaluation:
     """`[evaluation]`: what is measured on the validation and test queries."""
 
@@ -200,8 +146,15 @@ class Evaluation:
     confidence: float = attrs.field(
         default=0.95, validator=[gt(0.5), lt(1)], metadata=about("coverage of the intervals")
     )
+    answer: Literal["generate", "score", "both"] = attrs.field(
+        default="both",
+        metadata=about(
+            "how a label is read off the model: from what it says freely, from which candidate "
+            "answer is the most probable, or both, freely said ones first"
+        ),
+    )
     batch_size: int = attrs.field(
-        default=16, validator=ge(1), metadata=about("dialogues answered at once")
+        default=16, validator=ge(1), metadata=about("most dialogues answered at once")
     )
     max_new_tokens: int | None = attrs.field(
         default=None,
@@ -274,6 +227,7 @@ class Recipe:
     images: Images = attrs.field(factory=Images, metadata=about("the common grid"))
     model: Chosen[ModelBackbone] = attrs.field(metadata=about("what is trained"))
     training: Training = attrs.field(factory=Training, metadata=about("how it is trained"))
+    speed: Speed = attrs.field(factory=Speed, metadata=about("what saves time"))
     evaluation: Evaluation = attrs.field(factory=Evaluation, metadata=about("how it is measured"))
     audit: Audit = attrs.field(factory=Audit, metadata=about("what stops a run"))
     report: Report = attrs.field(factory=Report, metadata=about("what the page shows"))

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from brainplug.dialogue import Task
 from brainplug.learning import make_mixture
+from brainplug.learning_options import Training
 from brainplug.model.chat import ChatEncoder
-from brainplug.recipe import Study, Training
+from brainplug.recipe import Study
 from brainplug.training.batches import TaskDataset
 from brainplug.training.mixture import MixtureSampler, share_out
 from brainplug.training.trainer import Mixture, TrainingJob, train

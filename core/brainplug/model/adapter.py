@@ -11,6 +11,7 @@ from transformers import LlavaForConditionalGeneration
 from transformers.models.siglip.modeling_siglip import SiglipVisionEmbeddings
 
 from brainplug.errors import DataError
+from brainplug.learning_options import MODEL_PARTS
 from brainplug.model.patches import PatchEmbedding3d
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from torch import nn
     from transformers import LlavaConfig
-
-PARTS = ("patch-embedding", "vision-tower", "projector", "language-model")
 
 
 class Llava3d(LlavaForConditionalGeneration):
@@ -58,7 +57,7 @@ def install_patches(
 
 
 def part_of(name: str) -> str:
-    """Return the part of the model a parameter belongs to, one of `PARTS`.
+    """Return the part of the model a parameter belongs to, one of `MODEL_PARTS`.
 
     >>> part_of("model.vision_tower.embeddings.projection.weight")
     'patch-embedding'
@@ -79,7 +78,7 @@ def train_only(model: nn.Module, parts: Iterable[str]) -> None:
 
 def count_parameters(model: nn.Module) -> dict[str, tuple[int, int]]:
     """Return for each part how many parameters learn and how many are frozen."""
-    counts = dict.fromkeys(PARTS, (0, 0))
+    counts = dict.fromkeys(MODEL_PARTS, (0, 0))
     for name, parameter in model.named_parameters():
         learn, frozen = counts[part_of(name)]
         size = parameter.numel()

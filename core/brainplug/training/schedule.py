@@ -10,7 +10,7 @@ import attrs
 from brainplug.errors import RunError
 
 if TYPE_CHECKING:
-    from brainplug.recipe import Training
+    from brainplug.learning_options import Training
 
 
 @attrs.frozen(kw_only=True)
@@ -32,7 +32,7 @@ def make_schedule(options: Training, num_tasks: int) -> Schedule:
     Raises:
         RunError: the warm-up would never end.
 
-    >>> from brainplug.recipe import Training
+    >>> from brainplug.learning_options import Training
     >>> make_schedule(Training(epochs=2, batch_size=4, accumulation=1, warmup_steps=3), 10)
     Schedule(steps=6, every=3)
     """

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState
 
     from brainplug.dialogue import Task
+    from brainplug.learning_options import Training
     from brainplug.model.bundle import ModelBundle
     from brainplug.model.chat import ChatEncoder
-    from brainplug.recipe import Training
 
 COMPLETE = "complete"
 """Marks a checkpoint whose every file was written."""

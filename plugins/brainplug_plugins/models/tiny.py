@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 import attrs
-from attrs.validators import and_, deep_iterable, ge, in_, le, min_len
+from attrs.validators import and_, deep_iterable, ge, in_, le
 
 from brainplug.errors import DataError
 from brainplug.hooks import hookimpl
+from brainplug.learning_options import MODEL_PARTS
 from brainplug.parts import Part, about
 from brainplug.types import ModelPlan
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 MARKERS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>")
 VOCABULARY = 256 + len(MARKERS)
-PARTS = ("patch-embedding", "vision-tower", "projector", "language-model")
 
 
 @attrs.frozen(kw_only=True)
@@ -51,8 +51,8 @@ class TinyOptions:
         default=4096, validator=ge(64), metadata=about("longest dialogue", unit="tokens")
     )
     train: tuple[str, ...] = attrs.field(
-        default=PARTS,
-        validator=[min_len(1), deep_iterable(in_(PARTS))],
+        default=MODEL_PARTS,
+        validator=[deep_iterable(in_(MODEL_PARTS))],
         metadata=about("parts that learn; everything else is frozen"),
     )
 
