@@ -5,24 +5,36 @@ A transformers release that moves a layer breaks this file and no other.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from transformers import LlavaForConditionalGeneration
+import torch
+from transformers import DynamicCache, LlavaForConditionalGeneration
+from transformers.conversion_mapping import (
+    get_checkpoint_conversion_mapping,
+    register_checkpoint_conversion_mapping,
+)
 from transformers.models.siglip.modeling_siglip import SiglipVisionEmbeddings
 
 from brainplug.errors import DataError
 from brainplug.learning_options import MODEL_PARTS
-from brainplug.model.patches import PatchEmbedding3d
+from brainplug.model.attention import ONEDNN, PLAIN
+from brainplug.model.kernels import onednn_is_faster, speed_up
+from brainplug.model.patches import PatchEmbedding3d, count_patches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torch import nn
-    from transformers import LlavaConfig
+    from transformers import Cache, LlavaConfig
+
+    from brainplug.model.pack import Batch, Layout
 
 
 class Llava3d(LlavaForConditionalGeneration):
     """A LLaVA model whose vision tower takes 3-D scans; `from_pretrained(folder, shape, patch)`.
+
+    Called with `batch` it returns the loss of dialogues (see `losses`); otherwise it is what
+    transformers makes of it.
 
     Args:
         config: an ordinary LLaVA config.
@@ -35,6 +47,22 @@ class Llava3d(LlavaForConditionalGeneration):
     ) -> None:
         super().__init__(config)
         install_patches(self, shape, patch)
+        self.tokens_per_image = count_patches(shape, patch)
+
+    def forward(self, batch: Batch | None = None, **kwargs: Any) -> Any:
+        """Return the summed loss of a batch over `num_items`, or transformers' own output."""
+        if batch is None:
+            return super().forward(**kwargs)
+        from brainplug.model.losses import loss_of
+
+        return loss_of(self, batch.to(self.device), **kwargs)
+
+
+# On disk weights have the names they have in any Llava; transformers sees to that for its own
+# classes only.
+register_checkpoint_conversion_mapping(
+    Llava3d.__name__, get_checkpoint_conversion_mapping("llava"), overwrite=True
+)
 
 
 def install_patches(
@@ -86,3 +114,111 @@ def count_parameters(model: nn.Module) -> dict[str, tuple[int, int]]:
             (learn + size, frozen) if parameter.requires_grad else (learn, frozen + size)
         )
     return counts
+
+
+def choose_kernels(model: LlavaForConditionalGeneration, *, onednn: bool) -> None:
+    """Choose how attention and the linear layers of frozen parts are computed.
+
+    Args:
+        model: changed in place; its weights and their names stay as they are.
+        onednn: use oneDNN on a CPU where it is the faster one.
+    """
+    onednn = onednn and model.device.type == "cpu" and onednn_is_faster()
+    if onednn:
+        speed_up(model)
+    for part in (model.model.vision_tower, model.model.language_model):
+        part.set_attn_implementation(ONEDNN if onednn else PLAIN)
+
+
+def checkpoint(model: LlavaForConditionalGeneration, *, tower: bool, language: bool) -> None:
+    """Let the layers of tower and language model be computed again on the way back, or not."""
+    wanted = {model.model.vision_tower: tower, model.model.language_model: language}
+    for part, recompute in wanted.items():
+        if recompute:
+            part.activation_checkpointing_enable({"use_reentrant": False})
+        else:
+            part.activation_checkpointing_disable()
+
+
+def tower_learns(model: nn.Module) -> bool:
+    """Tell whether patch embedding or tower learn; if not, a scan's features stay as they are."""
+    return any(each.requires_grad for each in model.model.vision_tower.parameters())
+
+
+def language_learns(model: nn.Module) -> bool:
+    """Tell whether the language model learns."""
+    parts = (model.model.language_model, model.lm_head)
+    return any(each.requires_grad for part in parts for each in part.parameters())
+
+
+def see(model: LlavaForConditionalGeneration, volumes: torch.Tensor) -> torch.Tensor:
+    """Return the tower's features `(S, P, D)` of scans `(S, 1, I, J, K)`, before the projector."""
+    layer = model.config.vision_feature_layer
+    layers = [layer] if isinstance(layer, int) else layer
+    states = model.model.vision_tower(volumes, output_hidden_states=list(layers)).hidden_states
+    return torch.cat([states[each] for each in layers], dim=-1)
+
+
+def project(model: LlavaForConditionalGeneration, features: torch.Tensor) -> torch.Tensor:
+    """Return features as the language model takes them."""
+    return model.model.multi_modal_projector(features)
+
+
+def embed(
+    model: LlavaForConditionalGeneration, ids: torch.Tensor, images: torch.Tensor
+) -> torch.Tensor:
+    """Return `(1, T, D)` embeddings of `(T,)` ids, with `(N, D)` features where images stand."""
+    words = model.get_input_embeddings()(ids)
+    shown = (ids == model.config.image_token_id).nonzero().squeeze(1)
+    if len(shown) != len(images):
+        raise ValueError(f"expected features of {len(shown)} image tokens, got {len(images)}")
+    return words.index_copy(0, shown, images.to(words.dtype)).unsqueeze(0)
+
+
+def read(  # noqa: PLR0913 - what transformers' own call takes
+    model: LlavaForConditionalGeneration,
+    embeddings: torch.Tensor,
+    positions: torch.Tensor,
+    *,
+    layout: Layout | None = None,
+    mask: torch.Tensor | None = None,
+    cache: Cache | None = None,
+) -> torch.Tensor:
+    """Return `(B, T, D)` last hidden states of the language model.
+
+    Args:
+        model: the model.
+        embeddings: `(B, T, D)`.
+        positions: `(B, T)` place of each token in its dialogue.
+        layout: of a row of packed dialogues.
+        mask: `(B, 1, T, S)`, True where a token sees another; causal without it.
+        cache: keys and values of earlier tokens; those of the new ones are added to it.
+    """
+    extra = {} if layout is None else {"layout": layout}
+    out = model.model.language_model(
+        inputs_embeds=embeddings,
+        position_ids=positions,
+        attention_mask={"full_attention": mask},
+        past_key_values=cache,
+        use_cache=cache is not None,
+        **extra,
+    )
+    return out.last_hidden_state
+
+
+def predict(model: LlavaForConditionalGeneration, hidden: torch.Tensor) -> torch.Tensor:
+    """Return the logits of the next token."""
+    return model.lm_head(hidden)
+
+
+def new_cache(entries: Iterable[tuple[torch.Tensor, torch.Tensor]] = ()) -> Cache:
+    """Return a cache that holds keys and values of each layer, `(B, H, S, D)` each."""
+    cache = DynamicCache()
+    for layer, (keys, values) in enumerate(entries):
+        cache.update(keys, values, layer)
+    return cache
+
+
+def entries_of(cache: Cache) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return keys and values of each layer of a cache."""
+    return [(layer.keys, layer.values) for layer in cache.layers]

@@ -8,6 +8,7 @@ that no text of a recipe or a table can pose as one.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import attrs
@@ -25,6 +26,25 @@ if TYPE_CHECKING:
 START, END, IMAGE = "<|im_start|>", "<|im_end|>", "<image>"
 
 
+@functools.lru_cache(maxsize=65536)
+def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    """Encode plain text; the wordings of a study come again in every task.
+
+    Raises:
+        DataError: the text holds a chat marker.
+    """
+    for marker in (START, END, IMAGE):
+        if marker in text:
+            raise DataError(f"the text {text!r} holds the chat marker {marker!r}; reword it")
+    return tuple(tokenizer.encode(text, add_special_tokens=False))
+
+
+@functools.lru_cache(maxsize=64)
+def marker_id(tokenizer: PreTrainedTokenizerBase, marker: str) -> int:
+    """Return the id of a marker."""
+    return int(tokenizer.convert_tokens_to_ids(marker))
+
+
 @attrs.frozen
 class Encoded:
     """A dialogue as ids.
@@ -32,10 +52,13 @@ class Encoded:
     Attributes:
         prompt: everything the model is given, up to and with the header of the last answer.
         answer: the last answer with its end marker; the only tokens that are learnt.
+        num_shared: how many tokens of the prompt come before the last question: the reference
+            turns, with which other dialogues may begin too.
     """
 
     prompt: list[int]
     answer: list[int]
+    num_shared: int = 0
 
 
 @attrs.frozen
@@ -52,9 +75,10 @@ class ChatEncoder:
 
     def encode(self, turns: Sequence[Turn]) -> Encoded:
         """Encode a dialogue that ends with the assistant's answer."""
-        *given, last = turns
-        prompt = [token for turn in given for token in self.turn(turn)]
-        return Encoded(prompt + self.header("assistant"), self.answer(self.text_of(last)))
+        *before, question, last = turns
+        shared = [token for turn in before for token in self.turn(turn)]
+        prompt = shared + self.turn(question) + self.header("assistant")
+        return Encoded(prompt, self.answer(self.text_of(last)), len(shared))
 
     def answer(self, text: str) -> list[int]:
         """Encode an answer with its end marker."""
@@ -81,14 +105,11 @@ class ChatEncoder:
         Raises:
             DataError: the text holds a chat marker.
         """
-        for marker in (START, END, IMAGE):
-            if marker in text:
-                raise DataError(f"the text {text!r} holds the chat marker {marker!r}; reword it")
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+        return list(encode_text(self.tokenizer, text))
 
     def marker(self, marker: str) -> int:
         """Return the id of a marker."""
-        return int(self.tokenizer.convert_tokens_to_ids(marker))
+        return marker_id(self.tokenizer, marker)
 
     @staticmethod
     def text_of(turn: Turn) -> str:

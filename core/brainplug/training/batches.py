@@ -1,7 +1,4 @@
-"""Tasks as tensors: one dialogue an item, padded to the longest of its batch.
-
-Axes: B dialogues, T tokens, S scans of all dialogues of a batch in order, I J K voxels.
-"""
+"""Tasks as what a step learns from: encoded, grouped by how they begin, with their scans."""
 
 from __future__ import annotations
 
@@ -12,18 +9,16 @@ import torch
 from torch.utils.data import Dataset
 
 from brainplug.errors import DataError
+from brainplug.model.pack import Batch, Group, Stretch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
 
     from brainplug.dialogue import Task
     from brainplug.model.chat import ChatEncoder, Encoded
-
-IGNORED = -100
-"""Label of a token that is not learnt; torch's own default."""
 
 
 @attrs.frozen(eq=False)
@@ -33,33 +28,46 @@ class Item:
     encoded: Encoded
     images: tuple[Path, ...]
 
+    @property
+    def beginning(self) -> tuple[object, ...]:
+        """What another dialogue must have alike to share the turns before the question."""
+        encoded = self.encoded
+        return (*self.images[:-1], *encoded.prompt[: encoded.num_shared])
+
 
 class TaskDataset(Dataset[Item]):
-    """Tasks by index; the same index always gives the same item.
+    """Tasks by index, encoded when asked for; the same index always gives the same item.
 
     Args:
         tasks: the dialogues.
         encoder: turns them into ids.
         context_length: most tokens the model takes.
+    """
+
+    def __init__(self, tasks: Sequence[Task], encoder: ChatEncoder, context_length: int) -> None:
+        self.tasks = tasks
+        self.encoder = encoder
+        self.context_length = context_length
+
+    def __len__(self) -> int:
+        """Return the number of tasks."""
+        return len(self.tasks)
+
+    def __getitem__(self, index: int) -> Item:
+        """Return one dialogue.
+
+        Raises:
+            DataError: it is too long, or shows another number of scans than it names files.
+        """
+        return encode_task(self.tasks[index], self.encoder, self.context_length)
+
+
+def encode_task(task: Task, encoder: ChatEncoder, context_length: int) -> Item:
+    """Encode one task and check that its ids and its scans agree.
 
     Raises:
         DataError: a dialogue is too long, or shows another number of scans than it names files.
     """
-
-    def __init__(self, tasks: Sequence[Task], encoder: ChatEncoder, context_length: int) -> None:
-        self.items = [encode_task(task, encoder, context_length) for task in tasks]
-
-    def __len__(self) -> int:
-        """Return the number of tasks."""
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> Item:
-        """Return one dialogue."""
-        return self.items[index]
-
-
-def encode_task(task: Task, encoder: ChatEncoder, context_length: int) -> Item:
-    """Encode one task and check that its ids and its scans agree."""
     encoded = encoder.encode(task.turns)
     expected = len(task.images) * encoder.tokens_per_image
     found = encoded.prompt.count(encoder.image()[0])
@@ -77,53 +85,94 @@ def encode_task(task: Task, encoder: ChatEncoder, context_length: int) -> Item:
     return Item(encoded, task.images)
 
 
+@attrs.frozen(kw_only=True)
+class Grouping:
+    """What the dialogues of a batch share.
+
+    Attributes:
+        references: those that begin alike are branches of one group.
+        scans: a scan stands once in a batch, whoever shows it.
+    """
+
+    references: bool = True
+    scans: bool = True
+
+
+def make_batch(items: Sequence[Item], grouping: Grouping) -> tuple[Batch, tuple[Path, ...]]:
+    """Group dialogues, in the order in which their beginnings first come.
+
+    Returns:
+        The batch, still without volumes, and the file of each of its scans.
+    """
+    groups: dict[object, list[Item]] = {}
+    for place, item in enumerate(items):
+        groups.setdefault(item.beginning if grouping.references else place, []).append(item)
+    scans = Scans(share=grouping.scans)
+    made = tuple(make_group(members, scans) for members in groups.values())
+    return Batch(groups=made, scans=tuple(map(str, scans.files))), tuple(scans.files)
+
+
+class Scans:
+    """Numbers the scans of a batch.
+
+    Args:
+        share: one number for one file.
+    """
+
+    def __init__(self, *, share: bool) -> None:
+        self.share = share
+        self.files: list[Path] = []
+        self.numbers: dict[Path, int] = {}
+
+    def number(self, files: Iterable[Path]) -> tuple[int, ...]:
+        """Return the numbers of scans, new ones for those not seen before."""
+        return tuple(map(self.one, files))
+
+    def one(self, file: Path) -> int:
+        """Return the number of a scan."""
+        if not self.share or file not in self.numbers:
+            self.numbers[file] = len(self.files)
+            self.files.append(file)
+        return self.numbers[file]
+
+
+def make_group(members: Sequence[Item], scans: Scans) -> Group:
+    """Make one group of dialogues that begin alike."""
+    first = members[0]
+    length = first.encoded.num_shared
+    prefix = Stretch(
+        torch.tensor(first.encoded.prompt[:length], dtype=torch.long),
+        scans.number(first.images[:-1]),
+    )
+    branches = tuple(
+        Stretch(
+            torch.tensor(item.encoded.prompt[length:] + item.encoded.answer),
+            scans.number(item.images[-1:]),
+            len(item.encoded.answer),
+        )
+        for item in members
+    )
+    return Group(prefix, branches)
+
+
 @attrs.frozen
 class Collator:
-    """Makes a batch: right-padded ids, labels on the last answers, and all scans.
+    """Makes batches with their volumes.
 
     Attributes:
         load: returns the preprocessed volume of a scan file.
-        pad: id of the padding token.
+        grouping: what dialogues share.
     """
 
     load: Callable[[Path], np.ndarray]
-    pad: int
+    grouping: Grouping
 
-    def __call__(self, items: Sequence[Item]) -> dict[str, torch.Tensor]:
-        """Return ids, mask and labels `(B, T)`, and `pixel_values` `(S, 1, I, J, K)`."""
-        ids = [item.encoded.prompt + item.encoded.answer for item in items]
-        labels = [[IGNORED] * len(item.encoded.prompt) + item.encoded.answer for item in items]
-        return {
-            "input_ids": pad_right(ids, self.pad),
-            "attention_mask": pad_right([[1] * len(row) for row in ids], 0),
-            "labels": pad_right(labels, IGNORED),
-            "pixel_values": stack_scans(items, self.load),
-        }
+    def __call__(self, items: Sequence[Item]) -> Batch:
+        """Return the batch of some items."""
+        batch, files = make_batch(items, self.grouping)
+        return attrs.evolve(batch, volumes=tuple(to_tensor(self.load(file)) for file in files))
 
 
-def pad_right(rows: Sequence[list[int]], value: int) -> torch.Tensor:
-    """Stack rows of unequal length, filled up at the end.
-
-    >>> pad_right([[1, 2], [3]], 0).tolist()
-    [[1, 2], [3, 0]]
-    """
-    longest = max(len(row) for row in rows)
-    return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
-
-
-def pad_left(rows: Sequence[list[int]], value: int) -> torch.Tensor:
-    """Stack rows of unequal length, filled up at the start.
-
-    >>> pad_left([[1, 2], [3]], 0).tolist()
-    [[1, 2], [0, 3]]
-    """
-    longest = max(len(row) for row in rows)
-    return torch.tensor([[value] * (longest - len(row)) + row for row in rows])
-
-
-def stack_scans(items: Sequence[Item], load: Callable[[Path], np.ndarray]) -> torch.Tensor:
-    """Return the scans of all items, in order, as `(S, 1, I, J, K)` float32."""
-    volumes = [
-        torch.from_numpy(load(path).astype("float32")) for item in items for path in item.images
-    ]
-    return torch.stack(volumes).unsqueeze(1)
+def to_tensor(volume: np.ndarray) -> torch.Tensor:
+    """Return a volume as `(1, I, J, K)` float32."""
+    return torch.from_numpy(volume.astype("float32")).unsqueeze(0)

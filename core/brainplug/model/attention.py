@@ -1,0 +1,126 @@
+"""Attention of tower and language model, registered with transformers under two names.
+
+`slices` computes it by PyTorch's own kernels, `slices-onednn` by those of `kernels` where they
+apply. Both know rows of packed dialogues (`Layout`): on a CPU each branch attends over its own
+slice, the prefix and itself; on a GPU FlexAttention skips what no token may see. Neither ever makes
+a square mask of the whole row.
+
+Axes: B rows, H heads, L queries, S keys, D width of a head.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.attention.bias import causal_lower_right
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from brainplug.model import kernels
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from brainplug.model.pack import Layout
+
+PLAIN, ONEDNN = "slices", "slices-onednn"
+
+
+def attention(  # noqa: PLR0913 - transformers' own interface
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    scaling: float,
+    dropout: float = 0.0,
+    layout: Layout | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """Return `(B, L, H, D)` attention, and no weights.
+
+    Where queries are fewer than keys they are those of the last places.
+    """
+    if attention_mask is not None or dropout:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+    groups = query.shape[1] // key.shape[1]
+    key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    onednn = module.config._attn_implementation == ONEDNN  # noqa: SLF001 - has no other name
+    if layout is not None:
+        out = attend_packed(query, key, value, scale=scaling, layout=layout, onednn=onednn)
+    else:
+        out = attend(query, key, value, scale=scaling, causal=module.is_causal, onednn=onednn)
+    return out.transpose(1, 2), None
+
+
+def attend(  # noqa: PLR0913 - what attention consists of
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    *,
+    scale: float,
+    causal: bool,
+    onednn: bool,
+) -> torch.Tensor:
+    """Return `(B, H, L, D)` attention over all keys, or over those up to each query's place."""
+    num_queries, num_keys = query.shape[2], key.shape[2]
+    if onednn and num_queries >= kernels.FEWEST and kernels.fits(query):
+        rows = zip(query, key, value, strict=True)
+        return torch.stack(
+            [kernels.attend(q, k, v, scale=scale, causal=causal) for q, k, v in rows]
+        )
+    causal = causal and num_queries > 1
+    bias = causal_lower_right(num_queries, num_keys) if causal and num_queries < num_keys else None
+    return scaled_dot_product_attention(
+        query, key, value, attn_mask=bias, is_causal=causal and bias is None, scale=scale
+    )
+
+
+def attend_packed(  # noqa: PLR0913 - what attention consists of
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    *,
+    scale: float,
+    layout: Layout,
+    onednn: bool,
+) -> torch.Tensor:
+    """Return `(1, H, T, D)` attention of a row of packed dialogues."""
+    if query.is_cuda:
+        return compiled_flex_attention()(
+            query, key, value, block_mask=layout.block_mask(query.device), scale=scale
+        )
+    return torch.cat(
+        [
+            attend(
+                query[:, :, own],
+                torch.cat([key[:, :, shared], key[:, :, own]], dim=2),
+                torch.cat([value[:, :, shared], value[:, :, own]], dim=2),
+                scale=scale,
+                causal=True,
+                onednn=onednn,
+            )
+            for own, shared in layout.slices()
+        ],
+        dim=2,
+    )
+
+
+@functools.cache
+def compiled_flex_attention() -> Any:
+    """Compile FlexAttention, which is slow and hungry otherwise, once a process."""
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention, dynamic=True)
+
+
+for name in (PLAIN, ONEDNN):
+    AttentionInterface.register(name, attention)
+    AttentionMaskInterface.register(name, sdpa_mask)

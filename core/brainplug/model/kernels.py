@@ -1,0 +1,209 @@
+"""Matrix products and attention for the CPU, in float32.
+
+PyTorch hands float32 products to the BLAS it was built with, which on many processors is slower
+than oneDNN, which it carries too. Results differ by the order of summation only. On a GPU nothing
+here is used.
+
+Axes: H heads, L queries, S keys, D width of a head, M rows, N and K sides of a weight.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FEWEST = 16
+"""Queries below which a head by itself is too little work for a product of its own."""
+
+ROWS = 512
+"""Queries at once: a block of scores of one head should fit in the processor's cache."""
+
+
+def multiply_plainly(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Return `left @ right.T` by the BLAS."""
+    return left @ right.t()
+
+
+def multiply_by_onednn(
+    left: torch.Tensor, right: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return `left @ right.T + bias` by oneDNN."""
+    return torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")  # noqa: SLF001
+
+
+@functools.cache
+def onednn_is_faster() -> bool:
+    """Tell, from a short trial on this machine, whether oneDNN multiplies faster than the BLAS."""
+    if not (
+        torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    ):
+        return False
+    left, right = torch.ones(1024, 1024), torch.ones(1024, 1024)
+    with torch.inference_mode():
+        plain = min(seconds(multiply_plainly, left, right) for _ in range(4))
+        onednn = min(seconds(multiply_by_onednn, left, right) for _ in range(4))
+    return onednn < 0.9 * plain  # where both are alike, the usual way is kept
+
+
+def seconds(multiply: Any, left: torch.Tensor, right: torch.Tensor) -> float:
+    """Time one product."""
+    start = time.perf_counter()
+    multiply(left, right)
+    return time.perf_counter() - start
+
+
+def fits(*tensors: torch.Tensor) -> bool:
+    """Tell whether tensors are what these kernels are made for."""
+    return all(each.device.type == "cpu" and each.dtype == torch.float32 for each in tensors)
+
+
+class FrozenLinear(nn.Linear):
+    """A linear layer by oneDNN while its weights do not learn; else an ordinary one.
+
+    A module becomes one by a change of its class, so that weights and names stay as they are.
+    """
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's own name
+        """Return `input @ weight.T + bias`."""
+        learns = self.weight.requires_grad or (self.bias is not None and self.bias.requires_grad)
+        if learns or not fits(input, self.weight) or input.shape[:-1].numel() < FEWEST:
+            return super().forward(input)
+        return FrozenProduct.apply(input, self.weight, self.bias)
+
+
+class FrozenProduct(torch.autograd.Function):
+    """A product with a weight that does not learn; only the weight is kept for the way back."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, left: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Return `left @ weight.T + bias` of `(…, K)` and `(N, K)`."""
+        ctx.save_for_backward(weight)
+        flat = left.reshape(-1, left.shape[-1])
+        return multiply_by_onednn(flat, weight, bias).reshape(*left.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+        """Return the gradient of `left`."""
+        (weight,) = ctx.saved_tensors
+        flat = grad.reshape(-1, grad.shape[-1])
+        return multiply_by_onednn(flat, weight.t()).reshape(*grad.shape[:-1], -1), None, None
+
+
+def speed_up(model: nn.Module) -> None:
+    """Let every plain linear layer of a model be computed by oneDNN while it does not learn."""
+    for module in model.modules():
+        if type(module) is nn.Linear:
+            module.__class__ = FrozenLinear
+
+
+def attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, scale: float, causal: bool
+) -> torch.Tensor:
+    """Return `(H, L, D)` attention of queries over keys and values `(H, S, D)`, S >= L.
+
+    Args:
+        query: of the last L of S places where `causal`.
+        key: of all places.
+        value: of all places.
+        scale: of the scores.
+        causal: no place sees a later one.
+    """
+    return Attention.apply(query.contiguous(), key.contiguous(), value.contiguous(), scale, causal)
+
+
+def blocks(num_queries: int, num_keys: int, *, causal: bool) -> Iterator[tuple[int, int, int]]:
+    """Give start and end of each block of queries, and how many keys its last query sees."""
+    rows = ROWS if causal or num_keys > 2 * ROWS * 2 else num_queries
+    for start in range(0, num_queries, rows):
+        end = min(start + rows, num_queries)
+        yield start, end, num_keys - num_queries + end if causal else num_keys
+
+
+class Attention(torch.autograd.Function):
+    """Attention head by head and block by block; scores are made again on the way back.
+
+    Scores that no query of a block may see are never computed. The gradient is that of
+    FlashAttention (Dao et al. 2022, arXiv:2205.14135, appendix B.2).
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]  # noqa: PLR0913 - autograd passes by position
+        ctx: Any,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        scale: float,
+        causal: bool,
+    ) -> torch.Tensor:
+        """Return the attention."""
+        out = torch.empty_like(query)
+        for head in range(query.shape[0]):
+            across = value[head].t().contiguous()
+            scaled = query[head] * scale
+            for start, end, seen in blocks(query.shape[1], key.shape[1], causal=causal):
+                chances = weigh(scaled[start:end], key[head, :seen], causal=causal)
+                out[head, start:end] = multiply_by_onednn(chances, across[:, :seen].contiguous())
+        ctx.save_for_backward(query, key, value, out)
+        ctx.scale, ctx.causal = scale, causal
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        """Return the gradients of query, key and value."""
+        query, key, value, out = ctx.saved_tensors
+        grad = grad.contiguous()
+        grads = torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
+        mean = (grad * out).sum(dim=-1, keepdim=True)
+        for head in range(query.shape[0]):
+            one = (query[head] * ctx.scale, key[head], value[head], grad[head], mean[head])
+            for whole, part in zip(grads, backward_of_head(*one, causal=ctx.causal), strict=True):
+                whole[head] = part
+        grads[0].mul_(ctx.scale)
+        return (*grads, None, None)
+
+
+def weigh(query: torch.Tensor, key: torch.Tensor, *, causal: bool) -> torch.Tensor:
+    """Return the softmax `(L, S)` of scaled queries over the keys the last of them sees."""
+    scores = multiply_by_onednn(query, key)
+    if causal:
+        rows = query.shape[0]
+        scores[:, -rows:] += hidden_places(rows)
+    return scores.softmax(dim=-1)
+
+
+@functools.lru_cache(maxsize=8)
+def hidden_places(rows: int) -> torch.Tensor:
+    """Return `(rows, rows)` zeros, and minus infinity where a place is later than its row."""
+    return torch.full((rows, rows), -torch.inf).triu(diagonal=1)
+
+
+def backward_of_head(  # noqa: PLR0913 - what one head of attention consists of
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    grad: torch.Tensor,
+    mean: torch.Tensor,
+    *,
+    causal: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return one head's gradients of scaled query, key and value."""
+    grad_query = torch.empty_like(query)
+    grad_key, grad_value = torch.zeros_like(key.t()), torch.zeros_like(value.t())
+    key_across = key.t().contiguous()
+    for start, end, seen in blocks(query.shape[0], key.shape[0], causal=causal):
+        rows = slice(start, end)
+        chances = weigh(query[rows], key[:seen], causal=causal)
+        grad_value[:, :seen] += multiply_by_onednn(grad[rows].t().contiguous(), chances.t())
+        grad_scores = multiply_by_onednn(grad[rows], value[:seen]).sub_(mean[rows]).mul_(chances)
+        grad_query[rows] = multiply_by_onednn(grad_scores, key_across[:, :seen].contiguous())
+        grad_key[:, :seen] += multiply_by_onednn(query[rows].t().contiguous(), grad_scores.t())
+    return grad_query, grad_key.t(), grad_value.t()

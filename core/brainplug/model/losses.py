@@ -1,0 +1,224 @@
+"""The loss of a batch of dialogues, by ways that give equal results in unequal time and memory.
+
+- rows: one dialogue a row, padded to the longest.
+- whole: all dialogues in one row, those that begin alike as branches of one prefix.
+- in turns: the same, one branch after the other, each followed by its way back at once. Only the
+  activations of a prefix and of one branch are kept. Possible where the language model does not
+  learn: its gradient then is that of the scans' features and nothing else.
+
+Axes: B rows, T tokens, S scans, P tokens of a scan, D hidden size, V words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
+
+from brainplug.model import adapter
+from brainplug.model.pack import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from brainplug.model.adapter import Llava3d
+    from brainplug.model.pack import Batch, Group, Stretch, Ways
+
+TOKENS_AT_ONCE = 4096
+"""Tokens of scans that the tower is given at once on a CPU; more take memory and save no time."""
+
+
+def loss_of(
+    model: Llava3d, batch: Batch, *, num_items: torch.Tensor | int, ways: Ways
+) -> torch.Tensor:
+    """Return the loss summed over the answer tokens of a batch, divided by `num_items`.
+
+    Args:
+        model: the model.
+        batch: on the model's device.
+        num_items: answer tokens of all batches of an optimiser step, on all ranks.
+        ways: how it is computed.
+    """
+    features = features_of(model, batch, at_once=ways.scans_at_once)
+    if ways.rows:
+        return row_loss(model, batch, features, answers_only=ways.answers_only) / num_items
+    if ways.in_turns:
+        return InTurns.apply(features, model, batch.groups, ways.answers_only, num_items)
+    return packed_loss(model, batch.groups, features, answers_only=ways.answers_only) / num_items
+
+
+def features_of(model: Llava3d, batch: Batch, *, at_once: bool = False) -> torch.Tensor:
+    """Return `(S, P, D)` projected features of a batch's scans.
+
+    Args:
+        model: the model.
+        batch: scans with volumes, or with tower features that are known already.
+        at_once: encode all scans in one call, as ranks that share the weights out must.
+    """
+    if batch.features:
+        return adapter.project(model, torch.stack(batch.features))
+    volumes = torch.stack(batch.volumes)
+    if at_once or model.device.type != "cpu":
+        return adapter.project(model, adapter.see(model, volumes))
+    step = max(1, TOKENS_AT_ONCE // model.tokens_per_image)
+    return torch.cat(
+        [adapter.project(model, adapter.see(model, part)) for part in volumes.split(step)]
+    )
+
+
+def row_loss(
+    model: Llava3d, batch: Batch, features: torch.Tensor, *, answers_only: bool
+) -> torch.Tensor:
+    """Return the summed loss of dialogues in rows that are padded at the end."""
+    dialogues = [one for group in batch.groups for one in group.alone()]
+    rows = [embed_stretch(model, one, features)[0] for one in dialogues]
+    embeddings = pad_sequence(rows, batch_first=True)
+    lengths = torch.tensor([len(one) for one in dialogues], device=embeddings.device)
+    places = torch.arange(embeddings.shape[1], device=embeddings.device)
+    real = places < lengths[:, None]
+    mask = torch.ones(len(places), len(places), dtype=torch.bool, device=embeddings.device).tril()
+    # A place of the filling sees itself, since a row of attention must see something.
+    seen = mask & (real[:, None, :] | torch.eye(len(places), dtype=torch.bool, device=mask.device))
+    hidden = adapter.read(model, embeddings, places.expand(len(rows), -1), mask=seen.unsqueeze(1))
+    before = [
+        row * len(places) + place
+        for row, one in enumerate(dialogues)
+        for place in range(len(one) - one.num_learnt - 1, len(one) - 1)
+    ]
+    return answer_loss(
+        model, hidden.flatten(0, 1), before, batch.answers, answers_only=answers_only
+    )
+
+
+def packed_loss(
+    model: Llava3d, groups: Sequence[Group], features: torch.Tensor, *, answers_only: bool
+) -> torch.Tensor:
+    """Return the summed loss of groups of dialogues in one row."""
+    layout = Layout.of(groups)
+    stretches = [one for group in groups for one in (group.prefix, *group.branches)]
+    embeddings = torch.cat([embed_stretch(model, one, features) for one in stretches], dim=1)
+    positions = layout.positions().to(embeddings.device).unsqueeze(0)
+    hidden = adapter.read(model, embeddings, positions, layout=layout)[0]
+    before, start = [], 0
+    for one in stretches:
+        start += len(one)
+        before += range(start - one.num_learnt - 1, start - 1)
+    answers = torch.cat([one.answer for one in stretches])
+    return answer_loss(model, hidden, before, answers, answers_only=answers_only)
+
+
+def answer_loss(
+    model: Llava3d,
+    hidden: torch.Tensor,
+    before: Sequence[int],
+    answers: torch.Tensor,
+    *,
+    answers_only: bool,
+) -> torch.Tensor:
+    """Return the summed cross-entropy of answer tokens, in float32 at least.
+
+    Args:
+        model: predicts words.
+        hidden: `(T, D)` states of all places.
+        before: the place before each answer token.
+        answers: the answer tokens.
+        answers_only: predict after those places only; without it after all, which gives the same.
+    """
+    places = torch.tensor(before, device=hidden.device)
+    if answers_only:
+        logits = adapter.predict(model, hidden[places])
+    else:
+        logits = adapter.predict(model, hidden)[places]
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return cross_entropy(logits, answers, reduction="sum")
+
+
+def embed_stretch(model: Llava3d, stretch: Stretch, features: torch.Tensor) -> torch.Tensor:
+    """Return `(1, T, D)` embeddings of a stretch with the features of the scans it shows."""
+    shown = torch.tensor(stretch.scans, dtype=torch.long, device=features.device)
+    return adapter.embed(model, stretch.ids, features[shown].flatten(0, 1))
+
+
+class InTurns(torch.autograd.Function):
+    """The loss of groups and, made on the way there, its gradient for the features.
+
+    The language model must not learn: nothing but the features gets a gradient.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]  # noqa: PLR0913 - autograd passes by position
+        ctx: Any,
+        features: torch.Tensor,
+        model: Llava3d,
+        groups: Sequence[Group],
+        answers_only: bool,
+        num_items: torch.Tensor | int,
+    ) -> torch.Tensor:
+        """Return the summed loss over `num_items`."""
+        wanted = ctx.needs_input_grad[0]
+        leaf = features.detach().requires_grad_(wanted)
+        total = features.new_zeros((), dtype=torch.promote_types(features.dtype, torch.float32))
+        with torch.set_grad_enabled(wanted):
+            for group in groups:
+                total += group_in_turns(model, group, leaf, answers_only, num_items)
+        ctx.save_for_backward(leaf.grad)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        """Return the gradient of the features."""
+        (known,) = ctx.saved_tensors
+        return known * grad.to(known.dtype), None, None, None, None
+
+
+def group_in_turns(
+    model: Llava3d,
+    group: Group,
+    features: torch.Tensor,
+    answers_only: bool,
+    num_items: torch.Tensor | int,
+) -> torch.Tensor:
+    """Return the loss of one group; the gradient is added to that of the features."""
+    if len(group.branches) == 1:  # nothing to share
+        return go_back(packed_loss(model, [group], features, answers_only=answers_only) / num_items)
+    entries = read_prefix(model, group.prefix, features)
+    leaves = [each.detach().requires_grad_(each.requires_grad) for each in entries]
+    total = features.new_zeros(())
+    for branch in group.branches:
+        pairs = zip(leaves[::2], leaves[1::2], strict=True)
+        hidden = read_branch(model, branch, features, len(group.prefix), adapter.new_cache(pairs))
+        before = range(len(branch) - branch.num_learnt - 1, len(branch) - 1)
+        loss = answer_loss(model, hidden[0], before, branch.answer, answers_only=answers_only)
+        total = total + go_back(loss / num_items)
+    known = [(entry, leaf.grad) for entry, leaf in zip(entries, leaves, strict=True)]
+    learnt = [pair for pair in known if pair[1] is not None]
+    if learnt:
+        torch.autograd.backward(*map(list, zip(*learnt, strict=True)))
+    return total
+
+
+def go_back(loss: torch.Tensor) -> torch.Tensor:
+    """Take the gradient of a loss, if it has one, and return its value."""
+    if loss.requires_grad:
+        loss.backward()
+    return loss.detach()
+
+
+def read_prefix(model: Llava3d, prefix: Stretch, features: torch.Tensor) -> list[torch.Tensor]:
+    """Return keys and values of each layer for a prefix, `(1, H, T, D)` each, one after another."""
+    if len(prefix) == 0:
+        return []
+    cache = adapter.new_cache()
+    read_branch(model, prefix, features, 0, cache)
+    return [each for pair in adapter.entries_of(cache) for each in pair]
+
+
+def read_branch(
+    model: Llava3d, stretch: Stretch, features: torch.Tensor, start: int, cache: Any
+) -> torch.Tensor:
+    """Return `(1, T, D)` states of a stretch after what a cache holds, which then holds both."""
+    embeddings = embed_stretch(model, stretch, features)
+    positions = torch.arange(start, start + len(stretch), device=embeddings.device)
+    return adapter.read(model, embeddings, positions.unsqueeze(0), cache=cache)

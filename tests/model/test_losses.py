@@ -1,0 +1,236 @@
+"""Every way to the loss of a batch gives what separate dialogues give, and its gradient too."""
+
+from __future__ import annotations
+
+import itertools
+
+import attrs
+import numpy as np
+import pytest
+import torch
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
+
+from brainplug.model import adapter, kernels
+from brainplug.model.attention import ONEDNN
+from brainplug.model.chat import ChatEncoder
+from brainplug.model.pack import Group, Layout, Stretch, Ways
+from brainplug.training.batches import Collator, Grouping, Item
+from brainplug.types import Image, Turn
+from brainplug_plugins.models.tiny import Tiny, TinyOptions
+
+SHAPE = (8, 8, 8)
+OPTIONS = TinyOptions(hidden_size=16, heads=2, vision_layers=2, language_layers=2, patch=(4, 4, 4))
+PARTS = ("patch-embedding", "vision-tower", "projector", "language-model")
+VOLUMES = {
+    name: np.random.default_rng(number).normal(size=SHAPE).astype("float32")
+    for number, name in enumerate("abcxyz")
+}
+
+
+@pytest.fixture(autouse=True)
+def _double_norms(monkeypatch):
+    """Let norms keep float64, which transformers computes in float32 whatever it is given."""
+
+    def forward(self, states):
+        spread = torch.rsqrt(states.pow(2).mean(-1, keepdim=True) + self.variance_epsilon)
+        return self.weight * (states * spread)
+
+    monkeypatch.setattr(Qwen2RMSNorm, "forward", forward)
+
+
+def make_bundle(train=PARTS, dtype=torch.float64):
+    bundle = Tiny(attrs.evolve(OPTIONS, train=train)).build(SHAPE, seed=3)
+    bundle.model.to(dtype).train()
+    adapter.choose_kernels(bundle.model, onednn=False)
+    return bundle
+
+
+def dialogue(bundle, references, query, answer="It is b."):
+    """Encode a dialogue of any number of references."""
+    turns = []
+    for number, name in enumerate(references):
+        turns += [Turn.user(Image(number), f"This is {name}."), Turn.assistant("Noted.")]
+    turns += [Turn.user(Image(len(references)), "And this?"), Turn.assistant(answer)]
+    return Item(ChatEncoder(bundle.tokenizer, 8).encode(turns), (*references, query))
+
+
+def make_items(bundle):
+    """Two references with three and two queries, two shared by both, answers of two lengths."""
+    pairs = [("a", "x"), ("a", "y"), ("a", "z"), ("b", "x"), ("b", "y")]
+    return [
+        dialogue(bundle, [reference], query, "It is b." if query == "x" else "It is longer.")
+        for reference, query in pairs
+    ]
+
+
+def plain_losses(bundle, items):
+    """Return each dialogue's summed loss by transformers' own forward pass, alone."""
+    losses = []
+    for item in items:
+        ids = torch.tensor([item.encoded.prompt + item.encoded.answer])
+        scans = np.stack([VOLUMES[name] for name in item.images])[:, None]
+        logits = bundle.model(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            pixel_values=torch.from_numpy(scans).to(bundle.model.dtype),
+        ).logits[0]
+        answer = torch.tensor(item.encoded.answer)
+        before = logits[len(item.encoded.prompt) - 1 : -1]
+        losses.append(torch.nn.functional.cross_entropy(before, answer, reduction="sum"))
+    return torch.stack(losses)
+
+
+def batch_loss(bundle, items, ways, *, grouping=None):
+    batch = Collator(VOLUMES.__getitem__, grouping or Grouping())(items)
+    batch = attrs.evolve(
+        batch, volumes=tuple(each.to(bundle.model.dtype) for each in batch.volumes)
+    )
+    return bundle.model(batch=batch, num_items=len(batch.answers), ways=ways)
+
+
+def gradients(bundle, loss):
+    bundle.model.zero_grad()
+    loss.backward()
+    return {
+        name: each.grad.clone()
+        for name, each in bundle.model.named_parameters()
+        if each.grad is not None
+    }
+
+
+def expect_equal(bundle, items, ways, *, grouping=None, **tolerance):
+    """Compare loss and every gradient with those of separate dialogues."""
+    count = sum(len(item.encoded.answer) for item in items)
+    wanted = plain_losses(bundle, items).sum() / count
+    wanted_gradients = gradients(bundle, wanted)
+    got = batch_loss(bundle, items, ways, grouping=grouping)
+    got_gradients = gradients(bundle, got)
+
+    torch.testing.assert_close(got, wanted, **tolerance)
+    assert set(wanted_gradients) == set(got_gradients)
+    assert any(each.abs().max() > 0 for each in wanted_gradients.values())
+    for name, gradient in wanted_gradients.items():
+        torch.testing.assert_close(got_gradients[name], gradient, msg=name, **tolerance)
+
+
+@pytest.mark.parametrize("references", [True, False])
+@pytest.mark.parametrize("scans", [True, False])
+@pytest.mark.parametrize(("rows", "answers_only"), [*itertools.product([True, False], repeat=2)])
+def test_every_way_equals_separate_dialogues(references, scans, rows, answers_only):
+    """Float64, everything learns: loss and gradients are equal to rounding."""
+    bundle = make_bundle()
+    ways = Ways(rows=rows, answers_only=answers_only)
+
+    expect_equal(
+        bundle,
+        make_items(bundle),
+        ways,
+        grouping=Grouping(references=references, scans=scans),
+        rtol=1e-9,
+        atol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("train", [PARTS[:1], PARTS[:2], PARTS[2:3], PARTS[:3]])
+@pytest.mark.parametrize("references", [True, False])
+def test_in_turns_equals_separate_dialogues(train, references):
+    """With a frozen language model, one branch at a time gives the same gradients."""
+    bundle = make_bundle(train)
+
+    expect_equal(
+        bundle,
+        make_items(bundle),
+        Ways(in_turns=True),
+        grouping=Grouping(references=references),
+        rtol=1e-9,
+        atol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("ways", [Ways(), Ways(in_turns=True), Ways(rows=True)])
+def test_one_and_three_scans_do_not_mix_in_a_batch(ways):
+    """D29: dialogues with no, one and three references side by side are each as if alone."""
+    bundle = make_bundle(PARTS[:3])
+    items = [
+        dialogue(bundle, ["a", "b", "c"], "x"),
+        dialogue(bundle, [], "y"),
+        dialogue(bundle, ["a", "b", "c"], "z"),
+        dialogue(bundle, ["b"], "x"),
+    ]
+
+    expect_equal(bundle, items, ways, rtol=1e-9, atol=1e-12)
+
+
+def test_onednn_equals_torch_in_float32():
+    """The kernels for the CPU change the order of summation and nothing else."""
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        pytest.skip("this PyTorch carries no oneDNN")
+    bundle = make_bundle(PARTS[:1], torch.float32)
+    bundle.model.set_attn_implementation(ONEDNN)
+    kernels.speed_up(bundle.model)
+
+    for ways in (Ways(), Ways(in_turns=True)):
+        expect_equal(bundle, make_items(bundle), ways, rtol=2e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize(("queries", "keys"), [(20, 20), (700, 700), (600, 1100), (16, 1300)])
+def test_block_attention_equals_torchs(causal, queries, keys):
+    """Blocks of queries, and queries of the last places only, with gradients."""
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        pytest.skip("this PyTorch carries no oneDNN")
+    rng = torch.Generator().manual_seed(1)
+    given = [
+        torch.randn(2, size, 8, generator=rng, requires_grad=True) for size in (queries, keys, keys)
+    ]
+    mask = torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries) if causal else None
+
+    got = kernels.attend(*given, scale=0.3, causal=causal)
+    wanted = torch.nn.functional.scaled_dot_product_attention(*given, attn_mask=mask, scale=0.3)
+
+    torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+    seed = torch.randn(got.shape, generator=rng)
+    for mine, theirs in zip(
+        torch.autograd.grad(got, given, seed), torch.autograd.grad(wanted, given, seed), strict=True
+    ):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_scans_of_a_block_are_encoded_once():
+    """A block of three references and three queries is six scans, not eighteen."""
+    bundle = make_bundle()
+    items = [dialogue(bundle, [reference], query) for reference in "abc" for query in "xyz"]
+    load = VOLUMES.__getitem__
+
+    assert 6 == len(Collator(load, Grouping())(items).volumes)
+    assert 3 == len(Collator(load, Grouping())(items).groups)
+    assert 12 == len(Collator(load, Grouping(scans=False))(items).volumes)
+    alone = Collator(load, Grouping(references=False, scans=False))(items)
+    assert 18 == len(alone.volumes)
+
+
+def test_the_flex_mask_shows_a_branch_its_prefix_and_itself():
+    """What a GPU is told to skip is what the slices never compute."""
+    stretches = [Stretch(torch.zeros(length, dtype=torch.long), ()) for length in (3, 2, 4, 2, 3)]
+    groups = [Group(stretches[0], tuple(stretches[1:3])), Group(stretches[3], (stretches[4],))]
+    layout = Layout.of(groups)
+    wanted = torch.zeros(14, 14, dtype=torch.bool)
+    for own, shared in layout.slices():
+        wanted[own, shared] = True
+        wanted[own, own] = torch.ones(own.stop - own.start, own.stop - own.start).tril().bool()
+
+    mask = layout.block_mask(torch.device("cpu"))
+    places = torch.arange(14)
+    got = mask.mask_mod(None, None, places[:, None], places[None, :])
+
+    assert torch.equal(wanted, got)
+    assert [0, 1, 2, 3, 4, 3, 4, 5, 6, 0, 1, 2, 3, 4] == layout.positions().tolist()
+
+
+def test_checkpointed_layers_change_nothing():
+    """Activations computed again give the same gradients, in turns with the tower's only."""
+    bundle = make_bundle(PARTS[:1])
+    adapter.checkpoint(bundle.model, tower=True, language=False)
+    expect_equal(bundle, make_items(bundle), Ways(in_turns=True), rtol=1e-9, atol=1e-12)
+    adapter.checkpoint(bundle.model, tower=True, language=True)
+    expect_equal(bundle, make_items(bundle), Ways(), rtol=1e-9, atol=1e-12)
