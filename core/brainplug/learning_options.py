@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -166,6 +167,14 @@ class Training:
         ),
     )
 
+    @property
+    def is_zero3(self) -> bool:
+        """Whether DeepSpeed shares the weights themselves out."""
+        if isinstance(self.deepspeed, Path):
+            stage = json.loads(self.deepspeed.read_text(encoding="utf-8"))
+            return bool(stage.get("zero_optimization", {}).get("stage") == 3)
+        return (self.deepspeed or "").startswith("zero3")
+
     def phases(self) -> tuple[Phase, ...]:
         """Return the phases with every key filled in; one where the recipe names none.
 
@@ -211,7 +220,8 @@ class Speed:
     in_turns: bool = attrs.field(
         default=True,
         metadata=about(
-            "where the language model does not learn, one dialogue's activations are kept at a time"
+            "on a CPU, where the language model does not learn, the activations of one dialogue "
+            "are kept at a time"
         ),
     )
     cache_features: bool = attrs.field(

@@ -81,7 +81,7 @@ def plain_losses(bundle, items):
 
 
 def batch_loss(bundle, items, ways, *, grouping=None):
-    batch = Collator(VOLUMES.__getitem__, grouping or Grouping())(items)
+    batch = Collator(grouping or Grouping(), VOLUMES.__getitem__)(items)["batch"]
     batch = attrs.evolve(
         batch, volumes=tuple(each.to(bundle.model.dtype) for each in batch.volumes)
     )
@@ -200,13 +200,14 @@ def test_scans_of_a_block_are_encoded_once():
     """A block of three references and three queries is six scans, not eighteen."""
     bundle = make_bundle()
     items = [dialogue(bundle, [reference], query) for reference in "abc" for query in "xyz"]
-    load = VOLUMES.__getitem__
 
-    assert 6 == len(Collator(load, Grouping())(items).volumes)
-    assert 3 == len(Collator(load, Grouping())(items).groups)
-    assert 12 == len(Collator(load, Grouping(scans=False))(items).volumes)
-    alone = Collator(load, Grouping(references=False, scans=False))(items)
-    assert 18 == len(alone.volumes)
+    def count(**shared):
+        batch = Collator(Grouping(**shared), VOLUMES.__getitem__)(items)["batch"]
+        return len(batch.volumes), len(batch.groups)
+
+    assert (6, 3) == count()
+    assert (12, 3) == count(scans=False)
+    assert (18, 9) == count(references=False, scans=False)
 
 
 def test_the_flex_mask_shows_a_branch_its_prefix_and_itself():

@@ -1,4 +1,7 @@
-"""What the model says freely, task by task, and the probabilities of the candidate answers."""
+"""What the model says freely, task by task, and the probabilities of the candidate answers.
+
+Tasks that begin alike are answered together; `reader` says how.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,9 @@ import attrs
 import torch
 
 from brainplug.errors import DataError
-from brainplug.training.batches import (
-    IGNORED,
-    Item,
-    encode_task,
-    pad_left,
-    pad_right,
-    stack_scans,
-)
+from brainplug.evaluation.reader import Question, Reader, Said
+from brainplug.ranks import Ranks
+from brainplug.training.batches import encode_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from brainplug.dialogue import Task
+    from brainplug.learning_options import Speed
     from brainplug.model.bundle import ModelBundle
     from brainplug.model.chat import ChatEncoder
     from brainplug.parts import Answers
@@ -39,8 +38,11 @@ class AnswerSettings:
         context_length: most tokens the model takes.
         load: returns the preprocessed volume of a scan file.
         answers: reads an answer back.
-        batch_size: dialogues answered at once.
+        batch_size: most tasks answered at once.
         max_new_tokens: longest answer.
+        way: let the model speak freely, score the candidate answers, or both.
+        speed: what is shared.
+        ranks: this process among those that answer together.
     """
 
     encoder: ChatEncoder
@@ -49,89 +51,97 @@ class AnswerSettings:
     answers: Answers
     batch_size: int
     max_new_tokens: int
+    way: str
+    speed: Speed
+    ranks: Ranks = attrs.field(factory=Ranks)
+
+    @property
+    def generates(self) -> bool:
+        """Whether the model speaks freely; it must where there are no candidates."""
+        return self.way != "score" or not self.answers.labels
+
+    @property
+    def scores(self) -> bool:
+        """Whether candidate answers are scored."""
+        return self.way != "generate" and bool(self.answers.labels)
 
 
 def answer_tasks(
-    bundle: ModelBundle, tasks: Sequence[Task], settings: AnswerSettings, *, score: bool
+    bundle: ModelBundle, tasks: Sequence[Task], settings: AnswerSettings
 ) -> Iterator[list[dict[str, Any]]]:
-    """Answer tasks batch by batch; yields the rows of `answers.jsonl`.
+    """Answer this rank's share of the tasks; yields rows of `answers.jsonl`, some at a time.
 
-    Generation is greedy, so the same model gives the same answers.
+    Generation is greedy, so the same model gives the same answers on any number of ranks. Over all
+    ranks every task is answered once.
 
     Args:
-        bundle: the model, in evaluation mode.
+        bundle: the model, in evaluation mode, whole on this rank.
         tasks: what is asked; the answers they hold are not shown to the model.
         settings: how.
-        score: also give the probabilities of the candidate answers (categorical targets).
     """
+    reader = Reader(bundle, settings)
+    together: dict[object, list[int]] = {}
+    for number, task in enumerate(tasks):
+        shared = (task.images[:-1], task.turns[:-2]) if settings.speed.share_references else number
+        together.setdefault(shared, []).append(number)
+    groups = list(together.values())
     with torch.inference_mode():
-        for start in range(0, len(tasks), settings.batch_size):
-            batch = tasks[start : start + settings.batch_size]
-            yield answer_batch(bundle, batch, settings, score=score)
+        for members in groups[settings.ranks.rank :: settings.ranks.world]:
+            questions = [ask(number, tasks[number], settings) for number in members]
+            for said in reader.answer(questions):
+                yield [make_row(tasks[each.number], each, settings) for each in said]
 
 
-def answer_batch(
-    bundle: ModelBundle, tasks: Sequence[Task], settings: AnswerSettings, *, score: bool
+def all_answers(
+    bundle: ModelBundle, tasks: Sequence[Task], settings: AnswerSettings, *, done: Any = None
 ) -> list[dict[str, Any]]:
-    """Answer one batch."""
-    items = [encode_task(task, settings.encoder, settings.context_length) for task in tasks]
-    pixels = stack_scans(items, settings.load).to(bundle.model.device)
-    texts = generate(bundle, items, pixels, settings.max_new_tokens)
-    labels = settings.answers.labels if score else ()
-    chances = score_candidates(bundle, tasks, items, pixels, settings) if labels else None
-    return [
-        {
-            "task_id": task.task_id,
-            "subject": task.subject,
-            "references": list(task.references),
-            "reference_values": list(task.reference_values),
-            "truth": task.truth,
-            "text": text,
-            "parsed": settings.answers.parse(text),
-            "probabilities": None
-            if chances is None
-            else dict(zip(labels, chances[i].tolist(), strict=True)),
-        }
-        for i, (task, text) in enumerate(zip(tasks, texts, strict=True))
-    ]
+    """Answer tasks on all ranks and return the rows of all, in the order of the tasks.
+
+    Args:
+        bundle: the model.
+        tasks: what is asked.
+        settings: how.
+        done: called with the number of tasks answered on this rank, after each few.
+    """
+    own: list[dict[str, Any]] = []
+    for rows in answer_tasks(bundle, tasks, settings):
+        own += rows
+        if done is not None:
+            done(len(own) * settings.ranks.world)
+    gathered = settings.ranks.share(settings.ranks.gather(own))
+    by_task = {row["task_id"]: row for rows in gathered for row in rows}
+    return [by_task[task.task_id] for task in tasks]
 
 
-def generate(
-    bundle: ModelBundle, items: Sequence[Item], pixels: torch.Tensor, max_new_tokens: int
-) -> list[str]:
-    """Let the model finish each prompt, greedily, up to its end marker."""
-    tokenizer = bundle.tokenizer
-    prompts = [item.encoded.prompt for item in items]
-    device = bundle.model.device
-    ids = pad_left(prompts, tokenizer.pad_token_id).to(device)
-    said = bundle.model.generate(
-        input_ids=ids,
-        attention_mask=pad_left([[1] * len(row) for row in prompts], 0).to(device),
-        pixel_values=pixels,
-        do_sample=False,
-        max_new_tokens=max_new_tokens,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+def ask(number: int, task: Task, settings: AnswerSettings) -> Question:
+    """Encode a task and the candidate answers that are looked at."""
+    looked_at = settings.scores or (settings.speed.check_candidates and settings.answers.labels)
+    labels = settings.answers.labels if looked_at else ()
+    return Question(
+        number,
+        task,
+        encode_task(task, settings.encoder, settings.context_length),
+        tuple(tuple(candidate(task, label, settings)) for label in labels),
     )
-    return [
-        text.strip()
-        for text in tokenizer.batch_decode(said[:, ids.shape[1] :], skip_special_tokens=True)
-    ]
 
 
-def score_candidates(
-    bundle: ModelBundle,
-    tasks: Sequence[Task],
-    items: Sequence[Item],
-    pixels: torch.Tensor,
-    settings: AnswerSettings,
-) -> torch.Tensor:
-    """Return `(B, labels)`: how probable each label's answer is among all labels' answers."""
-    totals = [
-        score_answers(bundle, items, pixels, [candidate(task, label, settings) for task in tasks])
-        for label in settings.answers.labels
-    ]
-    return torch.stack(totals, dim=1).softmax(dim=1)
+def make_row(task: Task, said: Said, settings: AnswerSettings) -> dict[str, Any]:
+    """Return a row of `answers.jsonl`."""
+    row = {
+        "task_id": task.task_id,
+        "subject": task.subject,
+        "references": list(task.references),
+        "reference_values": list(task.reference_values),
+        "truth": task.truth,
+        "text": said.text,
+        "parsed": settings.answers.parse(said.text),
+        "probabilities": None,
+    }
+    if said.chances is not None and said.best is not None:
+        labels = settings.answers.labels
+        row["probabilities"] = dict(zip(labels, said.chances, strict=True))
+        row["most_probable"] = settings.answers.parse(said.best)
+    return row
 
 
 def candidate(task: Task, label: str, settings: AnswerSettings) -> list[int]:
@@ -146,29 +156,3 @@ def candidate(task: Task, label: str, settings: AnswerSettings) -> list[int]:
             f"{answers.say(task.truth)!r} once, got {text!r}"
         )
     return encoder.answer(reworded)
-
-
-def score_answers(
-    bundle: ModelBundle,
-    items: Sequence[Item],
-    pixels: torch.Tensor,
-    answers: Sequence[list[int]],
-) -> torch.Tensor:
-    """Return `(B,)` log-probabilities of whole answers after their prompts."""
-    device = bundle.model.device
-    rows = [item.encoded.prompt + answer for item, answer in zip(items, answers, strict=True)]
-    labels = pad_right(
-        [
-            [IGNORED] * len(item.encoded.prompt) + answer
-            for item, answer in zip(items, answers, strict=True)
-        ],
-        IGNORED,
-    ).to(device)[:, 1:]
-    logits = bundle.model(
-        input_ids=pad_right(rows, bundle.tokenizer.pad_token_id).to(device),
-        attention_mask=pad_right([[1] * len(row) for row in rows], 0).to(device),
-        pixel_values=pixels,
-    ).logits[:, :-1]
-    learnt = labels != IGNORED
-    chosen = logits.log_softmax(dim=-1).gather(2, labels.clamp(min=0).unsqueeze(2)).squeeze(2)
-    return (chosen * learnt).sum(dim=1)

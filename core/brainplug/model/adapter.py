@@ -5,10 +5,12 @@ A transformers release that moves a layer breaks this file and no other.
 
 from __future__ import annotations
 
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import DynamicCache, LlavaForConditionalGeneration
+from transformers import Cache, DynamicCache, LlavaForConditionalGeneration
+from transformers.cache_utils import DynamicLayer
 from transformers.conversion_mapping import (
     get_checkpoint_conversion_mapping,
     register_checkpoint_conversion_mapping,
@@ -22,10 +24,10 @@ from brainplug.model.kernels import onednn_is_faster, speed_up
 from brainplug.model.patches import PatchEmbedding3d, count_patches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from torch import nn
-    from transformers import Cache, LlavaConfig
+    from transformers import LlavaConfig
 
     from brainplug.model.pack import Batch, Layout
 
@@ -49,10 +51,11 @@ class Llava3d(LlavaForConditionalGeneration):
         install_patches(self, shape, patch)
         self.tokens_per_image = count_patches(shape, patch)
 
-    def forward(self, batch: Batch | None = None, **kwargs: Any) -> Any:
+    @wraps(LlavaForConditionalGeneration.forward)  # whose signature `generate` looks at
+    def forward(self, *args: Any, batch: Batch | None = None, **kwargs: Any) -> Any:
         """Return the summed loss of a batch over `num_items`, or transformers' own output."""
         if batch is None:
-            return super().forward(**kwargs)
+            return super().forward(*args, **kwargs)
         from brainplug.model.losses import loss_of
 
         return loss_of(self, batch.to(self.device), **kwargs)
@@ -97,11 +100,23 @@ def part_of(name: str) -> str:
     return "projector" if "multi_modal_projector." in name else "language-model"
 
 
-def train_only(model: nn.Module, parts: Iterable[str]) -> None:
-    """Let the named parts learn and freeze everything else, token embeddings and norms too."""
-    wanted = set(parts)
+def train_only(model: LlavaForConditionalGeneration, parts: Iterable[str]) -> None:
+    """Let the named parts learn and freeze everything else, token embeddings and norms too.
+
+    The tower beyond its last feature layer, which nobody is shown, stays frozen with any part.
+    """
+    wanted, idle = set(parts), idle_in_tower(model.config)
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(part_of(name) in wanted)
+        shown = not name.partition("vision_tower.")[2].startswith(idle)
+        parameter.requires_grad_(shown and part_of(name) in wanted)
+
+
+def idle_in_tower(config: LlavaConfig) -> tuple[str, ...]:
+    """Return what names begin with, within the tower, of weights that no feature depends on."""
+    layers, depth = config.vision_feature_layer, config.vision_config.num_hidden_layers
+    chosen = [layers] if isinstance(layers, int) else layers
+    last = max(layer + depth + 1 if layer < 0 else layer for layer in chosen)
+    return "post_layernorm.", "head.", *(f"encoder.layers.{each}." for each in range(last, depth))
 
 
 def count_parameters(model: nn.Module) -> dict[str, tuple[int, int]]:
@@ -214,6 +229,53 @@ def predict(model: LlavaForConditionalGeneration, hidden: torch.Tensor) -> torch
 def new_cache(entries: Iterable[tuple[torch.Tensor, torch.Tensor]] = ()) -> Cache:
     """Return a cache that holds keys and values of each layer, `(B, H, S, D)` each."""
     cache = DynamicCache()
+    for layer, (keys, values) in enumerate(entries):
+        cache.update(keys, values, layer)
+    return cache
+
+
+class RoomyLayer(DynamicLayer):
+    """Keys and values of a layer with room for more, so that a new word copies no earlier one.
+
+    Args:
+        room: places that are made when the first keys come, besides theirs.
+    """
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.held: list[torch.Tensor] = []
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_args: Any, **_kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Add keys and values `(B, H, T, D)`; return those of all places."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        start = self.keys.shape[-2] if self.keys.ndim > 1 else 0
+        end = start + key_states.shape[-2]
+        if not self.held or end > self.held[0].shape[-2]:
+            before = [self.keys, self.values] if start else []
+            self.held = [
+                each.new_empty(*each.shape[:2], end + self.room, each.shape[3])
+                for each in (key_states, value_states)
+            ]
+            for wide, old in zip(self.held, before, strict=False):
+                wide[:, :, :start] = old
+        for wide, new in zip(self.held, (key_states, value_states), strict=True):
+            wide[:, :, start:end] = new
+        self.keys, self.values = (wide[:, :, :end] for wide in self.held)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep some rows only."""
+        super().batch_select_indices(indices)
+        self.held = []
+
+
+def roomy_cache(entries: Sequence[tuple[torch.Tensor, torch.Tensor]], *, room: int) -> Cache:
+    """Return a cache as `new_cache` does, without gradients and with room for more places."""
+    cache = Cache(layer_class_to_replicate=partial(RoomyLayer, room))
     for layer, (keys, values) in enumerate(entries):
         cache.update(keys, values, layer)
     return cache

@@ -157,20 +157,25 @@ def make_group(members: Sequence[Item], scans: Scans) -> Group:
 
 @attrs.frozen
 class Collator:
-    """Makes batches with their volumes.
+    """Makes batches with the volumes of their scans, or with features in their place.
 
     Attributes:
-        load: returns the preprocessed volume of a scan file.
         grouping: what dialogues share.
+        load: returns the preprocessed volume of a scan file.
+        features: returns the tower features of a scan file, where they are kept.
     """
 
-    load: Callable[[Path], np.ndarray]
     grouping: Grouping
+    load: Callable[[Path], np.ndarray]
+    features: Callable[[Path], torch.Tensor] | None = None
 
-    def __call__(self, items: Sequence[Item]) -> Batch:
-        """Return the batch of some items."""
+    def __call__(self, items: Sequence[Item]) -> dict[str, Batch]:
+        """Return the batch of some items, as the Trainer takes it."""
         batch, files = make_batch(items, self.grouping)
-        return attrs.evolve(batch, volumes=tuple(to_tensor(self.load(file)) for file in files))
+        if self.features is not None:
+            return {"batch": attrs.evolve(batch, features=tuple(map(self.features, files)))}
+        volumes = tuple(to_tensor(self.load(file)) for file in files)
+        return {"batch": attrs.evolve(batch, volumes=volumes)}
 
 
 def to_tensor(volume: np.ndarray) -> torch.Tensor:

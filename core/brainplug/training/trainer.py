@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import torch
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from torch.utils.data import DataLoader
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import set_seed
 
 from brainplug.errors import RunError
-from brainplug.training.batches import Collator, TaskDataset
-from brainplug.training.mixture import MixtureSampler
-from brainplug.training.schedule import make_schedule
+from brainplug.model import adapter
+from brainplug.model.features import FeatureStore
+from brainplug.model.pack import Ways
+from brainplug.ranks import Ranks
+from brainplug.training.batches import Collator, Grouping, TaskDataset
+from brainplug.training.checkpoints import find_start, mark_whole
+from brainplug.training.plan import BatchPlan, Limits
+from brainplug.training.settings import make_arguments
+from brainplug.training.whole import whole_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
-    from transformers import TrainerControl, TrainerState
+    from transformers import TrainerControl, TrainerState, TrainingArguments
 
+    from brainplug.augmentation import Augmenter
     from brainplug.dialogue import Task
-    from brainplug.learning_options import Training
+    from brainplug.learning_options import Speed, Training
     from brainplug.model.bundle import ModelBundle
     from brainplug.model.chat import ChatEncoder
-
-COMPLETE = "complete"
-"""Marks a checkpoint whose every file was written."""
+    from brainplug.training.checkpoints import Start
 
 
 @attrs.frozen(kw_only=True)
@@ -56,14 +61,18 @@ class TrainingJob:
         encoder: turns them into ids.
         context_length: most tokens the model takes.
         load: returns the preprocessed volume of a scan file.
-        options: the recipe's `[training]`.
-        validate: scores the model on the validation queries by what it says freely.
-        select_by: name of the score that chooses the checkpoint.
+        options: the recipe's `[training]`, with the settings of the phase.
+        speed: the recipe's `[speed]`.
+        validate: scores the model on the validation queries by what it says freely; called by
+            every rank, and gives every rank the same.
+        select_by: the score that chooses the checkpoint.
         higher_is_better: its direction.
-        mixture: group of each task and weight of each group; None shows every task once an epoch.
-        seed: of data order and dropout.
-        folder: where checkpoints go.
-        progress: told of every optimiser step: `(step, steps, loss)`.
+        mixture: shares of studies in an epoch, where they are weighted.
+        augmenter: changes scans at random; None leaves them as they are.
+        seed: of order and dropout.
+        folder: where checkpoints are kept.
+        ranks: this process among those that train together.
+        progress: called with steps done, steps in all, and the latest loss.
     """
 
     tasks: Sequence[Task]
@@ -71,36 +80,69 @@ class TrainingJob:
     context_length: int
     load: Callable[[Path], np.ndarray]
     options: Training
+    speed: Speed
     validate: Callable[[ModelBundle], dict[str, float | None]]
     select_by: str
     higher_is_better: bool
     mixture: Mixture | None = None
+    augmenter: Augmenter | None = None
     seed: int
     folder: Path
+    ranks: Ranks = attrs.field(factory=Ranks)
     progress: Callable[[int, int, float | None], None]
 
 
 @attrs.frozen(kw_only=True)
 class TrainingResult:
-    """What a training leaves besides the weights.
+    """What a training leaves.
 
     Attributes:
+        bundle: the model with the weights of the best validation.
         history: log rows: `step`, `epoch` and either `loss` or the validation scores.
         selected: metric, value and step of the chosen checkpoint; None where no validation
             gave a score, and the last weights are kept.
     """
 
+    bundle: ModelBundle
     history: list[dict[str, Any]]
     selected: dict[str, Any] | None
 
 
 class ComparisonTrainer(Trainer):
-    """Trainer that validates by free answers and keeps checkpoints it can read back whole."""
+    """Trainer of packed dialogues that validates by free answers.
 
-    def __init__(self, bundle: ModelBundle, job: TrainingJob, **kwargs: Any) -> None:
+    It keeps checkpoints it can read back whole.
+    """
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self, bundle: ModelBundle, job: TrainingJob, plan: BatchPlan, **kwargs: Any
+    ) -> None:
         self.bundle = bundle
         self.job = job
+        self.plan = plan
+        self.ways = choose_ways(bundle, job)
         super().__init__(model=bundle.model, **kwargs)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return the batches of this rank; the plan has shared them out already."""
+        return DataLoader(
+            self.train_dataset, batch_sampler=self.plan, collate_fn=self.data_collator
+        )
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
+        """Count the answer tokens of an optimiser step, on all ranks."""
+        own = sum(len(sample["batch"].answers) for sample in batch_samples)
+        return self.accelerator.reduce(torch.tensor(own, device=device), reduction="sum")
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], *_args: Any, **kwargs: Any
+    ) -> torch.Tensor:
+        """Return a rank's share of the mean loss over the answer tokens of the step."""
+        count = kwargs["num_items_in_batch"]
+        loss = model(batch=inputs["batch"], num_items=count, ways=self.ways)
+        return loss * self.accelerator.num_processes  # ranks take the mean of their gradients
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Take the gradient of one batch; stop on a loss that is not finite, before the step."""
@@ -116,7 +158,7 @@ class ComparisonTrainer(Trainer):
         """Let the model answer the validation tasks, in place of a loss on given answers."""
         worst = -math.inf if self.job.higher_is_better else math.inf
         self.model.eval()
-        scores = self.job.validate(self.bundle)
+        scores = self.job.validate(whole_bundle(self.bundle, self.job.options))
         self.model.train()
         known = {f"eval_{name}": value for name, value in scores.items() if value is not None}
         self.log(dict(known))
@@ -125,13 +167,6 @@ class ComparisonTrainer(Trainer):
             self.args, self.state, self.control, metrics
         )
         return metrics
-
-    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
-        if self.job.mixture is None:
-            return super()._get_train_sampler(*args, **kwargs)
-        sampler = MixtureSampler(self.job.mixture.groups, self.job.mixture.weights, self.job.seed)
-        self.add_callback(TellEpoch(sampler))
-        return sampler
 
     def _save(
         self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
@@ -149,27 +184,41 @@ class ComparisonTrainer(Trainer):
             )
 
 
-class TellEpoch(TrainerCallback):
-    """Tells the mixture which epoch begins.
+def choose_ways(bundle: ModelBundle, job: TrainingJob) -> Ways:
+    """Choose how losses are computed: as the recipe says, where the model allows it."""
+    shared_out = job.options.is_zero3 and job.ranks.world > 1
+    frozen = not adapter.language_learns(bundle.model)
+    in_turns = job.speed.in_turns and frozen and not job.options.is_zero3
+    return Ways(
+        rows=not job.speed.pack,
+        in_turns=in_turns and job.speed.pack and bundle.model.device.type == "cpu",
+        answers_only=job.speed.answer_logits,
+        scans_at_once=shared_out,
+    )
 
-    The Trainer does too, but does not reach it when a run on several devices goes on amid an epoch.
+
+class TellEpoch(TrainerCallback):
+    """Tells the plan which epoch begins.
+
+    The Trainer does too, but does not reach it when a run goes on amid an epoch.
     """
 
-    def __init__(self, sampler: MixtureSampler) -> None:
-        self.sampler = sampler
+    def __init__(self, plan: BatchPlan) -> None:
+        self.plan = plan
 
     def on_epoch_begin(
         self, _args: Any, state: TrainerState, _control: TrainerControl, **_kwargs: Any
     ) -> None:
         """Set the epoch; amid one, `state.epoch` is a fraction beyond it."""
-        self.sampler.set_epoch(int(state.epoch or 0))
+        self.plan.set_epoch(int(state.epoch or 0))
 
 
 class Watch(TrainerCallback):
     """Tells of progress, and has a checkpoint written when the last one is old."""
 
-    def __init__(self, job: TrainingJob) -> None:
+    def __init__(self, job: TrainingJob, start: Start) -> None:
         self.job = job
+        self.start = start
         self.loss: float | None = None
         self.last_save = time.monotonic()
 
@@ -184,7 +233,8 @@ class Watch(TrainerCallback):
     ) -> TrainerControl:
         """Report the step; ask for a checkpoint after `training.save_minutes`."""
         self.job.progress(state.global_step, state.max_steps, self.loss)
-        if time.monotonic() - self.last_save > 60 * self.job.options.save_minutes:
+        old = time.monotonic() - self.last_save > 60 * self.job.options.save_minutes
+        if self.job.ranks.share(old):
             control.should_save = True
         return control
 
@@ -193,35 +243,111 @@ class Watch(TrainerCallback):
     ) -> None:
         """Mark the checkpoint as whole."""
         self.last_save = time.monotonic()
-        (self.job.folder / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+        mark_whole(self.job, self.start, state.global_step)
 
 
 def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
-    """Train the model in place, from the last whole checkpoint if there is one.
-
-    On return the model holds the weights of the best validation.
+    """Train the model, from the last whole checkpoint if there is one.
 
     Raises:
-        RunError: the loss became infinite or NaN.
+        RunError: the loss became infinite or NaN, a checkpoint was written by other ranks than
+            can go on from it, or the warm-up would never end.
+        DataError: a dialogue is longer than the model takes.
     """
     set_seed(job.seed)
+    adapter.choose_kernels(bundle.model, onednn=job.speed.onednn)
+    start = find_start(job)
+    plan = make_plan(job, start)
+    arguments = make_arguments(job, start, steps_per_epoch=-(-len(plan) // start.accumulation))
+    trainer = make_trainer(bundle, job, arguments=arguments, plan=plan, start=start)
+    ways = trainer.ways
+    again = job.options.gradient_checkpointing
+    adapter.checkpoint(bundle.model, tower=again, language=again and not ways.in_turns)
+    trainer.train(resume_from_checkpoint=start.checkpoint and str(start.checkpoint))
+    whole = whole_bundle(bundle, job.options)
+    adapter.checkpoint(whole.model, tower=False, language=False)
+    whole.model.eval()
+    return TrainingResult(
+        bundle=whole,
+        history=[row for row in trainer.state.log_history if "train_runtime" not in row],
+        selected=describe_selected(trainer),
+    )
+
+
+def make_trainer(
+    bundle: ModelBundle,
+    job: TrainingJob,
+    *,
+    arguments: TrainingArguments,
+    plan: BatchPlan,
+    start: Start,
+) -> ComparisonTrainer:
+    """Put the trainer together."""
     dataset = TaskDataset(job.tasks, job.encoder, job.context_length)
+    callbacks: list[TrainerCallback] = [TellEpoch(plan), Watch(job, start)]
+    if job.options.patience:
+        callbacks.append(EarlyStoppingCallback(job.options.patience))
     trainer = ComparisonTrainer(
         bundle,
         job,
-        args=make_arguments(job, len(dataset)),
+        plan,
+        args=arguments,
         train_dataset=dataset,
         eval_dataset=dataset,  # the Trainer asks for one; `evaluate` answers the validation tasks
-        data_collator=Collator(job.load, bundle.tokenizer.pad_token_id),
-        callbacks=[Watch(job)],
+        data_collator=make_collator(bundle, job, plan),
+        callbacks=callbacks,
     )
     trainer.remove_callback(ProgressCallback)
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=find_checkpoint(job.folder))
-    bundle.model.eval()
-    return TrainingResult(
-        history=[row for row in trainer.state.log_history if "train_runtime" not in row],
-        selected=describe_selected(trainer),
+    return trainer
+
+
+def make_collator(bundle: ModelBundle, job: TrainingJob, plan: BatchPlan) -> Collator:
+    """Make what turns dialogues into batches: with volumes, or with features kept on disk."""
+    grouping = Grouping(
+        references=job.speed.share_references and job.speed.pack, scans=job.speed.share_scans
+    )
+    augmenter = job.augmenter
+    if augmenter is not None:
+        return Collator(
+            grouping,
+            lambda file: augmenter.volume(job.load(file), str(file), plan.epoch, plan.step),
+        )
+    keep = job.speed.cache_features and not adapter.tower_learns(bundle.model)
+    if not keep or job.options.is_zero3:
+        return Collator(grouping, job.load)
+    lower = torch.bfloat16 if job.options.precision == "bfloat16" else torch.float32
+    store = FeatureStore(
+        model=bundle.model, load=job.load, folder=job.folder / "features", precision=lower
+    )
+    return Collator(grouping, job.load, features=store.get)
+
+
+def make_plan(job: TrainingJob, start: Start) -> BatchPlan:
+    """Plan the batches of this rank, after every dialogue was encoded once and measured."""
+    dataset = TaskDataset(job.tasks, job.encoder, job.context_length)
+    prefix = branch = 0
+    for item in (dataset[index] for index in range(len(dataset))):
+        encoded = item.encoded
+        prefix = max(prefix, encoded.num_shared)
+        branch = max(branch, len(encoded.prompt) - encoded.num_shared + len(encoded.answer))
+    keys = [
+        ((task.images[:-1], task.turns[:-2]), (task.images[-1], task.subject)) for task in job.tasks
+    ]
+    limits = Limits(
+        tasks=job.options.batch_size,
+        tokens=job.options.batch_tokens,
+        prefix=prefix,
+        branch=branch,
+    )
+    return BatchPlan(
+        keys,
+        limits,
+        seed=job.seed,
+        rank=job.ranks.rank,
+        world=job.ranks.world,
+        evenly=start.world,
+        mixture=job.mixture,
     )
 
 
@@ -234,51 +360,3 @@ def describe_selected(trainer: ComparisonTrainer) -> dict[str, Any] | None:
         "value": trainer.state.best_metric,
         "step": trainer.state.best_global_step,
     }
-
-
-def make_arguments(job: TrainingJob, num_tasks: int) -> TrainingArguments:
-    """Say the recipe's settings in transformers' words."""
-    options = job.options
-    every = make_schedule(options, num_tasks).every
-    return TrainingArguments(
-        output_dir=str(job.folder),
-        num_train_epochs=options.epochs,
-        learning_rate=options.learning_rate,
-        warmup_steps=options.warmup_steps,
-        lr_scheduler_type=options.schedule,
-        weight_decay=options.weight_decay,
-        adam_beta2=options.adam_beta2,
-        max_grad_norm=options.max_grad_norm,
-        per_device_train_batch_size=options.batch_size,
-        gradient_accumulation_steps=options.accumulation,
-        activation_checkpointing=options.gradient_checkpointing,
-        eval_strategy="steps",
-        eval_steps=every,
-        save_strategy="steps",
-        save_steps=every,
-        save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model="selected",
-        greater_is_better=job.higher_is_better,
-        logging_steps=min(10, every),
-        logging_nan_inf_filter=False,
-        remove_unused_columns=False,
-        label_names=["labels"],
-        disable_tqdm=True,
-        report_to=[],
-        dataloader_pin_memory=torch.cuda.is_available(),
-        seed=job.seed,
-        data_seed=job.seed,
-    )
-
-
-def find_checkpoint(folder: Path) -> str | None:
-    """Return the newest whole checkpoint; half-written ones are deleted."""
-    whole = []
-    for path in folder.glob("checkpoint-*"):
-        if (path / COMPLETE).exists():
-            whole.append(path)
-        else:
-            shutil.rmtree(path)
-    newest = max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-    return str(newest) if newest else None

@@ -1,0 +1,58 @@
+"""Tower features of scans, kept on disk while neither patches nor tower learn."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+import torch
+
+from brainplug.files import replacing
+from brainplug.model import adapter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from brainplug.model.adapter import Llava3d
+
+
+@attrs.frozen(kw_only=True)
+class FeatureStore:
+    """Features by scan file, each computed once; written whole or not at all.
+
+    Attributes:
+        model: whose tower sees.
+        load: returns a scan's volume.
+        folder: where features are kept; must be a new one for every other tower.
+        precision: number format of the tower's matrix products.
+    """
+
+    model: Llava3d
+    load: Callable[[Path], np.ndarray]
+    folder: Path
+    precision: torch.dtype = torch.float32
+
+    def get(self, file: Path) -> torch.Tensor:
+        """Return the `(P, D)` float32 features of a scan, computed first where they lack."""
+        place = self.place(file)
+        if not place.exists():
+            with replacing(place) as temporary, temporary.open("wb") as opened:
+                np.save(opened, self.compute(file))
+        return torch.from_numpy(np.load(place))
+
+    def compute(self, file: Path) -> np.ndarray:
+        """Let the tower see a scan."""
+        volume = torch.from_numpy(self.load(file).astype("float32"))[None, None]
+        device = self.model.device
+        lower = self.precision != torch.float32
+        with torch.no_grad(), torch.autocast(device.type, self.precision, enabled=lower):
+            features = adapter.see(self.model, volume.to(device))[0]
+        return features.float().cpu().numpy()
+
+    def place(self, file: Path) -> Path:
+        """Return where a scan's features are kept."""
+        name = hashlib.sha256(str(file).encode("utf-8", "surrogateescape")).hexdigest()
+        return self.folder / name[:2] / f"{name[2:]}.npy"

@@ -1,0 +1,124 @@
+"""What a training goes on from: the newest whole checkpoint, if these ranks can.
+
+A checkpoint says, in the file that marks it as whole, how many ranks wrote it and how DeepSpeed
+shared its state out.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from brainplug.errors import RunError
+from brainplug.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from brainplug.training.trainer import TrainingJob
+
+COMPLETE = "complete.json"
+"""Marks a checkpoint whose every file was written."""
+
+
+@attrs.frozen(kw_only=True)
+class Start:
+    """Where a training begins.
+
+    Attributes:
+        checkpoint: what it goes on from, None for the beginning.
+        world: ranks that the batches were shared out to evenly when the training was begun.
+        accumulation: batches of a rank in an optimiser step, so that steps stay what they were.
+        universal: the checkpoint's state was made independent of the number of ranks.
+    """
+
+    checkpoint: Path | None
+    world: int
+    accumulation: int
+    universal: bool = False
+
+
+def find_start(job: TrainingJob) -> Start:
+    """Find what a training goes on from; half-written checkpoints are deleted.
+
+    Raises:
+        RunError: other ranks wrote it than can go on from it.
+    """
+    ranks, options = job.ranks, job.options
+    checkpoint = ranks.once(lambda: find_checkpoint(job.folder))
+    if checkpoint is None:
+        return Start(checkpoint=None, world=ranks.world, accumulation=options.accumulation)
+    written = read_json(checkpoint / COMPLETE)
+    if written["deepspeed"] != str(options.deepspeed):
+        raise RunError(
+            f"{checkpoint}: written with training.deepspeed {written['deepspeed']}, this run has "
+            f"{options.deepspeed}; name the same, or start over with --fresh"
+        )
+    steps = written["world"] * written["accumulation"]
+    if written["world"] % ranks.world:
+        raise RunError(
+            f"{checkpoint}: written by {written['world']} ranks; {ranks.world} cannot take the "
+            "same optimiser steps. Go on with as many, or with a number that divides it, or start "
+            "over with --fresh"
+        )
+    universal = bool(options.deepspeed) and written["world"] != ranks.world
+    if universal:
+        ranks.once(lambda: make_universal(checkpoint))
+    return Start(
+        checkpoint=checkpoint,
+        world=written["world"],
+        accumulation=steps // ranks.world,
+        universal=universal,
+    )
+
+
+def find_checkpoint(folder: Path) -> Path | None:
+    """Return the newest whole checkpoint; half-written ones are deleted."""
+    whole = []
+    for path in folder.glob("checkpoint-*"):
+        if (path / COMPLETE).exists():
+            whole.append(path)
+        else:
+            shutil.rmtree(path)
+    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def mark_whole(job: TrainingJob, start: Start, step: int) -> None:
+    """Mark a checkpoint as whole once every rank has written its part."""
+    job.ranks.wait()
+    if job.ranks.main:
+        facts: dict[str, Any] = {
+            "world": job.ranks.world,
+            "accumulation": start.accumulation,
+            "deepspeed": str(job.options.deepspeed),
+        }
+        write_json(job.folder / f"checkpoint-{step}" / COMPLETE, facts)
+    job.ranks.wait()
+
+
+def make_universal(checkpoint: Path) -> None:
+    """Let DeepSpeed rewrite a checkpoint so that any number of ranks can read it.
+
+    Raises:
+        RunError: DeepSpeed could not.
+    """
+    (state,) = checkpoint.glob("global_step*[0-9]")
+    target = state.with_name(f"{state.name}_universal")
+    if not (checkpoint / "latest_universal").exists():
+        command = [
+            *(sys.executable, "-m", "deepspeed.checkpoint.ds_to_universal"),
+            *("--input_folder", str(state), "--output_folder", str(target)),
+            *("--num_extract_workers", "1", "--num_merge_workers", "1", "--inject_missing_state"),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise RunError(
+                f"{checkpoint}: DeepSpeed cannot rewrite it for another number of ranks: {last}; "
+                "go on with as many ranks as wrote it, or start over with --fresh"
+            )
+        (checkpoint / "latest_universal").write_text(target.name, encoding="ascii")
