@@ -36,7 +36,9 @@ def test_every_piece_of_a_recipe_is_one(block, tmp_path):
 
     recipe = read_recipe(tmp_path / "recipe.toml", REGISTRY).recipe
 
-    assert shown.keys() <= {"cohort", "target", "tasks", "split", "pairing", "audit"}
+    known = {"cohort", "target", "tasks", "split", "pairing", "images", "augmentation", "audit"}
+    known |= {"model", "training"}
+    assert shown.keys() <= known
     assert (recipe.tasks is not None) == ("tasks" in shown)
 
 
@@ -47,7 +49,11 @@ def test_some_blocks_were_found():
 
 def test_every_part_that_is_named_exists():
     """Names after `use =` in the pages are names of parts."""
-    known = {name for role in ("cohorts", "splits", "pairings") for name in REGISTRY.parts(role)}
+    known = {
+        name
+        for role in ("cohorts", "splits", "pairings", "models")
+        for name in REGISTRY.parts(role)
+    }
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     named = set(re.findall(r'use = "([a-z-]+)"', text)) - {"categorical", "numerical"}
 

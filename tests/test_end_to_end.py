@@ -84,7 +84,7 @@ def test_a_killed_training_ends_with_the_same_metrics(write_recipe, tmp_path):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ.copy())
     deadline = time.monotonic() + 120
     while (
-        not list(folder.glob("checkpoints/checkpoint-*/complete")) and time.monotonic() < deadline
+        not list(folder.glob("checkpoints/*/checkpoint-*/complete.json")) and time.monotonic() < deadline
     ):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)

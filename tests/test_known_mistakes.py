@@ -20,9 +20,12 @@ from brainplug.cohort import StudyParts, gather
 from brainplug.dialogue import Task
 from brainplug.errors import DataError, LeakageError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
-from brainplug.evaluation.answer import AnswerSettings, answer_tasks
+from brainplug.evaluation.answer import AnswerSettings, all_answers
+from brainplug.evaluation.reader import Reader
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.score import TargetFacts, score_split
+from brainplug.learning_options import Speed
+from brainplug.model import adapter
 from brainplug.model.chat import ChatEncoder
 from brainplug.pairing import make_pairs
 from brainplug.pools import DrawOptions
@@ -162,7 +165,7 @@ def bundle():
     return built
 
 
-def answer(bundle, tasks: list[Task], *, score: bool = False) -> list[dict]:
+def answer(bundle, tasks: list[Task], **speed: bool) -> list[dict]:
     """Let the model answer tasks."""
     settings = AnswerSettings(
         encoder=ChatEncoder(bundle.tokenizer, 1),
@@ -170,22 +173,29 @@ def answer(bundle, tasks: list[Task], *, score: bool = False) -> list[dict]:
         load=lambda path: np.full((8, 8, 8), float(len(path.name))),
         answers=SEX.fit(pd.Series(["female", "male"], dtype="str")),
         batch_size=2,
-        max_new_tokens=12,
+        max_new_tokens=20,
+        way="generate",
+        precision="float32",
+        speed=Speed(**speed),
     )
-    return [row for batch in answer_tasks(bundle, tasks, settings, score=score) for row in batch]
+    return all_answers(bundle, tasks, settings)
 
 
 def test_d04_an_answer_is_what_comes_after_the_prompt(bundle, monkeypatch):
     """The label first found was the echo of the reference's; the answer alone is read here."""
 
-    def say(input_ids, **_options):
-        words = bundle.tokenizer.encode("It is female.", add_special_tokens=False)
-        said = torch.tensor([[*words, bundle.tokenizer.eos_token_id]] * len(input_ids))
-        return torch.cat([input_ids, said], dim=1)
+    words = bundle.tokenizer.encode("It is female.", add_special_tokens=False)
+    spoken = iter([*words, bundle.tokenizer.eos_token_id] * 2)
 
-    monkeypatch.setattr(bundle.model, "generate", say)
+    def predict(_model, hidden):
+        logits = torch.zeros(*hidden.shape[:-1], 260)
+        logits[..., next(spoken)] = 1
+        return logits
 
-    rows = answer(bundle, [task(1, "female", "male"), task(2, "female", "female")])
+    monkeypatch.setattr(adapter, "predict", predict)
+
+    asked = [task(1, "female", "male"), task(2, "female", "female")]
+    rows = answer(bundle, asked, check_candidates=False)
 
     assert ["It is female."] * 2 == [row["text"] for row in rows]
     assert ["female"] * 2 == [row["parsed"] for row in rows]
@@ -194,19 +204,20 @@ def test_d04_an_answer_is_what_comes_after_the_prompt(bundle, monkeypatch):
 def test_d05_the_model_never_sees_the_answer(bundle, monkeypatch):
     """Metrics came from the argmax after the true answer; here that answer leaves no trace."""
     asked = []
-    generate = bundle.model.generate
+    embed = Reader.embed
 
-    def note(**given):
-        asked.append(bundle.tokenizer.batch_decode(given["input_ids"]))
-        return generate(**given)
+    def note(self, ids, images):
+        asked.append([bundle.tokenizer.decode(row) for row in ids])
+        return embed(self, ids, images)
 
-    monkeypatch.setattr(bundle.model, "generate", note)
+    monkeypatch.setattr(Reader, "embed", note)
 
     one, other = (answer(bundle, [task(1, sex, "male")]) for sex in ("female", "male"))
 
     assert one[0]["text"] == other[0]["text"] != ""
-    assert asked[0] == asked[1]
-    assert asked[0][0].endswith("And this?<|im_end|>\n<|im_start|>assistant\n")
+    # Shared turns, question, and both candidates, which are the same for either truth.
+    assert asked[:3] == asked[3:]
+    assert asked[1][0].endswith("And this?<|im_end|>\n<|im_start|>assistant\n")
 
 
 def score(rows: list[dict], kind: str, metrics=None) -> dict:

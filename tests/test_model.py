@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from brainplug.errors import DataError
-from brainplug.evaluation.answer import generate, score_answers
 from brainplug.model.adapter import count_parameters, train_only
 from brainplug.model.bundle import load_bundle
 from brainplug.model.chat import ChatEncoder
 from brainplug.model.patches import PatchEmbedding3d, count_patches
-from brainplug.training.batches import IGNORED, Collator, Item, encode_task
+from brainplug.training.batches import Collator, Grouping, Item, encode_task
 from brainplug.types import Image, Turn
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
 
@@ -77,14 +76,12 @@ def test_text_cannot_pose_as_a_marker(bundle):
 
 
 def test_only_the_last_answer_is_learnt(bundle):
-    """Labels cover the last answer and its end, nothing else (D34)."""
+    """What is learnt is the last answer and its end, nothing else (D34)."""
     item = make_item(bundle)
-    batch = Collator(lambda _path: np.zeros(SHAPE), bundle.tokenizer.pad_token_id)([item])
+    batch = Collator(Grouping(), lambda _path: np.zeros(SHAPE))([item])["batch"]
 
-    learnt = batch["labels"][0][batch["labels"][0] != IGNORED].tolist()
-
-    assert item.encoded.answer == learnt
-    assert (2, 1, *SHAPE) == tuple(batch["pixel_values"].shape)
+    assert item.encoded.answer == batch.answers.tolist()
+    assert [(1, *SHAPE)] * 2 == [tuple(volume.shape) for volume in batch.volumes]
 
 
 def test_a_dialogue_that_is_too_long_is_refused_by_name(bundle):
@@ -119,39 +116,3 @@ def test_everything_not_named_is_frozen(bundle):
 
     assert all(learn == 0 for part, (learn, _) in counts.items() if part != "patch-embedding")
     assert counts["patch-embedding"][0] > 0
-
-
-def test_scans_do_not_mix_between_dialogues(bundle):
-    """D29: in a batch of dialogues with one and two scans each answer is as if alone."""
-    bundle.model.eval()
-    volumes = {name: np.random.default_rng(i).normal(size=SHAPE) for i, name in enumerate("abc")}
-    one = Item(encoder(bundle).encode((Turn.user(Image(0), "What?"), Turn.assistant("x"))), ("a",))
-    two = make_item(bundle, ("b", "c"))
-    answer = encoder(bundle).answer("It is b.")
-
-    def score(items):
-        from brainplug.training.batches import stack_scans
-
-        scans = stack_scans(items, volumes.__getitem__)
-        with torch.no_grad():
-            return score_answers(bundle, items, scans, [answer] * len(items))
-
-    together = score([one, two])
-
-    torch.testing.assert_close(together, torch.cat([score([one]), score([two])]))
-
-
-def test_greedy_answers_do_not_depend_on_the_batch(bundle):
-    """Left padding leaves each answer as it is alone."""
-    from brainplug.training.batches import stack_scans
-
-    bundle.model.eval()
-    volumes = {name: np.random.default_rng(i).normal(size=SHAPE) for i, name in enumerate("abc")}
-    short = Item(encoder(bundle).encode((Turn.user(Image(0), "W?"), Turn.assistant("x"))), ("a",))
-    items = [short, make_item(bundle, ("b", "c"))]
-
-    def say(chosen):
-        with torch.no_grad():
-            return generate(bundle, chosen, stack_scans(chosen, volumes.__getitem__), 8)
-
-    assert say(items) == say(items[:1]) + say(items[1:])

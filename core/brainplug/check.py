@@ -19,7 +19,9 @@ from brainplug.shortcuts import measure_dependence
 from brainplug.split import add_pools, split_cohort, training_values
 from brainplug.task_files import Adopted, list_sources, peek_target, refuse_empty, take_over
 from brainplug.task_reader import Glance
-from brainplug.training.schedule import make_schedule
+from brainplug.toml import path_of
+from brainplug.training.phases import plan_phases
+from brainplug.training.schedule import count_steps, make_schedule
 from brainplug.types import POOLS, SPLITS, Image
 from brainplug.volume import make_volume
 from brainplug.wording import TaskMaker
@@ -58,6 +60,8 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
     else:
         counts, first = check_files(recipe.tasks, console)
     plan = recipe.model.make().plan(recipe.images.shape)
+    for note in plan.notes:
+        console.print(f"[dim]{escape(note)}[/dim]")
     console.print(task_table(recipe, counts, first, plan))
 
 
@@ -193,26 +197,49 @@ def task_table(recipe: Recipe, counts: Mapping[Split, int], first: Task, plan: M
     """Show tasks, tokens, steps, and rough figures for memory and time."""
     from rich.table import Table
 
-    tokens = count_tokens(first, recipe.model.make(), plan)
+    backbone = recipe.model.make()
+    tokens = count_tokens(first, backbone, plan)
     if tokens > plan.context_length:
         raise DataError(
             f"a dialogue has about {tokens} tokens, the model takes {plan.context_length}; use "
             "larger patches, a smaller grid, shorter wordings or fewer references"
         )
-    schedule = make_schedule(recipe.training, counts["train"])
     table = Table("tasks", "")
     for name, count in counts.items():
         table.add_row(name, f"{count:,}")
     table.add_row("tokens a dialogue", f"{tokens:,} ({plan.tokens_per_image:,} a scan)")
-    table.add_row("optimiser steps", f"{schedule.steps:,}")
+    for row, steps in count_phases(recipe, backbone, counts["train"]).items():
+        table.add_row(row, f"{steps:,}")
+    if not plan.num_parameters:
+        table.add_row("memory and time", "not known before the weights are here")
+        return table
     table.add_row(
         "memory, roughly", f"{memory_gib(plan, tokens * recipe.training.batch_size):.1f} GiB"
     )
-    hours = training_seconds(plan, tokens * counts["train"] * recipe.training.epochs) / 3600
+    epochs = sum(phase.epochs or 0 for phase in recipe.training.phases())
+    hours = training_seconds(plan, tokens * counts["train"] * epochs) / 3600
     table.add_row(
         "time on two CPU cores, roughly", f"{hours:.1f} h" if hours > 1 else f"{60 * hours:.0f} min"
     )
     return table
+
+
+def count_phases(recipe: Recipe, backbone: ModelBackbone, num_tasks: int) -> dict[str, int]:
+    """Return the optimiser steps of each phase, by its row in the table.
+
+    Raises:
+        RunError: the warm-up of one would never end.
+    """
+    phases = plan_phases(recipe.training, backbone)
+    names = [f", {phase.title}" if len(phases) > 1 else "" for phase in phases]
+    return {
+        f"optimiser steps{name}": make_schedule(
+            phase.options,
+            steps_per_epoch=count_steps(phase.options, num_tasks),
+            place=path_of(phase.keys),
+        ).steps
+        for name, phase in zip(names, phases, strict=True)
+    }
 
 
 def count_tokens(task: Task, backbone: ModelBackbone, plan: ModelPlan) -> int:

@@ -6,8 +6,9 @@ Everything heavy is imported inside a command, so that `--help` answers at once.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-import tomllib
+import traceback
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from brainplug.ranks import Ranks
     from brainplug.recipe import RecipeFile
     from brainplug.registry import Registry
 
@@ -42,25 +44,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code: 0, 1 for an error, 2 for wrong usage, 130 if stopped."""
     given = make_parser().parse_args(arguments)
     from brainplug.errors import BrainplugError
+    from brainplug.ranks import LAUNCHED, Ranks
 
+    ranks = Ranks.of(os.environ)
     try:
-        given.command(given)
-    except BrainplugError as error:
-        notes = getattr(error, "__notes__", ())
-        print("\n".join((f"brainplug: error: {error}", *notes)), file=sys.stderr)
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"brainplug: error: {where}{error.strerror or error}; make room or give access there, "
-            "or choose another --output; the same command goes on from here",
-            file=sys.stderr,
-        )
-        return 1
+        code: int = given.command(given) or 0
+    except (BrainplugError, OSError) as error:
+        if ranks.tells(error):
+            print(f"brainplug: error: {ranks.place}{describe(error)}", file=sys.stderr)
+        code = 1
     except KeyboardInterrupt:
-        print("brainplug: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+        if ranks.main and LAUNCHED not in os.environ:  # else the launcher says so
+            print("brainplug: stopped; the same command goes on from here", file=sys.stderr)
+        code = 130
+    except Exception as error:
+        if ranks.world == 1:
+            raise
+        if ranks.tells(error):
+            traceback.print_exception(error)
+        code = 1
+    return ranks.leave(code)
+
+
+def describe(error: Exception) -> str:
+    """Say what went wrong, with the notes that were added to it."""
+    notes = getattr(error, "__notes__", ())
+    if not isinstance(error, OSError):
+        return "\n".join((str(error), *notes))
+    where = f"{error.filename}: " if error.filename else ""
+    return (
+        f"{where}{error.strerror or error}; make room or give access there, "
+        "or choose another --output; the same command goes on from here"
+    )
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -79,6 +94,12 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--output", type=Path, metavar="DIR", help="run folder (default: runs/RECIPE)")
     run.add_argument("--until", choices=STAGES, default=STAGES[-1], help="last stage wanted")
     run.add_argument("--fresh", action="store_true", help="start over")
+    run.add_argument(
+        "--devices",
+        type=read_count,
+        metavar="N",
+        help="GPUs to share the work out to, one process each; without GPUs, processes",
+    )
     run.set_defaults(command=run_command)
     check = commands.add_parser("check", help="say what a run would do; trains nothing")
     check.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
@@ -110,34 +131,54 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def open_recipe(name: str) -> tuple[RecipeFile, Registry]:
+def read_count(text: str) -> int:
+    """Read a number of devices.
+
+    Raises:
+        ArgumentTypeError: it is not a whole number from 1.
+
+    >>> read_count("8")
+    8
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1: {text!r}")
+    return int(text)
+
+
+def open_recipe(name: str, *, warn: bool = True) -> tuple[RecipeFile, Registry]:
     """Load the plugins, warn of those that failed, and read the recipe."""
     from brainplug.structure import find_recipe, read_recipe
 
-    registry = open_registry()
+    registry = open_registry(warn=warn)
     return read_recipe(find_recipe(name), registry), registry
 
 
-def open_registry() -> Registry:
+def open_registry(*, warn: bool = True) -> Registry:
     """Load the plugins and warn of those that failed."""
     from brainplug.registry import load_registry
 
     registry = load_registry()
-    for failure in registry.failures:
+    for failure in registry.failures if warn else ():
         print(f"brainplug: warning: {failure}", file=sys.stderr)
     return registry
 
 
-def make_console() -> Console:
+def make_console(*, quiet: bool = False) -> Console:
     """Make the terminal that progress and results are shown on."""
     from rich.console import Console
 
-    return Console()
+    return Console(quiet=quiet)
 
 
-def run_command(given: argparse.Namespace) -> None:
-    """Do `brainplug run`."""
-    file, registry = open_recipe(given.recipe)
+def run_command(given: argparse.Namespace) -> int:
+    """Do `brainplug run`: here, as one rank of several, or by starting them."""
+    from brainplug.ranks import Ranks
+
+    ranks = Ranks.of(os.environ)
+    if given.devices and (given.devices > 1 or ranks.world > 1):
+        return launch_run(given, ranks)
+    ranks.join()
+    file, registry = ranks.in_turn(lambda: open_recipe(given.recipe, warn=ranks.main))
     from brainplug.run import run_recipe
 
     run_recipe(
@@ -146,8 +187,30 @@ def run_command(given: argparse.Namespace) -> None:
         folder=(given.output or Path("runs") / file.path.stem).absolute(),
         until=given.until,
         fresh=given.fresh,
-        console=make_console(),
+        console=make_console(quiet=not ranks.main),
+        ranks=ranks,
     )
+    return 0
+
+
+def launch_run(given: argparse.Namespace, ranks: Ranks) -> int:
+    """Start the ranks of a run and wait for them; return the exit code.
+
+    Raises:
+        RunError: torchrun has done so already, or there are fewer GPUs.
+    """
+    from brainplug.errors import RunError
+    from brainplug.launch import check_devices, launch
+
+    if ranks.world > 1:
+        raise RunError("--devices starts the processes that torchrun has started; leave it out")
+    check_devices(given.devices)
+    arguments = ["run", given.recipe, "--until", given.until]
+    if given.output:
+        arguments += ["--output", str(given.output)]
+    if given.fresh:
+        arguments.append("--fresh")
+    return launch(given.devices, arguments)
 
 
 def check_command(given: argparse.Namespace) -> None:
@@ -185,13 +248,6 @@ def import_command(given: argparse.Namespace) -> None:
     print(imported.text)
     for note in imported.notes:
         print(f"brainplug: {note}", file=sys.stderr)
-    model = tomllib.loads(imported.text)["model"]["use"]
-    if model not in open_registry().models:
-        print(
-            f"brainplug: no plugin here offers the model {model!r}; until one does, "
-            'use = "tiny" in [model] lets the recipe run',
-            file=sys.stderr,
-        )
 
 
 def plugins_command(given: argparse.Namespace) -> None:

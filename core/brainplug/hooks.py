@@ -213,8 +213,8 @@ def brainplug_metrics() -> Iterable[Part[Metric]]:  # type: ignore[empty-body]
 def brainplug_models() -> Iterable[Part[ModelBackbone]]:  # type: ignore[empty-body]
     """Offer models: how a LLaVA-style model and its tokenizer are built or loaded.
 
-    Called once, when plugins are loaded. Returns parts whose behaviour has `plan`, `count_tokens`
-    and `build`; torch is imported inside `build` only.
+    Called once, when plugins are loaded. Returns parts whose behaviour has `train`, `plan`,
+    `count_tokens` and `build`; torch is imported inside `build` only.
 
     Example:
         >>> import attrs
@@ -226,6 +226,7 @@ def brainplug_models() -> Iterable[Part[ModelBackbone]]:  # type: ignore[empty-b
         ...     '''Options of `mine`.'''
         >>> class Mine:
         ...     '''The model of our own laboratory.'''
+        ...     train = ("projector",)
         ...     def __init__(self, options): ...
         ...     def plan(self, shape):
         ...         return ModelPlan(tokens_per_image=8, num_parameters=0, context_length=512)

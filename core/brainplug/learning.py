@@ -7,30 +7,38 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import attrs
+import torch
 
+from brainplug.augmentation import Augmenter
 from brainplug.dialogue import Task
 from brainplug.evaluation.aggregate import aggregate, make_predictions
-from brainplug.evaluation.answer import AnswerSettings, answer_tasks
+from brainplug.evaluation.answer import AnswerSettings, all_answers
 from brainplug.files import replacing, write_json
-from brainplug.model.adapter import count_parameters
+from brainplug.model.adapter import train_only
 from brainplug.model.bundle import ModelBundle, load_bundle
 from brainplug.model.chat import ChatEncoder
-from brainplug.training.batches import TaskDataset
+from brainplug.model.lora import Count, add_adapters, count_weights, merge_adapters
+from brainplug.training.phases import copy_whole, join_stories, open_folders, plan_phases
 from brainplug.training.trainer import Mixture, TrainingJob, train
 from brainplug.types import Split
 from brainplug.volume import load_volume
+from brainplug.workspace import CHECKPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
+    from rich.table import Table
 
     from brainplug.parts import Answers
     from brainplug.recipe import Study
+    from brainplug.training.phases import PhaseFolder, PhasePlan
+    from brainplug.training.trainer import TrainingResult
     from brainplug.workspace import Workspace
 
 Tasks = dict[Split, list[Task]]
@@ -77,24 +85,23 @@ class Classroom:
             answers=self.answers,
             batch_size=evaluation.batch_size,
             max_new_tokens=evaluation.max_new_tokens or 2 * self.longest_answer(),
+            way=evaluation.answer,
+            precision=self.workspace.recipe.training.precision,
+            speed=self.workspace.recipe.speed,
+            ranks=self.workspace.ranks,
         )
 
     def longest_answer(self) -> int:
         """Return the length of the longest training answer, in tokens."""
-        dataset = TaskDataset(self.tasks["train"], self.encoder, self.context_length)
-        return max(len(item.encoded.answer) for item in dataset.items)
+        encoder = self.encoder
+        spoken = (encoder.text_of(task.turns[-1]) for task in self.tasks["train"])
+        return max(len(encoder.answer(text)) for text in spoken)
 
     def validate(self, bundle: ModelBundle) -> dict[str, float | None]:
         """Score the model's free answers to the validation tasks, one prediction a subject."""
         head, metrics = self.workspace.head, self.workspace.metrics
         labels = self.answers.labels
-        rows = [
-            row
-            for batch in answer_tasks(
-                bundle, self.tasks["val"], self.settings(), score=bool(labels)
-            )
-            for row in batch
-        ]
+        rows = all_answers(bundle, self.tasks["val"], self.settings())
         mean = train_mean(self.tasks["train"]) if head.kind == "numerical" else None
         frame = aggregate(rows, head.kind, labels, mean)
         predictions = make_predictions(frame, labels, mean)
@@ -108,41 +115,99 @@ def train_mean(tasks: Sequence[Task]) -> float:
     return sum(truths.values()) / len(truths)
 
 
-def train_model(workspace: Workspace, tasks: Tasks, answers: Answers, *, folders: Folders) -> None:
-    """Build the model, train it, and write it with the story of its training."""
-    recipe = workspace.recipe
+def train_model(
+    workspace: Workspace, tasks: Tasks, answers: Answers, *, folders: Folders, made_from: str
+) -> None:
+    """Let the model learn, phase by phase, and write it with the story of its training.
+
+    A phase that is done is not repeated, and one that was stopped goes on from its last whole
+    checkpoint, unless what it is made from has changed.
+
+    Args:
+        workspace: the run.
+        tasks: of every split.
+        answers: reads an answer back.
+        folders: where is written.
+        made_from: key of all that every phase depends on.
+    """
     quieten()
-    bundle = workspace.backbone.build(recipe.images.shape, seed=recipe.seed)
-    room = Classroom(workspace=workspace, bundle=bundle, tasks=tasks, answers=answers)
-    show_parts(workspace, count_parameters(bundle.model))
-    selecting = recipe.training.select_by or next(iter(workspace.metrics))
-    with workspace.progress("training") as report:
-        result = train(
-            bundle,
+    ranks = workspace.ranks
+    phases = plan_phases(workspace.recipe.training, workspace.backbone)
+    places, deleted = ranks.once(lambda: open_folders(folders.checkpoints, made_from, phases))
+    if deleted:
+        told = ", ".join(deleted)
+        workspace.console.print(f"deleted in {CHECKPOINTS}/, made from other settings: {told}")
+    enter = partial(Classroom, workspace=workspace, tasks=tasks, answers=answers)
+    before = None
+    for phase, place in zip(phases, places, strict=True):
+        if ranks.once(place.is_done):
+            workspace.console.print(f"[dim]{phase.title} as before[/dim]")
+        else:  # nothing here holds the model, so that the next one finds its memory free
+            learn_phase(enter(bundle=begin_with(workspace, before)), phase, place)
+        before = place.model
+    ranks.once(lambda: copy_whole(places[-1].model, folders.model))
+    story = join_stories([place.read_story() for place in places])
+    ranks.once(lambda: write_json(folders.story, story))
+
+
+def begin_with(workspace: Workspace, before: Path | None) -> ModelBundle:
+    """Load the model that the phase before left, or build it for the first."""
+    recipe = workspace.recipe
+    if before is None:
+        return workspace.backbone.build(recipe.images.shape, seed=recipe.seed)
+    return load_bundle(before)
+
+
+def learn_phase(room: Classroom, phase: PhasePlan, place: PhaseFolder) -> None:
+    """Train the parts and adapters of a phase; leave the model, adapters merged, and the story.
+
+    Raises:
+        DataError: adapters are asked for on layers that the model has not.
+    """
+    model, seed = room.bundle.model, (room.workspace.recipe.seed + phase.number - 1) % 2**32
+    train_only(model, phase.parts)
+    if phase.options.lora:
+        add_adapters(model, phase.options.lora, seed=seed)
+    counts = count_weights(model)
+    room.workspace.console.print(parts_table(counts, title=f"{phase.title}: weights"))
+    result = teach(room, phase, folder=place.path, seed=seed)
+    merge_adapters(result.bundle.model)
+    story = {
+        "phase": phase.number,
+        "seed": seed,
+        "settings": phase.settings(),
+        "parameters": {part: attrs.asdict(count) for part, count in counts.items()},
+        "selected": result.selected,
+        "history": result.history,
+    }
+    room.workspace.ranks.once(lambda: place.finish(result.bundle.save, story))
+
+
+def teach(room: Classroom, phase: PhasePlan, *, folder: Path, seed: int) -> TrainingResult:
+    """Train what learns by now, from the last whole checkpoint in the folder if there is one."""
+    workspace = room.workspace
+    selecting = phase.options.select_by or next(iter(workspace.metrics))
+    with workspace.progress(phase.title) as report:
+        return train(
+            room.bundle,
             TrainingJob(
-                tasks=tasks["train"],
+                tasks=room.tasks["train"],
                 encoder=room.encoder,
                 context_length=room.context_length,
                 load=room.load,
-                options=recipe.training,
+                options=phase.options,
                 validate=room.validate,
                 select_by=selecting,
-                mixture=make_mixture(workspace.recipe.cohort, tasks["train"]),
+                mixture=make_mixture(workspace.recipe.cohort, room.tasks["train"]),
                 higher_is_better=workspace.metrics[selecting].higher_is_better,
-                seed=recipe.seed,
-                folder=folders.checkpoints,
+                augmenter=make_augmenter(workspace, phase.number - 1),
+                speed=workspace.recipe.speed,
+                seed=seed,
+                folder=folder,
+                ranks=workspace.ranks,
                 progress=lambda step, steps, _loss: report(step, steps),
             ),
         )
-    bundle.save(folders.model)
-    write_json(
-        folders.story,
-        {
-            "history": result.history,
-            "selected": result.selected,
-            "parameters": count_parameters(bundle.model),
-        },
-    )
 
 
 def make_mixture(studies: Sequence[Study], tasks: Sequence[Task]) -> Mixture | None:
@@ -156,6 +221,16 @@ def make_mixture(studies: Sequence[Study], tasks: Sequence[Task]) -> Mixture | N
     return Mixture(
         groups=groups,
         weights={str(name): float(weight) for name, weight in weights.items() if weight},
+    )
+
+
+def make_augmenter(workspace: Workspace, phase: int) -> Augmenter | None:
+    """Return what changes the scans of a phase at random, if the recipe asks for it."""
+    recipe = workspace.recipe
+    if not recipe.augmentation.active:
+        return None
+    return Augmenter(
+        options=recipe.augmentation, grid=recipe.images.grid, seed=recipe.seed, phase=phase
     )
 
 
@@ -173,29 +248,42 @@ def write_answers(
 ) -> None:
     """Let the trained model answer the validation and test tasks; one JSON row a task."""
     quieten()
-    room = Classroom(workspace=workspace, bundle=load_bundle(model), tasks=tasks, answers=answers)
+    bundle = load_bundle(model)
+    if torch.cuda.is_available():
+        bundle.model.to(torch.device("cuda", workspace.ranks.local))
+    room = Classroom(workspace=workspace, bundle=bundle, tasks=tasks, answers=answers)
     total = len(tasks["val"]) + len(tasks["test"])
-    with workspace.progress("answering") as report, replacing(path) as temporary:
-        done = 0
-        with temporary.open("w", encoding="utf-8") as file:
-            for split in ("val", "test"):
-                for batch in answer_tasks(
-                    room.bundle, tasks[split], room.settings(), score=bool(answers.labels)
-                ):
-                    for row in batch:
-                        file.write(json.dumps({"split": split, **row}, ensure_ascii=False) + "\n")
-                    done += len(batch)
-                    report(done, total)
+    settings = room.settings()
+    rows: list[dict[str, Any]] = []
+    with workspace.progress("answering") as report:
+
+        def tell(count: int) -> None:
+            report(min(len(rows) + count, total), total)
+
+        for split in ("val", "test"):
+            found = all_answers(bundle, tasks[split], settings, done=tell)
+            rows += [{"split": split, **row} for row in found]
+    workspace.ranks.once(lambda: write_rows(path, rows))
 
 
-def show_parts(workspace: Workspace, counts: Mapping[str, tuple[int, int]]) -> None:
-    """Print which parts of the model learn."""
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write `answers.jsonl`, whole or not at all."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def parts_table(counts: Mapping[str, Count], *, title: str) -> Table:
+    """Show how many weights of each part learn, and how."""
     from rich.table import Table
 
-    table = Table("part of the model", "learns", "frozen", title="parameters")
-    for part, (learn, frozen) in counts.items():
-        table.add_row(part, f"{learn:,}", f"{frozen:,}")
-    workspace.console.print(table)
+    rows = {**counts, "all": sum(counts.values(), start=Count())}
+    table = Table("part of the model", "learn", "in adapters", "frozen", title=title)
+    for part, count in rows.items():
+        numbers = (count.learns, count.adapters, count.frozen)
+        if part == "all":
+            table.add_section()
+        table.add_row(part, *(f"{number:,}" for number in numbers))
+    return table
 
 
 def quieten() -> None:

@@ -115,10 +115,10 @@ class Repeats(Protocol):
 
 @runtime_checkable
 class ReadsFiles(Protocol):
-    """A split strategy that reads files of its own."""
+    """A split strategy or a model that reads files of its own."""
 
     def sources(self) -> tuple[Path, ...]:
-        """Name them; a change of their content makes the split anew."""
+        """Name them; a change of their content makes anew what is made of them."""
         ...
 
 
@@ -257,6 +257,9 @@ class ScoresResamples(Protocol):
 
 class ModelBackbone(Protocol):
     """Knows how to build one LLaVA-style model and its tokenizer."""
+
+    train: tuple[str, ...]
+    """Parts of the model that learn where a phase of the recipe names none; see `MODEL_PARTS`."""
 
     def plan(self, shape: tuple[int, int, int]) -> ModelPlan:
         """Say what the model will be for scans of this shape, without importing torch.

@@ -8,10 +8,13 @@ so that finished task files can take the place of everything before them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from brainplug.errors import DataError
 from brainplug.files import read_json, write_json
+from brainplug.parts import ReadsFiles
 from brainplug.preparation import (
     DESIGN_STAGES,
     adopt_stage,
@@ -20,8 +23,9 @@ from brainplug.preparation import (
     read_all_tasks,
     read_cohort,
 )
-from brainplug.stages import Stage
+from brainplug.stages import Stage, make_key
 from brainplug.task_reader import iterate_tasks
+from brainplug.training.phases import plan_phases
 from brainplug.volume import content_hash, fill_cache
 from brainplug.workspace import (
     ANSWERS,
@@ -98,9 +102,9 @@ def training_stage(workspace: Workspace) -> Stage:
     """The model, trained."""
     return Stage(
         name="training",
-        settings=workspace.settings("seed", "images", "model", "training", "evaluation", "target")
-        | {"weights": {study.name: study.weight for study in workspace.recipe.cohort}},
+        settings=learning_settings(workspace) | {"phases": phase_settings(workspace)},
         reads=lambda: [*all_task_files(workspace), workspace.path(VOLUMES)],
+        facts=lambda: hash_model(workspace),
         writes=tuple(map(workspace.path, (MODEL, TRAINING))),
         code=(
             "brainplug.learning",
@@ -111,13 +115,41 @@ def training_stage(workspace: Workspace) -> Stage:
             *workspace.modules("model", "target", "metrics"),
         ),
         run=lambda: run_training(workspace),
+        on_every_rank=True,
     )
+
+
+def learning_settings(workspace: Workspace) -> dict[str, Any]:
+    """Return the settings that every phase of the training depends on; each has others besides.
+
+    Of the evaluation those that decide which checkpoint is chosen.
+    """
+    evaluation = workspace.recipe.evaluation
+    return workspace.settings("seed", "images", "augmentation", "model", "target") | {
+        "evaluation": [evaluation.metrics, evaluation.answer, evaluation.max_new_tokens],
+        "weights": {study.name: study.weight for study in workspace.recipe.cohort},
+    }
+
+
+def phase_settings(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return the settings of each phase of the training."""
+    phases = plan_phases(workspace.recipe.training, workspace.backbone)
+    return [phase.settings() for phase in phases]
+
+
+def hash_model(workspace: Workspace) -> dict[str, str]:
+    """Return the content hash of the files that the model is loaded from, if it is from files."""
+    backbone, memo = workspace.backbone, workspace.cache / "hashes"
+    files = backbone.sources() if isinstance(backbone, ReadsFiles) else ()
+    return {file.name: content_hash(file, memo) for file in files}
 
 
 def run_training(workspace: Workspace) -> None:
     """Train from the last whole checkpoint; keep the weights of the best validation."""
     from brainplug.learning import Folders, train_model
 
+    stage = training_stage(workspace)
+    common = attrs.evolve(stage, settings=learning_settings(workspace))
     train_model(
         workspace,
         read_all_tasks(workspace),
@@ -127,6 +159,7 @@ def run_training(workspace: Workspace) -> None:
             model=workspace.path(MODEL),
             story=workspace.path(TRAINING),
         ),
+        made_from=make_key(common),
     )
 
 
@@ -137,7 +170,8 @@ def answers_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("images", "target", "evaluation"),
         reads=lambda: [
             *all_task_files(workspace),
-            *map(workspace.path, (VOLUMES, TRAINING, f"{MODEL}/model.safetensors")),
+            *map(workspace.path, (VOLUMES, TRAINING)),
+            *sorted(workspace.path(MODEL).glob("*.safetensors")),  # one file, or many
         ],
         writes=(workspace.path(ANSWERS),),
         code=(
@@ -147,6 +181,7 @@ def answers_stage(workspace: Workspace) -> Stage:
             *workspace.modules("target"),
         ),
         run=lambda: run_answers(workspace),
+        on_every_rank=True,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 import attrs
 from attrs.validators import and_, deep_iterable, ge, gt, le, lt, matches_re, min_len, optional
 
+from brainplug.augmentation_options import Augmentation
 from brainplug.learning_options import Speed, Training
 from brainplug.parts import (
     CohortLoader,
@@ -227,6 +228,9 @@ class Recipe:
     images: Images = attrs.field(factory=Images, metadata=about("the common grid"))
     model: Chosen[ModelBackbone] = attrs.field(metadata=about("what is trained"))
     training: Training = attrs.field(factory=Training, metadata=about("how it is trained"))
+    augmentation: Augmentation = attrs.field(
+        factory=Augmentation, metadata=about("how scans are changed at random in training")
+    )
     speed: Speed = attrs.field(factory=Speed, metadata=about("what saves time"))
     evaluation: Evaluation = attrs.field(factory=Evaluation, metadata=about("how it is measured"))
     audit: Audit = attrs.field(factory=Audit, metadata=about("what stops a run"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -16,6 +16,7 @@ from brainplug.parts import Repeats
 from brainplug.pipeline import make_stages
 from brainplug.preparation import read_cohort
 from brainplug.processes import uncollected
+from brainplug.ranks import ALONE, RankError, Ranks, name_accelerator
 from brainplug.recipe import STAGES
 from brainplug.record import make_record
 from brainplug.series import list_runs, recipe_of_run, summarise, summary_table
@@ -38,12 +39,12 @@ from brainplug.workspace import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
 
-    from brainplug.recipe import Recipe, RecipeFile
+    from brainplug.recipe import RecipeFile
     from brainplug.registry import Registry
 
 LOCK, HOLDER = ".lock", ".lock.json"
@@ -59,8 +60,12 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
     until: str = STAGES[-1],
     fresh: bool = False,
     console: Console,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Do every stage that is not done yet, up to and with `until`.
+
+    Where the run has several ranks, all of them call this; the first alone writes, tells the
+    observers and shows anything.
 
     Args:
         file: the recipe, structured and checked.
@@ -69,62 +74,94 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
         until: name of the last stage wanted.
         fresh: forget what earlier runs left in the folder.
         console: where progress and the result are shown.
+        ranks: this process among those of the run, which have joined.
 
     Raises:
         RunError: another process holds the folder, or a stage cannot go on.
         BrainplugError: data or plugins are not as declared.
     """
+    recipe = file.recipe
+    with ExitStack() as stack:
+        ranks.once(lambda: stack.enter_context(taken(folder)))
+        if ranks.main and fresh:
+            forget(folder)
+        ranks.once(lambda: registry.before_run(recipe=recipe, folder=folder))
+        try:
+            workspace = ranks.in_turn(
+                lambda: Workspace.open(
+                    recipe, registry=registry, folder=folder, console=console, ranks=ranks
+                )
+            )
+            do_stages(workspace, until)
+        except BaseException as error:
+            if ranks.main:
+                registry.on_run_error(recipe=recipe, folder=folder, error=error)
+                with suppress(OSError):  # a full disk is what may have stopped it
+                    log(folder, f"stopped by {type(error).__name__}: {error}")
+            raise
+        ranks.once(lambda: registry.after_run(recipe=recipe, folder=folder))
+
+
+@contextmanager
+def taken(folder: Path) -> Iterator[None]:
+    """Make the run folder and hold it for this process.
+
+    Raises:
+        RunError: it is a file, or another process holds it.
+    """
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder}: expected a run folder, found a file; name another with --output")
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder):
-        if fresh:
-            forget(folder)
-        registry.before_run(recipe=file.recipe, folder=folder)
-        try:
-            do_stages(file.recipe, registry=registry, folder=folder, until=until, console=console)
-        except BaseException as error:
-            registry.on_run_error(recipe=file.recipe, folder=folder, error=error)
-            with suppress(OSError):  # a full disk is what may have stopped it
-                log(folder, f"stopped by {type(error).__name__}: {error}")
-            raise
-        registry.after_run(recipe=file.recipe, folder=folder)
+        yield
 
 
-def do_stages(
-    recipe: Recipe, *, registry: Registry, folder: Path, until: str, console: Console
-) -> None:
+def do_stages(workspace: Workspace, until: str) -> None:
     """Run the stages of a recipe in a folder that is held; each of its runs where it has several.
 
     Raises:
         RunError: the recipe has no such stage.
     """
-    write_text(folder / "recipe.toml", recipe_text(recipe))
-    (folder / RUN_LIST).unlink(missing_ok=True)  # of an earlier recipe
-    workspace = Workspace.open(recipe, registry=registry, folder=folder, console=console)
+    ranks = workspace.ranks
+    ranks.once(lambda: write_recipe(workspace))
+    ledger = stages.Ledger(workspace.folder)
+    for stage in ranks.in_turn(lambda: stages_until(workspace, until)):
+        do_stage(stage, ledger, workspace)
+        ranks.once(lambda: write_record(workspace, ledger))
+        if stage.name == "cohort" and until != "cohort":
+            runs = ranks.once(lambda: several_runs(workspace))
+            if runs:
+                do_runs(workspace, runs, until)
+                return
+
+
+def write_recipe(workspace: Workspace) -> None:
+    """Write the resolved recipe, and forget which runs an earlier one had."""
+    write_text(workspace.path("recipe.toml"), recipe_text(workspace.recipe))
+    workspace.path(RUN_LIST).unlink(missing_ok=True)
+
+
+def stages_until(workspace: Workspace, until: str) -> list[stages.Stage]:
+    """Return the stages of a recipe up to and with one.
+
+    Raises:
+        RunError: the recipe has no such stage.
+    """
     todo = make_stages(workspace)
-    if until not in {stage.name for stage in todo}:
+    names = [stage.name for stage in todo]
+    if until not in names:
         raise RunError(
             f"the recipe names finished task files and has no stage {until!r}; its stages are "
-            f"{', '.join(stage.name for stage in todo)}"
+            f"{', '.join(names)}"
         )
-    ledger = stages.Ledger(folder)
-    for stage in todo:
-        do_stage(stage, ledger, console)
-        write_record(workspace, ledger)
-        if stage.name == until:
-            return
-        runs = several_runs(workspace) if stage.name == "cohort" else {}
-        if runs:
-            do_runs(workspace, runs, until)
-            return
+    return todo[: names.index(until) + 1]
 
 
-def several_runs(workspace: Workspace) -> Mapping[str, Any]:
+def several_runs(workspace: Workspace) -> dict[str, Any]:
     """Return the split's options of each run, where the split stands for several."""
     if not isinstance(workspace.design.strategy, Repeats):
         return {}
-    return list_runs(workspace.design.strategy, read_cohort(workspace))
+    return dict(list_runs(workspace.design.strategy, read_cohort(workspace)))
 
 
 def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
@@ -133,16 +170,35 @@ def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
     Raises:
         RunError: some runs could not be done; the others were.
     """
-    forget_single(workspace.folder)
-    write_json(workspace.path(RUN_LIST), list(runs))
+    ranks = workspace.ranks
+    ranks.once(lambda: begin_runs(workspace, list(runs)))
     failed: dict[str, BrainplugError] = {}
     for name, options in runs.items():
         workspace.console.rule(f"run {name}")
         try:
             do_run(workspace, name, options, until)
+        except RankError:  # the ranks are no longer in step
+            raise
         except BrainplugError as error:
             failed[name] = error
             workspace.console.print(str(error), style="red", markup=False)
+    ranks.once(lambda: end_runs(workspace, runs, failed, until))
+
+
+def begin_runs(workspace: Workspace, names: list[str]) -> None:
+    """Write down which runs there are."""
+    forget_single(workspace.folder)
+    write_json(workspace.path(RUN_LIST), names)
+
+
+def end_runs(
+    workspace: Workspace, runs: Iterable[str], failed: Mapping[str, BrainplugError], until: str
+) -> None:
+    """Sum up the runs.
+
+    Raises:
+        RunError: some could not be done.
+    """
     scored = STAGES.index(until) >= STAGES.index("metrics")  # older scores are of other runs
     finished = {
         name: workspace.path(RUNS) / name / METRICS
@@ -156,7 +212,7 @@ def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
         workspace.console.print(summary_table(summary))
     if failed:
         causes = "; ".join(f"{name}: {error}" for name, error in failed.items())
-        raise RunError(f"{len(failed)} of {len(runs)} runs could not be done: {causes}")
+        raise RunError(f"{len(failed)} of {len(list(runs))} runs could not be done: {causes}")
 
 
 def forget_single(folder: Path) -> None:
@@ -171,17 +227,20 @@ def forget_single(folder: Path) -> None:
 
 def do_run(workspace: Workspace, name: str, options: Any, until: str) -> None:
     """Do one of several runs."""
-    folder = workspace.path(RUNS) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    with held(folder):
-        share_cohort(workspace.folder, folder)
-        do_stages(
-            recipe_of_run(workspace.recipe, options),
-            registry=workspace.registry,
-            folder=folder,
-            until=until,
-            console=workspace.console,
+    ranks, folder = workspace.ranks, workspace.path(RUNS) / name
+    with ExitStack() as stack:
+        ranks.once(lambda: stack.enter_context(taken(folder)))
+        ranks.once(lambda: share_cohort(workspace.folder, folder))
+        inner = ranks.in_turn(
+            lambda: Workspace.open(
+                recipe_of_run(workspace.recipe, options),
+                registry=workspace.registry,
+                folder=folder,
+                console=workspace.console,
+                ranks=ranks,
+            )
         )
+        do_stages(inner, until)
 
 
 def share_cohort(folder: Path, own: Path) -> None:
@@ -214,21 +273,39 @@ def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:
     return [*sources, *dict.fromkeys(written)]
 
 
-def do_stage(stage: stages.Stage, ledger: stages.Ledger, console: Console) -> None:
-    """Run one stage unless it is done."""
+def do_stage(stage: stages.Stage, ledger: stages.Ledger, workspace: Workspace) -> None:
+    """Run one stage unless it is done: on the first rank, or on all where the stage says so."""
+    ranks = workspace.ranks
+    key = ranks.once(lambda: begin_stage(stage, ledger, workspace.console))
+    if key is None:
+        return
+    start = time.perf_counter()
+    if stage.on_every_rank:
+        name_accelerator()
+        ranks.together(stage.run)
+    else:
+        with uncollected() if stage.name in TABULAR else nullcontext():
+            ranks.once(stage.run)
+    seconds = time.perf_counter() - start
+    ranks.once(lambda: end_stage(stage, ledger, key, seconds))
+    workspace.console.print(f"{stage.name:<10} [green]done[/green] in {seconds:.1f} s")
+
+
+def begin_stage(stage: stages.Stage, ledger: stages.Ledger, console: Console) -> str | None:
+    """Return the key of a stage that is to be done, None if it is done."""
     key = stages.make_key(stage)
     if ledger.is_done(stage, key):
         console.print(f"[dim]{stage.name:<10} as before[/dim]")
-        return
+        return None
     ledger.forget(stage)
     log(ledger.folder, f"{stage.name} begins")
-    start = time.perf_counter()
-    with uncollected() if stage.name in TABULAR else nullcontext():
-        stage.run()
-    seconds = time.perf_counter() - start
+    return key
+
+
+def end_stage(stage: stages.Stage, ledger: stages.Ledger, key: str, seconds: float) -> None:
+    """Write down that a stage is done."""
     ledger.note(stage, key, seconds)
     log(ledger.folder, f"{stage.name} done in {seconds:.1f} s")
-    console.print(f"{stage.name:<10} [green]done[/green] in {seconds:.1f} s")
 
 
 def write_record(workspace: Workspace, ledger: stages.Ledger) -> None:

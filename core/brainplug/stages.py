@@ -41,6 +41,7 @@ class Stage:
         writes: files and folders it leaves in the run folder.
         code: modules whose source decides its result.
         run: makes the files; each is written whole or not at all.
+        on_every_rank: all ranks of a run do it together, not the first one alone.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Stage:
     writes: tuple[Path, ...]
     code: tuple[str, ...]
     run: Callable[[], None]
+    on_every_rank: bool = False
 
 
 @attrs.frozen

@@ -30,6 +30,7 @@ from brainplug.toml import (
     text_of,
     validate,
 )
+from brainplug.training.phases import check_phases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,7 +227,7 @@ def structure_chosen(
     try:
         chosen.make()
     except (ValueError, BrainplugError) as error:
-        raise ProblemsError([((), text_of(error))]) from None
+        raise ProblemsError([((), line) for line in text_of(error).splitlines()]) from None
     return chosen
 
 
@@ -239,6 +240,7 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
     if recipe.training.select_by is not None:
         named.append((("training", "select_by"), recipe.training.select_by))
     kind = recipe.target.make().kind if recipe.target else None
+    backbone = recipe.model.make()
     for keys, name in named:
         try:
             metric = registry.make_metric(name)
@@ -250,8 +252,9 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
             problem = f"expected a metric of a {kind} target, as target.use is: {name!r}"
             yield keys, f"{problem}; fitting are {', '.join(map(repr, fitting))}"
     yield from check_studies(recipe)
+    yield from check_phases(recipe.training, backbone)
     try:
-        recipe.model.make().plan(recipe.images.shape)
+        backbone.plan(recipe.images.shape)
     except BrainplugError as error:
         yield ("images", "shape"), str(error)
 

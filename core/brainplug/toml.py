@@ -173,8 +173,14 @@ def structure_literal(_: Converter, value: Any, expected: Any) -> Any:
 
 
 def structure_union(converter: Converter, value: Any, expected: Any) -> Any:
-    """Accept what one member accepts, first the member that is exactly the value's type."""
+    """Accept what one member accepts, first the member that is exactly the value's type.
+
+    Where a text may also be a path, one that is there is a path.
+    """
     choices = sorted(members(expected), key=lambda member: member is not type(value))
+    if type(value) is str and {Path, str}.issubset(choices):
+        path: Path = structure_value(converter, value, Path)
+        return path if path.exists() else value
     failures = []
     for member in choices:
         try:

@@ -185,9 +185,11 @@ class ModelPlan:
     Attributes:
         tokens_per_image: patches of one scan.
         num_parameters: weights in all, 0 where they are not known before loading.
-        context_length: most tokens a dialogue may have.
+        context_length: most tokens a dialogue may have; the largest integer where it is not known.
+        notes: sentences for the user, shown by `check`.
     """
 
     tokens_per_image: int
     num_parameters: int
     context_length: int
+    notes: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ import attrs
 
 from brainplug.cohort import StudyParts
 from brainplug.errors import DataError
+from brainplug.ranks import ALONE, Ranks
 from brainplug.structure import resolve
 from brainplug.task_files import peek_target
 from brainplug.volume import cache_folder
@@ -94,10 +95,17 @@ class Workspace:
     head: TaskHead
     backbone: ModelBackbone
     metrics: dict[str, Metric]
+    ranks: Ranks = ALONE
 
     @classmethod
     def open(
-        cls, recipe: Recipe, *, registry: Registry, folder: Path, console: Console
+        cls,
+        recipe: Recipe,
+        *,
+        registry: Registry,
+        folder: Path,
+        console: Console,
+        ranks: Ranks = ALONE,
     ) -> Workspace:
         """Build the parts a recipe names."""
         head = make_head(recipe, registry)
@@ -110,6 +118,7 @@ class Workspace:
             head=head,
             backbone=recipe.model.make(),
             metrics=make_metrics(recipe, registry, head),
+            ranks=ranks,
         )
 
     @cached_property

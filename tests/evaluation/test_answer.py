@@ -84,6 +84,7 @@ def settings_for(bundle, way="both", ranks=None, **speed):
         batch_size=2,
         max_new_tokens=12,
         way=way,
+        precision="float32",
         speed=Speed(**speed),
         ranks=ranks or Ranks(),
     )

@@ -12,7 +12,7 @@ import attrs
 import torch
 
 from brainplug.errors import DataError
-from brainplug.evaluation.reader import Question, Reader, Said
+from brainplug.evaluation.reader import TOKENS_AT_ONCE, Question, Reader, Said
 from brainplug.ranks import Ranks
 from brainplug.training.batches import encode_task
 
@@ -41,6 +41,7 @@ class AnswerSettings:
         batch_size: most tasks answered at once.
         max_new_tokens: longest answer.
         way: let the model speak freely, score the candidate answers, or both.
+        precision: number format of matrix products.
         speed: what is shared.
         ranks: this process among those that answer together.
     """
@@ -52,6 +53,7 @@ class AnswerSettings:
     batch_size: int
     max_new_tokens: int
     way: str
+    precision: str
     speed: Speed
     ranks: Ranks = attrs.field(factory=Ranks)
 
@@ -80,16 +82,39 @@ def answer_tasks(
         settings: how.
     """
     reader = Reader(bundle, settings)
+    lower = settings.precision == "bfloat16"
+    kind = bundle.model.device.type
+    with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=lower):
+        for groups in batches_of_groups(tasks, settings):
+            asked = [[ask(number, tasks[number], settings) for number in each] for each in groups]
+            for said in reader.answer(asked):
+                yield [make_row(tasks[each.number], each, settings) for each in said]
+
+
+def batches_of_groups(tasks: Sequence[Task], settings: AnswerSettings) -> Iterator[list[list[int]]]:
+    """Give tasks of this rank, by number, in groups that begin alike; small groups together.
+
+    Groups that are given together begin with as many tokens.
+    """
     together: dict[object, list[int]] = {}
     for number, task in enumerate(tasks):
         shared = (task.images[:-1], task.turns[:-2]) if settings.speed.share_references else number
         together.setdefault(shared, []).append(number)
-    groups = list(together.values())
-    with torch.inference_mode():
-        for members in groups[settings.ranks.rank :: settings.ranks.world]:
-            questions = [ask(number, tasks[number], settings) for number in members]
-            for said in reader.answer(questions):
-                yield [make_row(tasks[each.number], each, settings) for each in said]
+    own = list(together.values())[settings.ranks.rank :: settings.ranks.world]
+    by_length: dict[int, list[list[int]]] = {}
+    for group in own:
+        length = sum(len(settings.encoder.turn(turn)) for turn in tasks[group[0]].turns[:-2])
+        by_length.setdefault(length, []).append(group)
+    for length, groups in by_length.items():
+        batch: list[list[int]] = []
+        for group in groups:
+            count = 1 + sum(map(len, batch))
+            full = count + len(group) > settings.batch_size or count * length > TOKENS_AT_ONCE
+            if batch and full:
+                yield batch
+                batch = []
+            batch.append(group)
+        yield batch
 
 
 def all_answers(

@@ -95,30 +95,37 @@ class Reader:
         self.features: OrderedDict[Path, torch.Tensor] = OrderedDict()
         adapter.choose_kernels(bundle.model, onednn=settings.speed.onednn)
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[list[Said]]:
-        """Answer questions that begin alike, some at a time."""
-        first = questions[0].item
-        length = first.encoded.num_shared
-        shared = self.read_shared(first.encoded.prompt[:length], first.images[:-1])
-        by_length: dict[tuple[int, ...], list[Question]] = {}
-        for question in questions:
-            by_length.setdefault(question.lengths, []).append(question)
+    def answer(self, groups: Sequence[Sequence[Question]]) -> Iterator[list[Said]]:
+        """Answer groups of questions that begin alike, with as many tokens each."""
+        first = [group[0].item for group in groups]
+        length = first[0].encoded.num_shared
+        shared = self.read_shared(
+            [item.encoded.prompt[:length] for item in first], [item.images[:-1] for item in first]
+        )
+        by_length: dict[tuple[int, ...], list[tuple[int, Question]]] = {}
+        for number, group in enumerate(groups):
+            for question in group:
+                by_length.setdefault(question.lengths, []).append((number, question))
         for rows in by_length.values():
-            longest = length + sum(rows[0].lengths) + self.settings.max_new_tokens
+            longest = length + sum(rows[0][1].lengths) + self.settings.max_new_tokens
             step = max(1, min(self.settings.batch_size, TOKENS_AT_ONCE // longest))
             for start in range(0, len(rows), step):
-                yield self.answer_alike(rows[start : start + step], shared, length)
+                numbers, questions = zip(*rows[start : start + step], strict=True)
+                yield self.answer_alike(questions, pick(shared, numbers), length)
 
     def read_shared(
-        self, ids: Sequence[int], images: Sequence[Path]
+        self, ids: Sequence[Sequence[int]], images: Sequence[Sequence[Path]]
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Return keys and values of each layer for the shared turns; empty where there are none."""
-        if not ids:
+        """Return keys and values of each layer for the shared turns of groups, a row each.
+
+        Empty where there are none.
+        """
+        if not ids[0]:
             return []
         cache = adapter.new_cache()
-        embeddings = self.embed([ids], [images])
-        positions = torch.arange(len(ids), device=embeddings.device).unsqueeze(0)
-        adapter.read(self.model, embeddings, positions, cache=cache)
+        embeddings = self.embed(ids, images)
+        positions = torch.arange(embeddings.shape[1], device=embeddings.device)
+        adapter.read(self.model, embeddings, positions.expand(len(ids), -1), cache=cache)
         return adapter.entries_of(cache)
 
     def answer_alike(
@@ -127,14 +134,16 @@ class Reader:
         shared: Sequence[tuple[torch.Tensor, torch.Tensor]],
         length: int,
     ) -> list[Said]:
-        """Answer questions of equal length in one call each for prompt and candidates."""
+        """Answer questions of equal length in one call each for prompt and candidates.
+
+        Args:
+            rows: the questions.
+            shared: keys and values of each layer for what comes before each question.
+            length: how many tokens that is.
+        """
         count = len(rows)
         cache = adapter.roomy_cache(
-            [
-                (keys.expand(count, -1, -1, -1), values.expand(count, -1, -1, -1))
-                for keys, values in shared
-            ],
-            room=sum(rows[0].lengths) + self.settings.max_new_tokens,
+            shared, room=sum(rows[0].lengths) + self.settings.max_new_tokens
         )
         embeddings = self.embed([row.rest for row in rows], [row.item.images[-1:] for row in rows])
         end = length + embeddings.shape[1]
@@ -265,3 +274,15 @@ class Reader:
             while len(self.features) * found.nbytes > BYTES_OF_FEATURES:
                 self.features.popitem(last=False)
         return found
+
+
+def pick(
+    shared: Sequence[tuple[torch.Tensor, torch.Tensor]], numbers: Sequence[int]
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return for each of `numbers` the keys and values of that row."""
+    if len(set(numbers)) == 1:  # no copy is made
+        only = slice(numbers[0], numbers[0] + 1)
+        return [
+            tuple(each[only].expand(len(numbers), -1, -1, -1) for each in pair) for pair in shared
+        ]
+    return [tuple(each[list(numbers)] for each in pair) for pair in shared]

@@ -8,16 +8,16 @@ import attrs
 from transformers import AutoTokenizer
 
 from brainplug.errors import DataError
-from brainplug.files import read_json, write_json
+from brainplug.files import write_json
 from brainplug.model.adapter import Llava3d
+from brainplug.model.layout import PATCH_FILE, find_weights, read_object
+from brainplug.model.patches import count_patches
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
-
-PATCH_FILE = "brainplug.json"
-"""Lies beside `config.json` and says how the 3-D patch embedding is rebuilt."""
 
 
 @attrs.frozen(eq=False)
@@ -29,33 +29,51 @@ class ModelBundle:
         tokenizer: knows `<image>`, `<|im_start|>` and `<|im_end|>` as single tokens.
         shape: voxels of a scan.
         patch: voxels of a patch.
+        source: what the model was made from, kept with it; empty where it was drawn.
     """
 
     model: LlavaForConditionalGeneration
     tokenizer: PreTrainedTokenizerBase
     shape: tuple[int, int, int]
     patch: tuple[int, int, int]
+    source: Mapping[str, str] = attrs.field(factory=dict)
 
     def save(self, folder: Path) -> None:
-        """Write weights, config, tokenizer and the patch file."""
+        """Write weights, config, tokenizer and the patch file.
+
+        The config states the tokens of a scan where it stated those of a picture.
+        """
+        self.model.config.image_seq_length = count_patches(self.shape, self.patch)
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        write_json(folder / PATCH_FILE, {"shape": list(self.shape), "patch": list(self.patch)})
+        facts = {"shape": list(self.shape), "patch": list(self.patch), "source": dict(self.source)}
+        write_json(folder / PATCH_FILE, facts)
 
 
 def load_bundle(folder: Path) -> ModelBundle:
     """Load what `ModelBundle.save` wrote; the same input gives identical logits.
 
     Raises:
-        DataError: the folder has no patch file, or weights are missing or left over.
+        DataError: the folder has no patch file, or weights are missing, cut short or left over.
     """
     if not (folder / PATCH_FILE).exists():
         raise DataError(f"{folder}: no {PATCH_FILE}; expected a model folder written by brainplug")
-    facts = read_json(folder / PATCH_FILE)
+    facts = read_object(folder / PATCH_FILE)
     shape, patch = tuple(facts["shape"]), tuple(facts["patch"])
-    model, found = Llava3d.from_pretrained(folder, shape, patch, output_loading_info=True)
-    amiss = {name: sorted(keys) for name, keys in found.items() if keys}
+    find_weights(folder)
+    model, found = Llava3d.from_pretrained(
+        folder, shape, patch, local_files_only=True, use_safetensors=True, output_loading_info=True
+    )
+    amiss = {name: sorted(map(str, keys)) for name, keys in found.items() if keys}
     if amiss:
         raise DataError(f"{folder}: the weights do not fit the model: {amiss}")
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    return ModelBundle(model.eval(), tokenizer, shape, patch)
+    stated, tokens = model.config.image_seq_length, count_patches(shape, patch)
+    if stated != tokens:
+        raise DataError(
+            f"{folder / 'config.json'}: image_seq_length: expected {tokens}, the patches of a scan "
+            f"by {PATCH_FILE}, got {stated}"
+        )
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
+    return ModelBundle(model.eval(), tokenizer, shape, patch, source=facts.get("source", {}))

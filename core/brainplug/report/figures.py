@@ -66,8 +66,11 @@ def draw_scores(split: Mapping[str, Any], metric: str) -> str:
 
 
 def draw_history(history: Sequence[Mapping[str, Any]], metric: str) -> str:
-    """Draw the training loss and the validation metric over the steps."""
+    """Draw the training loss and the validation metric over the steps of all phases."""
     figure, axis = make_figure(6.4, 2.8)
+    history, begins = follow_on(history)
+    for begin in begins[1:]:
+        axis.axvline(begin, color=MUTED, lw=1, ls=":")
     losses = [(row["step"], row["loss"]) for row in history if "loss" in row]
     if losses:
         axis.plot(*zip(*losses, strict=True), color=MUTED, lw=1.5)
@@ -82,6 +85,25 @@ def draw_history(history: Sequence[Mapping[str, Any]], metric: str) -> str:
         other.plot(*zip(*scores, strict=True), "o-", color=ACCENT, ms=4)
         other.set_ylabel(f"validation {metric_name(metric)}", color=ACCENT)
     return as_svg(figure)
+
+
+def follow_on(
+    history: Sequence[Mapping[str, Any]],
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """Count steps on through the phases, each of which begins at one again.
+
+    Returns:
+        The rows, and the step that each phase begins after.
+
+    >>> follow_on([{"phase": 1, "step": 9}, {"phase": 2, "step": 4}])
+    ([{'phase': 1, 'step': 9}, {'phase': 2, 'step': 13}], [0, 9])
+    """
+    rows: list[dict[str, Any]] = []
+    begins: dict[int, int] = {}
+    for row in history:
+        begin = begins.setdefault(row["phase"], rows[-1]["step"] if rows else 0)
+        rows.append({**row, "step": begin + row["step"]})
+    return rows, list(begins.values())
 
 
 def draw_confusion(confusion: Mapping[str, Any]) -> str:

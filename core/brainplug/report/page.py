@@ -233,8 +233,12 @@ def make_checklist(workspace: Workspace, read: dict[str, Any]) -> list[tuple[str
 
 
 def count_weights(training: dict[str, Any]) -> str:
-    """Say how many weights learn."""
-    return f"{sum(learn for learn, _ in training['parameters'].values()):,}"
+    """Say how many weights learn in each phase."""
+    totals = [
+        sum(part["learns"] + part["adapters"] for part in phase["parameters"].values())
+        for phase in training["phases"]
+    ]
+    return ", then ".join(f"{total:,}" for total in totals)
 
 
 def describe_selection(selected: dict[str, Any] | None) -> str:
@@ -242,7 +246,8 @@ def describe_selection(selected: dict[str, Any] | None) -> str:
     if selected is None:
         return "last weights; no validation gave a score"
     name = metric_name(selected["metric"])
-    return f"best {name} on the validation subjects, step {selected['step']}"
+    phase = f" of phase {selected['phase']}" if selected["phase"] > 1 else ""
+    return f"best {name} on the validation subjects, step {selected['step']}{phase}"
 
 
 def describe_intervals(bootstrap: dict[str, Any]) -> str:

@@ -26,21 +26,35 @@ class Schedule:
     every: int
 
 
-def make_schedule(options: Training, num_tasks: int) -> Schedule:
-    """Count the steps of a training on one device.
+def count_steps(options: Training, num_tasks: int) -> int:
+    """Return the optimiser steps of an epoch on one device, whose batches are full of dialogues.
+
+    >>> from brainplug.learning_options import Training
+    >>> count_steps(Training(batch_size=4, accumulation=2), 10)
+    2
+    """
+    return math.ceil(math.ceil(num_tasks / options.batch_size) / options.accumulation)
+
+
+def make_schedule(options: Training, *, steps_per_epoch: int, place: str = "training") -> Schedule:
+    """Count the steps of a training.
+
+    Args:
+        options: settings of the training, or of a phase filled in from them.
+        steps_per_epoch: optimiser steps of one pass over the training tasks.
+        place: recipe table of the settings, for the error.
 
     Raises:
         RunError: the warm-up would never end.
 
     >>> from brainplug.learning_options import Training
-    >>> make_schedule(Training(epochs=2, batch_size=4, accumulation=1, warmup_steps=3), 10)
+    >>> make_schedule(Training(epochs=2, warmup_steps=3), steps_per_epoch=3)
     Schedule(steps=6, every=3)
     """
-    steps_per_epoch = math.ceil(math.ceil(num_tasks / options.batch_size) / options.accumulation)
     steps = steps_per_epoch * options.epochs
     if options.warmup_steps >= steps:
         raise RunError(
-            f"training.warmup_steps is {options.warmup_steps}, but {num_tasks} tasks in "
-            f"training.epochs {options.epochs} make {steps} optimiser steps; lower it"
+            f"{place}.warmup_steps is {options.warmup_steps}, but {place}.epochs {options.epochs} "
+            f"of {steps_per_epoch} optimiser steps make {steps}; lower it"
         )
     return Schedule(steps=steps, every=min(steps, steps_per_epoch * options.epochs_per_validation))

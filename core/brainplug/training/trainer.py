@@ -311,7 +311,9 @@ def make_collator(bundle: ModelBundle, job: TrainingJob, plan: BatchPlan) -> Col
     if augmenter is not None:
         return Collator(
             grouping,
-            lambda file: augmenter.volume(job.load(file), str(file), plan.epoch, plan.step),
+            lambda file: augmenter.volume(
+                job.load(file), str(file), epoch=plan.epoch, step=plan.step
+            ),
         )
     keep = job.speed.cache_features and not adapter.tower_learns(bundle.model)
     if not keep or job.options.is_zero3:

@@ -69,6 +69,7 @@ class Tiny:
 
     def __init__(self, options: TinyOptions) -> None:
         self.options = options
+        self.train = options.train
 
     def plan(self, shape: tuple[int, int, int]) -> ModelPlan:
         """Count tokens and weights from the options alone."""

@@ -1,0 +1,161 @@
+"""Low-rank adapters on linear layers of frozen parts, made by PEFT and merged at the end.
+
+PEFT is imported where adapters are made, so that a training without them does not need it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import attrs
+import torch
+from torch import nn
+
+from brainplug.errors import DataError
+from brainplug.learning_options import MODEL_PARTS
+from brainplug.model.adapter import idle_in_tower, part_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from transformers import LlavaForConditionalGeneration
+
+    from brainplug.learning_options import Lora
+
+ADAPTER = ".lora_"
+"""Stands in the name of every weight of an adapter, as PEFT names them."""
+
+
+@attrs.frozen
+class Count:
+    """How many weights of a part of the model learn, and how.
+
+    Attributes:
+        learns: weights of the model itself that learn.
+        adapters: weights of adapters, which learn too.
+        frozen: weights that do not learn.
+    """
+
+    learns: int = 0
+    adapters: int = 0
+    frozen: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        """Return the counts of two parts together."""
+        return Count(
+            self.learns + other.learns, self.adapters + other.adapters, self.frozen + other.frozen
+        )
+
+
+def count_weights(model: nn.Module) -> dict[str, Count]:
+    """Return what learns in each part; a weight that two layers share is counted once."""
+    counts = dict.fromkeys(MODEL_PARTS, Count())
+    for name, weight in model.named_parameters():
+        size = weight.numel()
+        if not weight.requires_grad:
+            counts[part_of(name)] += Count(frozen=size)
+        elif ADAPTER in name:
+            counts[part_of(name)] += Count(adapters=size)
+        else:
+            counts[part_of(name)] += Count(learns=size)
+    return counts
+
+
+def add_adapters(model: LlavaForConditionalGeneration, lora: Lora, *, seed: int) -> None:
+    """Give linear layers of some parts an adapter that learns; all else learns or not as before.
+
+    An adapter adds nothing until it has learnt, since one of its two factors begins at zero.
+
+    Args:
+        model: changed in place.
+        lora: parts, layers and size.
+        seed: of the other factor.
+
+    Raises:
+        DataError: a target names no linear layer, or a part has none that is named.
+    """
+    from peft import LoraConfig, inject_adapter_in_model
+
+    chosen = find_targets(model, lora)
+    learnt = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules="|".join(map(re.escape, chosen)),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        inject_adapter_in_model(config, model)
+    # PEFT freezes whatever is no adapter, and the name of a layer within one has changed.
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(ADAPTER in name or name.replace(".base_layer.", ".") in learnt)
+
+
+def merge_adapters(model: nn.Module) -> None:
+    """Add what adapters have learnt to the layers they are on, and leave plain layers behind.
+
+    The model computes what it did; names and number formats of its weights are those it had before
+    `add_adapters`. Without adapters nothing is done.
+    """
+    if not hasattr(model, "peft_config"):
+        return
+    from peft.tuners.lora import LoraLayer
+
+    adapted = [(name, each) for name, each in model.named_modules() if isinstance(each, LoraLayer)]
+    for name, layer in adapted:
+        layer.merge()
+        parent, _, last = name.rpartition(".")
+        setattr(model.get_submodule(parent), last, layer.get_base_layer())
+    del model.peft_config
+
+
+def find_targets(model: LlavaForConditionalGeneration, lora: Lora) -> list[str]:
+    """Return the full names of the layers that get an adapter.
+
+    Raises:
+        DataError: a target names no linear layer, or a part has none that is named.
+    """
+    layers = {part: dict(linear_layers(model, part)) for part in MODEL_PARTS[1:]}
+    known = {name: set(found.values()) for name, found in layers.items()}
+    unknown = set(lora.targets).difference(*known.values())
+    empty = [part for part in lora.parts if not known[part] & set(lora.targets)]
+    if unknown or empty:
+        raise DataError(
+            f"lora.targets: expected names of linear layers in {' and '.join(lora.parts)}, got "
+            f"{', '.join(map(repr, sorted(unknown) or lora.targets))}; there are "
+            + "; ".join(f"in {part} {list_names(known[part])}" for part in lora.parts)
+        )
+    return [
+        name for part in lora.parts for name, last in layers[part].items() if last in lora.targets
+    ]
+
+
+def list_names(names: Iterable[str]) -> str:
+    """Return names in quotes, or say that there is none."""
+    return ", ".join(map(repr, sorted(names))) or "none"
+
+
+def linear_layers(model: LlavaForConditionalGeneration, part: str) -> Iterator[tuple[str, str]]:
+    """Give the full and the last name of a part's linear layers that can have an adapter.
+
+    Left out are layers of the tower that no feature depends on; layers whose weight another layer
+    shares, such as an output tied to the token embedding, which would change with it; and those
+    that attention of torch's own reads past.
+    """
+    idle = idle_in_tower(model.config)
+    owners = Counter(id(weight) for each in model.modules() for weight in own_weights(each))
+    unfit = nn.modules.linear.NonDynamicallyQuantizableLinear
+    for name, module in model.named_modules():
+        if not isinstance(module, nn.Linear) or isinstance(module, unfit):
+            continue
+        shown = not name.partition("vision_tower.")[2].startswith(idle)
+        if shown and part_of(f"{name}.weight") == part and owners[id(module.weight)] == 1:
+            yield name, name.rpartition(".")[2]
+
+
+def own_weights(module: nn.Module) -> Iterable[nn.Parameter]:
+    """Return the weights of a module itself, without those of modules in it."""
+    return module.parameters(recurse=False)

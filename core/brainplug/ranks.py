@@ -1,0 +1,298 @@
+"""The processes of one run: which of them this is, and how they agree.
+
+A run on several devices is one process a device, a rank, started by `brainplug run --devices N` or
+by torchrun. Rank 0 decides, writes and speaks; the others wait for it, and work where all do. All
+ranks go through the same calls of `Ranks` in the same order; a run of one process passes through
+them without torch.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import platform
+import sys
+import threading
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+
+from brainplug.errors import BrainplugError, RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+Value = TypeVar("Value")
+Row = TypeVar("Row")
+
+PATIENCE = timedelta(days=30)
+"""How long a rank waits for others: rank 0 may read scans for days before all train."""
+
+GRACE_S = 5.0
+"""Seconds in which torchrun ends the others, when one that failed has said why and ended."""
+
+NEEDED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What torchrun says in the environment."""
+
+LAUNCHED = "BRAINPLUG_LAUNCHED"
+"""Set in the environment of ranks whose launcher is ours, and tells of a Ctrl-C itself."""
+
+
+class RankError(BrainplugError):
+    """This rank failed at what all do together; none of them can go on."""
+
+
+class ToldError(BrainplugError):
+    """Rank 0 failed and says why itself; nothing is left to say here."""
+
+
+@attrs.frozen(kw_only=True)
+class Ranks:
+    """This process among those of the run; by default the only one.
+
+    Attributes:
+        rank: number of this process, from 0.
+        world: number of processes, on all nodes.
+        local: number of this process on its node, which is that of its GPU.
+    """
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Ranks:
+        """Read what torchrun says in the environment.
+
+        >>> Ranks.of({"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"})
+        Ranks(rank=3, world=4, local=1)
+        >>> Ranks.of({})
+        Ranks(rank=0, world=1, local=0)
+        """
+        world = int(environ.get("WORLD_SIZE", "1"))
+        if world == 1:
+            return cls()
+        rank, local = (int(environ.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
+        return cls(rank=rank, world=world, local=local)
+
+    @property
+    def main(self) -> bool:
+        """Whether this is the rank that decides, writes and speaks."""
+        return self.rank == 0
+
+    @property
+    def place(self) -> str:
+        """What an error message begins with: where it happened, unless it was on rank 0."""
+        return "" if self.main else f"rank {self.rank} on {platform.node()}: "
+
+    def join(self) -> None:
+        """Connect with the other ranks, once; accelerate and DeepSpeed use that connection.
+
+        Raises:
+            RunError: torchrun did not say where the others are, or a GPU is missing.
+        """
+        if self.world == 1:
+            return
+        missing = [name for name in NEEDED if name not in os.environ]
+        if missing:
+            raise RunError(
+                f"WORLD_SIZE is {self.world}, so this is one of several processes; expected "
+                f"{', '.join(missing)} in the environment too: start it with torchrun, or unset "
+                "WORLD_SIZE"
+            )
+        end_with_parent()
+        connect(self)
+
+    def share(self, value: Value) -> Value:
+        """Return what rank 0 gives, which can be pickled; what the others give is not looked at."""
+        if self.world == 1:
+            return value
+        from torch.distributed import broadcast_object_list
+
+        box = [value if self.main else None]
+        broadcast_object_list(box, src=0)
+        shared: Value = box[0]  # type: ignore[assignment]
+        return shared
+
+    def gather(self, rows: Sequence[Row]) -> list[list[Row]]:
+        """Return the rows of every rank in the order of ranks; an empty list but on rank 0."""
+        if self.world == 1:
+            return [list(rows)]
+        from torch.distributed import gather_object
+
+        found: list[list[Row]] | None = [[]] * self.world if self.main else None
+        gather_object(list(rows), found, dst=0)
+        return found or []
+
+    def wait(self) -> None:
+        """Return when every rank has come here."""
+        if self.world == 1:
+            return
+        import torch
+        from torch.distributed import all_reduce
+
+        all_reduce(torch.zeros(1))  # on the CPU, where waiting takes no GPU
+
+    def once(self, work: Callable[[], Value]) -> Value:
+        """Let rank 0 do a piece of work while the others wait; return its result to all.
+
+        Raises:
+            ToldError: rank 0 failed; there the error itself is raised.
+        """
+        if self.world == 1:
+            return work()
+        if not self.main:
+            made: list[Value] = self.share([])
+            if not made:
+                raise ToldError("rank 0 failed and says why")
+            return made[0]
+        try:
+            result = work()
+        except BrainplugError:
+            self.share([])
+            raise
+        self.share([result])
+        return result
+
+    def in_turn(self, work: Callable[[], Value]) -> Value:
+        """Let rank 0 do a piece of work, then the others the same, each for itself.
+
+        So what is wrong for all is found by rank 0, and said once.
+
+        Raises:
+            RankError: it failed on this rank though not on rank 0.
+            ToldError: it failed on rank 0; there the error itself is raised.
+        """
+        made: list[Value] = []
+        self.once(lambda: made.append(work()))
+        return made[0] if self.main else must(work)
+
+    def together(self, work: Callable[[], Value]) -> Value:
+        """Let all ranks do a piece of work; return when every one of them is done.
+
+        Raises:
+            RankError: it failed on this rank, and the others cannot end it without.
+        """
+        if self.world == 1:
+            return work()
+        result = must(work)
+        self.wait()
+        return result
+
+    def tells(self, error: BaseException) -> bool:
+        """Say whether it is for this rank to tell of an error; asked once, before it ends.
+
+        Of several ranks that fail, the first tells. One whose work broke because another ended is
+        itself ended by torchrun in the meantime.
+        """
+        if self.world == 1:
+            return True
+        expected = isinstance(error, BrainplugError | OSError)
+        if isinstance(error, ToldError) or not expected:
+            time.sleep(GRACE_S)
+        return not isinstance(error, ToldError) and is_first_failure(self)
+
+    def leave(self, code: int) -> int:
+        """End this process where it is one of several; return the exit code where it is not.
+
+        Python's own way out can abort, when a thread of gloo that still holds a tensor asks for an
+        interpreter that is being taken down, and can wait for ever for a rank that is gone.
+        """
+        if self.world == 1:
+            return code
+        if code == 0:
+            atexit._run_exitfuncs()  # noqa: SLF001 - trackers of experiments finish there
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+ALONE = Ranks()
+"""A run of one process."""
+
+
+def must(work: Callable[[], Value]) -> Value:
+    """Do a piece of work that the other ranks depend on.
+
+    Raises:
+        RankError: it failed.
+    """
+    try:
+        return work()
+    except BrainplugError as error:
+        failure = RankError(str(error))
+        for note in getattr(error, "__notes__", ()):
+            failure.add_note(note)
+        raise failure from error
+
+
+def is_first_failure(ranks: Ranks) -> bool:
+    """Say whether no rank has failed before, by a count that torchrun keeps for all."""
+    if any(name not in os.environ for name in NEEDED):
+        return True
+    from torch.distributed import TCPStore
+
+    key = f"brainplug/failures/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    try:
+        store = TCPStore(
+            os.environ["MASTER_ADDR"],
+            int(os.environ["MASTER_PORT"]),
+            wait_for_workers=False,
+            timeout=timedelta(seconds=5),
+        )
+        return store.add(key, 1) == 1
+    except RuntimeError:  # without torchrun rank 0 keeps the count, which is gone with it
+        return ranks.main
+
+
+def connect(ranks: Ranks) -> None:
+    """Make torch's process group; one of a single process too, which DeepSpeed asks for.
+
+    Raises:
+        RunError: there is no GPU for this rank.
+    """
+    import torch
+    from torch import distributed
+
+    if distributed.is_initialized():
+        return
+    name_accelerator()
+    gpus = torch.cuda.device_count()
+    if gpus:
+        if ranks.local >= gpus:
+            raise RunError(
+                f"{platform.node()}: expected a GPU for each process, got {gpus} for "
+                f"{ranks.local + 1} or more; start as many as there are GPUs"
+            )
+        torch.cuda.set_device(ranks.local)
+    alone = {"store": distributed.HashStore(), "rank": 0, "world_size": 1}
+    distributed.init_process_group(
+        "cpu:gloo,cuda:nccl" if gpus else "gloo",
+        timeout=PATIENCE,
+        **(alone if ranks.world == 1 else {}),
+    )
+
+
+def name_accelerator() -> None:
+    """Tell DeepSpeed, which accelerate imports where it is installed, that there is no GPU.
+
+    Otherwise it guesses, and prints that it did.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, even by `kill -9`."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="watch", daemon=True).start()

@@ -1,0 +1,224 @@
+"""Trainings one after another: what each is, and the folder it goes on from.
+
+    checkpoints/phase-1/made-from.json   key of all that the phase depends on
+    checkpoints/phase-1/checkpoint-…     while it runs
+    checkpoints/phase-1/model/           what it leaves to the next phase
+    checkpoints/phase-1/story.json       written last: the phase is done
+
+A phase depends on those before it and on none after, so that a change of the last one keeps the
+others. Light, so that `check` can use it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from brainplug.files import read_json, write_json
+from brainplug.learning_options import Phase
+from brainplug.options import plain
+from brainplug.stages import hash_text
+from brainplug.toml import path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from brainplug.learning_options import Training
+    from brainplug.parts import ModelBackbone
+    from brainplug.toml import Keys, Problem
+
+FILLED = ("epochs", "learning_rate", "warmup_steps", "lora")
+"""Keys of a phase that are those of `[training]` where it does not name them."""
+
+IRRELEVANT = ("phase", "save_minutes", "report_to", "deepspeed", "gradient_checkpointing")
+"""Keys of `[training]` that are filled in, or change nothing of what is learnt but by rounding."""
+
+
+@attrs.frozen(kw_only=True)
+class PhasePlan:
+    """One training of a recipe, with every setting filled in.
+
+    Attributes:
+        number: from 1.
+        num_phases: how many there are.
+        keys: the recipe table of this phase alone.
+        parts: parts of the model that learn.
+        parts_from: the recipe key that names them.
+        options: its settings, as if it were the only training; `lora` is its own.
+        lora_from: the recipe table of its adapters.
+    """
+
+    number: int
+    num_phases: int
+    keys: Keys
+    parts: tuple[str, ...]
+    parts_from: Keys
+    options: Training
+    lora_from: Keys
+
+    @property
+    def title(self) -> str:
+        """The phase in words."""
+        return "training" if self.num_phases == 1 else f"phase {self.number} of {self.num_phases}"
+
+    def settings(self) -> dict[str, Any]:
+        """Return, JSON-ready, all settings of the phase that change what is learnt."""
+        told = {key: each for key, each in plain(self.options).items() if key not in IRRELEVANT}
+        return {**told, "train": list(self.parts)}
+
+
+def plan_phases(training: Training, backbone: ModelBackbone) -> list[PhasePlan]:
+    """Return the trainings of a recipe in their order; one where it names no phase."""
+    tables = training.phase or (Phase(),)
+    plans = []
+    for place, (table, phase) in enumerate(zip(tables, training.phases(), strict=True)):
+        keys: Keys = ("training", "phase", place) if training.phase else ("training",)
+        filled: dict[str, Any] = {name: getattr(phase, name) for name in FILLED}
+        plan = PhasePlan(
+            number=place + 1,
+            num_phases=len(tables),
+            keys=keys,
+            parts=tuple(backbone.train) if phase.train is None else phase.train,
+            parts_from=("model", "train") if phase.train is None else (*keys, "train"),
+            options=attrs.evolve(training, phase=(), **filled),
+            lora_from=(*(keys if table.lora else ("training",)), "lora"),
+        )
+        plans.append(plan)
+    return plans
+
+
+def check_phases(training: Training, backbone: ModelBackbone) -> Iterator[Problem]:
+    """Find phases in which nothing learns, and adapters on weights that learn anyway."""
+    plans = plan_phases(training, backbone)
+    for plan in plans:
+        lora = plan.options.lora
+        if lora is None and not plan.parts:
+            hint = f"name a part, or give adapters in {path_of(plan.lora_from)}"
+            yield plan.parts_from, f"nothing learns in {plan.title}: []; {hint}"
+        both = [part for part in lora.parts if part in plan.parts] if lora else []
+        if both:
+            named = f"{', '.join(map(repr, both))}, which {path_of(plan.parts_from)} names"
+            problem = f"expected parts that do not learn whole: {named} for {plan.title}"
+            yield (*plan.lora_from, "parts"), f"{problem}; leave them out there or here"
+    adapted = [plan.lora_from for plan in plans if plan.options.lora]
+    if adapted and find_spec("peft") is None:
+        yield adapted[0], "adapters need the package peft: pip install peft"
+
+
+@attrs.frozen(kw_only=True)
+class PhaseFolder:
+    """Where a phase keeps what it can go on from, and what it leaves.
+
+    Attributes:
+        path: the folder.
+        key: of all that the phase depends on.
+    """
+
+    path: Path
+    key: str
+
+    @property
+    def model(self) -> Path:
+        """The model folder that the next phase begins from."""
+        return self.path / "model"
+
+    @property
+    def story(self) -> Path:
+        """What the phase tells of itself; there when it is done."""
+        return self.path / "story.json"
+
+    @property
+    def made_from(self) -> Path:
+        """The key that the folder was begun with."""
+        return self.path / "made-from.json"
+
+    def open(self) -> bool:
+        """Make the folder, or empty one of another key; tell whether something was deleted."""
+        if self.made_from.exists() and read_json(self.made_from) == self.key:
+            return False
+        deleted = self.path.exists()
+        if deleted:
+            shutil.rmtree(self.path)
+        write_json(self.made_from, self.key)
+        return deleted
+
+    def is_done(self) -> bool:
+        """Tell whether the phase ended, and what it left is there."""
+        return self.story.exists() and self.model.is_dir()
+
+    def read_story(self) -> dict[str, Any]:
+        """Return what a phase that is done tells of itself."""
+        return dict(read_json(self.story))
+
+    def finish(self, save: Callable[[Path], None], story: dict[str, Any]) -> None:
+        """Keep the model and the story, then delete the checkpoints, which nothing needs now.
+
+        Args:
+            save: writes the model into a folder.
+            story: JSON-ready.
+        """
+        shutil.rmtree(self.model, ignore_errors=True)  # of a phase that was killed as it ended
+        save(self.model)
+        write_json(self.story, story)
+        for checkpoint in self.path.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
+
+
+def open_folders(
+    folder: Path, made_from: str, phases: Sequence[PhasePlan]
+) -> tuple[list[PhaseFolder], list[str]]:
+    """Make the folders of all phases ready; what was made from other settings is deleted.
+
+    Args:
+        folder: the checkpoints of the run.
+        made_from: key of all that every phase depends on.
+        phases: with what each depends on besides.
+
+    Returns:
+        The folders, and the names of those that were emptied or deleted.
+    """
+    folders = []
+    for phase in phases:
+        made_from = hash_text(made_from + json.dumps(phase.settings(), sort_keys=True))
+        folders.append(PhaseFolder(path=folder / f"phase-{phase.number}", key=made_from))
+    deleted = [each.path.name for each in folders if each.open()]
+    others = {path for path in folder.iterdir() if path.is_dir()}
+    others.difference_update(each.path for each in folders)
+    for path in others:
+        shutil.rmtree(path)
+    return folders, sorted([*deleted, *(path.name for path in others)])
+
+
+def join_stories(stories: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the story of a whole training: all rows, each with its phase, and what was chosen.
+
+    The checkpoint that was chosen in the last phase is that of the run.
+
+    >>> story = {"phase": 1, "selected": None, "history": [{"step": 2, "loss": 0.5}]}
+    >>> join_stories([story])["history"]
+    [{'phase': 1, 'step': 2, 'loss': 0.5}]
+    """
+    *_, last = stories
+    return {
+        "history": [
+            {"phase": story["phase"], **row} for story in stories for row in story["history"]
+        ],
+        "selected": last["selected"] and {"phase": last["phase"], **last["selected"]},
+        "phases": [
+            {key: told for key, told in story.items() if key != "history"} for story in stories
+        ],
+    }
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Put a copy of a folder in the place of another; a crash leaves no half of one there."""
+    temporary = target.with_name(f".{target.name}.new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(source, temporary)
+    shutil.rmtree(target, ignore_errors=True)
+    temporary.rename(target)

@@ -1,0 +1,170 @@
+"""Model: LLaVA-NeXT-Interleave, or any Llava of SigLIP and Qwen2, on 3-D scans."""
+
+from __future__ import annotations
+
+import math
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+from attrs.validators import and_, deep_iterable, ge, in_, le
+
+from brainplug.errors import DataError
+from brainplug.hooks import hookimpl
+from brainplug.learning_options import MODEL_PARTS
+from brainplug.model.checkpoint import TOKENIZER, Checkpoint, read_checkpoint
+from brainplug.model.layout import find_weights
+from brainplug.model.source import HUB_ID, fetch_weights, find_local
+from brainplug.parts import Part, about
+from brainplug.types import ModelPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tokenizers import Tokenizer
+
+    from brainplug.model.bundle import ModelBundle
+    from brainplug.parts import ModelBackbone
+
+NOT_HERE = (
+    "model.weights: '{weights}' is not, or not whole, in the hub's cache on this machine: nothing "
+    "of it was checked, and the run will download it"
+)
+
+
+@attrs.frozen(kw_only=True)
+class LlavaInterleaveOptions:
+    """Options of `llava-interleave`."""
+
+    weights: Path | str = attrs.field(
+        metadata=about(
+            "folder of a checkpoint, or its id on the hub, such as "
+            "llava-hf/llava-interleave-qwen-0.5b-hf"
+        )
+    )
+    revision: str | None = attrs.field(
+        default=None, metadata=about("branch, tag or commit on the hub")
+    )
+    patch: tuple[int, int, int] = attrs.field(
+        default=(10, 10, 10),
+        validator=deep_iterable(and_(ge(1), le(64))),
+        metadata=about("edge of a patch along right, anterior, superior", unit="voxels"),
+    )
+    initial: Literal["inflate", "random"] = attrs.field(
+        default="inflate",
+        metadata=about("3-D patches made of the checkpoint's 2-D ones, or drawn from the seed"),
+    )
+    train: tuple[str, ...] = attrs.field(
+        default=("patch-embedding",),
+        validator=[deep_iterable(in_(MODEL_PARTS))],
+        metadata=about("parts that learn; everything else is frozen"),
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse weights that are nowhere, and a revision of a folder, which has none."""
+        if isinstance(self.weights, str) and not HUB_ID.fullmatch(self.weights):
+            raise ValueError(
+                "weights: expected a folder that is there, as seen from the recipe's, or an id on "
+                f"the hub, OWNER/NAME: {self.weights!r}"
+            )
+        if isinstance(self.weights, Path) and self.revision is not None:
+            raise ValueError(
+                f"revision: expected none beside the folder {str(self.weights)!r}: "
+                f"{self.revision!r}"
+            )
+
+
+class LlavaInterleave:
+    """A Llava of SigLIP, two-layer projector and Qwen2, loaded from a folder or the hub.
+
+    What is on this machine is checked at once; weights of the hub that are not are downloaded
+    when the model is built, and checked then.
+    """
+
+    def __init__(self, options: LlavaInterleaveOptions) -> None:
+        self.options = options
+        self.train = options.train
+        folder = find_local(options.weights, options.revision)
+        self.checkpoint = read_checkpoint(folder) if folder else None
+
+    def sources(self) -> tuple[Path, ...]:
+        """Name the files of a folder; what the hub holds is told by its id and revision."""
+        if not isinstance(self.options.weights, Path):
+            return ()
+        folder = self.options.weights
+        return (*find_weights(folder), *sorted(folder.glob("*.json")))
+
+    def plan(self, shape: tuple[int, int, int]) -> ModelPlan:
+        """Count tokens and weights from the config."""
+        patch = self.options.patch
+        if any(size % edge for size, edge in zip(shape, patch, strict=True)):
+            raise DataError(f"must be a multiple of model.patch {patch} along every axis: {shape}")
+        voxels = math.prod(patch)
+        tokens = math.prod(shape) // voxels
+        if self.checkpoint is None:
+            return ModelPlan(
+                tokens_per_image=tokens,
+                num_parameters=0,
+                context_length=sys.maxsize,
+                notes=(NOT_HERE.format(weights=self.options.weights),),
+            )
+        return ModelPlan(
+            tokens_per_image=tokens,
+            num_parameters=self.checkpoint.count_parameters(tokens, voxels),
+            context_length=self.checkpoint.context_length,
+            notes=self.checkpoint.notes,
+        )
+
+    def count_tokens(self, text: str) -> int:
+        """Count tokens; as many as bytes, which no tokenizer exceeds, where there is none yet."""
+        if self.checkpoint is None:
+            return len(text.encode())
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        from tokenizers import Tokenizer
+
+        assert self.checkpoint is not None
+        return Tokenizer.from_file(str(self.checkpoint.folder / TOKENIZER))
+
+    def build(self, shape: tuple[int, int, int], *, seed: int) -> ModelBundle:
+        """Load the weights, downloading them first where they are not on this machine."""
+        from brainplug.model.adapter import train_only
+        from brainplug.model.bundle import ModelBundle
+        from brainplug.model.hub import load_llava, load_tokenizer
+
+        options = self.options
+        self.plan(shape)
+        checkpoint = self._fetch()
+        model = load_llava(checkpoint, shape, options.patch, initial=options.initial, seed=seed)
+        train_only(model, options.train)
+        return ModelBundle(
+            model,
+            load_tokenizer(checkpoint),
+            shape,
+            options.patch,
+            source=describe_source(checkpoint.folder, options),
+        )
+
+    def _fetch(self) -> Checkpoint:
+        if self.checkpoint is None:
+            folder = fetch_weights(self.options.weights, self.options.revision)
+            self.checkpoint = read_checkpoint(folder)
+        return self.checkpoint
+
+
+def describe_source(folder: Path, options: LlavaInterleaveOptions) -> dict[str, str]:
+    """Say what a model was made from: never where on a disk that lay, for models are passed on."""
+    if isinstance(options.weights, Path):
+        return {"weights": folder.name, "initial": options.initial}
+    # The hub's cache names a snapshot by its commit.
+    return {"weights": options.weights, "revision": folder.name, "initial": options.initial}
+
+
+@hookimpl
+def brainplug_models() -> Iterable[Part[ModelBackbone]]:
+    """Offer `llava-interleave`."""
+    yield Part("llava-interleave", LlavaInterleaveOptions, LlavaInterleave)
