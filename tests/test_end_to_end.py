@@ -83,9 +83,8 @@ def test_a_killed_training_ends_with_the_same_metrics(write_recipe, tmp_path):
     command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ.copy())
     deadline = time.monotonic() + 120
-    while (
-        not list(folder.glob("checkpoints/*/checkpoint-*/complete.json")) and time.monotonic() < deadline
-    ):
+    whole = "checkpoints/*/checkpoint-*/complete.json"
+    while not list(folder.glob(whole)) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -21,8 +21,8 @@ from brainplug.dialogue import Task
 from brainplug.errors import DataError, LeakageError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.answer import AnswerSettings, all_answers
-from brainplug.evaluation.reader import Reader
 from brainplug.evaluation.bootstrap import BootstrapPlan
+from brainplug.evaluation.reader import Reader
 from brainplug.evaluation.score import TargetFacts, score_split
 from brainplug.learning_options import Speed
 from brainplug.model import adapter
@@ -183,7 +183,6 @@ def answer(bundle, tasks: list[Task], **speed: bool) -> list[dict]:
 
 def test_d04_an_answer_is_what_comes_after_the_prompt(bundle, monkeypatch):
     """The label first found was the echo of the reference's; the answer alone is read here."""
-
     words = bundle.tokenizer.encode("It is female.", add_special_tokens=False)
     spoken = iter([*words, bundle.tokenizer.eos_token_id] * 2)
 

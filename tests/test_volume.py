@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from typing import TYPE_CHECKING
 
 import nibabel
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brainplug.cli import main
 from brainplug.errors import RunError, ScanError
 from brainplug.scan import read_header, read_scan
 from brainplug.types import Grid
@@ -208,3 +211,77 @@ def test_a_cache_that_cannot_be_written_is_no_fault_of_a_scan(tmp_path, make_sca
 
     with pytest.raises(RunError, match="the cache cannot be written"):
         fill_cache(scans, grid=GRID, cache=tmp_path / "cache", progress=lambda *_: None)
+
+
+def test_a_volume_is_looked_for_once_in_a_process(tmp_path, monkeypatch):
+    """A second reading asks neither for the scan's content nor for the memo of it."""
+    scan = save(phantom(), tmp_path / "a.nii")
+    first = np.array(load_volume(scan, GRID, tmp_path / "cache"))
+    monkeypatch.setattr("brainplug.volume.content_hash", None)
+
+    again = load_volume(scan, GRID, tmp_path / "cache")
+
+    np.testing.assert_array_equal(first, again)
+    assert isinstance(again, np.memmap)
+
+
+def test_a_volume_goes_to_torch_as_it_is_and_the_cache_stays(tmp_path):
+    """Without a copy or a warning; what is written into it is not written to the cache."""
+    scan = save(phantom(), tmp_path / "a.nii")
+    volume = load_volume(scan, GRID, tmp_path / "cache")
+    before = np.array(volume)
+
+    tensor = torch.from_numpy(volume)
+
+    np.testing.assert_array_equal(before.astype("float32"), tensor.float().numpy())
+    tensor.fill_(7)
+    assert 7 == volume.max()
+    np.testing.assert_array_equal(before, load_volume(scan, GRID, tmp_path / "cache"))
+
+
+def test_a_volume_of_another_grid_or_cache_is_another(tmp_path):
+    """What was found for one grid is not given for the next."""
+    scan = save(phantom(), tmp_path / "a.nii")
+    other = Grid(shape=(12, 12, 12), spacing_mm=(12.0, 12.0, 12.0))
+
+    shapes = [load_volume(scan, grid, tmp_path / "cache").shape for grid in (GRID, other, GRID)]
+
+    assert [(24, 24, 24), (12, 12, 12), (24, 24, 24)] == shapes
+
+
+def test_a_cache_that_was_emptied_is_filled_again(tmp_path):
+    """A file that is gone since the last reading is made anew."""
+    scan = save(phantom(), tmp_path / "a.nii")
+    first = np.array(load_volume(scan, GRID, tmp_path / "cache"))
+    shutil.rmtree(tmp_path / "cache")
+
+    np.testing.assert_array_equal(first, load_volume(scan, GRID, tmp_path / "cache"))
+
+
+def test_a_scan_that_is_gone_is_named(tmp_path):
+    """A volume in the cache does not stand for a scan that was deleted."""
+    scan = save(phantom(), tmp_path / "a.nii")
+    load_volume(scan, GRID, tmp_path / "cache")
+    scan.unlink()
+
+    with pytest.raises(ScanError, match="file missing"):
+        load_volume(scan, GRID, tmp_path / "cache")
+
+
+def test_a_run_reads_each_scan_once(write_recipe, tmp_path, monkeypatch):
+    """What the cohort stage read is in the cache when the stage of volumes asks for it."""
+    seen = []
+
+    def noting(path):
+        seen.append(path)
+        return read_scan(path)
+
+    monkeypatch.setenv("BRAINPLUG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("brainplug.processes.available_cores", lambda: 1)
+    monkeypatch.setattr("brainplug.volume.read_scan", noting)
+
+    recipe, folder = str(write_recipe()), str(tmp_path / "run")
+    assert 0 == main(["run", recipe, "--output", folder, "--until", "volumes"])
+
+    assert 60 == len(seen)
+    assert 60 == len(set(seen))

@@ -220,7 +220,7 @@ def metrics_stage(workspace: Workspace) -> Stage:
 
 def run_metrics(workspace: Workspace) -> None:
     """Score the answers and show the result."""
-    from brainplug.evaluation.headline import headline
+    from brainplug.evaluation.headline import candidates_in_words, headline
     from brainplug.scoring import read_answers, score
 
     metrics = score(
@@ -233,6 +233,8 @@ def run_metrics(workspace: Workspace) -> None:
     metrics["selected"] = read_json(workspace.path(TRAINING))["selected"]
     write_json(workspace.path(METRICS), metrics)
     workspace.console.print(headline(metrics))
+    if metrics["candidates"]:
+        workspace.console.print(candidates_in_words(metrics))
     for study, splits in metrics["studies"].items():
         workspace.console.print(headline({**metrics, "splits": splits}, of=study))
 

@@ -25,6 +25,9 @@ Result = TypeVar("Result")
 FEW = 12
 """Items a further process must have to do to be worth the second its start takes."""
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What libraries of linear algebra read, when they are imported, on how many threads to start."""
+
 _shared: list[Any] = []
 
 
@@ -55,7 +58,8 @@ def in_processes(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(shared,))
     try:
-        yield from _in_turn(pool, function, items, at_once=2 * count)
+        with _one_thread_each():
+            yield from _in_turn(pool, function, items, at_once=2 * count)
     except BrokenProcessPool as error:
         raise RunError(
             f"one of {count} worker processes ended before its work was done, "
@@ -83,6 +87,21 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes that start now use one thread, where the user has not said how many.
+
+    Otherwise each would start as many as there are cores: thousands on a large machine.
+    """
+    added = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def _in_turn(

@@ -232,7 +232,7 @@ def is_first_failure(ranks: Ranks) -> bool:
     """Say whether no rank has failed before, by a count that torchrun keeps for all."""
     if any(name not in os.environ for name in NEEDED):
         return True
-    from torch.distributed import TCPStore
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     key = f"brainplug/failures/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
     try:
@@ -267,12 +267,12 @@ def connect(ranks: Ranks) -> None:
                 f"{ranks.local + 1} or more; start as many as there are GPUs"
             )
         torch.cuda.set_device(ranks.local)
-    alone = {"store": distributed.HashStore(), "rank": 0, "world_size": 1}
-    distributed.init_process_group(
-        "cpu:gloo,cuda:nccl" if gpus else "gloo",
-        timeout=PATIENCE,
-        **(alone if ranks.world == 1 else {}),
-    )
+    backend = "cpu:gloo,cuda:nccl" if gpus else "gloo"
+    if ranks.world > 1:
+        distributed.init_process_group(backend, timeout=PATIENCE)
+    else:
+        store = distributed.HashStore()  # type: ignore[attr-defined]
+        distributed.init_process_group(backend, store=store, rank=0, world_size=1)
 
 
 def name_accelerator() -> None:

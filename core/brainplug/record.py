@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -23,10 +24,12 @@ LIBRARIES = (
     "torch",
     "transformers",
 )
+OPTIONAL = ("deepspeed", "peft")
+"""Libraries that a result may depend on where they are installed."""
 
 
 def make_record(
-    *, seed: int, distributions: dict[str, str], stages: dict[str, Any]
+    *, seed: int, distributions: dict[str, str], stages: dict[str, Any], processes: int = 1
 ) -> dict[str, Any]:
     """Return the JSON-ready record of a run.
 
@@ -34,6 +37,7 @@ def make_record(
         seed: seed of every draw.
         distributions: version of each distribution that a part of the recipe comes from.
         stages: the ledger's entries.
+        processes: ranks of the run.
     """
     return {
         "brainplug": metadata.version("brainplug"),
@@ -42,7 +46,7 @@ def make_record(
         "plugins": distributions,
         "libraries": library_versions(),
         "python": platform.python_version(),
-        "hardware": describe_hardware(),
+        "hardware": describe_hardware() | {"processes": processes},
         "stages": stages,
     }
 
@@ -50,7 +54,11 @@ def make_record(
 @cache  # asked for after every stage
 def library_versions() -> dict[str, str]:
     """Return the versions of the libraries a result may depend on."""
-    return {name: metadata.version(name) for name in LIBRARIES}
+    versions = {name: metadata.version(name) for name in LIBRARIES}
+    for name in OPTIONAL:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def describe_hardware() -> dict[str, Any]:

@@ -281,7 +281,7 @@ def do_stage(stage: stages.Stage, ledger: stages.Ledger, workspace: Workspace) -
         return
     start = time.perf_counter()
     if stage.on_every_rank:
-        name_accelerator()
+        prepare_ranks(workspace)
         ranks.together(stage.run)
     else:
         with uncollected() if stage.name in TABULAR else nullcontext():
@@ -289,6 +289,15 @@ def do_stage(stage: stages.Stage, ledger: stages.Ledger, workspace: Workspace) -
     seconds = time.perf_counter() - start
     ranks.once(lambda: end_stage(stage, ledger, key, seconds))
     workspace.console.print(f"{stage.name:<10} [green]done[/green] in {seconds:.1f} s")
+
+
+def prepare_ranks(workspace: Workspace) -> None:
+    """Settle, before torch and DeepSpeed work, which devices there are and how ranks talk."""
+    name_accelerator()
+    if workspace.recipe.training.deepspeed is not None:
+        from brainplug.training.deepspeed_settings import prepare_deepspeed
+
+        prepare_deepspeed(workspace.ranks)
 
 
 def begin_stage(stage: stages.Stage, ledger: stages.Ledger, console: Console) -> str | None:
@@ -314,6 +323,7 @@ def write_record(workspace: Workspace, ledger: stages.Ledger) -> None:
         seed=workspace.recipe.seed,
         distributions=workspace.distributions(),
         stages=ledger.read(),
+        processes=workspace.ranks.world,
     )
     write_json(workspace.folder / "record.json", record)
 

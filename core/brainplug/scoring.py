@@ -62,6 +62,7 @@ def score(
         for name, about in rules_for(tasks["train"]).items()
     }
     whole = score_run(rows, facts, metrics=workspace.metrics, plan=plan, rules=rules)
+    whole["candidates"] = score_candidates(rows, facts, workspace, plan)
     whole["studies"] = {}
     for study, members in people_by_study(people).items():
         mine = {
@@ -73,6 +74,28 @@ def score(
         )
         whole["studies"][study] = scored["splits"]
     return whole
+
+
+def score_candidates(
+    rows: Sequence[dict[str, Any]], facts: TargetFacts, workspace: Workspace, plan: BootstrapPlan
+) -> dict[str, Any] | None:
+    """Score the most probable candidate answers beside what was said freely.
+
+    Returns:
+        `splits` with their scores, and `agreement`: for each split the share of answers in which
+        both state the same. None where either was not asked for.
+    """
+    if workspace.recipe.evaluation.answer != "both" or not facts.labels:
+        return None
+    chosen = [{**row, "parsed": row["most_probable"]} for row in rows]
+    scored = score_run(chosen, facts, metrics=workspace.metrics, plan=plan, rules={})
+    alike: dict[str, list[bool]] = {}
+    for row in rows:
+        alike.setdefault(row["split"], []).append(row["parsed"] == row["most_probable"])
+    return {
+        "splits": {split: found["metrics"] for split, found in scored["splits"].items()},
+        "agreement": {split: sum(found) / len(found) for split, found in alike.items()},
+    }
 
 
 def people_by_study(people: pd.DataFrame | None) -> dict[str, set[str]]:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 VERSION = 2
 """Version of the algorithms here; raising it leaves every cached volume behind."""
 
+HEAD_MEDIAN = 0.5
+"""Median of the head's voxels in a normalised volume, whose background is 0."""
+
 HEAD_HEIGHT_MM = 180.0
 COARSE_VOXELS = 64
 
@@ -52,14 +55,15 @@ def normalise(volume: Volume) -> Volume:
         return np.zeros(volume.shape, dtype=np.float16)
     low, median = np.percentile(volume[inside], (1, 50))
     low = min(low, 0.0)
-    scale = 0.5 / (median - low) if median > low else 0.0
+    scale = HEAD_MEDIAN / (median - low) if median > low else 0.0
     scaled = np.clip((volume - low) * scale, 0.0, 1.0)
     return np.where(inside, scaled, 0.0).astype(np.float16)
 
 
 def background_level(voxels: Volume) -> float:
     """Return the level of the background: the median of the six faces of the box."""
-    faces = [np.take(voxels, side, axis).ravel() for axis in range(3) for side in (0, -1)]
+    # np.take would copy the whole scan for each face of one whose axes were turned.
+    faces = [np.moveaxis(voxels, axis, 0)[side].ravel() for axis in range(3) for side in (0, -1)]
     return float(np.median(np.concatenate(faces)))
 
 

@@ -30,6 +30,8 @@ from brainplug.toml import (
     text_of,
     validate,
 )
+from brainplug.training.deepspeed_settings import check_deepspeed
+from brainplug.training.needs import check_needs
 from brainplug.training.phases import check_phases
 
 if TYPE_CHECKING:
@@ -251,8 +253,16 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
             fitting = [each for each in registry.metrics if registry.make_metric(each).kind == kind]
             problem = f"expected a metric of a {kind} target, as target.use is: {name!r}"
             yield keys, f"{problem}; fitting are {', '.join(map(repr, fitting))}"
+    if kind == "numerical" and recipe.evaluation.answer == "score":
+        yield (
+            ("evaluation", "answer"),
+            "a numerical target has no candidate answers to score: 'score'; expected 'generate' "
+            "or 'both'",
+        )
     yield from check_studies(recipe)
     yield from check_phases(recipe.training, backbone)
+    yield from check_needs(recipe.training)
+    yield from check_deepspeed(recipe.training)
     try:
         backbone.plan(recipe.images.shape)
     except BrainplugError as error:

@@ -66,6 +66,10 @@ class Refusal:
         return ScanError(self.path, self.reason, self.detail)
 
 
+_found: dict[tuple[Settings, Path, int, int], Path] = {}
+"""Cache files that this process has found: by scan, its size, and the time of its last change."""
+
+
 def cache_folder() -> Path:
     """Return the folder shared by runs: `$BRAINPLUG_CACHE`, or the user's cache folder."""
     chosen = os.environ.get("BRAINPLUG_CACHE")
@@ -108,14 +112,24 @@ def make_volume(path: Path, grid: Grid) -> Volume:
 def load_volume(path: Path, grid: Grid, cache: Path) -> np.ndarray:
     """Return a scan's volume as a float16 memory map, made first where the cache lacks it.
 
+    A process looks for a scan's place in the cache once, as long as its size and time stay. The map
+    is copied on write, as torch asks of what it takes without a copy: the file stays as it is.
+
     Raises:
         ScanError: the scan cannot be used.
     """
     settings = Settings(grid=grid, cache=cache)
-    refusal = _fill(settings, path)
-    if refusal is not None:
-        raise refusal.error()
-    volume: np.ndarray = np.load(_place(settings, path), mmap_mode="r")
+    try:
+        state = path.stat()
+    except OSError:
+        raise _why_unread(path) from None
+    scan = (settings, path.absolute(), state.st_size, state.st_mtime_ns)
+    if scan not in _found or not _found[scan].exists():
+        refusal = _fill(settings, path)
+        if refusal is not None:
+            raise refusal.error()
+        _found[scan] = _place(settings, path)
+    volume: np.ndarray = np.load(_found[scan], mmap_mode="c")
     return volume
 
 

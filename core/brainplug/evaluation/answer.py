@@ -152,7 +152,7 @@ def ask(number: int, task: Task, settings: AnswerSettings) -> Question:
 
 def make_row(task: Task, said: Said, settings: AnswerSettings) -> dict[str, Any]:
     """Return a row of `answers.jsonl`."""
-    row = {
+    row: dict[str, Any] = {
         "task_id": task.task_id,
         "subject": task.subject,
         "references": list(task.references),

@@ -68,6 +68,7 @@ def claim(metrics: Mapping[str, Any]) -> str:
         f"{opening} was {show_number(score['value'])}{unit}{bracketed(score, level)}.",
         compare_in_words(scored, name),
         unread_in_words(scored, metrics["target"]["kind"]),
+        candidates_in_words(metrics),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -117,6 +118,19 @@ def unread_in_words(scored: Mapping[str, Any], kind: str) -> str:
         else "their subjects are scored with the larger of their own error and the training mean's"
     )
     return f"{unread} of {scored['tasks']} answers could not be read; {fate}."
+
+
+def candidates_in_words(metrics: Mapping[str, Any]) -> str:
+    """Say how the most probable candidate answers score, and how often they are what is said."""
+    found, split = metrics.get("candidates"), shown_split(metrics)
+    if not found:
+        return ""
+    name, score = next(iter(found["splits"][split].items()))
+    return (
+        f"Read off as the most probable candidate answer, {metric_name(name)} was "
+        f"{show_estimate(score)}; that is what the model says freely in "
+        f"{found['agreement'][split]:.0%} of {metrics['splits'][split]['tasks']} answers."
+    )
 
 
 def shown_split(metrics: Mapping[str, Any]) -> str:

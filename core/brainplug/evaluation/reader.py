@@ -282,7 +282,7 @@ def pick(
     """Return for each of `numbers` the keys and values of that row."""
     if len(set(numbers)) == 1:  # no copy is made
         only = slice(numbers[0], numbers[0] + 1)
-        return [
-            tuple(each[only].expand(len(numbers), -1, -1, -1) for each in pair) for pair in shared
-        ]
-    return [tuple(each[list(numbers)] for each in pair) for pair in shared]
+        size = (len(numbers), -1, -1, -1)
+        return [(keys[only].expand(size), values[only].expand(size)) for keys, values in shared]
+    rows = list(numbers)
+    return [(keys[rows], values[rows]) for keys, values in shared]

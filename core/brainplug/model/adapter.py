@@ -155,12 +155,12 @@ def checkpoint(model: LlavaForConditionalGeneration, *, tower: bool, language: b
             part.activation_checkpointing_disable()
 
 
-def tower_learns(model: nn.Module) -> bool:
+def tower_learns(model: LlavaForConditionalGeneration) -> bool:
     """Tell whether patch embedding or tower learn; if not, a scan's features stay as they are."""
     return any(each.requires_grad for each in model.model.vision_tower.parameters())
 
 
-def language_learns(model: nn.Module) -> bool:
+def language_learns(model: LlavaForConditionalGeneration) -> bool:
     """Tell whether the language model learns."""
     parts = (model.model.language_model, model.lm_head)
     return any(each.requires_grad for part in parts for each in part.parameters())
@@ -240,6 +240,9 @@ class RoomyLayer(DynamicLayer):
     Args:
         room: places that are made when the first keys come, besides theirs.
     """
+
+    keys: torch.Tensor
+    values: torch.Tensor
 
     def __init__(self, room: int) -> None:
         super().__init__()

@@ -23,15 +23,13 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from brainplug.model import kernels
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from brainplug.model.pack import Layout
 
 PLAIN, ONEDNN = "slices", "slices-onednn"
 
 
 def attention(  # noqa: PLR0913 - transformers' own interface
-    module: nn.Module,
+    module: Any,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,

@@ -75,14 +75,14 @@ class FrozenLinear(nn.Linear):
         learns = self.weight.requires_grad or (self.bias is not None and self.bias.requires_grad)
         if learns or not fits(input, self.weight) or input.shape[:-1].numel() < FEWEST:
             return super().forward(input)
-        return FrozenProduct.apply(input, self.weight, self.bias)
+        return FrozenProduct.apply(input, self.weight, self.bias)  # type: ignore[no-untyped-call]
 
 
 class FrozenProduct(torch.autograd.Function):
     """A product with a weight that does not learn; only the weight is kept for the way back."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, left: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
     ) -> torch.Tensor:
         """Return `left @ weight.T + bias` of `(…, K)` and `(N, K)`."""
@@ -91,7 +91,7 @@ class FrozenProduct(torch.autograd.Function):
         return multiply_by_onednn(flat, weight, bias).reshape(*left.shape[:-1], -1)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         """Return the gradient of `left`."""
         (weight,) = ctx.saved_tensors
         flat = grad.reshape(-1, grad.shape[-1])
@@ -117,14 +117,14 @@ def attend(
         scale: of the scores.
         causal: no place sees a later one.
     """
-    return Attention.apply(query.contiguous(), key.contiguous(), value.contiguous(), scale, causal)
+    given = (query.contiguous(), key.contiguous(), value.contiguous(), scale, causal)
+    return Attention.apply(*given)  # type: ignore[no-untyped-call]
 
 
 def blocks(num_queries: int, num_keys: int, *, causal: bool) -> Iterator[tuple[int, int, int]]:
     """Give start and end of each block of queries, and how many keys its last query sees."""
-    rows = ROWS if causal or num_keys > 2 * ROWS * 2 else num_queries
-    for start in range(0, num_queries, rows):
-        end = min(start + rows, num_queries)
+    for start in range(0, num_queries, ROWS):
+        end = min(start + ROWS, num_queries)
         yield start, end, num_keys - num_queries + end if causal else num_keys
 
 
@@ -136,7 +136,7 @@ class Attention(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]  # noqa: PLR0913 - autograd passes by position
+    def forward(  # noqa: PLR0913 - autograd passes by position
         ctx: Any,
         query: torch.Tensor,
         key: torch.Tensor,
@@ -157,7 +157,7 @@ class Attention(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[Any, ...]:
         """Return the gradients of query, key and value."""
         query, key, value, out = ctx.saved_tensors
         grad = grad.contiguous()

@@ -45,7 +45,8 @@ def loss_of(
     if ways.rows:
         return row_loss(model, batch, features, answers_only=ways.answers_only) / num_items
     if ways.in_turns:
-        return InTurns.apply(features, model, batch.groups, ways.answers_only, num_items)
+        given = (features, model, batch.groups, ways.answers_only, num_items)
+        return InTurns.apply(*given)  # type: ignore[no-untyped-call]
     return packed_loss(model, batch.groups, features, answers_only=ways.answers_only) / num_items
 
 
@@ -101,7 +102,8 @@ def packed_loss(
     embeddings = torch.cat([embed_stretch(model, one, features) for one in stretches], dim=1)
     positions = layout.positions().to(embeddings.device).unsqueeze(0)
     hidden = adapter.read(model, embeddings, positions, layout=layout)[0]
-    before, start = [], 0
+    before: list[int] = []
+    start = 0
     for one in stretches:
         start += len(one)
         before += range(start - one.num_learnt - 1, start - 1)
@@ -148,7 +150,7 @@ class InTurns(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]  # noqa: PLR0913 - autograd passes by position
+    def forward(  # noqa: PLR0913 - autograd passes by position
         ctx: Any,
         features: torch.Tensor,
         model: Llava3d,
@@ -167,7 +169,7 @@ class InTurns(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[Any, ...]:
         """Return the gradient of the features."""
         (known,) = ctx.saved_tensors
         return known * grad.to(known.dtype), None, None, None, None
@@ -195,7 +197,7 @@ def group_in_turns(
     known = [(entry, leaf.grad) for entry, leaf in zip(entries, leaves, strict=True)]
     learnt = [pair for pair in known if pair[1] is not None]
     if learnt:
-        torch.autograd.backward(*map(list, zip(*learnt, strict=True)))
+        torch.autograd.backward([each for each, _ in learnt], [grad for _, grad in learnt])
     return total
 
 

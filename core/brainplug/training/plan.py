@@ -199,7 +199,8 @@ def sort_out(
     alike: dict[frozenset[Hashable], list[dict[Hashable, list[int]]]] = defaultdict(list)
     for paired in by_query.values():
         alike[frozenset(paired)].append(dict(paired))
-    blocks, groups = [], defaultdict(list)
+    blocks: list[Block] = []
+    groups: dict[Hashable, Unit] = defaultdict(list)
     for queries in alike.values():
         beginnings = tuple(queries[0])
         if len(queries) > 1 and all(len(tasks) == 1 for each in queries for tasks in each.values()):

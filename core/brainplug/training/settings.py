@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import TrainingArguments
 
+from brainplug.training.deepspeed_settings import make_deepspeed
 from brainplug.training.schedule import make_schedule
 
 if TYPE_CHECKING:
@@ -66,8 +67,6 @@ def precision_and_deepspeed(job: TrainingJob, start: Start) -> dict[str, Any]:
     options = job.options
     if options.deepspeed is None:
         return {"bf16": options.precision == "bfloat16"}
-    from brainplug.training.deepspeed_settings import make_deepspeed
-
     settings = make_deepspeed(options, cpu=not torch.cuda.is_available())
     assert settings is not None
     if start.universal:
