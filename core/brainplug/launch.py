@@ -60,7 +60,7 @@ def run_torchrun(devices: int, arguments: Sequence[str]) -> None:
     with TemporaryDirectory() as logs:
         options = ["--standalone", "--local-addr=127.0.0.1", f"--log-dir={logs}"]
         command = [*options, f"--nproc-per-node={devices}", "-m", "brainplug", *arguments]
-        torchrun.run(torchrun.parse_args(command))  # type: ignore[no-untyped-call]
+        torchrun.run(torchrun.parse_args(command))
 
 
 def check_devices(devices: int) -> None:

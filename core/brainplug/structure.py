@@ -254,11 +254,8 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
             problem = f"expected a metric of a {kind} target, as target.use is: {name!r}"
             yield keys, f"{problem}; fitting are {', '.join(map(repr, fitting))}"
     if kind == "numerical" and recipe.evaluation.answer == "score":
-        yield (
-            ("evaluation", "answer"),
-            "a numerical target has no candidate answers to score: 'score'; expected 'generate' "
-            "or 'both'",
-        )
+        problem = "a numerical target has no candidate answers: expected 'generate' or 'both'"
+        yield ("evaluation", "answer"), f"{problem}: 'score'"
     yield from check_studies(recipe)
     yield from check_phases(recipe.training, backbone)
     yield from check_needs(recipe.training)

@@ -74,7 +74,7 @@ def row_loss(
 ) -> torch.Tensor:
     """Return the summed loss of dialogues in rows that are padded at the end."""
     dialogues = [one for group in batch.groups for one in group.alone()]
-    rows = [embed_stretch(model, one, features)[0] for one in dialogues]
+    rows = embed_stretches(model, dialogues, features)[0].split(list(map(len, dialogues)))
     embeddings = pad_sequence(rows, batch_first=True)
     lengths = torch.tensor([len(one) for one in dialogues], device=embeddings.device)
     places = torch.arange(embeddings.shape[1], device=embeddings.device)
@@ -99,7 +99,7 @@ def packed_loss(
     """Return the summed loss of groups of dialogues in one row."""
     layout = Layout.of(groups)
     stretches = [one for group in groups for one in (group.prefix, *group.branches)]
-    embeddings = torch.cat([embed_stretch(model, one, features) for one in stretches], dim=1)
+    embeddings = embed_stretches(model, stretches, features)
     positions = layout.positions().to(embeddings.device).unsqueeze(0)
     hidden = adapter.read(model, embeddings, positions, layout=layout)[0]
     before: list[int] = []
@@ -137,10 +137,16 @@ def answer_loss(
     return cross_entropy(logits, answers, reduction="sum")
 
 
-def embed_stretch(model: Llava3d, stretch: Stretch, features: torch.Tensor) -> torch.Tensor:
-    """Return `(1, T, D)` embeddings of a stretch with the features of the scans it shows."""
-    shown = torch.tensor(stretch.scans, dtype=torch.long, device=features.device)
-    return adapter.embed(model, stretch.ids, features[shown].flatten(0, 1))
+def embed_stretches(
+    model: Llava3d, stretches: Sequence[Stretch], features: torch.Tensor
+) -> torch.Tensor:
+    """Return `(1, T, D)` embeddings of stretches in a row, with the features of their scans.
+
+    Words are looked up in one call, as ranks that share the weights out must.
+    """
+    shown = [scan for one in stretches for scan in one.scans]
+    ids = torch.cat([one.ids for one in stretches])
+    return adapter.embed(model, ids, features[shown].flatten(0, 1))
 
 
 class InTurns(torch.autograd.Function):
@@ -221,6 +227,6 @@ def read_branch(
     model: Llava3d, stretch: Stretch, features: torch.Tensor, start: int, cache: Any
 ) -> torch.Tensor:
     """Return `(1, T, D)` states of a stretch after what a cache holds, which then holds both."""
-    embeddings = embed_stretch(model, stretch, features)
+    embeddings = embed_stretches(model, [stretch], features)
     positions = torch.arange(start, start + len(stretch), device=embeddings.device)
     return adapter.read(model, embeddings, positions.unsqueeze(0), cache=cache)

@@ -22,7 +22,7 @@ from brainplug.training.batches import Collator, Grouping, TaskDataset
 from brainplug.training.checkpoints import find_start, mark_whole
 from brainplug.training.plan import BatchPlan, Limits
 from brainplug.training.settings import make_arguments
-from brainplug.training.whole import whole_bundle
+from brainplug.training.whole import forget_deepspeed, whole_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -265,6 +265,7 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
     adapter.checkpoint(bundle.model, tower=again, language=again and not ways.in_turns)
     trainer.train(resume_from_checkpoint=start.checkpoint and str(start.checkpoint))
     whole = whole_bundle(bundle, job.options)
+    forget_deepspeed()
     adapter.checkpoint(whole.model, tower=False, language=False)
     whole.model.eval()
     return TrainingResult(

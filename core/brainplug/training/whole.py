@@ -71,3 +71,10 @@ def unpartitioned() -> Iterator[None]:
         yield
     finally:
         integration._hf_deepspeed_config_weak_ref = config  # noqa: SLF001
+
+
+def forget_deepspeed() -> None:
+    """Let models that are loaded from now on be whole; a training would go on to share them out."""
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+    unset_hf_deepspeed_config()
