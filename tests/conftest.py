@@ -13,8 +13,8 @@ from small import GRID, LEARNING
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-collect_ignore = ["third_party"]
-"""Distributions of their own; `test_third_party.py` installs them."""
+collect_ignore = ["third_party", "two_ranks"]
+"""Distributions that `test_third_party.py` installs; what `test_ranks.py` puts in a path."""
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -2,8 +2,9 @@
 
 What happens to a scan is drawn first (`draw`) and done after (`apply`). A draw follows from the
 options, the run's seed, and where the scan is shown: phase, epoch, step and scan. Neither the
-process that draws nor what was drawn before plays a part, so a draw is the same on any number of
-devices and workers and after a resume, and can be made again from the run's `recipe.toml`.
+process that draws nor what was drawn before plays a part, so a batch has the same draws on
+whichever device or worker it is made, also after a resume, and each can be made again from the
+run's `recipe.toml`.
 """
 
 from __future__ import annotations

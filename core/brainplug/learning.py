@@ -5,7 +5,6 @@ Imported by the run when it comes to them, since torch takes seconds to load.
 
 from __future__ import annotations
 
-import json
 import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,8 @@ from brainplug.augmentation import Augmenter
 from brainplug.dialogue import Task
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.answer import AnswerSettings, all_answers
-from brainplug.files import replacing, write_json
+from brainplug.evaluation.kept import cut_tasks
+from brainplug.files import write_json
 from brainplug.model.adapter import train_only
 from brainplug.model.bundle import ModelBundle, load_bundle
 from brainplug.model.chat import ChatEncoder
@@ -26,7 +26,7 @@ from brainplug.training.phases import copy_whole, join_stories, open_folders, pl
 from brainplug.training.trainer import Mixture, TrainingJob, train
 from brainplug.types import Split
 from brainplug.volume import load_volume
-from brainplug.workspace import CHECKPOINTS
+from brainplug.workspace import ANSWERS, CHECKPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,13 +35,17 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.table import Table
 
+    from brainplug.evaluation.kept import KeptAnswers
     from brainplug.parts import Answers
+    from brainplug.ranks import Ranks
     from brainplug.recipe import Study
     from brainplug.training.phases import PhaseFolder, PhasePlan
     from brainplug.training.trainer import TrainingResult
     from brainplug.workspace import Workspace
 
 Tasks = dict[Split, list[Task]]
+
+EVALUATED: tuple[Split, ...] = ("val", "test")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -244,32 +248,44 @@ class Folders:
 
 
 def write_answers(
-    workspace: Workspace, tasks: Tasks, answers: Answers, *, model: Path, path: Path
+    workspace: Workspace, tasks: Tasks, answers: Answers, *, model: Path, kept: KeptAnswers
 ) -> None:
-    """Let the trained model answer the validation and test tasks; one JSON row a task."""
+    """Let the trained model answer the validation and test tasks; one JSON row a task.
+
+    Args:
+        workspace: the run.
+        tasks: of every split.
+        answers: reads an answer back.
+        model: folder of the trained model.
+        kept: answers given before the run was stopped, if it was.
+    """
     quieten()
     bundle = load_bundle(model)
     if torch.cuda.is_available():
         bundle.model.to(torch.device("cuda", workspace.ranks.local))
     room = Classroom(workspace=workspace, bundle=bundle, tasks=tasks, answers=answers)
-    total = len(tasks["val"]) + len(tasks["test"])
-    settings = room.settings()
-    rows: list[dict[str, Any]] = []
+    settings, ranks = room.settings(), workspace.ranks
+    asked = [(split, task) for split in EVALUATED for task in tasks[split]]
+    given = {(row["split"], row["task_id"]): row for row in ranks.once(kept.read)}
     with workspace.progress("answering") as report:
 
         def tell(count: int) -> None:
-            report(min(len(rows) + count, total), total)
+            report(min(len(given) + count, len(asked)), len(asked))
 
-        for split in ("val", "test"):
-            found = all_answers(bundle, tasks[split], settings, done=tell)
-            rows += [{"split": split, **row} for row in found]
-    workspace.ranks.once(lambda: write_rows(path, rows))
+        for split in EVALUATED:
+            left = [task for task in tasks[split] if (split, task.task_id) not in given]
+            for piece in cut_tasks(left):
+                found = all_answers(bundle, piece, settings, done=tell)
+                rows = [{"split": split, **row} for row in found]
+                keep(ranks, kept, rows)
+                given |= {(split, row["task_id"]): row for row in rows}
+    ordered = [given[split, task.task_id] for split, task in asked]
+    ranks.once(lambda: kept.finish(workspace.path(ANSWERS), ordered))
 
 
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write `answers.jsonl`, whole or not at all."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+def keep(ranks: Ranks, kept: KeptAnswers, rows: Sequence[dict[str, Any]]) -> None:
+    """Write answers down, on one rank."""
+    ranks.once(lambda: kept.add(rows))
 
 
 def parts_table(counts: Mapping[str, Count], *, title: str) -> Table:

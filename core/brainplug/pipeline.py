@@ -107,11 +107,13 @@ def training_stage(workspace: Workspace) -> Stage:
         facts=lambda: hash_model(workspace),
         writes=tuple(map(workspace.path, (MODEL, TRAINING))),
         code=(
+            "brainplug.augmentation",
             "brainplug.learning",
             "brainplug.model",
             "brainplug.training",
             "brainplug.evaluation.aggregate",
             "brainplug.evaluation.answer",
+            "brainplug.evaluation.reader",
             *workspace.modules("model", "target", "metrics"),
         ),
         run=lambda: run_training(workspace),
@@ -177,6 +179,7 @@ def answers_stage(workspace: Workspace) -> Stage:
         code=(
             "brainplug.learning",
             "brainplug.evaluation.answer",
+            "brainplug.evaluation.reader",
             "brainplug.model",
             *workspace.modules("target"),
         ),
@@ -186,15 +189,17 @@ def answers_stage(workspace: Workspace) -> Stage:
 
 
 def run_answers(workspace: Workspace) -> None:
-    """Let the model speak."""
+    """Let the model speak, from where it was stopped."""
+    from brainplug.evaluation.kept import KeptAnswers
     from brainplug.learning import write_answers
 
+    key = make_key(answers_stage(workspace))
     write_answers(
         workspace,
         read_all_tasks(workspace),
         fit_answers(workspace),
         model=workspace.path(MODEL),
-        path=workspace.path(ANSWERS),
+        kept=KeptAnswers(workspace.path(f"{ANSWERS}.part"), key),
     )
 
 

@@ -18,7 +18,6 @@ from transformers.conversion_mapping import (
 from transformers.models.siglip.modeling_siglip import SiglipVisionEmbeddings
 
 from brainplug.errors import DataError
-from brainplug.learning_options import MODEL_PARTS
 from brainplug.model.attention import ONEDNN, PLAIN
 from brainplug.model.kernels import onednn_is_faster, speed_up
 from brainplug.model.patches import PatchEmbedding3d, count_patches
@@ -26,7 +25,6 @@ from brainplug.model.patches import PatchEmbedding3d, count_patches
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from torch import nn
     from transformers import LlavaConfig
 
     from brainplug.model.pack import Batch, Layout
@@ -117,18 +115,6 @@ def idle_in_tower(config: LlavaConfig) -> tuple[str, ...]:
     chosen = [layers] if isinstance(layers, int) else layers
     last = max(layer + depth + 1 if layer < 0 else layer for layer in chosen)
     return "post_layernorm.", "head.", *(f"encoder.layers.{each}." for each in range(last, depth))
-
-
-def count_parameters(model: nn.Module) -> dict[str, tuple[int, int]]:
-    """Return for each part how many parameters learn and how many are frozen."""
-    counts = dict.fromkeys(MODEL_PARTS, (0, 0))
-    for name, parameter in model.named_parameters():
-        learn, frozen = counts[part_of(name)]
-        size = parameter.numel()
-        counts[part_of(name)] = (
-            (learn + size, frozen) if parameter.requires_grad else (learn, frozen + size)
-        )
-    return counts
 
 
 def choose_kernels(model: LlavaForConditionalGeneration, *, onednn: bool) -> None:

@@ -45,7 +45,7 @@ class FeatureStore:
 
     def compute(self, file: Path) -> np.ndarray:
         """Let the tower see a scan."""
-        volume = torch.from_numpy(self.load(file).astype("float32"))[None, None]
+        volume = torch.from_numpy(self.load(file)).float()[None, None]
         device = self.model.device
         lower = self.precision != torch.float32
         with torch.no_grad(), torch.autocast(device.type, self.precision, enabled=lower):

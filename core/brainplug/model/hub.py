@@ -4,10 +4,10 @@ Every weight but the tower's 2-D patch and position embeddings is kept to the bi
 in which each bfloat16 and float16 number is exact. Code that a checkpoint brings is never run.
 
 What a scan is to a tower that has learnt photographs: it saw RGB scaled to [-1, 1], whose standard
-deviation is at most 1 and about 0.45 for photographs; a volume has 1 inside the head. Kernels are
-matched at equal deviation, not at that of photographs, so a scan arrives as a picture of the
-strongest contrast, about twice that of a photograph beside the same biases and positions. Nothing
-is divided out for that: patch embeddings learn first, and layer norms follow them.
+deviation is at most 1 and about 0.45 for photographs; a volume lies between 0, the background, and
+1, with 0.5 the head's median. Kernels are matched at equal deviation, so a scan arrives as a bright
+picture of weaker contrast beside the same biases and positions. Nothing is divided out for that:
+patch embeddings learn first, and layer norms follow them.
 """
 
 from __future__ import annotations

@@ -193,4 +193,6 @@ def flex_mask(layout: Layout, device: torch.device) -> Any:
         return (group[query] == group[key]) & same & (key <= query)
 
     length = group.shape[0]
-    return create_block_mask(sees, None, None, length, length, device=str(device))
+    # Uncompiled it would make the square mask of the whole row first.
+    make = create_block_mask if device.type == "cpu" else torch.compile(create_block_mask)
+    return make(sees, None, None, length, length, device=str(device))

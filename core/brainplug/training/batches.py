@@ -180,4 +180,4 @@ class Collator:
 
 def to_tensor(volume: np.ndarray) -> torch.Tensor:
     """Return a volume as `(1, I, J, K)` float32."""
-    return torch.from_numpy(volume.astype("float32")).unsqueeze(0)
+    return torch.from_numpy(volume).float().unsqueeze(0)

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 FILLED = ("epochs", "learning_rate", "warmup_steps", "lora")
 """Keys of a phase that are those of `[training]` where it does not name them."""
 
+FEATURES = "features"
+"""Folder of a phase with the features of a frozen tower."""
+
 IRRELEVANT = ("phase", "save_minutes", "report_to", "deepspeed", "gradient_checkpointing")
 """Keys of `[training]` that are filled in, or change nothing of what is learnt but by rounding."""
 
@@ -156,7 +159,7 @@ class PhaseFolder:
         return dict(read_json(self.story))
 
     def finish(self, save: Callable[[Path], None], story: dict[str, Any]) -> None:
-        """Keep the model and the story, then delete the checkpoints, which nothing needs now.
+        """Keep the model and the story, then delete checkpoints and features, which nothing needs.
 
         Args:
             save: writes the model into a folder.
@@ -165,8 +168,8 @@ class PhaseFolder:
         shutil.rmtree(self.model, ignore_errors=True)  # of a phase that was killed as it ended
         save(self.model)
         write_json(self.story, story)
-        for checkpoint in self.path.glob("checkpoint-*"):
-            shutil.rmtree(checkpoint)
+        for passed in (*self.path.glob("checkpoint-*"), *self.path.glob(FEATURES)):
+            shutil.rmtree(passed)
 
 
 def open_folders(

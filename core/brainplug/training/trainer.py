@@ -20,6 +20,8 @@ from brainplug.model.pack import Ways
 from brainplug.ranks import Ranks
 from brainplug.training.batches import Collator, Grouping, TaskDataset
 from brainplug.training.checkpoints import find_start, mark_whole
+from brainplug.training.deepspeed_settings import mend_universal
+from brainplug.training.phases import FEATURES
 from brainplug.training.plan import BatchPlan, Limits
 from brainplug.training.settings import make_arguments
 from brainplug.training.whole import forget_deepspeed, whole_bundle
@@ -112,16 +114,23 @@ class ComparisonTrainer(Trainer):
     """Trainer of packed dialogues that validates by free answers.
 
     It keeps checkpoints it can read back whole.
+
+    Args:
+        bundle: the model.
+        job: what it learns.
+        plan: the batches of this rank.
+        mend: DeepSpeed reads a checkpoint that was rewritten for another number of ranks.
     """
 
     loss_is_scaled_for_ga = True
 
     def __init__(
-        self, bundle: ModelBundle, job: TrainingJob, plan: BatchPlan, **kwargs: Any
+        self, bundle: ModelBundle, job: TrainingJob, plan: BatchPlan, *, mend: bool, **kwargs: Any
     ) -> None:
         self.bundle = bundle
         self.job = job
         self.plan = plan
+        self.mend = mend
         self.ways = choose_ways(bundle, job)
         super().__init__(model=bundle.model, **kwargs)
 
@@ -146,6 +155,9 @@ class ComparisonTrainer(Trainer):
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Take the gradient of one batch; stop on a loss that is not finite, before the step."""
+        if self.mend:
+            mend_universal(self.model_wrapped.optimizer, self.job.options.weight_decay)
+            self.mend = False
         loss = super().training_step(*args, **kwargs)
         if not torch.isfinite(loss):
             raise RunError(
@@ -292,6 +304,7 @@ def make_trainer(
         bundle,
         job,
         plan,
+        mend=start.universal,
         args=arguments,
         train_dataset=dataset,
         eval_dataset=dataset,  # the Trainer asks for one; `evaluate` answers the validation tasks
@@ -321,7 +334,7 @@ def make_collator(bundle: ModelBundle, job: TrainingJob, plan: BatchPlan) -> Col
         return Collator(grouping, job.load)
     lower = torch.bfloat16 if job.options.precision == "bfloat16" else torch.float32
     store = FeatureStore(
-        model=bundle.model, load=job.load, folder=job.folder / "features", precision=lower
+        model=bundle.model, load=job.load, folder=job.folder / FEATURES, precision=lower
     )
     return Collator(grouping, job.load, features=store.get)
 

@@ -1,0 +1,102 @@
+"""The 0.5b model in its full size, with random weights, from a hub-format folder to a report."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from brainplug.dialogue import Task, write_tasks
+from brainplug.files import read_json
+from brainplug.types import Image, Turn
+from hub_format import write_checkpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECIPE = """
+[tasks]
+train = ["train.json"]
+val = ["val.json"]
+test = ["test.json"]
+[images]
+shape = [120, 120, 120]
+[model]
+use = "llava-interleave"
+weights = "checkpoint/"
+patch = [10, 10, 10]
+train = ["patch-embedding"]
+[training]
+epochs = 1
+warmup_steps = 0
+batch_size = 1
+accumulation = 1
+gradient_checkpointing = true
+[evaluation]
+bootstrap = 100
+max_new_tokens = 4
+[audit]
+allow_shortcut = true
+"""
+
+MOST_GIB = 16
+
+
+def make_task(folder: Path, make_scan, subject: str, truth: str) -> Task:
+    """Make a task with scans of its own."""
+    names = (f"r{subject}", subject)
+    scans = [folder / f"{name}.nii.gz" for name in names]
+    for number, scan in enumerate(scans):
+        make_scan(scan, seed=sum(map(ord, subject)) + number)
+    return Task(
+        task_id=subject,
+        kind="categorical",
+        target="sex",
+        subject=subject,
+        truth=truth,
+        references=names[:1],
+        reference_values=("male",),
+        images=tuple(scans),
+        turns=(
+            Turn.user(Image(0), "This scan is male."),
+            Turn.assistant("Noted."),
+            Turn.user(Image(1), "And this one?"),
+            Turn.assistant(f"It is {truth}."),
+        ),
+        codes=(1, 1 if truth == "male" else 2),
+    )
+
+
+@pytest.mark.slow
+def test_the_full_model_trains_two_steps_and_answers_two_tasks(tmp_path, make_scan):
+    """26 tower layers, 24 language layers, 1,728 patches a scan; memory stays below 16 GiB."""
+    write_checkpoint(tmp_path / "checkpoint", size="full", seed=1)
+    for split, people in {"train": "ab", "val": "c", "test": "d"}.items():
+        tasks = [
+            make_task(tmp_path, make_scan, f"{split}{name}", ("male", "female")[place % 2])
+            for place, name in enumerate(people)
+        ]
+        write_tasks(tmp_path / f"{split}.json", tasks)
+    recipe = tmp_path / "full.toml"
+    recipe.write_text(RECIPE)
+    folder = tmp_path / "run"
+
+    done = subprocess.run(
+        [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
+
+    assert 0 == done.returncode, done.stdout[-2000:] + done.stderr[-2000:]
+    story = read_json(folder / "training.json")
+    assert 2 == max(row["step"] for row in story["history"])
+    answers = [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
+    assert ["val-valc", "test-testd"] == [row["task_id"] for row in answers]
+    assert (folder / "report.html").exists()
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20 < MOST_GIB

@@ -1,0 +1,184 @@
+"""The Trainer with every lever and without, and what the recipe's settings make it do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from brainplug.dialogue import Task
+from brainplug.learning_options import MODEL_PARTS, Lora, Speed, Training
+from brainplug.model import adapter
+from brainplug.model.chat import ChatEncoder
+from brainplug.model.lora import add_adapters
+from brainplug.training.trainer import ComparisonTrainer, TrainingJob, train
+from brainplug.types import Image, Turn
+from brainplug_plugins.models.tiny import Tiny, TinyOptions
+
+SHAPE = (8, 8, 8)
+PLAIN = Speed(
+    pack=False,
+    share_references=False,
+    share_scans=False,
+    answer_logits=False,
+    in_turns=False,
+    cache_features=False,
+    onednn=False,
+)
+
+
+def make_task(reference: str, query: str) -> Task:
+    """Ask for a query beside a reference; answers differ in length."""
+    truth = ("male", "female")[int(query[1:]) % 2]
+    return Task(
+        task_id=f"{query}-{reference}",
+        kind="categorical",
+        target="sex",
+        subject=query,
+        truth=truth,
+        references=(reference,),
+        reference_values=("male",),
+        images=(Path(reference), Path(query)),
+        turns=(
+            Turn.user(Image(0), f"This is {reference}."),
+            Turn.assistant("Noted."),
+            Turn.user(Image(1), "And this?"),
+            Turn.assistant(f"It is {truth}."),
+        ),
+        codes=(1, 0),
+    )
+
+
+TASKS = [make_task(f"r{b}{r}", f"q{b}{q}") for b in range(4) for r in range(3) for q in range(3)]
+
+
+def volume(path: Path) -> np.ndarray:
+    rng = np.random.default_rng(sum(map(ord, str(path))))
+    return rng.normal(size=SHAPE).astype("float16")
+
+
+def teach(folder, *, speed=None, parts=("patch-embedding",), lora=None, scores=None, **options):
+    """Train the tiny model on four blocks of three references and three queries."""
+    bundle = Tiny(TinyOptions(hidden_size=32, heads=2, patch=(4, 4, 4))).build(SHAPE, seed=1)
+    adapter.train_only(bundle.model, parts)
+    if lora is not None:
+        add_adapters(bundle.model, lora, seed=1)
+    scored = iter(scores or ())
+    given = {"epochs": 5, "warmup_steps": 2, "learning_rate": 1e-3, "batch_size": 9} | options
+    job = TrainingJob(
+        tasks=TASKS,
+        encoder=ChatEncoder(bundle.tokenizer, 8),
+        context_length=4096,
+        load=volume,
+        options=Training(**({"accumulation": 1} | given), lora=lora),
+        speed=speed or Speed(),
+        validate=lambda _bundle: {"accuracy": next(scored, 0.5)},
+        select_by="accuracy",
+        higher_is_better=True,
+        seed=11,
+        folder=folder,
+        progress=lambda _step, _steps, _loss: None,
+    )
+    return train(bundle, job)
+
+
+@pytest.fixture
+def losses(monkeypatch) -> list[float]:
+    """Write down the loss of every step."""
+    seen: list[float] = []
+    step = ComparisonTrainer.training_step
+
+    def note(self, *args, **kwargs):
+        loss = step(self, *args, **kwargs)
+        seen.append(float(loss))
+        return loss
+
+    monkeypatch.setattr(ComparisonTrainer, "training_step", note)
+    return seen
+
+
+@pytest.mark.parametrize("parts", [MODEL_PARTS[:1], MODEL_PARTS])
+def test_twenty_steps_with_every_lever_lose_as_much_as_the_plain_way(tmp_path, losses, parts):
+    """Same seed, same batches: losses of all optimiser steps are equal to float32 rounding."""
+    teach(tmp_path / "plain", speed=PLAIN, parts=parts)
+    plain = losses.copy()
+    losses.clear()
+
+    teach(tmp_path / "levers", parts=parts)
+
+    assert 20 == len(plain)
+    np.testing.assert_allclose(losses, plain, rtol=2e-4)
+    assert plain[-1] < plain[0]
+
+
+def test_accumulated_batches_learn_as_one(tmp_path, losses):
+    """Loss is divided by the answer tokens of the whole step, however it is cut (D33)."""
+    whole = teach(tmp_path / "whole", batch_size=36).bundle.model.state_dict()
+    losses.clear()
+
+    parts = teach(tmp_path / "parts", batch_size=9, accumulation=4).bundle.model.state_dict()
+
+    assert 20 == len(losses)
+    for name, weights in whole.items():
+        torch.testing.assert_close(parts[name], weights, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_a_frozen_tower_sees_each_scan_once(tmp_path, monkeypatch):
+    """Features are kept over epochs; without the lever the tower looks again and again."""
+    seen = []
+    see = adapter.see
+
+    def note(model, volumes):
+        seen.append(len(volumes))
+        return see(model, volumes)
+
+    monkeypatch.setattr(adapter, "see", note)
+    kept = teach(tmp_path / "kept", parts=(), lora=Lora(rank=2))
+    assert 24 == sum(seen)
+    seen.clear()
+
+    again = teach(
+        tmp_path / "again", parts=(), lora=Lora(rank=2), speed=Speed(cache_features=False)
+    )
+
+    assert 5 * 24 == sum(seen)
+    for name, weights in again.bundle.model.state_dict().items():
+        torch.testing.assert_close(kept.bundle.model.state_dict()[name], weights, msg=name)
+
+
+def test_patience_ends_a_training_that_gets_no_better(tmp_path, losses):
+    """Two validations without a better score end it; the best one's weights are kept."""
+    found = teach(tmp_path, patience=2, epochs=9, scores=[0.5, 0.7, 0.6, 0.6, 0.9])
+
+    assert 4 * 4 == len(losses)
+    assert {"metric": "accuracy", "value": 0.7, "step": 8} == found.selected
+
+
+def test_bfloat16_keeps_the_weights_in_float32(tmp_path, losses):
+    """Products are rounded, weights and their changes are not."""
+    found = teach(tmp_path, precision="bfloat16", epochs=1)
+
+    assert np.isfinite(losses).all()
+    assert {torch.float32} == {each.dtype for each in found.bundle.model.parameters()}
+
+
+def test_curves_go_to_tensorboard(tmp_path, monkeypatch):
+    """Beside the checkpoints, unless the environment names a folder."""
+    pytest.importorskip("tensorboard")
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "elsewhere"))
+
+    teach(tmp_path / "run", epochs=1, report_to=("tensorboard",))
+
+    assert list((tmp_path / "elsewhere").rglob("events.out.tfevents.*"))
+
+
+def test_a_token_budget_cuts_batches(tmp_path, losses):
+    """With room for one dialogue a batch, each is a step of its own."""
+    one = ChatEncoder(Tiny(TinyOptions()).build(SHAPE, seed=1).tokenizer, 8)
+    encoded = one.encode(make_task("r00", "q01").turns)
+
+    teach(tmp_path, epochs=1, batch_tokens=len(encoded.prompt) + len(encoded.answer))
+
+    assert len(TASKS) == len(losses)
