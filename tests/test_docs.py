@@ -37,7 +37,7 @@ def test_every_piece_of_a_recipe_is_one(block, tmp_path):
     recipe = read_recipe(tmp_path / "recipe.toml", REGISTRY).recipe
 
     known = {"cohort", "target", "tasks", "split", "pairing", "images", "augmentation", "audit"}
-    known |= {"model", "training"}
+    known |= {"model", "training", "speed", "evaluation"}
     assert shown.keys() <= known
     assert (recipe.tasks is not None) == ("tasks" in shown)
 
