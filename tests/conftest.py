@@ -9,7 +9,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from small import GRID, LEARNING
+from small import DESIGN, GRID, LEARNING
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -49,33 +49,6 @@ def write_scan(path: Path, seed: int = 0, shape: tuple[int, ...] = (12, 14, 10))
 def make_scan():
     """Give the writer of scans."""
     return write_scan
-
-
-DESIGN = """
-seed = 7
-[cohort]
-use = "simulated"
-subjects = 60
-resolution_mm = 8
-sex_effect = 4.0
-broken = 2
-[target]
-use = "{head}"
-column = "{column}"
-{more}
-[split]
-use = "family"
-fractions = {{ train = 0.5, val = 0.25, test = 0.25 }}
-[pairing]
-use = "independent"
-references_per_query = 2
-[prompt]
-use = "comparison"
-reference = "This is {{value}}."
-acknowledgement = "Noted."
-question = "And this?"
-answer = "It is {{value}}."
-"""
 
 
 @pytest.fixture

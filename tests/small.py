@@ -24,3 +24,29 @@ accumulation = 1
 [evaluation]
 bootstrap = 100
 """
+
+DESIGN = """
+seed = 7
+[cohort]
+use = "simulated"
+subjects = 60
+resolution_mm = 8
+sex_effect = 4.0
+broken = 2
+[target]
+use = "{head}"
+column = "{column}"
+{more}
+[split]
+use = "family"
+fractions = {{ train = 0.5, val = 0.25, test = 0.25 }}
+[pairing]
+use = "independent"
+references_per_query = 2
+[prompt]
+use = "comparison"
+reference = "This is {{value}}."
+acknowledgement = "Noted."
+question = "And this?"
+answer = "It is {{value}}."
+"""

@@ -50,8 +50,7 @@ def run_on_two(recipe: Path, folder: Path, *more: str, training: str = "well"):
 @pytest.fixture(scope="module")
 def _prepared(tmp_path_factory):
     """A folder in which everything before the training is done, by one process."""
-    from conftest import DESIGN
-    from small import GRID, LEARNING
+    from small import DESIGN, GRID, LEARNING
 
     home = tmp_path_factory.mktemp("ranks")
     design = DESIGN.format(head="categorical", column="sex", more="")

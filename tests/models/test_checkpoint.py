@@ -17,9 +17,8 @@ from brainplug.pipeline import answers_stage, hash_model
 from brainplug.registry import load_registry
 from brainplug.structure import read_recipe, recipe_text
 from brainplug_plugins.models.llava_interleave import LlavaInterleave, LlavaInterleaveOptions
-from conftest import DESIGN
 from hub_format import TURNS, write_checkpoint
-from small import GRID
+from small import DESIGN, GRID
 
 HUB_ID = "nobody-there/llava"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -100,6 +100,31 @@ def mark_whole(job: TrainingJob, start: Start, step: int) -> None:
     job.ranks.wait()
 
 
+def load_weights(model: Any, checkpoint: Path) -> None:
+    """Read the weights that a checkpoint holds whole, beside the state of its ranks.
+
+    Raises:
+        RunError: they do not fit the model.
+    """
+    from safetensors.torch import load_file
+
+    state = {}
+    for file in sorted(checkpoint.glob("*.safetensors")):
+        state |= load_file(file)
+    refuse_misfit(model, model.load_state_dict(state, strict=False), checkpoint)
+
+
+def refuse_misfit(model: Any, found: Any, folder: Path) -> None:
+    """Refuse weights that lack some of the model's, or have others; tied ones may be missing."""
+    tied = set(model.all_tied_weights_keys)
+    missing = [name for name in found.missing_keys if name not in tied]
+    if missing or found.unexpected_keys:
+        raise RunError(
+            f"{folder}: a checkpoint does not fit the model: missing {missing[:3]}, "
+            f"left over {found.unexpected_keys[:3]}; start over with --fresh"
+        )
+
+
 def make_universal(checkpoint: Path) -> None:
     """Let DeepSpeed rewrite a checkpoint so that any number of ranks can read it.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,7 +20,12 @@ from brainplug.model.features import FeatureStore
 from brainplug.model.pack import Ways
 from brainplug.ranks import Ranks
 from brainplug.training.batches import Collator, Grouping, TaskDataset
-from brainplug.training.checkpoints import find_start, mark_whole
+from brainplug.training.checkpoints import (
+    find_start,
+    load_weights,
+    mark_whole,
+    refuse_misfit,
+)
 from brainplug.training.deepspeed_settings import mend_universal
 from brainplug.training.phases import FEATURES
 from brainplug.training.plan import BatchPlan, Limits
@@ -28,7 +34,6 @@ from brainplug.training.whole import forget_deepspeed, whole_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     import numpy as np
     from transformers import TrainerControl, TrainerState, TrainingArguments
@@ -186,14 +191,13 @@ class ComparisonTrainer(Trainer):
         # The hub's key names would not be recognised by the Trainer's own load_state_dict.
         self.model.save_pretrained(output_dir, state_dict=state_dict, save_original_format=False)
 
+    def _load_best_model(self) -> None:
+        # DeepSpeed's own state may be that of other ranks; `train` reads the plain weights instead.
+        if not self.is_deepspeed_enabled:
+            super()._load_best_model()
+
     def _issue_warnings_after_load(self, load_result: Any) -> None:
-        tied = set(self.model.all_tied_weights_keys)
-        missing = [name for name in load_result.missing_keys if name not in tied]
-        if missing or load_result.unexpected_keys:
-            raise RunError(
-                f"{self.job.folder}: a checkpoint does not fit the model: missing {missing[:3]}, "
-                f"left over {load_result.unexpected_keys[:3]}; start over with --fresh"
-            )
+        refuse_misfit(self.model, load_result, self.job.folder)
 
 
 def choose_ways(bundle: ModelBundle, job: TrainingJob) -> Ways:
@@ -277,6 +281,8 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
     adapter.checkpoint(bundle.model, tower=again, language=again and not ways.in_turns)
     trainer.train(resume_from_checkpoint=start.checkpoint and str(start.checkpoint))
     whole = whole_bundle(bundle, job.options)
+    if job.options.deepspeed and trainer.state.best_model_checkpoint:
+        load_weights(whole.model, Path(trainer.state.best_model_checkpoint))
     forget_deepspeed()
     adapter.checkpoint(whole.model, tower=False, language=False)
     whole.model.eval()
