@@ -178,7 +178,7 @@ class Bench:
         speed = Speed(**{n: n in levers and n not in self.case.get("without", ()) for n in LEVERS})
         adapter.choose_kernels(self.model, onednn=speed.onednn)
         lora = bool(self.case.get("lora"))
-        adapter.checkpoint(self.model, tower=True, language=lora or not speed.in_turns)
+        adapter.recompute(self.model, tower=True, language=lora or not speed.in_turns)
         grouping = Grouping(references=speed.share_references, scans=speed.share_scans)
         features = self.features() if self.case.get("lora") else None
         collate = Collator(grouping, self.load, features)

@@ -1,6 +1,11 @@
-"""What small runnable recipes have in common: a grid and a model that take seconds."""
+"""What small runnable recipes have in common, and tasks that need no recipe."""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+from brainplug.dialogue import Task
+from brainplug.types import Image, Turn
 
 GRID = """
 [images]
@@ -50,3 +55,23 @@ acknowledgement = "Noted."
 question = "And this?"
 answer = "It is {{value}}."
 """
+
+
+def make_task(task_id, references, query, truth="male", question="And this?") -> Task:
+    """Ask for a query beside any number of references; scans are named as their people."""
+    turns = []
+    for place, name in enumerate(references):
+        turns += [Turn.user(Image(place), f"This is {name}."), Turn.assistant("Noted.")]
+    turns += [Turn.user(Image(len(references)), question), Turn.assistant(f"It is {truth}.")]
+    return Task(
+        task_id=task_id,
+        kind="categorical",
+        target="sex",
+        subject=query,
+        truth=truth,
+        references=tuple(references),
+        reference_values=("male",) * len(references),
+        images=tuple(map(Path, (*references, query))),
+        turns=tuple(turns),
+        codes=(1,) * (len(references) + 1),
+    )

@@ -52,6 +52,11 @@ class Task:
     codes: tuple[int | float, ...] = ()
 
     @property
+    def beginning(self) -> tuple[tuple[Path, ...], tuple[Turn, ...]]:
+        """Scans and turns before the question; tasks that have them alike can share them."""
+        return self.images[:-1], self.turns[:-2]
+
+    @property
     def prompt(self) -> str:
         """All words before the answer."""
         return " ".join(words_of(turn) for turn in self.turns[:-1])

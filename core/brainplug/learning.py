@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import torch
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from brainplug.evaluation.kept import KeptAnswers
     from brainplug.parts import Answers
-    from brainplug.ranks import Ranks
     from brainplug.recipe import Study
     from brainplug.training.phases import PhaseFolder, PhasePlan
     from brainplug.training.trainer import TrainingResult
@@ -277,15 +276,10 @@ def write_answers(
             for piece in cut_tasks(left):
                 found = all_answers(bundle, piece, settings, done=tell)
                 rows = [{"split": split, **row} for row in found]
-                keep(ranks, kept, rows)
+                ranks.once(partial(kept.add, rows))
                 given |= {(split, row["task_id"]): row for row in rows}
     ordered = [given[split, task.task_id] for split, task in asked]
     ranks.once(lambda: kept.finish(workspace.path(ANSWERS), ordered))
-
-
-def keep(ranks: Ranks, kept: KeptAnswers, rows: Sequence[dict[str, Any]]) -> None:
-    """Write answers down, on one rank."""
-    ranks.once(lambda: kept.add(rows))
 
 
 def parts_table(counts: Mapping[str, Count], *, title: str) -> Table:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import attrs
 import numpy as np
 import pytest
 import torch
 
-from brainplug.dialogue import Task
 from brainplug.evaluation.answer import AnswerSettings, all_answers, candidate
 from brainplug.learning_options import Speed
 from brainplug.model.chat import ChatEncoder
 from brainplug.ranks import Ranks
 from brainplug.training.batches import encode_task
-from brainplug.types import Image, Turn
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
+from small import make_task
 
 SHAPE = (8, 8, 8)
 SHARING = ("share_references", "share_scans", "check_candidates", "onednn")
@@ -39,32 +36,13 @@ def volume(path):
     return np.random.default_rng(number).normal(size=SHAPE).astype("float32")
 
 
-def make_task(number, references, query, truth="male", question="And this?"):
-    turns = []
-    for place, name in enumerate(references):
-        turns += [Turn.user(Image(place), f"This is {name}."), Turn.assistant("Noted.")]
-    turns += [Turn.user(Image(len(references)), question), Turn.assistant(f"It is {truth}.")]
-    return Task(
-        task_id=f"t{number}",
-        kind="categorical",
-        target="sex",
-        subject=query,
-        truth=truth,
-        references=tuple(references),
-        reference_values=("male",) * len(references),
-        images=tuple(map(Path, (*references, query))),
-        turns=tuple(turns),
-        codes=(1,) * (len(references) + 1),
-    )
-
-
 TASKS = [
-    make_task(0, ["a"], "x"),
-    make_task(1, ["b"], "x", "female"),
-    make_task(2, ["a"], "y"),
-    make_task(3, ["a"], "z", question="What is it here?"),
-    make_task(4, ["b", "c"], "y"),
-    make_task(5, [], "y"),
+    make_task("t0", ["a"], "x"),
+    make_task("t1", ["b"], "x", "female"),
+    make_task("t2", ["a"], "y"),
+    make_task("t3", ["a"], "z", question="What is it here?"),
+    make_task("t4", ["b", "c"], "y"),
+    make_task("t5", [], "y"),
 ]
 
 

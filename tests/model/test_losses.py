@@ -173,6 +173,26 @@ def test_onednn_equals_torch_in_float32():
         expect_equal(bundle, make_items(bundle), ways, rtol=2e-4, atol=1e-6)
 
 
+def test_a_model_that_answers_uses_onednn_whatever_it_could_learn(monkeypatch):
+    """Weights of a loaded model ask for gradients; where none are made, that slows nothing."""
+    layer = torch.nn.Linear(8, 8)
+    kernels.speed_up(torch.nn.ModuleList([layer]))
+    rows, used = torch.ones(kernels.FEWEST, 8), []
+
+    def multiply(left, right, bias=None):
+        used.append(tuple(left.shape))
+        return left @ right.t() + bias
+
+    monkeypatch.setattr(kernels, "multiply_by_onednn", multiply)
+
+    with torch.inference_mode():
+        layer(rows)
+    assert [(kernels.FEWEST, 8)] == used
+    layer(rows).sum().backward()
+    assert 1 == len(used)
+    assert layer.weight.grad is not None
+
+
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize(("queries", "keys"), [(20, 20), (700, 700), (600, 1100), (16, 1300)])
 def test_block_attention_equals_torchs(causal, queries, keys):
@@ -231,7 +251,7 @@ def test_the_flex_mask_shows_a_branch_its_prefix_and_itself():
 def test_checkpointed_layers_change_nothing():
     """Activations computed again give the same gradients, in turns with the tower's only."""
     bundle = make_bundle(PARTS[:1])
-    adapter.checkpoint(bundle.model, tower=True, language=False)
+    adapter.recompute(bundle.model, tower=True, language=False)
     expect_equal(bundle, make_items(bundle), Ways(in_turns=True), rtol=1e-9, atol=1e-12)
-    adapter.checkpoint(bundle.model, tower=True, language=True)
+    adapter.recompute(bundle.model, tower=True, language=True)
     expect_equal(bundle, make_items(bundle), Ways(), rtol=1e-9, atol=1e-12)

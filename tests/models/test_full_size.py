@@ -9,12 +9,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
-from brainplug.dialogue import Task, write_tasks
+from brainplug.dialogue import write_tasks
 from brainplug.files import read_json
-from brainplug.types import Image, Turn
 from hub_format import write_checkpoint
+from small import make_task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,29 +48,14 @@ allow_shortcut = true
 MOST_GIB = 16
 
 
-def make_task(folder: Path, make_scan, subject: str, truth: str) -> Task:
+def task_with_scans(folder: Path, make_scan, subject: str, truth: str):
     """Make a task with scans of its own."""
-    names = (f"r{subject}", subject)
-    scans = [folder / f"{name}.nii.gz" for name in names]
+    task = make_task(subject, [f"r{subject}"], subject, truth)
+    scans = tuple(folder / f"{name}.nii.gz" for name in task.images)
     for number, scan in enumerate(scans):
         make_scan(scan, seed=sum(map(ord, subject)) + number)
-    return Task(
-        task_id=subject,
-        kind="categorical",
-        target="sex",
-        subject=subject,
-        truth=truth,
-        references=names[:1],
-        reference_values=("male",),
-        images=tuple(scans),
-        turns=(
-            Turn.user(Image(0), "This scan is male."),
-            Turn.assistant("Noted."),
-            Turn.user(Image(1), "And this one?"),
-            Turn.assistant(f"It is {truth}."),
-        ),
-        codes=(1, 1 if truth == "male" else 2),
-    )
+    codes = (1 if truth == "male" else 2, 1)
+    return attrs.evolve(task, images=scans, codes=codes)
 
 
 def memory_gib() -> float:
@@ -84,7 +70,7 @@ def test_the_full_model_trains_two_steps_and_answers_two_tasks(tmp_path, make_sc
     write_checkpoint(tmp_path / "checkpoint", size="full", seed=1)
     for split, people in {"train": "ab", "val": "c", "test": "d"}.items():
         tasks = [
-            make_task(tmp_path, make_scan, f"{split}{name}", ("male", "female")[place % 2])
+            task_with_scans(tmp_path, make_scan, f"{split}{name}", ("male", "female")[place % 2])
             for place, name in enumerate(people)
         ]
         write_tasks(tmp_path / f"{split}.json", tasks)

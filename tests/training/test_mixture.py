@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainplug.dialogue import Task
 from brainplug.learning import make_mixture
 from brainplug.learning_options import Speed, Training
 from brainplug.model.chat import ChatEncoder
@@ -18,8 +18,13 @@ from brainplug.recipe import Study
 from brainplug.training.batches import TaskDataset
 from brainplug.training.mixture import MixtureSampler, share_out
 from brainplug.training.trainer import Mixture, TrainingJob, train
-from brainplug.types import Image, Turn
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
+from small import make_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from brainplug.dialogue import Task
 
 GROUPS = {"LARGE": range(9), "SMALL": range(9, 12)}
 WEIGHTS = {"LARGE": 1.0, "SMALL": 2.0}
@@ -122,31 +127,16 @@ def test_shares_add_up(total, weights):
     assert shares == share_out(total, dict(reversed(weights.items())))
 
 
-def make_task(place: int) -> Task:
+def task_of(place: int) -> Task:
+    """Make a task of the study that its place is in; all show the same two scans."""
     study = "LARGE" if place in GROUPS["LARGE"] else "SMALL"
-    return Task(
-        task_id=f"t{place}",
-        kind="categorical",
-        target="sex",
-        subject=f"{study}:{place}",
-        truth="b",
-        references=("r",),
-        reference_values=("a",),
-        images=(Path("r.nii"), Path("q.nii")),
-        turns=(
-            Turn.user(Image(0), "A."),
-            Turn.assistant("Yes."),
-            Turn.user(Image(1), "B?"),
-            Turn.assistant("b."),
-        ),
-        codes=(1, 0),
-    )
+    return attrs.evolve(make_task(f"t{place}", ["r"], "q"), subject=f"{study}:{place}")
 
 
 def test_weights_of_studies_make_the_mixture():
     """Tasks are of the study their query names; one study without a weight mixes none."""
     large, small = (Study(loader=None, name=name, weight=WEIGHTS[name]) for name in GROUPS)
-    tasks = [make_task(place) for place in range(12)]
+    tasks = [task_of(place) for place in range(12)]
 
     mixture = make_mixture((small, large), tasks)
 
@@ -171,7 +161,7 @@ def train_tiny(folder: Path, *, mixture: Mixture | None, stop_at: int | None = N
             raise StopError
 
     job = TrainingJob(
-        tasks=[make_task(place) for place in range(12)],
+        tasks=[task_of(place) for place in range(12)],
         encoder=ChatEncoder(bundle.tokenizer, 1),
         context_length=4096,
         load=lambda _path: np.ones((4, 4, 4)),

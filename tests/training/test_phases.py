@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import pytest
 import torch
-from test_mixture import make_task
+from test_mixture import task_of
 
 from brainplug import learning
 from brainplug.cli import main
@@ -58,7 +58,7 @@ def build_narrow():
 def take_a_step(bundle, folder: Path) -> None:
     """Take one optimiser step on two dialogues."""
     job = TrainingJob(
-        tasks=[make_task(place) for place in range(2)],
+        tasks=[task_of(place) for place in range(2)],
         encoder=ChatEncoder(bundle.tokenizer, 4),
         context_length=4096,
         load=lambda _path: np.random.default_rng(0).normal(size=SHAPE),

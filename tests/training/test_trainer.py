@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
-from brainplug.dialogue import Task
 from brainplug.learning_options import MODEL_PARTS, Lora, Speed, Training
 from brainplug.model import adapter
 from brainplug.model.chat import ChatEncoder
 from brainplug.model.lora import add_adapters
 from brainplug.training.trainer import ComparisonTrainer, TrainingJob, train
-from brainplug.types import Image, Turn
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
+from small import make_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHAPE = (8, 8, 8)
 PLAIN = Speed(
@@ -29,29 +31,12 @@ PLAIN = Speed(
 )
 
 
-def make_task(reference: str, query: str) -> Task:
-    """Ask for a query beside a reference; answers differ in length."""
-    truth = ("male", "female")[int(query[1:]) % 2]
-    return Task(
-        task_id=f"{query}-{reference}",
-        kind="categorical",
-        target="sex",
-        subject=query,
-        truth=truth,
-        references=(reference,),
-        reference_values=("male",),
-        images=(Path(reference), Path(query)),
-        turns=(
-            Turn.user(Image(0), f"This is {reference}."),
-            Turn.assistant("Noted."),
-            Turn.user(Image(1), "And this?"),
-            Turn.assistant(f"It is {truth}."),
-        ),
-        codes=(1, 0),
-    )
-
-
-TASKS = [make_task(f"r{b}{r}", f"q{b}{q}") for b in range(4) for r in range(3) for q in range(3)]
+TASKS = [
+    make_task(f"{b}{q}{r}", [f"r{b}{r}"], f"q{b}{q}", ("male", "female")[q % 2])
+    for b in range(4)
+    for r in range(3)
+    for q in range(3)
+]
 
 
 def volume(path: Path) -> np.ndarray:
@@ -177,7 +162,7 @@ def test_curves_go_to_tensorboard(tmp_path, monkeypatch):
 def test_a_token_budget_cuts_batches(tmp_path, losses):
     """With room for one dialogue a batch, each is a step of its own."""
     one = ChatEncoder(Tiny(TinyOptions()).build(SHAPE, seed=1).tokenizer, 8)
-    encoded = one.encode(make_task("r00", "q01").turns)
+    encoded = one.encode(make_task("t", ["r00"], "q01", "female").turns)
 
     teach(tmp_path, epochs=1, batch_tokens=len(encoded.prompt) + len(encoded.answer))
 

@@ -98,12 +98,12 @@ def batches_of_groups(tasks: Sequence[Task], settings: AnswerSettings) -> Iterat
     """
     together: dict[object, list[int]] = {}
     for number, task in enumerate(tasks):
-        shared = (task.images[:-1], task.turns[:-2]) if settings.speed.share_references else number
+        shared = task.beginning if settings.speed.share_references else number
         together.setdefault(shared, []).append(number)
     own = list(together.values())[settings.ranks.rank :: settings.ranks.world]
     by_length: dict[int, list[list[int]]] = {}
     for group in own:
-        length = sum(len(settings.encoder.turn(turn)) for turn in tasks[group[0]].turns[:-2])
+        length = sum(len(settings.encoder.turn(turn)) for turn in tasks[group[0]].beginning[1])
         by_length.setdefault(length, []).append(group)
     for length, groups in by_length.items():
         batch: list[list[int]] = []

@@ -131,11 +131,11 @@ def choose_kernels(model: LlavaForConditionalGeneration, *, onednn: bool) -> Non
         part.set_attn_implementation(ONEDNN if onednn else PLAIN)
 
 
-def checkpoint(model: LlavaForConditionalGeneration, *, tower: bool, language: bool) -> None:
+def recompute(model: LlavaForConditionalGeneration, *, tower: bool, language: bool) -> None:
     """Let the layers of tower and language model be computed again on the way back, or not."""
     wanted = {model.model.vision_tower: tower, model.model.language_model: language}
-    for part, recompute in wanted.items():
-        if recompute:
+    for part, again in wanted.items():
+        if again:
             part.activation_checkpointing_enable({"use_reentrant": False})
         else:
             part.activation_checkpointing_disable()

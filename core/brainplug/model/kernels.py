@@ -65,14 +65,15 @@ def fits(*tensors: torch.Tensor) -> bool:
 
 
 class FrozenLinear(nn.Linear):
-    """A linear layer by oneDNN while its weights do not learn; else an ordinary one.
+    """A linear layer by oneDNN while its weights take no gradient; else an ordinary one.
 
     A module becomes one by a change of its class, so that weights and names stay as they are.
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's own name
         """Return `input @ weight.T + bias`."""
-        learns = self.weight.requires_grad or (self.bias is not None and self.bias.requires_grad)
+        weights = (self.weight,) if self.bias is None else (self.weight, self.bias)
+        learns = torch.is_grad_enabled() and any(each.requires_grad for each in weights)
         if learns or not fits(input, self.weight) or input.shape[:-1].numel() < FEWEST:
             return super().forward(input)
         return FrozenProduct.apply(input, self.weight, self.bias)  # type: ignore[no-untyped-call]

@@ -108,7 +108,7 @@ def load_weights(model: Any, checkpoint: Path) -> None:
     """
     from safetensors.torch import load_file
 
-    state = {}
+    state: dict[str, Any] = {}
     for file in sorted(checkpoint.glob("*.safetensors")):
         state |= load_file(file)
     refuse_misfit(model, model.load_state_dict(state, strict=False), checkpoint)

@@ -278,13 +278,13 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
     trainer = make_trainer(bundle, job, arguments=arguments, plan=plan, start=start)
     ways = trainer.ways
     again = job.options.gradient_checkpointing
-    adapter.checkpoint(bundle.model, tower=again, language=again and not ways.in_turns)
+    adapter.recompute(bundle.model, tower=again, language=again and not ways.in_turns)
     trainer.train(resume_from_checkpoint=start.checkpoint and str(start.checkpoint))
     whole = whole_bundle(bundle, job.options)
     if job.options.deepspeed and trainer.state.best_model_checkpoint:
         load_weights(whole.model, Path(trainer.state.best_model_checkpoint))
     forget_deepspeed()
-    adapter.checkpoint(whole.model, tower=False, language=False)
+    adapter.recompute(whole.model, tower=False, language=False)
     whole.model.eval()
     return TrainingResult(
         bundle=whole,
@@ -353,9 +353,7 @@ def make_plan(job: TrainingJob, start: Start) -> BatchPlan:
         encoded = item.encoded
         prefix = max(prefix, encoded.num_shared)
         branch = max(branch, len(encoded.prompt) - encoded.num_shared + len(encoded.answer))
-    keys = [
-        ((task.images[:-1], task.turns[:-2]), (task.images[-1], task.subject)) for task in job.tasks
-    ]
+    keys = [(task.beginning, (task.images[-1], task.subject)) for task in job.tasks]
     limits = Limits(
         tasks=job.options.batch_size,
         tokens=job.options.batch_tokens,
