@@ -89,8 +89,8 @@ class Bench:
     def __init__(self, size: str, case: dict[str, Any], folder: Path) -> None:
         import torch
 
-        from brainplug.model import adapter
-        from brainplug.model.chat import ChatEncoder
+        from brainplug.model import llava
+        from brainplug.tasks.chat import ChatEncoder
 
         self.case, self.folder = case, folder
         self.plain = case.get("way") == "plain"
@@ -99,20 +99,20 @@ class Bench:
         self.model = self.bundle.model
         self.encoder = ChatEncoder(self.bundle.tokenizer, self.model.tokens_per_image)
         if case.get("lora"):
-            from brainplug.learning_options import Lora
             from brainplug.model.lora import add_adapters
+            from brainplug.recipe.training_tables import Lora
 
-            adapter.train_only(self.model, ())
+            llava.train_only(self.model, ())
             add_adapters(self.model, Lora(), seed=1)
         else:
-            adapter.train_only(self.model, ["patch-embedding"])
+            llava.train_only(self.model, ["patch-embedding"])
         self.tasks = [
             make_task(number, *pair) for number, pair in enumerate(pairs_of(case["design"]))
         ]
 
     def load(self, path: Path) -> np.ndarray:
         """Read a scan, from the cache or, the plain way, from its file."""
-        from brainplug.volume import load_volume, make_volume
+        from brainplug.imaging.cache import load_volume, make_volume
 
         file = self.folder / path
         if self.plain:
@@ -122,7 +122,7 @@ class Bench:
     @property
     def grid(self) -> Any:
         """The grid of the scans."""
-        from brainplug.types import Grid
+        from brainplug.api.records import Grid
 
         edge = 240 / self.bundle.shape[0]
         return Grid(shape=self.bundle.shape, spacing_mm=(edge, edge, edge))
@@ -141,7 +141,7 @@ class Bench:
         import torch
         from transformers import LlavaForConditionalGeneration
 
-        from brainplug.training.batches import encode_task
+        from brainplug.tasks.encode import encode_task
 
         items = [encode_task(task, self.encoder, 32768) for task in self.tasks]
         count = sum(len(item.encoded.answer) for item in items)
@@ -169,16 +169,17 @@ class Bench:
 
     def step(self) -> dict[str, Any]:
         """Take one step of the trainer's own way, with the levers of the case."""
-        from brainplug.learning_options import Speed
-        from brainplug.model import adapter
-        from brainplug.model.pack import Ways
-        from brainplug.training.batches import Collator, Grouping, encode_task
+        from brainplug.model import llava
+        from brainplug.model.packing import Ways
+        from brainplug.recipe.training_tables import Speed
+        from brainplug.tasks.encode import encode_task
+        from brainplug.training.collate import Collator, Grouping
 
         levers = self.case.get("only", LEVERS)
         speed = Speed(**{n: n in levers and n not in self.case.get("without", ()) for n in LEVERS})
-        adapter.choose_kernels(self.model, onednn=speed.onednn)
+        llava.choose_kernels(self.model, onednn=speed.onednn)
         lora = bool(self.case.get("lora"))
-        adapter.recompute(self.model, tower=True, language=lora or not speed.in_turns)
+        llava.recompute(self.model, tower=True, language=lora or not speed.in_turns)
         grouping = Grouping(references=speed.share_references, scans=speed.share_scans)
         features = self.features() if self.case.get("lora") else None
         collate = Collator(grouping, self.load, features)
@@ -234,9 +235,10 @@ class Bench:
         """Let the model answer every task: sixteen words, since random weights find no end."""
         import torch
 
-        from brainplug.evaluation.answer import AnswerSettings, all_answers
-        from brainplug.learning_options import Speed
-        from brainplug.training.batches import encode_task
+        from brainplug.inference.answer import all_answers
+        from brainplug.inference.records import AnswerSettings
+        from brainplug.recipe.training_tables import Speed
+        from brainplug.tasks.encode import encode_task
 
         self.model.eval()
         start = time.perf_counter()
@@ -286,7 +288,8 @@ class Bench:
         Of a weight that does not learn the gradient is not counted, scores of attention are made
         once each way, a scan is encoded once, a reference read once for its group.
         """
-        from brainplug.training.batches import Grouping, encode_task, make_batch
+        from brainplug.tasks.encode import encode_task
+        from brainplug.training.collate import Grouping, make_batch
 
         share = not self.plain
         items = [encode_task(task, self.encoder, 32768) for task in self.tasks]
@@ -334,8 +337,8 @@ class Numbers:
 
 def make_task(number: int, reference: str, query: str) -> Any:
     """Word one dialogue by the shipped prompt."""
-    from brainplug.dialogue import Task
-    from brainplug.types import Case
+    from brainplug.api.records import Case
+    from brainplug.tasks.task import Task
     from brainplug_plugins.prompts.comparison import Comparison, ComparisonOptions
 
     case = Case(target="sex", references=("male",), query="female")
@@ -358,8 +361,8 @@ def make_bundle(size: str) -> Any:
     import torch
     from transformers import LlavaConfig
 
-    from brainplug.model.adapter import Llava3d
     from brainplug.model.bundle import ModelBundle
+    from brainplug.model.llava3d import Llava3d
     from brainplug_plugins.models.tiny import Tiny, TinyOptions, make_byte_tokenizer
 
     if size == "tiny":

@@ -207,9 +207,9 @@ def prepare_with_brainplug(folder: Path, target: str) -> Measured:
     """Do `brainplug prepare`."""
     from rich.console import Console
 
+    from brainplug.recipe.load import read_recipe
     from brainplug.registry import load_registry
-    from brainplug.run import run_recipe
-    from brainplug.structure import read_recipe
+    from brainplug.run.runner import run_recipe
 
     registry = load_registry()
     file = read_recipe(folder / f"{target}.toml", registry)

@@ -32,11 +32,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from brainplug.processes import available_cores, in_processes
-from brainplug.scan import read_scan
-from brainplug.space import normalise, resample
-from brainplug.types import Grid
-from brainplug.volume import fill_cache, load_volume
+from brainplug.api.records import Grid
+from brainplug.imaging.cache import fill_cache, load_volume
+from brainplug.imaging.resample import normalise, resample
+from brainplug.imaging.scan import read_scan
+from brainplug.runtime.workers import available_cores, in_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

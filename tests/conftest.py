@@ -9,7 +9,10 @@ import nibabel
 import numpy as np
 import pytest
 
+from made_up_pools import labels, make_tasks, pool
 from small import DESIGN, GRID, LEARNING
+
+__all__ = ["labels", "make_tasks", "pool"]  # fixtures
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 

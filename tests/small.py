@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from brainplug.dialogue import Task
-from brainplug.types import Image, Turn
+import attrs
+
+from brainplug.api.records import Image, Turn
+from brainplug.tasks.task import Task
 
 GRID = """
 [images]
@@ -75,3 +77,19 @@ def make_task(task_id, references, query, truth="male", question="And this?") ->
         turns=tuple(turns),
         codes=(1,) * (len(references) + 1),
     )
+
+
+def task_of(place: int) -> Task:
+    """Make a task of the study that its place is in; all show the same two scans."""
+    study = "LARGE" if place < 9 else "SMALL"
+    return attrs.evolve(make_task(f"t{place}", ["r"], "q"), subject=f"{study}:{place}")
+
+
+TASKS = [
+    make_task("t0", ["a"], "x"),
+    make_task("t1", ["b"], "x", "female"),
+    make_task("t2", ["a"], "y"),
+    make_task("t3", ["a"], "z", question="What is it here?"),
+    make_task("t4", ["b", "c"], "y"),
+    make_task("t5", [], "y"),
+]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from brainplug.cli import FORMATS, make_parser
+from brainplug.cli.main import FORMATS, make_parser
+from brainplug.recipe.load import read_recipe
 from brainplug.registry import load_registry
-from brainplug.structure import read_recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -63,7 +63,7 @@ def test_every_part_that_is_named_exists():
 
 def test_the_formats_of_prepare_are_those_of_the_exporter():
     """`--format` offers what there is, without importing it."""
-    from brainplug import export
+    from brainplug.tasks import export
 
     assert tuple(sorted(export.FORMATS)) == FORMATS
     for name in FORMATS:

@@ -14,26 +14,28 @@ import pandas as pd
 import pytest
 import torch
 
-from brainplug.audit import find_leaks, pool_scans, refuse_findings
-from brainplug.cli import main
-from brainplug.cohort import StudyParts, gather
-from brainplug.dialogue import Task
+from brainplug.api.records import Image, Turn
+from brainplug.audit.leakage import find_leaks
+from brainplug.audit.shortcuts import audit_words
+from brainplug.cli.main import main
+from brainplug.cohort.build import StudyParts, gather
+from brainplug.design.pairs import make_pairs
+from brainplug.design.split import add_pools, pool_scans, split_cohort
 from brainplug.errors import DataError, LeakageError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
-from brainplug.evaluation.answer import AnswerSettings, all_answers
 from brainplug.evaluation.bootstrap import BootstrapPlan
-from brainplug.evaluation.reader import Reader
 from brainplug.evaluation.score import TargetFacts, score_split
-from brainplug.learning_options import Speed
-from brainplug.model import adapter
-from brainplug.model.chat import ChatEncoder
-from brainplug.pairing import make_pairs
-from brainplug.pools import DrawOptions
-from brainplug.recipe import Audit, Images
-from brainplug.shortcuts import audit_words
-from brainplug.split import add_pools, split_cohort
-from brainplug.types import Image, Turn
-from brainplug.wording import TaskMaker
+from brainplug.findings import refuse_findings
+from brainplug.inference.answer import all_answers
+from brainplug.inference.generator import Reader
+from brainplug.inference.records import AnswerSettings
+from brainplug.model import llava
+from brainplug.recipe.tables import Audit, Images
+from brainplug.recipe.training_tables import Speed
+from brainplug.tasks.build import TaskMaker
+from brainplug.tasks.chat import ChatEncoder
+from brainplug.tasks.task import Task
+from brainplug.toolkit.hashed_pools import DrawOptions
 from brainplug_plugins.cohorts.abcd import Abcd, AbcdOptions
 from brainplug_plugins.cohorts.table import Table, TableOptions
 from brainplug_plugins.cohorts.ukb import Ukb, UkbOptions
@@ -191,7 +193,7 @@ def test_d04_an_answer_is_what_comes_after_the_prompt(bundle, monkeypatch):
         logits[..., next(spoken)] = 1
         return logits
 
-    monkeypatch.setattr(adapter, "predict", predict)
+    monkeypatch.setattr(llava, "predict", predict)
 
     asked = [task(1, "female", "male"), task(2, "female", "female")]
     rows = answer(bundle, asked, check_candidates=False)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from brainplug.recipe.load import read_recipe
 from brainplug.registry import load_registry
-from brainplug.structure import read_recipe
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brainplug.files import read_json
+from brainplug.runtime.files import read_json
 
 HERE = Path(__file__).parent / "third_party"
 

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from brainplug.api.hooks import hookimpl
+from brainplug.api.roles import Part, about
 from brainplug.errors import (
     BrainplugError,
     DataError,
@@ -11,11 +13,9 @@ from brainplug.errors import (
     RunError,
     ScanError,
 )
-from brainplug.hooks import hookimpl
-from brainplug.parts import Part, about
 
 if TYPE_CHECKING:
-    from brainplug.types import (
+    from brainplug.api.records import (
         Case,
         CohortTable,
         Image,
@@ -51,6 +51,6 @@ if not TYPE_CHECKING:  # a type checker must know every name, and refuse all oth
         """Import the records when first asked for; `brainplug --help` has no use for pandas."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from brainplug import types
+        from brainplug.api import records
 
-        return getattr(types, name)
+        return getattr(records, name)

@@ -2,7 +2,7 @@
 
 import sys
 
-from brainplug.cli import main
+from brainplug.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,6 +13,7 @@ All hold data as attributes; the text is made from them. Anything else that esca
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -93,3 +94,18 @@ class LeakageError(BrainplugError):
 
 class RunError(BrainplugError):
     """A run cannot start or go on."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Suggest the nearest known name, or list them all.
+
+    >>> suggestion("epocs", ["epochs", "schedule"])
+    "did you mean 'epochs'?"
+    >>> suggestion("x", ["epochs", "schedule"])
+    "known are 'epochs', 'schedule'"
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known are {', '.join(map(repr, names))}" if names else "none is known"

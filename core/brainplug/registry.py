@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pluggy
 
-from brainplug import hooks
-from brainplug.errors import BrainplugError, PluginError
-from brainplug.options import suggestion
-from brainplug.parts import (
+from brainplug.api import hooks
+from brainplug.api.roles import (
     CohortLoader,
     Metric,
     ModelBackbone,
@@ -27,11 +25,12 @@ from brainplug.parts import (
     SplitStrategy,
     TaskHead,
 )
+from brainplug.errors import BrainplugError, PluginError, suggestion
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from brainplug.recipe import Recipe
+    from brainplug.recipe.tables import Recipe
 
 GROUP = "brainplug"
 

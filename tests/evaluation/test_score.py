@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from brainplug.api.records import Predictions
 from brainplug.errors import DataError
 from brainplug.evaluation.aggregate import aggregate, copying
 from brainplug.evaluation.bootstrap import BootstrapPlan, draw_resamples, estimate, resampled_scores
-from brainplug.evaluation.headline import claim, headline
 from brainplug.evaluation.score import Rule, TargetFacts, cluster_names, score_run, score_split
-from brainplug.types import Predictions
+from brainplug.report.headline import claim, headline
 from brainplug_plugins.metrics.accuracy import Accuracy, AccuracyOptions
 from brainplug_plugins.metrics.auroc import Auroc, AurocOptions
 from brainplug_plugins.metrics.balanced_accuracy import BalancedAccuracy, BalancedAccuracyOptions

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from test_losses import PARTS, batch_loss, gradients, make_bundle, make_items
 
-from brainplug.model.pack import Ways
+from brainplug.model.packing import Ways
+from dialogues import PARTS, batch_loss, gradients, make_bundle, make_items
 
 pytestmark = [
     pytest.mark.gpu,

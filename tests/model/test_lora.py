@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from brainplug.errors import DataError
-from brainplug.learning_options import Lora
-from brainplug.model.adapter import train_only
 from brainplug.model.bundle import load_bundle
+from brainplug.model.llava import train_only
 from brainplug.model.lora import add_adapters, count_weights, merge_adapters
+from brainplug.recipe.training_tables import Lora
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
 
 SHAPE = (8, 8, 4)

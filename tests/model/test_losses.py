@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import itertools
 
-import attrs
 import numpy as np
 import pytest
 import torch
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 
-from brainplug.model import adapter, kernels
+from brainplug.model import kernels, llava
 from brainplug.model.attention import ONEDNN
-from brainplug.model.chat import ChatEncoder
-from brainplug.model.pack import Group, Layout, Stretch, Ways
-from brainplug.training.batches import Collator, Grouping, Item
-from brainplug.types import Image, Turn
-from brainplug_plugins.models.tiny import Tiny, TinyOptions
-
-SHAPE = (8, 8, 8)
-OPTIONS = TinyOptions(hidden_size=16, heads=2, vision_layers=2, language_layers=2, patch=(4, 4, 4))
-PARTS = ("patch-embedding", "vision-tower", "projector", "language-model")
-VOLUMES = {
-    name: np.random.default_rng(number).normal(size=SHAPE).astype("float32")
-    for number, name in enumerate("abcxyz")
-}
+from brainplug.model.packing import Group, Layout, Stretch, Ways
+from brainplug.training.collate import Collator, Grouping
+from dialogues import PARTS, VOLUMES, batch_loss, dialogue, gradients, make_bundle, make_items
 
 
 @pytest.fixture(autouse=True)
@@ -36,31 +25,6 @@ def _double_norms(monkeypatch):
         return self.weight * (states * spread)
 
     monkeypatch.setattr(Qwen2RMSNorm, "forward", forward)
-
-
-def make_bundle(train=PARTS, dtype=torch.float64):
-    bundle = Tiny(attrs.evolve(OPTIONS, train=train)).build(SHAPE, seed=3)
-    bundle.model.to(dtype).train()
-    adapter.choose_kernels(bundle.model, onednn=False)
-    return bundle
-
-
-def dialogue(bundle, references, query, answer="It is b."):
-    """Encode a dialogue of any number of references."""
-    turns = []
-    for number, name in enumerate(references):
-        turns += [Turn.user(Image(number), f"This is {name}."), Turn.assistant("Noted.")]
-    turns += [Turn.user(Image(len(references)), "And this?"), Turn.assistant(answer)]
-    return Item(ChatEncoder(bundle.tokenizer, 8).encode(turns), (*references, query))
-
-
-def make_items(bundle):
-    """Two references with three and two queries, two shared by both, answers of two lengths."""
-    pairs = [("a", "x"), ("a", "y"), ("a", "z"), ("b", "x"), ("b", "y")]
-    return [
-        dialogue(bundle, [reference], query, "It is b." if query == "x" else "It is longer.")
-        for reference, query in pairs
-    ]
 
 
 def plain_losses(bundle, items):
@@ -78,24 +42,6 @@ def plain_losses(bundle, items):
         before = logits[len(item.encoded.prompt) - 1 : -1]
         losses.append(torch.nn.functional.cross_entropy(before, answer, reduction="sum"))
     return torch.stack(losses)
-
-
-def batch_loss(bundle, items, ways, *, grouping=None):
-    batch = Collator(grouping or Grouping(), VOLUMES.__getitem__)(items)["batch"]
-    batch = attrs.evolve(
-        batch, volumes=tuple(each.to(bundle.model.dtype) for each in batch.volumes)
-    )
-    return bundle.model(batch=batch, num_items=len(batch.answers), ways=ways)
-
-
-def gradients(bundle, loss):
-    bundle.model.zero_grad()
-    loss.backward()
-    return {
-        name: each.grad.clone()
-        for name, each in bundle.model.named_parameters()
-        if each.grad is not None
-    }
 
 
 def expect_equal(bundle, items, ways, *, grouping=None, **tolerance):
@@ -251,7 +197,7 @@ def test_the_flex_mask_shows_a_branch_its_prefix_and_itself():
 def test_checkpointed_layers_change_nothing():
     """Activations computed again give the same gradients, in turns with the tower's only."""
     bundle = make_bundle(PARTS[:1])
-    adapter.recompute(bundle.model, tower=True, language=False)
+    llava.recompute(bundle.model, tower=True, language=False)
     expect_equal(bundle, make_items(bundle), Ways(in_turns=True), rtol=1e-9, atol=1e-12)
-    adapter.recompute(bundle.model, tower=True, language=True)
+    llava.recompute(bundle.model, tower=True, language=True)
     expect_equal(bundle, make_items(bundle), Ways(), rtol=1e-9, atol=1e-12)

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import attrs
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainplug.learning import make_mixture
-from brainplug.learning_options import Speed, Training
-from brainplug.model.chat import ChatEncoder
-from brainplug.recipe import Study
-from brainplug.training.batches import TaskDataset
-from brainplug.training.mixture import MixtureSampler, share_out
-from brainplug.training.trainer import Mixture, TrainingJob, train
+from brainplug.recipe.tables import Study
+from brainplug.recipe.training_tables import Speed, Training
+from brainplug.tasks.chat import ChatEncoder
+from brainplug.training.collate import TaskDataset
+from brainplug.training.job import TrainingJob
+from brainplug.training.mixture import Mixture, MixtureSampler, share_out
+from brainplug.training.stage import make_mixture
+from brainplug.training.trainer import train
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
-from small import make_task
+from small import task_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from brainplug.dialogue import Task
 
 GROUPS = {"LARGE": range(9), "SMALL": range(9, 12)}
 WEIGHTS = {"LARGE": 1.0, "SMALL": 2.0}
@@ -125,12 +124,6 @@ def test_shares_add_up(total, weights):
     whole = sum(weights.values())
     assert all(abs(shares[name] - total * weights[name] / whole) < 1.001 for name in weights)
     assert shares == share_out(total, dict(reversed(weights.items())))
-
-
-def task_of(place: int) -> Task:
-    """Make a task of the study that its place is in; all show the same two scans."""
-    study = "LARGE" if place in GROUPS["LARGE"] else "SMALL"
-    return attrs.evolve(make_task(f"t{place}", ["r"], "q"), subject=f"{study}:{place}")
 
 
 def test_weights_of_studies_make_the_mixture():

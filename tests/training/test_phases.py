@@ -9,24 +9,25 @@ import attrs
 import numpy as np
 import pytest
 import torch
-from test_mixture import task_of
 
-from brainplug import learning
-from brainplug.cli import main
+from brainplug.cli.main import main
 from brainplug.errors import RecipeError, RunError
-from brainplug.files import read_json
-from brainplug.learning_options import MODEL_PARTS, Lora, Phase, Speed, Training
-from brainplug.model.adapter import part_of, train_only
 from brainplug.model.bundle import load_bundle
-from brainplug.model.chat import ChatEncoder
+from brainplug.model.llava import part_of, train_only
 from brainplug.model.lora import add_adapters, merge_adapters
+from brainplug.recipe.load import read_recipe
+from brainplug.recipe.phases import plan_phases
+from brainplug.recipe.training_tables import MODEL_PARTS, Lora, Phase, Speed, Training
 from brainplug.registry import load_registry
-from brainplug.structure import read_recipe
-from brainplug.training import phases
-from brainplug.training.phases import PhaseFolder, copy_whole, open_folders, plan_phases
+from brainplug.runtime.files import read_json
+from brainplug.tasks.chat import ChatEncoder
+from brainplug.training import phases, stage
+from brainplug.training.job import TrainingJob
+from brainplug.training.phases import PhaseFolder, copy_whole, open_folders
 from brainplug.training.schedule import make_schedule
-from brainplug.training.trainer import TrainingJob, train
+from brainplug.training.trainer import train
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
+from small import task_of
 
 SHAPE = (8, 8, 4)
 UNUSED = "model.vision_tower.post_layernorm."
@@ -138,7 +139,7 @@ class Watch:
 @pytest.fixture
 def watch(monkeypatch) -> Watch:
     """Watch all trainings; each leaves a checkpoint of every step."""
-    watch, teach = Watch(), learning.train
+    watch, teach = Watch(), stage.train
 
     def train_watched(bundle, job):
         name, steps = job.folder.name, []
@@ -152,7 +153,7 @@ def watch(monkeypatch) -> Watch:
         options = attrs.evolve(job.options, save_minutes=1e-9)
         return teach(bundle, attrs.evolve(job, progress=note, options=options))
 
-    monkeypatch.setattr(learning, "train", train_watched)
+    monkeypatch.setattr(stage, "train", train_watched)
     return watch
 
 
@@ -264,7 +265,7 @@ def test_a_phase_killed_as_it_ended_is_ended_again(two_phases, tmp_path, watch, 
         raise StopError
 
     with monkeypatch.context() as patch:
-        patch.setattr(learning.ModelBundle, "save", die)
+        patch.setattr(stage.ModelBundle, "save", die)
         with pytest.raises(StopError):
             run(two_phases, folder)
     assert (folder / "checkpoints" / "phase-1" / "model").exists()

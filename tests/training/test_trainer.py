@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from brainplug.learning_options import MODEL_PARTS, Lora, Speed, Training
-from brainplug.model import adapter
-from brainplug.model.chat import ChatEncoder
+from brainplug.model import llava
 from brainplug.model.lora import add_adapters
-from brainplug.training.trainer import ComparisonTrainer, TrainingJob, train
+from brainplug.recipe.training_tables import MODEL_PARTS, Lora, Speed, Training
+from brainplug.tasks.chat import ChatEncoder
+from brainplug.training.job import TrainingJob
+from brainplug.training.trainer import ComparisonTrainer, train
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
 from small import make_task
 
@@ -47,7 +48,7 @@ def volume(path: Path) -> np.ndarray:
 def teach(folder, *, speed=None, parts=("patch-embedding",), lora=None, scores=None, **options):
     """Train the tiny model on four blocks of three references and three queries."""
     bundle = Tiny(TinyOptions(hidden_size=32, heads=2, patch=(4, 4, 4))).build(SHAPE, seed=1)
-    adapter.train_only(bundle.model, parts)
+    llava.train_only(bundle.model, parts)
     if lora is not None:
         add_adapters(bundle.model, lora, seed=1)
     scored = iter(scores or ())
@@ -113,13 +114,13 @@ def test_accumulated_batches_learn_as_one(tmp_path, losses):
 def test_a_frozen_tower_sees_each_scan_once(tmp_path, monkeypatch):
     """Features are kept over epochs; without the lever the tower looks again and again."""
     seen = []
-    see = adapter.see
+    see = llava.see
 
     def note(model, volumes):
         seen.append(len(volumes))
         return see(model, volumes)
 
-    monkeypatch.setattr(adapter, "see", note)
+    monkeypatch.setattr(llava, "see", note)
     kept = teach(tmp_path / "kept", parts=(), lora=Lora(rank=2))
     assert 24 == sum(seen)
     seen.clear()

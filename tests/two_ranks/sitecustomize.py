@@ -28,7 +28,7 @@ def watch(event: str, arguments: tuple) -> None:
 def train(workspace) -> None:
     """Train nothing; do what the test asks for."""
     from brainplug.errors import DataError
-    from brainplug.files import write_json, write_text
+    from brainplug.runtime.files import write_json, write_text
 
     ranks = workspace.ranks
     if TRAINING in {f"fails on rank {ranks.rank}", "fails everywhere"}:
@@ -56,10 +56,10 @@ def dialogues(workspace) -> None:
 
 
 if TRAINING:
-    from brainplug import pipeline, preparation
+    from brainplug.run import learning_stages, task_stages
 
-    make_dialogues = preparation.run_dialogues
-    preparation.run_dialogues = dialogues
-    pipeline.run_training = train
+    make_dialogues = task_stages.run_dialogues
+    task_stages.run_dialogues = dialogues
+    learning_stages.run_training = train
     if RANK:
         sys.addaudithook(watch)

@@ -11,13 +11,14 @@ import attrs
 import numpy as np
 import pandas as pd
 
+from brainplug.api.records import Predictions
 from brainplug.errors import DataError
-from brainplug.types import Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from brainplug.types import TargetKind, TargetValue
+    from brainplug.api.records import TargetKind, TargetValue
+    from brainplug.tasks.task import Task
 
     Row = Mapping[str, Any]
 
@@ -219,3 +220,9 @@ def reference_pull(read: Sequence[Row]) -> float | None:
     if spread <= 1e-12 * max(1.0, float((frame["shown"] ** 2).sum())):
         return None
     return float((centred["answer"] * centred["shown"]).sum()) / spread
+
+
+def train_mean(tasks: Sequence[Task]) -> float:
+    """Return the mean target of the training queries, each subject once."""
+    truths = {task.subject: float(task.truth) for task in tasks}
+    return sum(truths.values()) / len(truths)

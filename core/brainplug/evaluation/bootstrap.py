@@ -9,15 +9,15 @@ import attrs
 import numpy as np
 from jaxtyping import Int
 
-from brainplug.parts import ScoresResamples
+from brainplug.api.roles import ScoresResamples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jaxtyping import Float
 
-    from brainplug.parts import Metric
-    from brainplug.types import Predictions
+    from brainplug.api.records import Predictions
+    from brainplug.api.roles import Metric
 
 MOST_UNDEFINED = 0.2
 """Share of samples in which a score may be undefined before its interval is withheld."""

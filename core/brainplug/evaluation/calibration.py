@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
-    from brainplug.types import Predictions
+    from brainplug.api.records import Predictions
 
 FEW_BINS, MANY_BINS, ENOUGH_FOR_MANY = 5, 10, 200
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from brainplug.api.records import Predictions, TargetKind, TargetValue
 from brainplug.errors import DataError
 from brainplug.evaluation.aggregate import aggregate, copying, make_predictions
 from brainplug.evaluation.bootstrap import (
@@ -24,10 +25,9 @@ from brainplug.evaluation.bootstrap import (
     resampled_scores,
 )
 from brainplug.evaluation.calibration import calibration
-from brainplug.types import Predictions, TargetKind, TargetValue
 
 if TYPE_CHECKING:
-    from brainplug.parts import Metric
+    from brainplug.api.roles import Metric
 
 Row = Mapping[str, Any]
 

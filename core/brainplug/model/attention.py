@@ -23,7 +23,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from brainplug.model import kernels
 
 if TYPE_CHECKING:
-    from brainplug.model.pack import Layout
+    from brainplug.model.packing import Layout
 
 PLAIN, ONEDNN = "slices", "slices-onednn"
 

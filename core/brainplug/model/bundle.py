@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import attrs
 from transformers import AutoTokenizer
 
+from brainplug.checkpoint.tensors import PATCH_FILE, find_weights, read_object
 from brainplug.errors import DataError
-from brainplug.files import write_json
-from brainplug.model.adapter import Llava3d
-from brainplug.model.layout import PATCH_FILE, find_weights, read_object
+from brainplug.model.llava3d import Llava3d
 from brainplug.model.patches import count_patches
+from brainplug.runtime.files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

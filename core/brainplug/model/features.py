@@ -9,14 +9,14 @@ import attrs
 import numpy as np
 import torch
 
-from brainplug.files import replacing
-from brainplug.model import adapter
+from brainplug.model import llava
+from brainplug.runtime.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from brainplug.model.adapter import Llava3d
+    from transformers import LlavaForConditionalGeneration
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +30,7 @@ class FeatureStore:
         precision: number format of the tower's matrix products.
     """
 
-    model: Llava3d
+    model: LlavaForConditionalGeneration
     load: Callable[[Path], np.ndarray]
     folder: Path
     precision: torch.dtype = torch.float32
@@ -49,7 +49,7 @@ class FeatureStore:
         device = self.model.device
         lower = self.precision != torch.float32
         with torch.no_grad(), torch.autocast(device.type, self.precision, enabled=lower):
-            features = adapter.see(self.model, volume.to(device))[0]
+            features = llava.see(self.model, volume.to(device))[0]
         return features.float().cpu().numpy()
 
     def place(self, file: Path) -> Path:

@@ -14,15 +14,15 @@ import torch
 from torch import nn
 
 from brainplug.errors import DataError
-from brainplug.learning_options import MODEL_PARTS
-from brainplug.model.adapter import idle_in_tower, part_of
+from brainplug.model.llava import idle_in_tower, part_of
+from brainplug.recipe.training_tables import MODEL_PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from transformers import LlavaForConditionalGeneration
 
-    from brainplug.learning_options import Lora
+    from brainplug.recipe.training_tables import Lora
 
 ADAPTER = ".lora_"
 """Stands in the name of every weight of an adapter, as PEFT names them."""

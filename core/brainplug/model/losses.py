@@ -17,21 +17,22 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
-from brainplug.model import adapter
-from brainplug.model.pack import Layout
+from brainplug.model import llava
+from brainplug.model.packing import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brainplug.model.adapter import Llava3d
-    from brainplug.model.pack import Batch, Group, Stretch, Ways
+    from transformers import LlavaForConditionalGeneration
+
+    from brainplug.model.packing import Batch, Group, Stretch, Ways
 
 TOKENS_AT_ONCE = 4096
 """Tokens of scans that the tower is given at once on a CPU; more take memory and save no time."""
 
 
 def loss_of(
-    model: Llava3d, batch: Batch, *, num_items: torch.Tensor | int, ways: Ways
+    model: LlavaForConditionalGeneration, batch: Batch, *, num_items: torch.Tensor | int, ways: Ways
 ) -> torch.Tensor:
     """Return the loss summed over the answer tokens of a batch, divided by `num_items`.
 
@@ -50,7 +51,9 @@ def loss_of(
     return packed_loss(model, batch.groups, features, answers_only=ways.answers_only) / num_items
 
 
-def features_of(model: Llava3d, batch: Batch, *, at_once: bool = False) -> torch.Tensor:
+def features_of(
+    model: LlavaForConditionalGeneration, batch: Batch, *, at_once: bool = False
+) -> torch.Tensor:
     """Return `(S, P, D)` projected features of a batch's scans.
 
     Args:
@@ -59,18 +62,20 @@ def features_of(model: Llava3d, batch: Batch, *, at_once: bool = False) -> torch
         at_once: encode all scans in one call, as ranks that share the weights out must.
     """
     if batch.features:
-        return adapter.project(model, torch.stack(batch.features))
+        return llava.project(model, torch.stack(batch.features))
     volumes = torch.stack(batch.volumes)
     if at_once or model.device.type != "cpu":
-        return adapter.project(model, adapter.see(model, volumes))
+        return llava.project(model, llava.see(model, volumes))
     step = max(1, TOKENS_AT_ONCE // model.tokens_per_image)
-    return torch.cat(
-        [adapter.project(model, adapter.see(model, part)) for part in volumes.split(step)]
-    )
+    return torch.cat([llava.project(model, llava.see(model, part)) for part in volumes.split(step)])
 
 
 def row_loss(
-    model: Llava3d, batch: Batch, features: torch.Tensor, *, answers_only: bool
+    model: LlavaForConditionalGeneration,
+    batch: Batch,
+    features: torch.Tensor,
+    *,
+    answers_only: bool,
 ) -> torch.Tensor:
     """Return the summed loss of dialogues in rows that are padded at the end."""
     dialogues = [one for group in batch.groups for one in group.alone()]
@@ -82,7 +87,7 @@ def row_loss(
     mask = torch.ones(len(places), len(places), dtype=torch.bool, device=embeddings.device).tril()
     # A place of the filling sees itself, since a row of attention must see something.
     seen = mask & (real[:, None, :] | torch.eye(len(places), dtype=torch.bool, device=mask.device))
-    hidden = adapter.read(model, embeddings, places.expand(len(rows), -1), mask=seen.unsqueeze(1))
+    hidden = llava.read(model, embeddings, places.expand(len(rows), -1), mask=seen.unsqueeze(1))
     before = [
         row * len(places) + place
         for row, one in enumerate(dialogues)
@@ -94,14 +99,18 @@ def row_loss(
 
 
 def packed_loss(
-    model: Llava3d, groups: Sequence[Group], features: torch.Tensor, *, answers_only: bool
+    model: LlavaForConditionalGeneration,
+    groups: Sequence[Group],
+    features: torch.Tensor,
+    *,
+    answers_only: bool,
 ) -> torch.Tensor:
     """Return the summed loss of groups of dialogues in one row."""
     layout = Layout.of(groups)
     stretches = [one for group in groups for one in (group.prefix, *group.branches)]
     embeddings = embed_stretches(model, stretches, features)
     positions = layout.positions().to(embeddings.device).unsqueeze(0)
-    hidden = adapter.read(model, embeddings, positions, layout=layout)[0]
+    hidden = llava.read(model, embeddings, positions, layout=layout)[0]
     before: list[int] = []
     start = 0
     for one in stretches:
@@ -112,7 +121,7 @@ def packed_loss(
 
 
 def answer_loss(
-    model: Llava3d,
+    model: LlavaForConditionalGeneration,
     hidden: torch.Tensor,
     before: Sequence[int],
     answers: torch.Tensor,
@@ -130,15 +139,15 @@ def answer_loss(
     """
     places = torch.tensor(before, device=hidden.device)
     if answers_only:
-        logits = adapter.predict(model, hidden[places])
+        logits = llava.predict(model, hidden[places])
     else:
-        logits = adapter.predict(model, hidden)[places]
+        logits = llava.predict(model, hidden)[places]
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return cross_entropy(logits, answers, reduction="sum")
 
 
 def embed_stretches(
-    model: Llava3d, stretches: Sequence[Stretch], features: torch.Tensor
+    model: LlavaForConditionalGeneration, stretches: Sequence[Stretch], features: torch.Tensor
 ) -> torch.Tensor:
     """Return `(1, T, D)` embeddings of stretches in a row, with the features of their scans.
 
@@ -146,7 +155,7 @@ def embed_stretches(
     """
     shown = [scan for one in stretches for scan in one.scans]
     ids = torch.cat([one.ids for one in stretches])
-    return adapter.embed(model, ids, features[shown].flatten(0, 1))
+    return llava.embed(model, ids, features[shown].flatten(0, 1))
 
 
 class InTurns(torch.autograd.Function):
@@ -159,7 +168,7 @@ class InTurns(torch.autograd.Function):
     def forward(  # noqa: PLR0913 - autograd passes by position
         ctx: Any,
         features: torch.Tensor,
-        model: Llava3d,
+        model: LlavaForConditionalGeneration,
         groups: Sequence[Group],
         answers_only: bool,
         num_items: torch.Tensor | int,
@@ -182,7 +191,7 @@ class InTurns(torch.autograd.Function):
 
 
 def group_in_turns(
-    model: Llava3d,
+    model: LlavaForConditionalGeneration,
     group: Group,
     features: torch.Tensor,
     answers_only: bool,
@@ -196,7 +205,7 @@ def group_in_turns(
     total = features.new_zeros(())
     for branch in group.branches:
         pairs = zip(leaves[::2], leaves[1::2], strict=True)
-        hidden = read_branch(model, branch, features, len(group.prefix), adapter.new_cache(pairs))
+        hidden = read_branch(model, branch, features, len(group.prefix), llava.new_cache(pairs))
         before = range(len(branch) - branch.num_learnt - 1, len(branch) - 1)
         loss = answer_loss(model, hidden[0], before, branch.answer, answers_only=answers_only)
         total = total + go_back(loss / num_items)
@@ -214,19 +223,25 @@ def go_back(loss: torch.Tensor) -> torch.Tensor:
     return loss.detach()
 
 
-def read_prefix(model: Llava3d, prefix: Stretch, features: torch.Tensor) -> list[torch.Tensor]:
+def read_prefix(
+    model: LlavaForConditionalGeneration, prefix: Stretch, features: torch.Tensor
+) -> list[torch.Tensor]:
     """Return keys and values of each layer for a prefix, `(1, H, T, D)` each, one after another."""
     if len(prefix) == 0:
         return []
-    cache = adapter.new_cache()
+    cache = llava.new_cache()
     read_branch(model, prefix, features, 0, cache)
-    return [each for pair in adapter.entries_of(cache) for each in pair]
+    return [each for pair in llava.entries_of(cache) for each in pair]
 
 
 def read_branch(
-    model: Llava3d, stretch: Stretch, features: torch.Tensor, start: int, cache: Any
+    model: LlavaForConditionalGeneration,
+    stretch: Stretch,
+    features: torch.Tensor,
+    start: int,
+    cache: Any,
 ) -> torch.Tensor:
     """Return `(1, T, D)` states of a stretch after what a cache holds, which then holds both."""
     embeddings = embed_stretches(model, [stretch], features)
     positions = torch.arange(start, start + len(stretch), device=embeddings.device)
-    return adapter.read(model, embeddings, positions.unsqueeze(0), cache=cache)
+    return llava.read(model, embeddings, positions.unsqueeze(0), cache=cache)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brainplug.evaluation.headline import metric_name
+from brainplug.report.headline import metric_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
 
-    from brainplug.types import Volume
+    from brainplug.api.records import Volume
 
 INK, ACCENT, MUTED = "#1f2933", "#2463a8", "#8a97a6"
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from brainplug.evaluation.headline import claim, metric_name, show_estimate
-from brainplug.files import read_json, write_text
+from brainplug.api.records import SPLITS, Image
+from brainplug.imaging.cache import load_volume
 from brainplug.report.figures import (
     draw_confusion,
     draw_history,
@@ -19,15 +19,15 @@ from brainplug.report.figures import (
     draw_scores,
     draw_slices,
 )
-from brainplug.task_reader import read_tasks
-from brainplug.types import SPLITS, Image
-from brainplug.volume import load_volume
+from brainplug.report.headline import claim, metric_name, show_estimate
+from brainplug.runtime.files import read_json, write_text
+from brainplug.tasks.read import read_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brainplug.dialogue import Task
-    from brainplug.workspace import Workspace
+    from brainplug.run.context import Workspace
+    from brainplug.tasks.task import Task
 
 SMALLEST_GROUP = 5
 """Pictures and counts of fewer people are not shown on a page that may be shared."""
@@ -183,7 +183,7 @@ def mean_volume(workspace: Workspace, paths: Sequence[Path]) -> np.ndarray:
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Read a file of one JSON row a line."""
-    from brainplug.scoring import read_answers
+    from brainplug.evaluation.stage import read_answers
 
     return read_answers(path)
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from brainplug.errors import RunError
-from brainplug.files import read_json, write_json
+from brainplug.runtime.files import read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from brainplug.training.trainer import TrainingJob
+    from brainplug.training.job import TrainingJob
 
 COMPLETE = "complete.json"
 """Marks a checkpoint whose every file was written."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 import torch
 from torch.utils.data import Sampler
 
@@ -82,3 +83,16 @@ def take_turns(members: Sequence[int], count: int, *, epoch: int, seed: int) -> 
 def make_generator(seed: int, number: int) -> torch.Generator:
     """Make a generator of its own for each number."""
     return torch.Generator().manual_seed(seed * 1_000_003 + number)
+
+
+@attrs.frozen(kw_only=True)
+class Mixture:
+    """How groups of tasks are mixed.
+
+    Attributes:
+        groups: indices of the tasks of each group.
+        weights: share of each group in an epoch, beside the others'.
+    """
+
+    groups: Mapping[str, Sequence[int]]
+    weights: Mapping[str, float]

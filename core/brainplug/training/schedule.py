@@ -10,7 +10,7 @@ import attrs
 from brainplug.errors import RunError
 
 if TYPE_CHECKING:
-    from brainplug.learning_options import Training
+    from brainplug.recipe.training_tables import Training
 
 
 @attrs.frozen(kw_only=True)
@@ -29,7 +29,7 @@ class Schedule:
 def count_steps(options: Training, num_tasks: int) -> int:
     """Return the optimiser steps of an epoch on one device, whose batches are full of dialogues.
 
-    >>> from brainplug.learning_options import Training
+    >>> from brainplug.recipe.training_tables import Training
     >>> count_steps(Training(batch_size=4, accumulation=2), 10)
     2
     """
@@ -47,7 +47,7 @@ def make_schedule(options: Training, *, steps_per_epoch: int, place: str = "trai
     Raises:
         RunError: the warm-up would never end.
 
-    >>> from brainplug.learning_options import Training
+    >>> from brainplug.recipe.training_tables import Training
     >>> make_schedule(Training(epochs=2, warmup_steps=3), steps_per_epoch=3)
     Schedule(steps=6, every=3)
     """

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import torch
 from torch.utils.data import DataLoader
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
@@ -15,104 +14,23 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import set_seed
 
 from brainplug.errors import RunError
-from brainplug.model import adapter
+from brainplug.model import llava
 from brainplug.model.features import FeatureStore
-from brainplug.model.pack import Ways
-from brainplug.ranks import Ranks
-from brainplug.training.batches import Collator, Grouping, TaskDataset
-from brainplug.training.checkpoints import (
-    find_start,
-    load_weights,
-    mark_whole,
-    refuse_misfit,
-)
-from brainplug.training.deepspeed_settings import mend_universal
+from brainplug.model.packing import Ways
+from brainplug.training.arguments import make_arguments
+from brainplug.training.batch_sampler import BatchPlan, Limits
+from brainplug.training.checkpoints import find_start, load_weights, mark_whole, refuse_misfit
+from brainplug.training.collate import Collator, Grouping, TaskDataset
+from brainplug.training.deepspeed import mend_universal
+from brainplug.training.job import TrainingJob, TrainingResult
 from brainplug.training.phases import FEATURES
-from brainplug.training.plan import BatchPlan, Limits
-from brainplug.training.settings import make_arguments
-from brainplug.training.whole import forget_deepspeed, whole_bundle
+from brainplug.training.zero3 import forget_deepspeed, whole_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    import numpy as np
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
-    from brainplug.augmentation import Augmenter
-    from brainplug.dialogue import Task
-    from brainplug.learning_options import Speed, Training
     from brainplug.model.bundle import ModelBundle
-    from brainplug.model.chat import ChatEncoder
     from brainplug.training.checkpoints import Start
-
-
-@attrs.frozen(kw_only=True)
-class Mixture:
-    """How groups of tasks are mixed.
-
-    Attributes:
-        groups: indices of the tasks of each group.
-        weights: share of each group in an epoch, beside the others'.
-    """
-
-    groups: Mapping[str, Sequence[int]]
-    weights: Mapping[str, float]
-
-
-@attrs.frozen(kw_only=True)
-class TrainingJob:
-    """All a training needs besides the model.
-
-    Attributes:
-        tasks: the training dialogues.
-        encoder: turns them into ids.
-        context_length: most tokens the model takes.
-        load: returns the preprocessed volume of a scan file.
-        options: the recipe's `[training]`, with the settings of the phase.
-        speed: the recipe's `[speed]`.
-        validate: scores the model on the validation queries by what it says freely; called by
-            every rank, and gives every rank the same.
-        select_by: the score that chooses the checkpoint.
-        higher_is_better: its direction.
-        mixture: shares of studies in an epoch, where they are weighted.
-        augmenter: changes scans at random; None leaves them as they are.
-        seed: of order and dropout.
-        folder: where checkpoints are kept.
-        ranks: this process among those that train together.
-        progress: called with steps done, steps in all, and the latest loss.
-    """
-
-    tasks: Sequence[Task]
-    encoder: ChatEncoder
-    context_length: int
-    load: Callable[[Path], np.ndarray]
-    options: Training
-    speed: Speed
-    validate: Callable[[ModelBundle], dict[str, float | None]]
-    select_by: str
-    higher_is_better: bool
-    mixture: Mixture | None = None
-    augmenter: Augmenter | None = None
-    seed: int
-    folder: Path
-    ranks: Ranks = attrs.field(factory=Ranks)
-    progress: Callable[[int, int, float | None], None]
-
-
-@attrs.frozen(kw_only=True)
-class TrainingResult:
-    """What a training leaves.
-
-    Attributes:
-        bundle: the model with the weights of the best validation.
-        history: log rows: `step`, `epoch` and either `loss` or the validation scores.
-        selected: metric, value and step of the chosen checkpoint; None where no validation
-            gave a score, and the last weights are kept.
-    """
-
-    bundle: ModelBundle
-    history: list[dict[str, Any]]
-    selected: dict[str, Any] | None
 
 
 class ComparisonTrainer(Trainer):
@@ -203,7 +121,7 @@ class ComparisonTrainer(Trainer):
 def choose_ways(bundle: ModelBundle, job: TrainingJob) -> Ways:
     """Choose how losses are computed: as the recipe says, where the model allows it."""
     shared_out = job.options.is_zero3 and job.ranks.world > 1
-    frozen = not adapter.language_learns(bundle.model)
+    frozen = not llava.language_learns(bundle.model)
     in_turns = job.speed.in_turns and frozen and not job.options.is_zero3
     return Ways(
         rows=not job.speed.pack,
@@ -271,20 +189,20 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
         DataError: a dialogue is longer than the model takes.
     """
     set_seed(job.seed)
-    adapter.choose_kernels(bundle.model, onednn=job.speed.onednn)
+    llava.choose_kernels(bundle.model, onednn=job.speed.onednn)
     start = find_start(job)
     plan = make_plan(job, start)
     arguments = make_arguments(job, start, steps_per_epoch=-(-len(plan) // start.accumulation))
     trainer = make_trainer(bundle, job, arguments=arguments, plan=plan, start=start)
     ways = trainer.ways
     again = job.options.gradient_checkpointing
-    adapter.recompute(bundle.model, tower=again, language=again and not ways.in_turns)
+    llava.recompute(bundle.model, tower=again, language=again and not ways.in_turns)
     trainer.train(resume_from_checkpoint=start.checkpoint and str(start.checkpoint))
     whole = whole_bundle(bundle, job.options)
     if job.options.deepspeed and trainer.state.best_model_checkpoint:
         load_weights(whole.model, Path(trainer.state.best_model_checkpoint))
     forget_deepspeed()
-    adapter.recompute(whole.model, tower=False, language=False)
+    llava.recompute(whole.model, tower=False, language=False)
     whole.model.eval()
     return TrainingResult(
         bundle=whole,
@@ -335,7 +253,7 @@ def make_collator(bundle: ModelBundle, job: TrainingJob, plan: BatchPlan) -> Col
                 job.load(file), str(file), epoch=plan.epoch, step=plan.step
             ),
         )
-    keep = job.speed.cache_features and not adapter.tower_learns(bundle.model)
+    keep = job.speed.cache_features and not llava.tower_learns(bundle.model)
     if not keep or job.options.is_zero3:
         return Collator(grouping, job.load)
     lower = torch.bfloat16 if job.options.precision == "bfloat16" else torch.float32

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import attrs
 import pandas as pd
 
-from brainplug.codes import normal_code
+from brainplug.api.records import EXCLUSION_COLUMNS
 from brainplug.errors import DataError
-from brainplug.tables import leave_out, stack_exclusions
-from brainplug.types import EXCLUSION_COLUMNS
+from brainplug.toolkit.codes import normal_code
+from brainplug.toolkit.tables import leave_out, stack_exclusions
 from brainplug_plugins.abcd.names import is_unchanging
 from brainplug_plugins.abcd.release import Source, list_tables, read_source
 

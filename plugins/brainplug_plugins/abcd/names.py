@@ -10,7 +10,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from brainplug.matching import plain_session
+from brainplug.toolkit.image_matching import plain_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ import attrs
 import pandas as pd
 
 from brainplug.errors import DataError
-from brainplug.tables import leave_out, read_table
+from brainplug.toolkit.tables import leave_out, read_table
 from brainplug_plugins.abcd.names import (
     SESSIONS,
     SUBJECTS,

@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 from attrs.validators import min_len, optional
 
-from brainplug.codes import find_missing, normal_code, read_number
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import CohortTable
+from brainplug.api.roles import CohortLoader, Part, about
 from brainplug.errors import DataError
-from brainplug.hooks import hookimpl
-from brainplug.matching import OTHER_SESSION, ImageFile, find_files, join_images, report_join
-from brainplug.parts import CohortLoader, Part, about
-from brainplug.tables import get_column, leave_out, make_rows, stack_exclusions
-from brainplug.types import CohortTable
+from brainplug.toolkit.codes import find_missing, normal_code, read_number
+from brainplug.toolkit.image_matching import (
+    OTHER_SESSION,
+    ImageFile,
+    find_files,
+    join_images,
+    report_join,
+)
+from brainplug.toolkit.tables import get_column, leave_out, make_rows, stack_exclusions
 from brainplug_plugins.abcd.join import NDA_PREFIX, Joined, join_tables
 from brainplug_plugins.abcd.names import (
     AGE_IN_MONTHS,

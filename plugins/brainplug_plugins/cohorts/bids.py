@@ -12,9 +12,11 @@ import attrs
 import pandas as pd
 from attrs.validators import matches_re, optional
 
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import EXTENSIONS, SCAN_COLUMNS, CohortTable
+from brainplug.api.roles import Part, about
 from brainplug.errors import DataError
-from brainplug.hooks import hookimpl
-from brainplug.matching import (
+from brainplug.toolkit.image_matching import (
     ImageFile,
     choose_session,
     find_files,
@@ -26,9 +28,7 @@ from brainplug.matching import (
     plain_session,
     without_zeros,
 )
-from brainplug.parts import Part, about
-from brainplug.scan import EXTENSIONS
-from brainplug.tables import (
+from brainplug.toolkit.tables import (
     SESSION_NAMES,
     SUBJECT_NAMES,
     find_named,
@@ -38,12 +38,11 @@ from brainplug.tables import (
     read_table,
     stack_exclusions,
 )
-from brainplug.types import SCAN_COLUMNS, CohortTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from brainplug.parts import CohortLoader
+    from brainplug.api.roles import CohortLoader
 
 SUBJECT, SESSION = "participant_id", "session_id"
 KEYS = ["subject", "session"]

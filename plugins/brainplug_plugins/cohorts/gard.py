@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from brainplug.hooks import hookimpl
-from brainplug.matching import ImageFile, find_files, join_images
-from brainplug.parts import Part, about
-from brainplug.tables import get_column, leave_out, make_rows, read_table, stack_exclusions
-from brainplug.types import CohortTable
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import CohortTable
+from brainplug.api.roles import Part, about
+from brainplug.toolkit.image_matching import ImageFile, find_files, join_images
+from brainplug.toolkit.tables import get_column, leave_out, make_rows, read_table, stack_exclusions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
-    from brainplug.parts import CohortLoader
+    from brainplug.api.roles import CohortLoader
 
 SUFFIXES = (".nii.gz", ".nii")
 NO_INTEGER = "id is no integer"

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pandas as pd
 
-from brainplug import files
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import EXCLUSION_COLUMNS, CohortTable, JoinReport
+from brainplug.api.roles import CohortLoader, Part
 from brainplug.errors import DataError
-from brainplug.hooks import hookimpl
-from brainplug.parts import CohortLoader, Part
-from brainplug.processes import in_processes
-from brainplug.types import EXCLUSION_COLUMNS, CohortTable, JoinReport
-from brainplug.volume import cache_folder
+from brainplug.imaging.cache import cache_folder
+from brainplug.runtime import files
+from brainplug.runtime.workers import in_processes
 from brainplug_plugins.simulation.design import CODES, VERSION, SimulatedOptions
 from brainplug_plugins.simulation.people import Person, draw_person
 

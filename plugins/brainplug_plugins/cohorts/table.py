@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 from attrs.validators import matches_re
 
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import CohortTable
+from brainplug.api.roles import CohortLoader, Part, about
 from brainplug.errors import DataError
-from brainplug.hooks import hookimpl
-from brainplug.matching import (
+from brainplug.toolkit.image_matching import (
     FIRST,
     ImageFile,
     choose_session,
@@ -25,8 +27,7 @@ from brainplug.matching import (
     without_separators,
     without_zeros,
 )
-from brainplug.parts import CohortLoader, Part, about
-from brainplug.tables import (
+from brainplug.toolkit.tables import (
     SESSION_NAMES,
     SUBJECT_NAMES,
     find_named,
@@ -36,7 +37,6 @@ from brainplug.tables import (
     read_table,
     stack_exclusions,
 )
-from brainplug.types import CohortTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

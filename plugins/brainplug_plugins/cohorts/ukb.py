@@ -15,20 +15,19 @@ import attrs
 import pandas as pd
 from attrs.validators import and_, ge, le
 
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import EXTENSIONS, CohortTable
+from brainplug.api.roles import Part, about
 from brainplug.errors import DataError
-from brainplug.hooks import hookimpl
-from brainplug.kinship import THIRD_DEGREE, join_kin, plain_ids, read_ids, read_pairs
-from brainplug.matching import EXAMPLES, ImageFile, find_files, join_images
-from brainplug.parts import Part, about
-from brainplug.scan import EXTENSIONS
-from brainplug.tables import get_column, leave_out, make_rows, read_table, stack_exclusions
-from brainplug.types import CohortTable
+from brainplug.toolkit.image_matching import EXAMPLES, ImageFile, find_files, join_images
+from brainplug.toolkit.kinship import THIRD_DEGREE, join_kin, plain_ids, read_ids, read_pairs
+from brainplug.toolkit.tables import get_column, leave_out, make_rows, read_table, stack_exclusions
 from brainplug_plugins.ukb.codes import NO_ANSWER, mask_codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from brainplug.parts import CohortLoader
+    from brainplug.api.roles import CohortLoader
 
 SUBJECTS = ("eid", "f.eid", "participant.eid")
 ALONE = ("No relatives are known: set kinship in [cohort] to keep them in one pool.",)

@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 from attrs.validators import and_, ge, le, min_len, optional
 
-from brainplug.codes import find_missing, normal_code, read_number, show_counts
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import TargetColumn
+from brainplug.api.roles import Part, about
 from brainplug.errors import DataError
-from brainplug.hooks import hookimpl
-from brainplug.parts import Part, about
-from brainplug.types import TargetColumn
+from brainplug.toolkit.codes import find_missing, normal_code, read_number, show_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from jaxtyping import Float
 
-    from brainplug.parts import Answers, TaskHead
-    from brainplug.types import TargetKind, TargetValue
+    from brainplug.api.records import TargetKind, TargetValue
+    from brainplug.api.roles import Answers, TaskHead
 
 MISSING = "target missing"
 OUTSIDE = "target out of range"

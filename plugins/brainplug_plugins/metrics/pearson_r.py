@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from brainplug.hooks import hookimpl
-from brainplug.parts import Metric, Part
+from brainplug.api.hooks import hookimpl
+from brainplug.api.roles import Metric, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jaxtyping import Float
 
-    from brainplug.types import Predictions, TargetKind
+    from brainplug.api.records import Predictions, TargetKind
 
 
 @attrs.frozen(kw_only=True)

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 from attrs.validators import and_, deep_iterable, ge, in_, le
 
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import ModelPlan
+from brainplug.api.roles import Part, about
+from brainplug.checkpoint.locate import HUB_ID, fetch_weights, find_local
+from brainplug.checkpoint.read import TOKENIZER, Checkpoint, read_checkpoint
+from brainplug.checkpoint.tensors import find_weights
 from brainplug.errors import DataError
-from brainplug.hooks import hookimpl
-from brainplug.learning_options import MODEL_PARTS
-from brainplug.model.checkpoint import TOKENIZER, Checkpoint, read_checkpoint
-from brainplug.model.layout import find_weights
-from brainplug.model.source import HUB_ID, fetch_weights, find_local
-from brainplug.parts import Part, about
-from brainplug.types import ModelPlan
+from brainplug.recipe.training_tables import MODEL_PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tokenizers import Tokenizer
 
+    from brainplug.api.roles import ModelBackbone
     from brainplug.model.bundle import ModelBundle
-    from brainplug.parts import ModelBackbone
 
 NOT_HERE = (
     "model.weights: '{weights}' is not, or not whole, in the hub's cache on this machine: nothing "
@@ -132,9 +132,9 @@ class LlavaInterleave:
 
     def build(self, shape: tuple[int, int, int], *, seed: int) -> ModelBundle:
         """Load the weights, downloading them first where they are not on this machine."""
-        from brainplug.model.adapter import train_only
         from brainplug.model.bundle import ModelBundle
-        from brainplug.model.hub import load_llava, load_tokenizer
+        from brainplug.model.convert import load_llava, load_tokenizer
+        from brainplug.model.llava import train_only
 
         options = self.options
         self.plan(shape)

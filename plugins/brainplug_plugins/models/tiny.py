@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 import attrs
 from attrs.validators import and_, deep_iterable, ge, in_, le
 
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import ModelPlan
+from brainplug.api.roles import Part, about
 from brainplug.errors import DataError
-from brainplug.hooks import hookimpl
-from brainplug.learning_options import MODEL_PARTS
-from brainplug.parts import Part, about
-from brainplug.types import ModelPlan
+from brainplug.recipe.training_tables import MODEL_PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from transformers import LlavaConfig, PreTrainedTokenizerFast
 
+    from brainplug.api.roles import ModelBackbone
     from brainplug.model.bundle import ModelBundle
-    from brainplug.parts import ModelBackbone
 
 MARKERS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>")
 VOCABULARY = 256 + len(MARKERS)
@@ -95,8 +95,9 @@ class Tiny:
         """Build the model from its seed."""
         import torch
 
-        from brainplug.model.adapter import Llava3d, train_only
         from brainplug.model.bundle import ModelBundle
+        from brainplug.model.llava import train_only
+        from brainplug.model.llava3d import Llava3d
 
         self.plan(shape)
         with torch.random.fork_rng(devices=[]):

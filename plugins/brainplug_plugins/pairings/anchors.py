@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 from attrs.validators import ge
 
-from brainplug.draws import deal_strata, make_frame, shuffle
+from brainplug.api.hooks import hookimpl
+from brainplug.api.roles import Part, about
 from brainplug.errors import DataError
-from brainplug.hooks import hookimpl
-from brainplug.meeting import per_task_option, read_pools
-from brainplug.parts import Part, about
+from brainplug.toolkit.balanced_draws import deal_strata, make_frame, shuffle
+from brainplug.toolkit.pairing_groups import per_task_option, read_pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jaxtyping import Int
 
-    from brainplug.meeting import Pool, Pools
-    from brainplug.parts import Pairing
+    from brainplug.api.roles import Pairing
+    from brainplug.toolkit.pairing_groups import Pool, Pools
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,10 @@ import attrs
 import numpy as np
 from attrs.validators import ge, optional
 
-from brainplug.draws import (
+from brainplug.api.hooks import hookimpl
+from brainplug.api.roles import Part, about
+from brainplug.errors import DataError
+from brainplug.toolkit.balanced_draws import (
     Deal,
     deal_strata,
     fill_slots,
@@ -18,9 +21,7 @@ from brainplug.draws import (
     seat_queries,
     settle,
 )
-from brainplug.errors import DataError
-from brainplug.hooks import hookimpl
-from brainplug.meeting import (
+from brainplug.toolkit.pairing_groups import (
     bands_option,
     check_limits,
     check_sizes,
@@ -29,15 +30,14 @@ from brainplug.meeting import (
     read_pools,
     within_option,
 )
-from brainplug.parts import Part, about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
 
-    from brainplug.meeting import Group, Pools
-    from brainplug.parts import Pairing
+    from brainplug.api.roles import Pairing
+    from brainplug.toolkit.pairing_groups import Group, Pools
 
 USUAL = 3
 """References of a query where the recipe names neither their number nor a block."""

@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 from attrs.validators import and_, ge, gt, le, optional
 
-from brainplug.draws import (
+from brainplug.api.hooks import hookimpl
+from brainplug.api.roles import Part, about
+from brainplug.errors import DataError
+from brainplug.toolkit.balanced_draws import (
     Deal,
     deal_strata,
     fill_slots,
@@ -20,9 +23,7 @@ from brainplug.draws import (
     settle,
     shuffle,
 )
-from brainplug.errors import DataError
-from brainplug.hooks import hookimpl
-from brainplug.meeting import (
+from brainplug.toolkit.pairing_groups import (
     bands_option,
     check_limits,
     check_sizes,
@@ -31,15 +32,14 @@ from brainplug.meeting import (
     read_pools,
     within_option,
 )
-from brainplug.parts import Part, about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jaxtyping import Int
 
-    from brainplug.meeting import Group, Pools
-    from brainplug.parts import Pairing
+    from brainplug.api.roles import Pairing
+    from brainplug.toolkit.pairing_groups import Group, Pools
 
 
 @attrs.frozen(kw_only=True)

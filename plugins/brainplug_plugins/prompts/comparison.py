@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.hooks import hookimpl
-from brainplug.parts import Part, about
-from brainplug.types import Image, Turn
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import Image, Turn
+from brainplug.api.roles import Part, about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from brainplug.parts import PromptTemplate
-    from brainplug.types import Case
+    from brainplug.api.records import Case
+    from brainplug.api.roles import PromptTemplate
 
 
 def wording(*allowed: str, value: str = "") -> Callable[[Any, Any, str | tuple[str, ...]], None]:

@@ -8,8 +8,8 @@ from typing import Literal
 import attrs
 from attrs.validators import and_, ge, instance_of, le, matches_re, optional
 
+from brainplug.api.roles import about
 from brainplug.errors import DataError
-from brainplug.parts import about
 
 VERSION = 1
 """Version of the generator; raising it gives new studies a new default folder."""

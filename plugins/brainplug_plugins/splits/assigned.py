@@ -11,20 +11,20 @@ import attrs
 import pandas as pd
 from attrs.validators import and_, gt, lt, min_len, optional
 
-from brainplug.codes import normal_code, show_counts
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import POOLS, SPLITS
+from brainplug.api.roles import Part, about
 from brainplug.errors import DataError, LeakageError
-from brainplug.groups import family_groups
-from brainplug.hooks import hookimpl
-from brainplug.matching import without_zeros
-from brainplug.parts import Part, about
-from brainplug.pools import Fractions, draw_halves, hash_pools, join_halves
-from brainplug.tables import get_column, no_column, read_table
-from brainplug.types import POOLS, SPLITS
+from brainplug.toolkit.codes import normal_code, show_counts
+from brainplug.toolkit.families import family_groups
+from brainplug.toolkit.hashed_pools import Fractions, draw_halves, hash_pools, join_halves
+from brainplug.toolkit.image_matching import without_zeros
+from brainplug.toolkit.tables import get_column, no_column, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from brainplug.parts import SplitStrategy
+    from brainplug.api.roles import SplitStrategy
 
 KNOWN = (*SPLITS, *POOLS)
 SUBJECT, POOL, SPLIT = "subject", "pool", "split"

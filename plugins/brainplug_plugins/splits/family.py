@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brainplug.groups import family_groups
-from brainplug.hooks import hookimpl
-from brainplug.parts import Part
-from brainplug.pools import DrawOptions, draw_pools
+from brainplug.api.hooks import hookimpl
+from brainplug.api.roles import Part
+from brainplug.toolkit.families import family_groups
+from brainplug.toolkit.hashed_pools import DrawOptions, draw_pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
-    from brainplug.parts import SplitStrategy
+    from brainplug.api.roles import SplitStrategy
 
 
 class Family:

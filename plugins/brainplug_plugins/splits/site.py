@@ -10,13 +10,13 @@ import attrs
 import pandas as pd
 from attrs.validators import and_, gt, lt, min_len, optional
 
-from brainplug.codes import find_missing, show_counts
+from brainplug.api.hooks import hookimpl
+from brainplug.api.records import SPLITS
+from brainplug.api.roles import Part, about
 from brainplug.errors import DataError
-from brainplug.groups import family_groups
-from brainplug.hooks import hookimpl
-from brainplug.matching import natural_key
-from brainplug.parts import Part, about
-from brainplug.pools import (
+from brainplug.toolkit.codes import find_missing, show_counts
+from brainplug.toolkit.families import family_groups
+from brainplug.toolkit.hashed_pools import (
     Fractions,
     draw_halves,
     draw_numbers,
@@ -24,13 +24,13 @@ from brainplug.pools import (
     join_halves,
     name_splits,
 )
-from brainplug.tables import no_column
-from brainplug.types import SPLITS
+from brainplug.toolkit.image_matching import natural_key
+from brainplug.toolkit.tables import no_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from brainplug.parts import SplitStrategy
+    from brainplug.api.roles import SplitStrategy
 
 VAL_FRACTION = 0.15
 TRAIN, VAL, TEST = range(len(SPLITS))

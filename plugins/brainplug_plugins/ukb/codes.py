@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from brainplug.codes import find_missing
+from brainplug.toolkit.codes import find_missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

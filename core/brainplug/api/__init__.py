@@ -1,0 +1,1 @@
+"""What a plugin implements: hooks, roles, and the records that pass between stages."""

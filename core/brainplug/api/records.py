@@ -1,0 +1,199 @@
+"""Records and array types that pass between stages, with named axes.
+
+World space is RAS+ in millimetres everywhere. No torch type lives here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import attrs
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+Volume = Float[np.ndarray, "i j k"]
+Affine = Float[np.ndarray, "4 4"]
+
+TargetKind = Literal["categorical", "numerical"]
+TargetValue = str | float
+Split = Literal["train", "val", "test"]
+Role = Literal["user", "assistant"]
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+POOLS: tuple[str, ...] = tuple(
+    f"{split}_{half}" for split in SPLITS for half in ("query", "reference")
+)
+
+SCAN_COLUMNS: tuple[str, ...] = ("subject", "session", "image", "family", "site")
+"""Columns every cohort table has; text, missing as `pandas.NA`. `image` is an absolute path."""
+
+EXCLUSION_COLUMNS: tuple[str, ...] = ("subject", "session", "image", "reason", "detail")
+
+
+@attrs.frozen(kw_only=True)
+class Grid:
+    """The common voxel grid of a run, centred on the head.
+
+    Attributes:
+        shape: number of voxels along right, anterior, superior.
+        spacing_mm: edge of a voxel along the same axes.
+    """
+
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+
+
+@attrs.frozen(kw_only=True)
+class JoinReport:
+    """How a phenotype table met a folder of images.
+
+    Attributes:
+        rows: rows of the table that ask for an image (after the choice of a session).
+        images: image files found.
+        matched: rows that found their image.
+        rows_without_image: up to five ids of the table that no image has.
+        images_without_row: up to five image files that no row asks for.
+    """
+
+    rows: int
+    images: int
+    matched: int
+    rows_without_image: tuple[str, ...] = ()
+    images_without_row: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class CohortTable:
+    """A study as its loader found it: one row a scan, and what was left out.
+
+    Attributes:
+        study: short name used in file names, letters, digits and hyphens.
+        scans: `SCAN_COLUMNS`, then every other column of the study; all text, missing as `NA`.
+        exclusions: `EXCLUSION_COLUMNS`, one row for each row of the source that is not in `scans`.
+        rows_read: rows of the source; equals `len(scans) + len(exclusions)`.
+        join: how table and images met.
+        codes: column -> {code: words} as the study defines them.
+        missing: codes that mean "no value" in every column of this study.
+        images_pending: True where the scans are still to be written by the run itself.
+        notes: sentences for the user, shown by `check` and in the report.
+    """
+
+    study: str
+    scans: pd.DataFrame
+    exclusions: pd.DataFrame
+    rows_read: int
+    join: JoinReport
+    codes: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+    missing: frozenset[str] = frozenset()
+    images_pending: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class TargetColumn:
+    """A target column, read by a task head.
+
+    Attributes:
+        values: one value a row, label text or float; missing as `NA`. Same index as the input.
+        reasons: why a row has no value, empty text where it has one. Same index.
+    """
+
+    values: pd.Series
+    reasons: pd.Series
+
+
+@attrs.frozen
+class Image:
+    """The place of a scan in a turn; `index` counts a dialogue's images from 0, the query last."""
+
+    index: int
+
+
+@attrs.frozen
+class Turn:
+    """One turn of a dialogue: text and images in the order in which they are shown."""
+
+    role: Role
+    content: tuple[str | Image, ...]
+
+    @classmethod
+    def user(cls, *content: str | Image) -> Turn:
+        """Make a turn of the user."""
+        return cls("user", content)
+
+    @classmethod
+    def assistant(cls, *content: str | Image) -> Turn:
+        """Make a turn of the assistant."""
+        return cls("assistant", content)
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """What a prompt template may say of one task.
+
+    Attributes:
+        target: the target in words.
+        references: values of the references in words, in image order; empty without references.
+        query: value of the query in words; only the last turn may say it.
+        seed: chooses among phrasings; the same for the same task for ever.
+    """
+
+    target: str
+    references: tuple[str, ...]
+    query: str
+    seed: int = 0
+
+    def choose(self, phrasings: Sequence[str]) -> str:
+        """Choose one phrasing; different lists are drawn independently.
+
+        >>> Case(target="sex", references=("male",), query="female").choose(["only one"])
+        'only one'
+        """
+        if len(phrasings) == 1:
+            return phrasings[0]
+        key = "\n".join((str(self.seed), *phrasings)).encode()
+        return phrasings[int.from_bytes(hashlib.sha256(key).digest()[:8]) % len(phrasings)]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Predictions:
+    """Truths and predictions of one split, one a subject; what a metric scores.
+
+    Attributes:
+        truth: `(n,)` labels (text) or values (float).
+        predicted: `(n,)` the same; an answer that cannot be parsed is `None` (categorical, counts
+            as wrong) or already replaced by its penalty (numerical).
+        labels: the classes, empty for a numerical target.
+        probabilities: `(n, len(labels))` probabilities of the candidate answers, or None.
+        train_mean: mean of the target over the training queries, numerical targets only.
+    """
+
+    truth: np.ndarray
+    predicted: np.ndarray
+    labels: tuple[str, ...] = ()
+    probabilities: Float[np.ndarray, "n c"] | None = None
+    train_mean: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ModelPlan:
+    """What a model will be, known without building it.
+
+    Attributes:
+        tokens_per_image: patches of one scan.
+        num_parameters: weights in all, 0 where they are not known before loading.
+        context_length: most tokens a dialogue may have; the largest integer where it is not known.
+        notes: sentences for the user, shown by `check`.
+    """
+
+    tokens_per_image: int
+    num_parameters: int
+    context_length: int
+    notes: tuple[str, ...] = ()
+
+
+EXTENSIONS: tuple[str, ...] = (".nii.gz", ".nii", ".mgz", ".mgh")
+"""Ends of the file names that are looked for in a folder of scans."""

@@ -1,0 +1,278 @@
+"""What a plugin offers: a `Part`, and the role its behaviour plays.
+
+A plugin yields `Part(name, Options, Behaviour)` from the hook of its role. `Options` is an attrs
+class, frozen and keyword only, whose fields are described with `about`. `Behaviour(options)` makes
+an object that satisfies one of the protocols below; heavy imports belong inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
+
+import attrs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from jaxtyping import Float
+
+    from brainplug.api.records import (
+        Case,
+        CohortTable,
+        ModelPlan,
+        Predictions,
+        TargetColumn,
+        TargetKind,
+        TargetValue,
+        Turn,
+    )
+    from brainplug.model.bundle import ModelBundle
+
+
+def about(text: str, *, unit: str = "") -> dict[str, str]:
+    """Describe an option; goes into the field's `metadata`.
+
+    >>> about("smallest head size kept", unit="ml")
+    {'about': 'smallest head size kept', 'unit': 'ml'}
+    """
+    return {"about": text, "unit": unit}
+
+
+Behaviour = TypeVar("Behaviour", covariant=True)
+
+
+@attrs.frozen
+class Part(Generic[Behaviour]):
+    """One behaviour that a recipe can name with `use`.
+
+    Attributes:
+        name: as in the recipe; lower case, digits and hyphens.
+        options: attrs class of the other keys of that recipe table.
+        make: builds the behaviour from its options; its docstring's first line describes the part.
+    """
+
+    name: str
+    options: type[Any]
+    make: Callable[[Any], Behaviour]
+
+    @property
+    def summary(self) -> str:
+        """First line of the behaviour's docstring."""
+        return (self.make.__doc__ or "").strip().partition("\n")[0]
+
+
+class CohortLoader(Protocol):
+    """Turns what a study distributed into a cohort table.
+
+    A loader whose data must first be written may also have `prepare(report)`; see `Prepares`.
+    """
+
+    def load(self) -> CohortTable:
+        """Read the study. Every row of the source ends in `scans` or in `exclusions`."""
+        ...
+
+    def sources(self) -> tuple[Path, ...]:
+        """Name the files the table is read from; a change of their content redoes the run."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A loader that writes its study to disk before it is read."""
+
+    def prepare(self, report: Callable[[int, int], None]) -> None:
+        """Write what is missing; can be stopped and called again. `report(done, total)`."""
+        ...
+
+
+class SplitStrategy(Protocol):
+    """Puts every subject in one of the six pools."""
+
+    def assign(self, cohort: pd.DataFrame, *, seed: int) -> pd.Series:
+        """Return the pool of each row, index as `cohort` (`SCAN_COLUMNS` and study columns).
+
+        Must depend on the seed and on the row's own group only: never on the target, on the order
+        of rows, or on which other rows exist.
+        """
+        ...
+
+
+@runtime_checkable
+class Repeats(Protocol):
+    """A split strategy that stands for several runs, such as the folds of a cross-validation."""
+
+    def runs(self, cohort: pd.DataFrame) -> Mapping[str, Any]:
+        """Return the options of each run by its name, in order; empty where there is one only.
+
+        Args:
+            cohort: as `assign` sees it.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsFiles(Protocol):
+    """A split strategy or a model that reads files of its own."""
+
+    def sources(self) -> tuple[Path, ...]:
+        """Name them; a change of their content makes anew what is made of them."""
+        ...
+
+
+class Pairing(Protocol):
+    """Chooses the references of each query.
+
+    A pairing whose references are training scans for every split says so by an attribute
+    `references_from = "train"`; see `UsesTraining`.
+    """
+
+    def pair(self, queries: pd.DataFrame, references: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+        """Return one row a task: `query` and `references` (a tuple), both index labels.
+
+        Args:
+            queries: scans of one query pool with `subject`, `value`, `stratum` and study columns.
+            references: scans of the reference pool of the same split, same columns.
+            seed: the run's seed; the same rows in any order must give the same pairs.
+        """
+        ...
+
+
+@runtime_checkable
+class Speaks(Protocol):
+    """A pairing that has something to say of the pairs it made."""
+
+    def notes(
+        self, pairs: pd.DataFrame, queries: pd.DataFrame, references: pd.DataFrame
+    ) -> tuple[str, ...]:
+        """Return sentences for the user, such as the score of a rule that sees no scan."""
+        ...
+
+
+@runtime_checkable
+class UsesTraining(Protocol):
+    """A pairing that takes the references of validation and test queries elsewhere."""
+
+    references_from: Literal["train"]
+    """The references of every split are those of training."""
+
+
+class PromptTemplate(Protocol):
+    """Words a comparison."""
+
+    def dialogue(self, case: Case) -> tuple[Turn, ...]:
+        """Return the turns, ending with the assistant's answer; image `i` must appear once each."""
+        ...
+
+
+@runtime_checkable
+class Fixed(Protocol):
+    """A prompt template that may say that its wording never varies."""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether each value is put in as it is, and nothing else decides any other word.
+
+        The engine then words one dialogue and fills in all others.
+        """
+        ...
+
+
+class Answers(Protocol):
+    """The answers a fitted target can have: how they are said and how they are read back."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Classes in a fixed order; empty for a numerical target."""
+        ...
+
+    def say(self, value: TargetValue) -> str:
+        """Say a value in words."""
+        ...
+
+    def parse(self, text: str) -> TargetValue | None:
+        """Read the value that an answer states, None where it states none or several."""
+        ...
+
+    def code(self, value: TargetValue) -> int | float:
+        """Return the numeric form written to task files."""
+        ...
+
+    def strata(self, values: pd.Series) -> pd.Series:
+        """Return the class or the value bin of each value, as text, for balance."""
+        ...
+
+
+class TaskHead(Protocol):
+    """Knows one kind of target."""
+
+    kind: TargetKind
+    column: str
+    """Column of the cohort table that holds the target."""
+    target: str
+    """The target in words, for prompts and file names."""
+    metrics: tuple[str, ...]
+    """Metrics reported when a recipe names none; the first selects the checkpoint."""
+
+    def read(
+        self, raw: pd.Series, *, codes: Mapping[str, str], missing: frozenset[str]
+    ) -> TargetColumn:
+        """Turn the raw text column into values, or give each row's reason for having none.
+
+        Raises:
+            DataError: a value is not covered by the declared codes.
+        """
+        ...
+
+    def fit(self, values: pd.Series) -> Answers:
+        """Fix labels and precision from the values of the training scans."""
+        ...
+
+
+class Metric(Protocol):
+    """Scores one prediction a subject; see `ScoresResamples` for quick intervals."""
+
+    kind: TargetKind
+    higher_is_better: bool
+    unit: str
+    """`"target"` where the score is in the target's own unit, else the unit, else empty."""
+
+    def score(self, predictions: Predictions) -> float:
+        """Return the score; NaN, never 0.0, where it is not defined for these data."""
+        ...
+
+
+@runtime_checkable
+class ScoresResamples(Protocol):
+    """A metric that scores all bootstrap samples at once; any other is scored one by one."""
+
+    def score_resamples(
+        self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
+    ) -> Float[np.ndarray, " samples"]:
+        """Return what `score` would, were subject `i` of sample `s` there `counts[s, i]` times."""
+        ...
+
+
+class ModelBackbone(Protocol):
+    """Knows how to build one LLaVA-style model and its tokenizer."""
+
+    train: tuple[str, ...]
+    """Parts of the model that learn where a phase of the recipe names none; see `MODEL_PARTS`."""
+
+    def plan(self, shape: tuple[int, int, int]) -> ModelPlan:
+        """Say what the model will be for scans of this shape, without importing torch.
+
+        Raises:
+            DataError: the shape is not a multiple of the patch.
+        """
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Count (or estimate from above) the tokens of a text, without importing torch."""
+        ...
+
+    def build(self, shape: tuple[int, int, int], *, seed: int) -> ModelBundle:
+        """Build or load model and tokenizer, with the parts that do not train frozen."""
+        ...

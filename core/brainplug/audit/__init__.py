@@ -1,0 +1,1 @@
+"""Whether pools are apart, and whether anything but the scan tells the answer."""

@@ -1,0 +1,147 @@
+"""How alike the pools of a split are: counts, standardised differences, balance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from brainplug.api.records import POOLS
+from brainplug.audit.leakage import apart
+
+MOST_CLASSES = 12
+"""A column of the study with at most this many values is compared class by class."""
+
+FARTHEST = 99.0
+"""Largest standardised difference that is told."""
+
+BALANCED = {
+    "target": ("target",),
+    "age": ("age", "interview_age", "age_years", "p21003"),
+    "sex": ("sex", "gender", "demo_sex_v2", "p31", "ptgender"),
+    "site": ("site",),
+    "scanner": ("scanner",),
+}
+"""What is compared between pools -> names, without case, of the columns that may hold it."""
+
+
+def describe_split(pooled: pd.DataFrame) -> dict[str, Any]:
+    """Count who is where, and compare the pools.
+
+    Args:
+        pooled: as `pool_scans` gives it.
+    """
+    sites = apart(pooled, "site", "part")
+    return {
+        "checks": {
+            "subjects in two pools": len(apart(pooled, "subject", "pool")),
+            "families in two of train, val and test": len(apart(pooled, "family", "part")),
+            "families in query and reference pools": len(apart(pooled, "family", "pool")),
+        },
+        "known": {
+            "families": int(pooled["family"].nunique()),
+            "sites": int(pooled["site"].nunique()),
+            "sites in two of train, val and test": len(sites),
+            "scans whose content others have": int(pooled["same_image"].notna().sum())
+            if "same_image" in pooled.columns
+            else 0,
+        },
+        "pools": {pool: describe_pool(pooled[pooled["pool"] == pool]) for pool in POOLS},
+        "balance": {
+            name: balance(pooled, column) for name, column in find_balanced(pooled).items()
+        },
+    }
+
+
+def find_balanced(pooled: pd.DataFrame) -> dict[str, str]:
+    """Return which column holds what is compared between pools, as far as there is one."""
+    named = {str(column).casefold(): str(column) for column in reversed(list(pooled.columns))}
+    found = {
+        name: next((named[known] for known in names if known in named), None)
+        for name, names in BALANCED.items()
+    }
+    return {
+        name: column
+        for name, column in found.items()
+        if column is not None and pooled[column].notna().any()
+    }
+
+
+def describe_pool(scans: pd.DataFrame) -> dict[str, int]:
+    """Count scans, subjects and families of a pool."""
+    return {
+        "scans": len(scans),
+        "subjects": int(scans["subject"].nunique()),
+        "families": int(scans["family"].nunique()),
+    }
+
+
+def balance(pooled: pd.DataFrame, column: str) -> dict[str, Any]:
+    """Compare a column between pools: mean and SD, or counts of classes.
+
+    The standardised difference is that of a pool's mean from all other scans, in pooled SD; for
+    classes, the largest among them.
+    """
+    numbers = pd.to_numeric(pooled[column], errors="coerce")
+    is_number = numbers.notna().sum() == pooled[column].notna().sum() and (
+        numbers.nunique() > MOST_CLASSES
+    )
+    if is_number:
+        return {pool: describe_numbers(numbers, pooled["pool"] == pool) for pool in POOLS}
+    return describe_classes(pooled[column], pooled["pool"])
+
+
+def describe_numbers(values: pd.Series, inside: pd.Series) -> dict[str, Any]:
+    """Describe a pool's numbers."""
+    here, others = values[inside].dropna(), values[~inside].dropna()
+    return {
+        "n": len(here),
+        "mean": plain(here.mean()),
+        "sd": plain(here.std()),
+        "standardised_difference": plain(
+            standardised_difference((here.mean(), here.var()), (others.mean(), others.var()))
+        ),
+    }
+
+
+def describe_classes(values: pd.Series, pools: pd.Series) -> dict[str, dict[str, Any]]:
+    """Describe the classes of every pool, from one table of counts."""
+    counts = pd.crosstab(pools, values).reindex(list(POOLS), fill_value=0)
+    found = {}
+    for pool in POOLS:
+        here, others = counts.loc[pool], counts.drop(pool).sum()
+        moments = [share_moments(part.to_numpy(dtype=float)) for part in (here, others)]
+        differences = np.abs(standardised_difference(*moments))
+        # A class that is all of its pool and nowhere else is infinitely far, which JSON has not.
+        known = np.minimum(differences[~np.isnan(differences)], FARTHEST)
+        found[pool] = {
+            "n": int(here.to_numpy().sum()),
+            "counts": {str(label): int(count) for label, count in here.items() if count},
+            "standardised_difference": plain(known.max()) if len(known) else None,
+        }
+    return found
+
+
+def share_moments(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance of being of each class."""
+    total = counts.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = counts / total
+        return share, share * (1 - share) * total / (total - 1)
+
+
+def standardised_difference(here: tuple[Any, Any], others: tuple[Any, Any]) -> Any:
+    """Return the difference of means in pooled SD, NaN where it is not defined.
+
+    Args:
+        here: mean and variance.
+        others: the same.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.divide(here[0] - others[0], np.sqrt((here[1] + others[1]) / 2))
+
+
+def plain(value: float) -> float | None:
+    """Return a rounded float, None for NaN."""
+    return round(float(value), 4) if np.isfinite(value) else None

@@ -1,0 +1,110 @@
+"""The audit: nobody in two pools, pools alike, one image one person, no shortcut in the words.
+
+What breaks a promise stops a run; the same is only told of task files that other tools made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brainplug.api.records import SPLITS
+from brainplug.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from brainplug.api.records import Split
+    from brainplug.tasks.read import Glance
+
+
+def find_leaks(pooled: pd.DataFrame) -> list[Finding]:
+    """Find people and families in two pools, and one image in two.
+
+    Args:
+        pooled: as `pool_scans` gives it.
+    """
+    return [
+        finding
+        for finding in (
+            meeting(pooled, "subject", "pool", "subjects are in two pools"),
+            meeting(
+                pooled,
+                "family",
+                "part",
+                'families are in two of train, val and test; set use = "family" in [split], or '
+                "correct the column or file that assigns them",
+            ),
+            meeting(
+                pooled,
+                "family",
+                "pool",
+                'families are in query and reference pools; set use = "family" in [split], or '
+                "correct the column or file that assigns them",
+            ),
+            *find_copies(pooled),
+        )
+        if finding is not None
+    ]
+
+
+def meeting(pooled: pd.DataFrame, group: str, place: str, what: str) -> Finding | None:
+    """Find the groups that stand in two places."""
+    members = apart(pooled, group, place)
+    return Finding(kind="leak", what=what, members=members) if members else None
+
+
+def apart(pooled: pd.DataFrame, group: str, place: str) -> tuple[str, ...]:
+    """Return the groups with members in several places."""
+    places = pooled[[group, place]].dropna().drop_duplicates()
+    return tuple(sorted(places.loc[places[group].duplicated(), group].unique()))
+
+
+def find_copies(pooled: pd.DataFrame) -> Iterator[Finding]:
+    """Find one image that several people have, by the column `same_image`."""
+    if "same_image" not in pooled.columns:
+        return
+    copies = pooled[pooled["same_image"].notna()].sort_values(["same_image", "scan"])
+    split_up = copies["same_image"].isin(apart(copies, "same_image", "pool"))
+    remedy = 'correct the table, or set duplicates = "exclude" in [audit]'
+    if split_up.any():
+        yield Finding(
+            kind="leak",
+            what=f"scans under different ids in two pools have the same content; {remedy}",
+            members=tuple(copies.loc[split_up, "scan"]),
+        )
+    if not split_up.all():
+        yield Finding(
+            kind="note",
+            what=f"scans under different ids in one pool have the same content; {remedy}",
+            members=tuple(copies.loc[~split_up, "scan"]),
+        )
+
+
+def find_task_leaks(
+    glances: Mapping[Split, Sequence[Glance]], allowed: Mapping[Split, Split], split: pd.DataFrame
+) -> list[Finding]:
+    """Assert from the task files that queries and references come from their own pools.
+
+    Args:
+        glances: the tasks of each split.
+        allowed: split -> the split whose references its queries may see.
+        split: `subject` and `pool`, as written.
+    """
+    pools = dict(zip(split["subject"].tolist(), split["pool"].tolist(), strict=True))
+    found = []
+    for name in SPLITS:
+        queries = {task.subject for task in glances[name]}
+        shown = {person for task in glances[name] for person in task.references}
+        wrong = {person for person in queries if pools.get(person) != f"{name}_query"}
+        wrong |= {person for person in shown if pools.get(person) != f"{allowed[name]}_reference"}
+        if wrong:
+            found.append(
+                Finding(
+                    kind="leak",
+                    what=f"the {name} tasks show subjects of other pools",
+                    members=tuple(sorted(wrong)),
+                )
+            )
+    return found

@@ -1,0 +1,1 @@
+"""A LLaVA folder, read and written without torch."""

@@ -1,0 +1,264 @@
+"""The command line: `brainplug run`, `check`, `prepare`, `import` and `plugins`.
+
+Everything heavy is imported inside a command, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from brainplug.recipe.tables import RecipeFile
+    from brainplug.registry import Registry
+    from brainplug.runtime.ranks import Ranks
+
+STAGES = (
+    "cohort",
+    "split",
+    "pairs",
+    "dialogues",
+    "volumes",
+    "training",
+    "answers",
+    "metrics",
+    "report",
+)
+"""As `recipe.tables.STAGES`, which a test compares; repeated, since that import is slow."""
+
+
+FORMATS = ("llava", "messages", "trl")
+"""As `brainplug.tasks.export.FORMATS`, which a test compares."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit code: 0, 1 for an error, 2 for wrong usage, 130 if stopped."""
+    given = make_parser().parse_args(arguments)
+    from brainplug.errors import BrainplugError
+    from brainplug.runtime.ranks import LAUNCHED, Ranks
+
+    ranks = Ranks.of(os.environ)
+    try:
+        code: int = given.command(given) or 0
+    except (BrainplugError, OSError) as error:
+        if ranks.tells(error):
+            print(f"brainplug: error: {ranks.place}{describe(error)}", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        if ranks.main and LAUNCHED not in os.environ:  # else the launcher says so
+            print("brainplug: stopped; the same command goes on from here", file=sys.stderr)
+        code = 130
+    except Exception as error:
+        if ranks.world == 1:
+            raise
+        if ranks.tells(error):
+            traceback.print_exception(error)
+        code = 1
+    return ranks.leave(code)
+
+
+def describe(error: Exception) -> str:
+    """Say what went wrong, with the notes that were added to it."""
+    notes = getattr(error, "__notes__", ())
+    if not isinstance(error, OSError):
+        return "\n".join((str(error), *notes))
+    where = f"{error.filename}: " if error.filename else ""
+    return (
+        f"{where}{error.strerror or error}; make room or give access there, "
+        "or choose another --output; the same command goes on from here"
+    )
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe the commands."""
+    parser = argparse.ArgumentParser(
+        prog="brainplug",
+        description="Can a vision-language model read an attribute off a brain MRI, "
+        "when it is shown a reference scan whose attribute is known?",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"brainplug {metadata.version('brainplug')}"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="do every stage of a recipe that is not done yet")
+    run.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
+    run.add_argument("--output", type=Path, metavar="DIR", help="run folder (default: runs/RECIPE)")
+    run.add_argument("--until", choices=STAGES, default=STAGES[-1], help="last stage wanted")
+    run.add_argument("--fresh", action="store_true", help="start over")
+    run.add_argument(
+        "--devices",
+        type=read_count,
+        metavar="N",
+        help="GPUs to share the work out to, one process each; without GPUs, processes",
+    )
+    run.set_defaults(command=run_command)
+    check = commands.add_parser("check", help="say what a run would do; trains nothing")
+    check.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
+    check.set_defaults(command=check_command)
+    prepare = commands.add_parser("prepare", help="make the task files of a recipe, and stop there")
+    prepare.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
+    prepare.add_argument(
+        "--output", type=Path, metavar="DIR", help="run folder (default: runs/RECIPE)"
+    )
+    prepare.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        choices=FORMATS,
+        help="also write the tasks in this form, for other trainers; can be given several times",
+    )
+    prepare.add_argument("--fresh", action="store_true", help="start over")
+    prepare.set_defaults(command=prepare_command)
+    old = commands.add_parser(
+        "import", help="print a recipe that says what an older YAML file says"
+    )
+    old.add_argument("settings", type=Path, help="YAML training settings of an older tool")
+    old.set_defaults(command=import_command)
+    plugins = commands.add_parser("plugins", help="list the parts, or the options of one")
+    which = plugins.add_mutually_exclusive_group()
+    which.add_argument("name", nargs="?", help="name of a part whose options are shown")
+    which.add_argument("--recipe", action="store_true", help="show the keys that are no plugin's")
+    plugins.set_defaults(command=plugins_command)
+    return parser
+
+
+def read_count(text: str) -> int:
+    """Read a number of devices.
+
+    Raises:
+        ArgumentTypeError: it is not a whole number from 1.
+
+    >>> read_count("8")
+    8
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1: {text!r}")
+    return int(text)
+
+
+def open_recipe(name: str, *, warn: bool = True) -> tuple[RecipeFile, Registry]:
+    """Load the plugins, warn of those that failed, and read the recipe."""
+    from brainplug.recipe.load import find_recipe, read_recipe
+
+    registry = open_registry(warn=warn)
+    return read_recipe(find_recipe(name), registry), registry
+
+
+def open_registry(*, warn: bool = True) -> Registry:
+    """Load the plugins and warn of those that failed."""
+    from brainplug.registry import load_registry
+
+    registry = load_registry()
+    for failure in registry.failures if warn else ():
+        print(f"brainplug: warning: {failure}", file=sys.stderr)
+    return registry
+
+
+def make_console(*, quiet: bool = False) -> Console:
+    """Make the terminal that progress and results are shown on."""
+    from rich.console import Console
+
+    return Console(quiet=quiet)
+
+
+def run_command(given: argparse.Namespace) -> int:
+    """Do `brainplug run`: here, as one rank of several, or by starting them."""
+    from brainplug.runtime.ranks import Ranks
+
+    ranks = Ranks.of(os.environ)
+    if given.devices and (given.devices > 1 or ranks.world > 1):
+        return launch_run(given, ranks)
+    ranks.join()
+    file, registry = ranks.in_turn(lambda: open_recipe(given.recipe, warn=ranks.main))
+    from brainplug.run.runner import run_recipe
+
+    run_recipe(
+        file,
+        registry=registry,
+        folder=(given.output or Path("runs") / file.path.stem).absolute(),
+        until=given.until,
+        fresh=given.fresh,
+        console=make_console(quiet=not ranks.main),
+        ranks=ranks,
+    )
+    return 0
+
+
+def launch_run(given: argparse.Namespace, ranks: Ranks) -> int:
+    """Start the ranks of a run and wait for them; return the exit code.
+
+    Raises:
+        RunError: torchrun has done so already, or there are fewer GPUs.
+    """
+    from brainplug.errors import RunError
+    from brainplug.runtime.torchrun import check_devices, launch
+
+    if ranks.world > 1:
+        raise RunError("--devices starts the processes that torchrun has started; leave it out")
+    check_devices(given.devices)
+    arguments = ["run", given.recipe, "--until", given.until]
+    if given.output:
+        arguments += ["--output", str(given.output)]
+    if given.fresh:
+        arguments.append("--fresh")
+    return launch(given.devices, arguments)
+
+
+def check_command(given: argparse.Namespace) -> None:
+    """Do `brainplug check`."""
+    file, registry = open_recipe(given.recipe)
+    from brainplug.run.dry_run import check_recipe
+
+    check_recipe(file, registry=registry, console=make_console())
+
+
+def prepare_command(given: argparse.Namespace) -> None:
+    """Do `brainplug prepare`."""
+    file, registry = open_recipe(given.recipe)
+    from brainplug.run.runner import export_run, run_recipe
+
+    folder = (given.output or Path("runs") / file.path.stem).absolute()
+    console = make_console()
+    run_recipe(
+        file,
+        registry=registry,
+        folder=folder,
+        until="dialogues",
+        fresh=given.fresh,
+        console=console,
+    )
+    for path in export_run(folder, given.format):
+        console.print(str(path), soft_wrap=True, markup=False, highlight=False)
+
+
+def import_command(given: argparse.Namespace) -> None:
+    """Do `brainplug import`: the recipe goes to standard output, remarks beside it."""
+    from brainplug.cli.legacy_yaml import recipe_from_yaml
+
+    imported = recipe_from_yaml(given.settings)
+    print(imported.text)
+    for note in imported.notes:
+        print(f"brainplug: {note}", file=sys.stderr)
+
+
+def plugins_command(given: argparse.Namespace) -> None:
+    """Do `brainplug plugins`."""
+    from brainplug.cli.plugin_tables import list_parts, show_part, show_recipe
+
+    registry = open_registry()
+    if given.recipe:
+        shown = show_recipe()
+    else:
+        shown = show_part(registry, given.name) if given.name else list_parts(registry)
+    console = make_console()
+    for each in shown:
+        console.print(each)

@@ -1,0 +1,386 @@
+"""The cohort stage: the usable scans of a study, and why each of the others was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pandas as pd
+
+from brainplug.api.records import SCAN_COLUMNS, CohortTable
+from brainplug.cohort.contract import check_table, name_of
+from brainplug.cohort.duplicates import find_same_images, name_others
+from brainplug.errors import DataError, ScanError
+from brainplug.imaging.cache import fill_cache, read_headers
+from brainplug.runtime.workers import uncollected
+from brainplug.toolkit.codes import NO_VALUE
+from brainplug.toolkit.families import family_groups
+from brainplug.toolkit.study_ids import mark
+from brainplug.toolkit.tables import leave_out, no_column, stack_exclusions
+
+if TYPE_CHECKING:
+    from brainplug.api.roles import CohortLoader, TaskHead
+    from brainplug.recipe.tables import Audit, Images
+
+OWN_COLUMNS = ("scan", "study", "target", "same_image", "value", "stratum")
+
+SAME_IMAGE = "one image for several rows"
+SAME_VISIT = "several rows for one visit"
+SAME_CONTENT = "one image under several subjects"
+
+Progress = Callable[[int, int], None]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class StudyParts:
+    """One study of a recipe: its name there, its loader, and the head that reads its target."""
+
+    name: str | None = None
+    loader: CohortLoader
+    head: TaskHead
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Cohort:
+    """The scans of one study, or of several, that can be used.
+
+    Attributes:
+        frame: `scan`, `study`, `SCAN_COLUMNS`, `target`, then the studies' other columns; one row
+            a scan.
+        exclusions: `EXCLUSION_COLUMNS`, one row for each row of a source that is not used.
+        flows: for each study its name, rows at the start, rows lost by each reason in turn
+            (negative), and scans at the end.
+        tables: the studies as their loaders found them, by name.
+    """
+
+    frame: pd.DataFrame
+    exclusions: pd.DataFrame
+    flows: Mapping[str, tuple[tuple[str, int], ...]]
+    tables: Mapping[str, CohortTable]
+
+    @property
+    def images_pending(self) -> bool:
+        """Whether scans are still to be written by the run itself."""
+        return any(table.images_pending for table in self.tables.values())
+
+    def facts(self) -> dict[str, Any]:
+        """Return what later stages and the report must know, JSON-ready."""
+        return {
+            "studies": [
+                {
+                    "study": name,
+                    "flow": [list(step) for step in self.flows[name]],
+                    "join": attrs.asdict(table.join),
+                    "notes": list(table.notes),
+                }
+                for name, table in self.tables.items()
+            ]
+        }
+
+
+def gather(
+    studies: Sequence[StudyParts],
+    *,
+    images: Images,
+    audit: Audit,
+    cache: Path | None,
+    progress: Progress,
+) -> Cohort:
+    """Read one study or several, and keep what has a target and a readable scan.
+
+    Where there are several, ids of subjects, families, sites and scans begin with the study's
+    name, since `001` is somebody else in each.
+
+    Args:
+        studies: where scans come from.
+        images: the grid, and how much of each scan is read.
+        audit: largest join loss allowed; what becomes of one image of several people.
+        cache: where volumes are kept; None reads headers only, whatever `images.scans` says.
+        progress: told of scans read and scans in all.
+
+    Raises:
+        DataError: a loader or a head broke its contract, too many rows found no image, the target
+            column is missing, or nothing is left.
+    """
+    found = [
+        collect(study, images=images, audit=audit, cache=cache, progress=progress)
+        for study in studies
+    ]
+    whole = found[0] if len(found) == 1 else merge(found)
+    return settle_duplicates(whole, images=images, audit=audit, cache=cache)
+
+
+def collect(
+    study: StudyParts,
+    *,
+    images: Images,
+    audit: Audit,
+    cache: Path | None,
+    progress: Progress,
+) -> Cohort:
+    """Read one study; see `gather`."""
+    with uncollected():
+        table = study.loader.load()
+    name = study.name or table.study
+    check_table(table, name_of(study.loader))
+    check_join(table, audit)
+    scans, twice = drop_repeated(as_text(table.scans))
+    scans, without = drop_without_target(scans, study.head, table)
+    refused = {} if table.images_pending else refuse(scans, images, cache, progress)
+    scans, unread = drop_unreadable(scans, refused)
+    exclusions = stack_exclusions([table.exclusions, *twice, *without, unread])
+    if scans.empty:
+        raise DataError(
+            f"{name}: no usable scan is left of {table.rows_read} rows: {count_reasons(exclusions)}"
+        )
+    frame = arrange(scans.assign(study=pd.Series(name, index=scans.index, dtype="str")))
+    assert table.rows_read == len(frame) + len(exclusions)
+    return Cohort(
+        frame=frame,
+        exclusions=exclusions,
+        flows={name: make_flow(table.rows_read, exclusions)},
+        tables={name: table},
+    )
+
+
+def make_flow(rows_read: int, exclusions: pd.DataFrame) -> tuple[tuple[str, int], ...]:
+    """Count from the rows of a source to its usable scans."""
+    lost = exclusions["reason"].value_counts(sort=False)
+    return (
+        ("rows read", rows_read),
+        *((str(reason), -int(count)) for reason, count in lost.items()),
+        ("usable scans", rows_read - len(exclusions)),
+    )
+
+
+def merge(cohorts: Sequence[Cohort]) -> Cohort:
+    """Put studies together under ids that cannot meet."""
+    marked = [
+        (mark(cohort.frame, name), mark(cohort.exclusions, name))
+        for cohort in cohorts
+        for name in cohort.tables
+    ]
+    frames, exclusions = zip(*marked, strict=True)
+    first = ["scan", "study", *SCAN_COLUMNS, "target"]
+    frame = pd.concat(frames, ignore_index=True)
+    rest = sorted(column for column in frame.columns if column not in first)
+    return Cohort(
+        frame=frame[[*first, *rest]],
+        exclusions=pd.concat(exclusions, ignore_index=True),
+        flows={name: flow for cohort in cohorts for name, flow in cohort.flows.items()},
+        tables={name: table for cohort in cohorts for name, table in cohort.tables.items()},
+    )
+
+
+def settle_duplicates(
+    cohort: Cohort, *, images: Images, audit: Audit, cache: Path | None
+) -> Cohort:
+    """Mark scans whose content other people have too, in a column `same_image`, or leave them out.
+
+    The column holds the first of the scans that are the same. Not looked for where files are only
+    listed, or not there yet.
+    """
+    if images.scans == "listed" or cohort.images_pending:
+        return cohort
+    frame = cohort.frame
+    same = find_same_images(frame, None if cache is None else cache / "hashes")
+    if not same.notna().any():
+        return cohort
+    if audit.duplicates == "error":
+        return attrs.evolve(cohort, frame=frame.assign(same_image=same))
+    kept, lost = leave_out(frame, same.notna(), SAME_CONTENT, "also " + name_others(frame, same))
+    studies = frame.loc[lost.index, "study"]
+    flows = {
+        name: add_loss(flow, SAME_CONTENT, int((studies == name).sum()))
+        for name, flow in cohort.flows.items()
+    }
+    exclusions = stack_exclusions([cohort.exclusions, lost])
+    if kept.empty:
+        raise DataError(f"no usable scan is left: {count_reasons(exclusions)}")
+    return attrs.evolve(
+        cohort, frame=kept.reset_index(drop=True), exclusions=exclusions, flows=flows
+    )
+
+
+def add_loss(
+    flow: tuple[tuple[str, int], ...], reason: str, count: int
+) -> tuple[tuple[str, int], ...]:
+    """Add a reason to a flow.
+
+    >>> add_loss((("rows read", 5), ("usable scans", 5)), "broken", 2)
+    (('rows read', 5), ('broken', -2), ('usable scans', 3))
+    """
+    if not count:
+        return flow
+    name, left = flow[-1]
+    return (*flow[:-1], (reason, -count), (name, left - count))
+
+
+def check_join(table: CohortTable, audit: Audit) -> None:
+    """Stop where table and images hardly meet, showing ids of both sides.
+
+    Raises:
+        DataError: no row asks for an image or found one, or more rows than the recipe tolerates
+            did not.
+    """
+    join = table.join
+    if not join.rows:
+        raise DataError(
+            f"none of the {table.rows_read} rows of the table asks for an image: "
+            f"{count_reasons(table.exclusions) or 'it has no row'}"
+        )
+    lost = join.rows - join.matched
+    if join.matched and lost <= audit.join_loss * join.rows:
+        return
+    raise DataError(
+        f"{lost} of {join.rows} rows of the table found no image ({lost / join.rows:.0%}, "
+        f"audit.join_loss allows {audit.join_loss:.0%}); {join.images} images were found\n"
+        f"  ids of rows without an image: {listed(join.rows_without_image)}\n"
+        f"  images without a row: {listed(join.images_without_row)}\n"
+        "  compare the two; correct the table, the folder or the pattern in [cohort], "
+        "or raise audit.join_loss"
+    )
+
+
+def listed(examples: Sequence[str]) -> str:
+    """Show examples, or say that there are none."""
+    return ", ".join(map(repr, examples)) if examples else "none"
+
+
+def as_text(scans: pd.DataFrame) -> pd.DataFrame:
+    """Make every column text, and words for "no value" missing where people are grouped.
+
+    One family called `NA` would be many people; siblings' other sessions may know their family.
+    """
+    text = scans.astype("str")
+    for column in ("session", "family", "site"):
+        empty = text[column].str.strip().str.casefold().isin(list(NO_VALUE))
+        text[column] = text[column].mask(empty)
+    known = text.sort_values("family").groupby("subject")["family"].first()
+    text["family"] = text["family"].fillna(text["subject"].map(known)).astype("str")
+    if text[["subject", "family"]].drop_duplicates()["subject"].is_unique:
+        return text
+    # Joined while all rows are there: who is related must not hang on who has the target.
+    joined = family_groups(text).str.removeprefix("family ")
+    return text.assign(family=joined.where(text["family"].notna()))
+
+
+def drop_repeated(scans: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+    """Leave out every scan that stands twice: none of the copies is to be trusted."""
+    visit = scans.assign(session=scans["session"].fillna("")).duplicated(
+        ["subject", "session"], keep=False
+    )
+    scans, same_visit = leave_out(scans, visit, SAME_VISIT)
+    scans, same_image = leave_out(scans, scans.duplicated("image", keep=False), SAME_IMAGE)
+    return scans, [same_visit, same_image]
+
+
+def drop_without_target(
+    scans: pd.DataFrame, head: TaskHead, table: CohortTable
+) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+    """Read the target and leave out the rows that have none.
+
+    Raises:
+        DataError: there is no such column, or the head breaks its contract.
+    """
+    raw = get_target(scans, head.column, table.notes)
+    found = head.read(raw, codes=table.codes.get(head.column, {}), missing=table.missing)
+    values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
+    if not (values.index.equals(scans.index) and reasons.index.equals(scans.index)):
+        raise DataError(
+            f"the task head {name_of(head)} breaks its contract: values and reasons must have the "
+            f"index of the {len(scans)} rows it was given"
+        )
+    mute = values.isna() & ~(reasons.fillna("") != "")
+    if mute.any():
+        raise DataError(
+            f"the task head {name_of(head)} breaks its contract: {int(mute.sum())} rows have "
+            f"neither a value nor a reason, for example {raw[mute].iloc[0]!r}"
+        )
+    scans = rename_clashes(scans).assign(target=values)
+    lost = []
+    for reason in sorted(set(reasons.dropna().unique().tolist()) - {""}):
+        scans, out = leave_out(scans, reasons[scans.index] == reason, reason)
+        lost.append(out)
+    return scans, lost
+
+
+def get_target(scans: pd.DataFrame, name: str, notes: Sequence[str]) -> pd.Series:
+    """Return the raw target column; of two called so, the study's own.
+
+    Args:
+        scans: of the study.
+        name: of the column.
+        notes: of the loader, which may say why the column is not there.
+
+    Raises:
+        DataError: the study has no such column; the nearest ones are named.
+    """
+    for column in (f"{name}_in_table", name):
+        if column in scans.columns:
+            return scans[column]
+    problem = no_column(name, scans.columns, option="target.column")
+    raise DataError("\n  ".join([f"the study: {problem}", *notes]))
+
+
+def rename_clashes(scans: pd.DataFrame) -> pd.DataFrame:
+    """Give columns of the study that bear our own names another one."""
+    return scans.rename(columns={name: f"{name}_in_table" for name in OWN_COLUMNS})
+
+
+def refuse(
+    scans: pd.DataFrame, images: Images, cache: Path | None, progress: Progress
+) -> dict[Path, ScanError]:
+    """Return the scans that cannot be read, with what is wrong with them."""
+    if images.scans == "listed":
+        return {}
+    paths = [Path(image) for image in scans["image"]]
+    if cache is not None and images.scans == "all":
+        return fill_cache(paths, grid=images.grid, cache=cache, progress=progress)
+    return read_headers(paths, progress)
+
+
+def drop_unreadable(
+    scans: pd.DataFrame, refused: Mapping[Path, ScanError]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part readable scans from the others, which become exclusions with reason and detail."""
+    by_name = {str(path): error for path, error in refused.items()}
+    out = scans["image"].isin(list(by_name))
+    errors = [by_name[image] for image in scans.loc[out, "image"]]
+    lost = scans.loc[out, ["subject", "session", "image"]].assign(
+        reason=[error.reason for error in errors], detail=[error.detail for error in errors]
+    )
+    return scans[~out], lost
+
+
+def count_reasons(exclusions: pd.DataFrame) -> str:
+    """Say how many rows each reason cost, each with the first of them."""
+    told = []
+    for reason, rows in exclusions.groupby("reason", sort=False)["subject"]:
+        first = next(iter(rows.dropna()), None)
+        told.append(f"{reason} ({len(rows)}" + (f", such as {first!r})" if first else ")"))
+    return ", ".join(told)
+
+
+def arrange(scans: pd.DataFrame) -> pd.DataFrame:
+    """Name and sort the scans, so that a shuffled table gives the same files."""
+    first = ["scan", "study", *SCAN_COLUMNS, "target"]
+    rest = sorted(column for column in scans.columns if column not in first)
+    frame = scans.assign(scan=name_scans(scans))[[*first, *rest]]
+    return frame.sort_values(["subject", "session"], ignore_index=True)
+
+
+def name_scans(scans: pd.DataFrame) -> pd.Series:
+    """Name each scan after its subject, and its session where the subject has several.
+
+    The underscore between them is doubled until no name stands twice.
+    """
+    plain = ~scans["subject"].duplicated(keep=False) | scans["session"].isna()
+    joint = "_"
+    while True:
+        names = scans["subject"].where(plain, scans["subject"] + joint + scans["session"])
+        if names.is_unique:
+            return names.astype("str")
+        joint += "_"

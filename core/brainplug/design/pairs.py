@@ -1,0 +1,137 @@
+"""The pairs stage: which references each query of a split is compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from brainplug.api.records import SPLITS
+from brainplug.api.roles import Speaks, UsesTraining
+from brainplug.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from brainplug.api.records import Split
+    from brainplug.api.roles import Answers, Pairing
+
+PAIR_COLUMNS: tuple[str, ...] = ("task_id", "study", "split", "query", "references")
+
+
+def make_pairs(
+    pairing: Pairing, cohort: pd.DataFrame, answers: Answers, *, seed: int
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Let a pairing choose references, study by study and split by split, and check its choice.
+
+    Args:
+        pairing: chooses the references.
+        cohort: scans with their `pool`; see `brainplug.design.split.add_pools`.
+        answers: names the stratum of each value.
+        seed: the run's seed.
+
+    Returns:
+        `PAIR_COLUMNS`, one row a task, in the pairing's order within study and split, `task_id`
+        unique; and what the pairing says of them.
+
+    Raises:
+        DataError: a label is unknown, or the pairing names scans that it may not.
+    """
+    _check_labels(cohort, answers)
+    shown = _show(cohort, answers)
+    tables, notes = [], list[str]()
+    for study, scans in shown.groupby("study", sort=True):
+        for split in SPLITS:
+            pairs, said = _pair_split(pairing, scans, split, seed)
+            tables.append(pairs.assign(study=pd.Series(study, index=pairs.index, dtype="str")))
+            notes += [f"{split}: {sentence}" for sentence in said]
+    return pd.concat(tables, ignore_index=True)[list(PAIR_COLUMNS)], tuple(notes)
+
+
+def _show(cohort: pd.DataFrame, answers: Answers) -> pd.DataFrame:
+    """Return the scans as pairings see them: by scan id, sorted, with value and stratum."""
+    shown = cohort.rename(columns={"target": "value"}).set_index("scan").sort_index()
+    return shown.assign(stratum=answers.strata(shown["value"]))
+
+
+def reference_split(pairing: Pairing, split: Split) -> Split:
+    """Return the split whose references the queries of a split are compared with."""
+    return pairing.references_from if isinstance(pairing, UsesTraining) else split
+
+
+def _pair_split(
+    pairing: Pairing, shown: pd.DataFrame, split: Split, seed: int
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    source = reference_split(pairing, split)
+    queries = shown[shown["pool"] == f"{split}_query"].drop(columns="pool")
+    references = shown[shown["pool"] == f"{source}_reference"].drop(columns="pool")
+    if queries.empty:  # a study that is wholly held out has nobody in the other splits
+        return pd.DataFrame(columns=list(PAIR_COLUMNS), dtype="str"), ()
+    try:
+        pairs = pairing.pair(queries, references, seed=seed)
+    except DataError as error:
+        raise DataError(f"pairs of {split}: {error}") from error
+    _check_pairs(pairs, queries, references, f"{split} queries, {source} references")
+    said = pairing.notes(pairs, queries, references) if isinstance(pairing, Speaks) else ()
+    numbers = pairs.groupby("query", sort=False).cumcount()
+    asked = zip(pairs["query"].tolist(), numbers.tolist(), strict=True)
+    ids = [f"{split}-{query}-{number:02d}" for query, number in asked]
+    table = pd.DataFrame(
+        {
+            "task_id": pd.Series(ids, dtype="str"),
+            "split": pd.Series(split, index=range(len(ids)), dtype="str"),
+            "query": pairs["query"].astype("str").reset_index(drop=True),
+            "references": list(map(list, pairs["references"].tolist())),
+        }
+    )
+    return table, said
+
+
+def _check_labels(cohort: pd.DataFrame, answers: Answers) -> None:
+    """Refuse labels that no training scan has: they could be neither learnt nor said."""
+    if not answers.labels:
+        return
+    unknown = cohort.loc[~cohort["target"].isin(answers.labels)]
+    if len(unknown):
+        listed = ", ".join(
+            f"{label!r} ({count} scans)"
+            for label, count in unknown["target"].value_counts().items()
+        )
+        raise DataError(
+            f"expected the labels of the target that training scans have, "
+            f"{', '.join(map(repr, answers.labels))}; there are also {listed}; give every study "
+            "the same labels, or leave these out of the target"
+        )
+
+
+def _check_pairs(
+    pairs: pd.DataFrame, queries: pd.DataFrame, references: pd.DataFrame, pools: str
+) -> None:
+    """Refuse unknown scans, scans of the wrong pool, and queries that were left out."""
+    lacking = [name for name in ("query", "references") if name not in pairs.columns]
+    if lacking:
+        raise DataError(
+            f"pairs of {pools}: expected the columns query and references, "
+            f"got {', '.join(map(str, pairs.columns))}"
+        )
+    asked, told = set(pairs["query"].tolist()), pairs["references"].tolist()
+    _check_known(asked, queries.index, f"pool of {pools}")
+    _check_known({scan for scans in told for scan in scans}, references.index, f"pool of {pools}")
+    repeated = [scans for scans in told if len(scans) > 1 and len(set(scans)) < len(scans)]
+    if repeated:
+        raise DataError(f"pairs of {pools}: a task shows one reference twice: {repeated[0]!r}")
+    left = sorted(set(queries.index.tolist()) - asked)
+    if left:
+        raise DataError(
+            f"pairs of {pools}: {len(left)} of {len(queries)} queries got no task, for example "
+            f"{', '.join(map(repr, left[:5]))}; every query must be asked at least once"
+        )
+
+
+def _check_known(scans: set[Hashable], pool: pd.Index, name: str) -> None:
+    unknown = sorted({str(scan) for scan in scans.difference(pool.tolist())})
+    if unknown:
+        raise DataError(
+            f"the pairing named {len(unknown)} scans that are not in the {name}, for example "
+            f"{', '.join(map(repr, unknown[:5]))}"
+        )

@@ -1,0 +1,132 @@
+"""The stages after the answers: metrics beside the rules that see no image, and the report."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from brainplug.evaluation.bootstrap import BootstrapPlan
+from brainplug.evaluation.score import Rule, TargetFacts, score_run
+from brainplug.tasks.baselines import rule_predictions, rules_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from brainplug.api.records import Split
+    from brainplug.api.roles import Answers
+    from brainplug.run.context import Workspace
+    from brainplug.tasks.task import Task
+
+
+def read_answers(path: Path) -> list[dict[str, Any]]:
+    """Read `answers.jsonl`."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def score(
+    workspace: Workspace,
+    rows: Sequence[dict[str, Any]],
+    tasks: dict[Split, list[Task]],
+    *,
+    answers: Answers,
+    people: pd.DataFrame | None,
+) -> dict[str, Any]:
+    """Score the answers of a run, and of each study where there are several, as `studies`.
+
+    The result is `metrics.json`.
+    """
+    recipe, head = workspace.recipe, workspace.head
+    truths = {task.subject: task.truth for task in tasks["train"]}
+    facts = TargetFacts(
+        name=head.target,
+        kind=head.kind,
+        labels=answers.labels,
+        unit=getattr(answers, "unit", ""),
+        train_values=tuple(truths.values()),
+        people=people,
+    )
+    plan = BootstrapPlan(
+        samples=recipe.evaluation.bootstrap,
+        confidence=recipe.evaluation.confidence,
+        seed=recipe.seed,
+    )
+    splits: tuple[Split, ...] = ("val", "test")
+    asked = [(split, task) for split in splits for task in tasks[split]]
+    rules = {
+        name: Rule(about=about, answers=rule_rows(name, asked, tasks["train"]))
+        for name, about in rules_for(tasks["train"]).items()
+    }
+    whole = score_run(rows, facts, metrics=workspace.metrics, plan=plan, rules=rules)
+    whole["candidates"] = score_candidates(rows, facts, workspace, plan)
+    whole["studies"] = {}
+    for study, members in people_by_study(people).items():
+        mine = {
+            name: attrs.evolve(rule, answers=of(rule.answers, members))
+            for name, rule in rules.items()
+        }
+        scored = score_run(
+            of(rows, members), facts, metrics=workspace.metrics, plan=plan, rules=mine
+        )
+        whole["studies"][study] = scored["splits"]
+    return whole
+
+
+def score_candidates(
+    rows: Sequence[dict[str, Any]], facts: TargetFacts, workspace: Workspace, plan: BootstrapPlan
+) -> dict[str, Any] | None:
+    """Score the most probable candidate answers beside what was said freely.
+
+    Returns:
+        `splits` with their scores, and `agreement`: for each split the share of answers in which
+        both state the same. None where either was not asked for.
+    """
+    if workspace.recipe.evaluation.answer != "both" or not facts.labels:
+        return None
+    chosen = [{**row, "parsed": row["most_probable"]} for row in rows]
+    scored = score_run(chosen, facts, metrics=workspace.metrics, plan=plan, rules={})
+    alike: dict[str, list[bool]] = {}
+    for row in rows:
+        alike.setdefault(row["split"], []).append(row["parsed"] == row["most_probable"])
+    return {
+        "splits": {split: found["metrics"] for split, found in scored["splits"].items()},
+        "agreement": {split: sum(found) / len(found) for split, found in alike.items()},
+    }
+
+
+def people_by_study(people: pd.DataFrame | None) -> dict[str, set[str]]:
+    """Return the subjects of each study, empty where there is one study only."""
+    if people is None or people["study"].nunique() < 2:
+        return {}
+    return {str(study): set(found["subject"]) for study, found in people.groupby("study")}
+
+
+def of(rows: Sequence[Mapping[str, Any]], members: set[str]) -> list[Mapping[str, Any]]:
+    """Return the answers of some subjects."""
+    return [row for row in rows if row["subject"] in members]
+
+
+def rule_rows(
+    rule: str, asked: Sequence[tuple[Split, Task]], train: Sequence[Task]
+) -> list[dict[str, Any]]:
+    """Return a rule's answers in the form of `answers.jsonl`."""
+    tasks = [task for _, task in asked]
+    said = rule_predictions(rule, tasks, train)
+    return [
+        {
+            "task_id": task.task_id,
+            "split": split,
+            "subject": task.subject,
+            "references": list(task.references),
+            "reference_values": list(task.reference_values),
+            "truth": task.truth,
+            "text": "",
+            "parsed": value,
+            "probabilities": None,
+        }
+        for (split, task), value in zip(asked, said, strict=True)
+    ]

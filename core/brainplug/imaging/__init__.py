@@ -1,0 +1,1 @@
+"""Scans as arrays on a common grid."""

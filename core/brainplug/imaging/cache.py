@@ -1,0 +1,238 @@
+"""Stage `volumes`: every scan as a normalised array on the common grid, cached by content.
+
+The cache lies outside the run folder and is shared by runs. A volume is found by the content of
+its scan, by the grid, and by the version of the algorithms, so a moved or copied scan is not
+computed again and an edited one is. Every file is written whole or not at all, without locks:
+two runs that fill the cache at once write the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from brainplug.api.records import EXTENSIONS
+from brainplug.errors import ScanError
+from brainplug.imaging.resample import VERSION, normalise, resample
+from brainplug.imaging.scan import Header, Scan, read_header, read_scan
+from brainplug.runtime import files
+from brainplug.runtime.workers import in_processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from brainplug.api.records import Grid, Volume
+
+from pathlib import Path
+
+__all__ = [
+    "EXTENSIONS",
+    "Header",
+    "Scan",
+    "cache_folder",
+    "content_hash",
+    "fill_cache",
+    "load_volume",
+    "make_volume",
+    "normalise",
+    "read_header",
+    "read_headers",
+    "read_scan",
+    "resample",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Where volumes are kept and on which grid; sent to every worker process."""
+
+    grid: Grid
+    cache: Path
+
+
+@attrs.frozen
+class Refusal:
+    """Why a scan has no volume; a `ScanError` that can travel and be stored."""
+
+    path: str
+    reason: str
+    detail: str
+
+    def error(self) -> ScanError:
+        """Make the error."""
+        return ScanError(self.path, self.reason, self.detail)
+
+
+_found: dict[tuple[Settings, Path, int, int], Path] = {}
+"""Cache files that this process has found: by scan, its size, and the time of its last change."""
+
+
+def cache_folder() -> Path:
+    """Return the folder shared by runs: `$BRAINPLUG_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get("BRAINPLUG_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("brainplug")
+
+
+def content_hash(path: Path, memo: Path) -> str:
+    """Return the SHA-256 of a file, from the memo folder where path, size and time are as before.
+
+    Raises:
+        OSError: the file cannot be read.
+        RunError: the memo cannot be written.
+    """
+    state = path.stat()
+    known = f"{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}"
+    note = _spread(memo, _sha256(known), "")
+    try:
+        return note.read_text(encoding="ascii")
+    except (FileNotFoundError, NotADirectoryError):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with files.into_cache():
+        files.write_text(note, digest)
+    return digest
+
+
+def make_volume(path: Path, grid: Grid) -> Volume:
+    """Read a scan and bring it to the grid, normalised, as float16; nothing is cached.
+
+    Raises:
+        ScanError: the scan cannot be used.
+    """
+    return normalise(resample(read_scan(path), grid))
+
+
+def load_volume(path: Path, grid: Grid, cache: Path) -> np.ndarray:
+    """Return a scan's volume as a float16 memory map, made first where the cache lacks it.
+
+    A process looks for a scan's place in the cache once, as long as its size and time stay. The map
+    is copied on write, as torch asks of what it takes without a copy: the file stays as it is.
+
+    Raises:
+        ScanError: the scan cannot be used.
+    """
+    settings = Settings(grid=grid, cache=cache)
+    try:
+        state = path.stat()
+    except OSError:
+        raise _why_unread(path) from None
+    scan = (settings, path.absolute(), state.st_size, state.st_mtime_ns)
+    if scan not in _found or not _found[scan].exists():
+        refusal = _fill(settings, path)
+        if refusal is not None:
+            raise refusal.error()
+        _found[scan] = _place(settings, path)
+    volume: np.ndarray = np.load(_found[scan], mmap_mode="c")
+    return volume
+
+
+def fill_cache(
+    paths: Sequence[Path],
+    *,
+    grid: Grid,
+    cache: Path,
+    progress: Callable[[int, int], None],
+    workers: int | None = None,
+) -> dict[Path, ScanError]:
+    """Make every volume the cache lacks and return the scans that cannot be used.
+
+    Can be stopped at any time and called again; what is done is not done twice, refusals
+    included.
+
+    Args:
+        paths: the scans; a path given twice is read once.
+        grid: the common grid.
+        cache: as `cache_folder()` gives it.
+        progress: called with scans done and scans in all.
+        workers: most processes, without it as many as there are cores.
+    """
+    todo = list(dict.fromkeys(paths))
+    refused: dict[Path, ScanError] = {}
+    settings = Settings(grid=grid, cache=cache)
+    for done, (path, refusal) in enumerate(in_processes(_fill, settings, todo, workers=workers), 1):
+        if refusal is not None:
+            refused[path] = refusal.error()
+        progress(done, len(todo))
+    return {path: refused[path] for path in todo if path in refused}
+
+
+def read_headers(
+    paths: Sequence[Path], progress: Callable[[int, int], None]
+) -> dict[Path, ScanError]:
+    """Return the scans whose headers cannot be used."""
+    refused = {}
+    for done, path in enumerate(paths, 1):
+        try:
+            read_header(path)
+        except ScanError as error:
+            refused[path] = error
+        progress(done, len(paths))
+    return refused
+
+
+def _fill(settings: Settings, path: Path) -> Refusal | None:
+    """Put one volume or its refusal in the cache, unless it is there."""
+    try:
+        place = _place(settings, path)
+    except OSError:
+        return _refusal(path, _why_unread(path))
+    if place.exists():
+        return None
+    note = place.with_suffix(".json")
+    if note.exists():
+        return Refusal(str(path), **files.read_json(note))
+    return _compute(settings.grid, path, place)
+
+
+def _compute(grid: Grid, path: Path, place: Path) -> Refusal | None:
+    try:
+        volume = make_volume(path, grid)
+    except ScanError as error:
+        refusal = _refusal(path, error)
+        # What the disk refused today (an error number) it may give tomorrow: not kept.
+        if getattr(error.__cause__, "errno", None) is None:
+            note = {"reason": refusal.reason, "detail": refusal.detail}
+            with files.into_cache():
+                files.write_json(place.with_suffix(".json"), note)
+        return refusal
+    with files.into_cache(), files.replacing(place) as temporary, temporary.open("wb") as file:
+        np.save(file, volume)
+    return None
+
+
+def _place(settings: Settings, path: Path) -> Path:
+    """Return the cache file of a scan's volume."""
+    content = content_hash(path, settings.cache / "hashes")
+    grid = settings.grid
+    key = _sha256(f"{content}\0{grid.shape}\0{grid.spacing_mm}\0{VERSION}")
+    return _spread(settings.cache / "volumes", key, ".npy")
+
+
+def _why_unread(path: Path) -> ScanError:
+    """Return why a file whose content cannot even be read is refused."""
+    try:
+        read_header(path)
+    except ScanError as error:
+        return error
+    return ScanError(str(path), "unreadable file")
+
+
+def _refusal(path: Path, error: ScanError) -> Refusal:
+    return Refusal(str(path), error.reason, error.detail)
+
+
+def _spread(folder: Path, key: str, suffix: str) -> Path:
+    """Return a path in one of 256 subfolders, since single folders of many files are slow."""
+    return folder / key[:2] / f"{key[2:]}{suffix}"
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

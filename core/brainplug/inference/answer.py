@@ -1,0 +1,137 @@
+"""What the model says freely, task by task, and the probabilities of the candidate answers.
+
+Tasks that begin alike are answered together; `reader` says how.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from brainplug.errors import DataError
+from brainplug.inference.generator import TOKENS_AT_ONCE, Reader
+from brainplug.inference.records import AnswerSettings, Question, Said
+from brainplug.tasks.encode import encode_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from brainplug.model.bundle import ModelBundle
+    from brainplug.tasks.task import Task
+
+
+def answer_tasks(
+    bundle: ModelBundle, tasks: Sequence[Task], settings: AnswerSettings
+) -> Iterator[list[dict[str, Any]]]:
+    """Answer this rank's share of the tasks; yields rows of `answers.jsonl`, some at a time.
+
+    Generation is greedy, so the same model gives the same answers on any number of ranks. Over all
+    ranks every task is answered once.
+
+    Args:
+        bundle: the model, in evaluation mode, whole on this rank.
+        tasks: what is asked; the answers they hold are not shown to the model.
+        settings: how.
+    """
+    reader = Reader(bundle, settings)
+    lower = settings.precision == "bfloat16"
+    kind = bundle.model.device.type
+    with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=lower):
+        for groups in batches_of_groups(tasks, settings):
+            asked = [[ask(number, tasks[number], settings) for number in each] for each in groups]
+            for said in reader.answer(asked):
+                yield [make_row(tasks[each.number], each, settings) for each in said]
+
+
+def batches_of_groups(tasks: Sequence[Task], settings: AnswerSettings) -> Iterator[list[list[int]]]:
+    """Give tasks of this rank, by number, in groups that begin alike; small groups together.
+
+    Groups that are given together begin with as many tokens.
+    """
+    together: dict[object, list[int]] = {}
+    for number, task in enumerate(tasks):
+        shared = task.beginning if settings.speed.share_references else number
+        together.setdefault(shared, []).append(number)
+    own = list(together.values())[settings.ranks.rank :: settings.ranks.world]
+    by_length: dict[int, list[list[int]]] = {}
+    for group in own:
+        length = sum(len(settings.encoder.turn(turn)) for turn in tasks[group[0]].beginning[1])
+        by_length.setdefault(length, []).append(group)
+    for length, groups in by_length.items():
+        batch: list[list[int]] = []
+        for group in groups:
+            count = 1 + sum(map(len, batch))
+            full = count + len(group) > settings.batch_size or count * length > TOKENS_AT_ONCE
+            if batch and full:
+                yield batch
+                batch = []
+            batch.append(group)
+        yield batch
+
+
+def all_answers(
+    bundle: ModelBundle, tasks: Sequence[Task], settings: AnswerSettings, *, done: Any = None
+) -> list[dict[str, Any]]:
+    """Answer tasks on all ranks and return the rows of all, in the order of the tasks.
+
+    Args:
+        bundle: the model.
+        tasks: what is asked.
+        settings: how.
+        done: called with the number of tasks answered on this rank, after each few.
+    """
+    own: list[dict[str, Any]] = []
+    for rows in answer_tasks(bundle, tasks, settings):
+        own += rows
+        if done is not None:
+            done(len(own) * settings.ranks.world)
+    gathered = settings.ranks.share(settings.ranks.gather(own))
+    by_task = {row["task_id"]: row for rows in gathered for row in rows}
+    return [by_task[task.task_id] for task in tasks]
+
+
+def ask(number: int, task: Task, settings: AnswerSettings) -> Question:
+    """Encode a task and the candidate answers that are looked at."""
+    looked_at = settings.scores or (settings.speed.check_candidates and settings.answers.labels)
+    labels = settings.answers.labels if looked_at else ()
+    return Question(
+        number,
+        task,
+        encode_task(task, settings.encoder, settings.context_length),
+        tuple(tuple(candidate(task, label, settings)) for label in labels),
+    )
+
+
+def make_row(task: Task, said: Said, settings: AnswerSettings) -> dict[str, Any]:
+    """Return a row of `answers.jsonl`."""
+    row: dict[str, Any] = {
+        "task_id": task.task_id,
+        "subject": task.subject,
+        "references": list(task.references),
+        "reference_values": list(task.reference_values),
+        "truth": task.truth,
+        "text": said.text,
+        "parsed": settings.answers.parse(said.text),
+        "probabilities": None,
+    }
+    if said.chances is not None and said.best is not None:
+        labels = settings.answers.labels
+        row["probabilities"] = dict(zip(labels, said.chances, strict=True))
+        row["most_probable"] = settings.answers.parse(said.best)
+    return row
+
+
+def candidate(task: Task, label: str, settings: AnswerSettings) -> list[int]:
+    """Encode the task's answer as it would be for another label."""
+    encoder, answers = settings.encoder, settings.answers
+    text = encoder.text_of(task.turns[-1])
+    words = re.compile(rf"(?<!\w){re.escape(answers.say(task.truth))}(?!\w)")
+    reworded, found = words.subn(lambda _match: answers.say(label), text)
+    if found != 1:
+        raise DataError(
+            f"task {task.task_id!r}: expected the answer to say "
+            f"{answers.say(task.truth)!r} once, got {text!r}"
+        )
+    return encoder.answer(reworded)

@@ -1,0 +1,69 @@
+"""Answers given so far, so that a stopped evaluation goes on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from brainplug.runtime.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from brainplug.tasks.task import Task
+
+PIECE = 512
+"""Tasks between two times that answers are written down."""
+
+
+@attrs.frozen
+class KeptAnswers:
+    """A file of rows that grows; its first line says what the answers are made from.
+
+    Attributes:
+        path: the file.
+        key: of all that the answers depend on.
+    """
+
+    path: Path
+    key: str
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the rows kept under this key; a file of another is begun anew."""
+        lines = self.path.read_text(encoding="utf-8").split("\n") if self.path.exists() else [""]
+        *whole, _cut_short = lines  # a row that was being written when the run was killed
+        if whole[:1] != [self.key]:
+            self.path.write_text(f"{self.key}\n", encoding="utf-8")
+            return []
+        rows = [json.loads(line) for line in whole[1:]]
+        self.path.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
+        return rows
+
+    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Add rows at the end."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+    def finish(self, path: Path, rows: Iterable[dict[str, Any]]) -> None:
+        """Write all rows as `answers.jsonl`, whole or not at all, and forget those kept."""
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        self.path.unlink()
+
+
+def cut_tasks(tasks: Sequence[Task]) -> Iterator[list[Task]]:
+    """Cut tasks into pieces; those that begin alike, and share their reading, stay together."""
+    together: dict[object, list[Task]] = {}
+    for task in tasks:
+        together.setdefault(task.beginning, []).append(task)
+    piece: list[Task] = []
+    for group in together.values():
+        piece += group
+        if len(piece) >= PIECE:
+            yield piece
+            piece = []
+    if piece:
+        yield piece

@@ -1,0 +1,99 @@
+"""What is asked of a model, how, and what it said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from brainplug.api.roles import Answers
+from brainplug.recipe.training_tables import Speed
+from brainplug.runtime.ranks import Ranks
+from brainplug.tasks.chat import ChatEncoder
+from brainplug.tasks.encode import Item
+from brainplug.tasks.task import Task
+
+
+@attrs.frozen(kw_only=True)
+class AnswerSettings:
+    """How tasks are answered.
+
+    Attributes:
+        encoder: turns dialogues into ids.
+        context_length: most tokens the model takes.
+        load: returns the preprocessed volume of a scan file.
+        answers: reads an answer back.
+        batch_size: most tasks answered at once.
+        max_new_tokens: longest answer.
+        way: let the model speak freely, score the candidate answers, or both.
+        precision: number format of matrix products.
+        speed: what is shared.
+        ranks: this process among those that answer together.
+    """
+
+    encoder: ChatEncoder
+    context_length: int
+    load: Callable[[Path], np.ndarray]
+    answers: Answers
+    batch_size: int
+    max_new_tokens: int
+    way: str
+    precision: str
+    speed: Speed
+    ranks: Ranks = attrs.field(factory=Ranks)
+
+    @property
+    def generates(self) -> bool:
+        """Whether the model speaks freely; it must where there are no candidates."""
+        return self.way != "score" or not self.answers.labels
+
+    @property
+    def scores(self) -> bool:
+        """Whether candidate answers are scored."""
+        return self.way != "generate" and bool(self.answers.labels)
+
+
+@attrs.frozen(eq=False)
+class Question:
+    """A task on its way to an answer.
+
+    Attributes:
+        number: its place among the tasks.
+        task: what is asked.
+        item: its dialogue, encoded.
+        candidates: the answer for each label, as tokens; empty where none are looked at.
+    """
+
+    number: int
+    task: Task
+    item: Item
+    candidates: tuple[tuple[int, ...], ...]
+
+    @property
+    def rest(self) -> list[int]:
+        """The prompt after the shared turns."""
+        return self.item.encoded.prompt[self.item.encoded.num_shared :]
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """What must be equal for questions to be rows of one call without filling."""
+        return (len(self.rest), len(self.item.images), *map(len, self.candidates))
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Said:
+    """What came of a question.
+
+    Attributes:
+        number: place of its task.
+        text: what the model says, or its most probable candidate.
+        chances: probability of each candidate; None where they were not scored.
+        best: text of the most probable candidate; None where they were not scored.
+    """
+
+    number: int
+    text: str
+    chances: list[float] | None = None
+    best: str | None = None

@@ -1,0 +1,188 @@
+"""From a checkpoint in the hub's form to a model whose tower takes 3-D scans.
+
+Every weight but the tower's 2-D patch and position embeddings is kept to the bit: read as float32,
+in which each bfloat16 and float16 number is exact. Code that a checkpoint brings is never run.
+
+What a scan is to a tower that has learnt photographs: it saw RGB scaled to [-1, 1], whose standard
+deviation is at most 1 and about 0.45 for photographs; a volume lies between 0, the background, and
+1, with 0.5 the head's median. Kernels are matched at equal deviation, so a scan arrives as a bright
+picture of weaker contrast beside the same biases and positions. Nothing is divided out for that:
+patch embeddings learn first, and layer norms follow them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import safe_open
+from torch.nn.functional import interpolate
+from transformers import AutoTokenizer
+
+from brainplug.checkpoint.chat_template import QWEN_TEMPLATE
+from brainplug.checkpoint.tensors import PATCHES
+from brainplug.errors import DataError
+from brainplug.model.llava3d import Llava3d
+from brainplug.model.patches import PatchEmbedding3d
+from brainplug.tasks.chat import END
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from brainplug.checkpoint.read import Checkpoint
+    from brainplug.checkpoint.tensors import Weight
+
+Triple = tuple[int, int, int]
+
+
+def load_llava(
+    checkpoint: Checkpoint, shape: Triple, patch: Triple, *, initial: str, seed: int
+) -> Llava3d:
+    """Load a checkpoint with 3-D patches in place of its 2-D ones, in float32.
+
+    Args:
+        checkpoint: as `read_checkpoint` returns it.
+        shape: voxels of a scan.
+        patch: voxels of a patch.
+        initial: `"inflate"` makes the new embeddings of the old ones, `"random"` draws them.
+        seed: of the draw.
+
+    Raises:
+        DataError: transformers cannot read the folder, or weights are missing or left over.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            model, found = Llava3d.from_pretrained(
+                checkpoint.folder,
+                shape,
+                patch,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+        except Exception as error:  # whatever else is odd about a config, it is the folder's
+            raise DataError(
+                f"{checkpoint.folder}: transformers cannot load this: {error}"
+            ) from error
+        check_kept(checkpoint, found)
+        torch.manual_seed(seed)
+        embeddings = next(each for each in model.modules() if isinstance(each, PatchEmbedding3d))
+        embeddings.reset_parameters()
+    if initial == "inflate":
+        inflate(embeddings, *(read_tensor(each) for each in old_embeddings(checkpoint)))
+    return model
+
+
+def check_kept(checkpoint: Checkpoint, found: dict[str, set[object]]) -> None:
+    """Look whether all weights were taken over, but the embeddings that are replaced.
+
+    Raises:
+        DataError: some were not; names them.
+    """
+    amiss = {
+        kind: sorted(name for name in map(str, keys) if ".embeddings." not in name)
+        for kind, keys in found.items()
+    }
+    if any(amiss.values()):
+        told = {kind: names[:3] for kind, names in amiss.items() if names}
+        raise DataError(f"{checkpoint.folder}: the weights do not fit the model: {told}")
+
+
+def old_embeddings(checkpoint: Checkpoint) -> list[Weight]:
+    """Return where the 2-D kernel, its bias and the positions lie."""
+    names = ("patch_embedding.weight", "patch_embedding.bias", "position_embedding.weight")
+    return [checkpoint.weights[PATCHES + name] for name in names]
+
+
+def read_tensor(weight: Weight) -> torch.Tensor:
+    """Read one tensor of a safetensors file, as float32."""
+    with safe_open(weight.file, framework="pt") as file:
+        return file.get_tensor(weight.name).float()
+
+
+def inflate(
+    embeddings: PatchEmbedding3d,
+    kernel: torch.Tensor,
+    bias: torch.Tensor,
+    positions: torch.Tensor,
+) -> None:
+    """Fill 3-D embeddings with what 2-D ones have learnt.
+
+    Kernel: channels are summed, which is what a gray picture does to it. Its rows and columns
+    become the patch's first two axes, each resized by the area that old and new cells share; along
+    the third it is the same everywhere. One factor for all filters then makes the mean square of
+    activations on white noise what it was in 2-D, so that filters keep their weight among each
+    other. The bias is kept.
+
+    Positions: bicubic along the first two axes of the grid, as transformers itself resizes them,
+    and the same for every place along the third. A place between two known positions is one the
+    tower can tell, while any mark of depth that we made up would be none; so patches above each
+    other begin alike (as in ViViT, Arnab et al. 2021, arXiv:2103.15691), the language model tells
+    them apart by their order, and positions learn with the patches.
+
+    Args:
+        embeddings: filled in place.
+        kernel: `(D, channels, rows, columns)`.
+        bias: `(D,)`.
+        positions: `(rows x columns, D)` of a square grid of patches.
+    """
+    gray = kernel.sum(dim=1)
+    rows, columns, depth = embeddings.patch
+    grid = [size // edge for size, edge in zip(embeddings.shape, embeddings.patch, strict=True)]
+    down, across = share_areas(gray.shape[1], rows), share_areas(gray.shape[2], columns)
+    flat = down @ gray @ across.T
+    spread = flat.unsqueeze(3).expand(-1, -1, -1, depth).flatten(1)
+    edge = math.isqrt(len(positions))
+    plane = interpolate(
+        positions.T.reshape(1, -1, edge, edge), grid[:2], mode="bicubic", align_corners=False
+    )
+    placed = plane[0].flatten(1).T.repeat_interleave(grid[2], dim=0)
+    with torch.no_grad():
+        embeddings.projection.weight.copy_(spread * (gray.norm() / spread.norm()))
+        embeddings.projection.bias.copy_(bias)
+        embeddings.position_embedding.weight.copy_(placed)
+
+
+def share_areas(old: int, new: int) -> torch.Tensor:
+    """Return `(new, old)`: how much of each old cell lies in each new one, over the same length.
+
+    >>> share_areas(3, 2)
+    tensor([[1.0000, 0.5000, 0.0000],
+            [0.0000, 0.5000, 1.0000]])
+    """
+    edges = torch.arange(new + 1) * old / new
+    starts, ends = edges[:-1, None], edges[1:, None]
+    cells = torch.arange(old)[None]
+    return (torch.minimum(ends, cells + 1) - torch.maximum(starts, cells)).clamp(min=0)
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
+    """Load a checkpoint's tokenizer.
+
+    An answer ends with `<|im_end|>`, whatever ends a text; padding is never looked at, so any token
+    does for it. The chat template becomes that of training.
+
+    Raises:
+        DataError: transformers cannot read it, or reads other ids than `tokenizer.json` says.
+    """
+    folder = checkpoint.folder
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # as above
+        raise DataError(f"{folder}: transformers cannot load the tokenizer: {error}") from error
+    for marker, place in checkpoint.markers.items():
+        if tokenizer.convert_tokens_to_ids(marker) != place:
+            raise DataError(
+                f"{folder}: expected {place} for {marker!r} as in tokenizer.json, transformers "
+                f"reads {tokenizer.convert_tokens_to_ids(marker)}"
+            )
+    tokenizer.eos_token = END
+    tokenizer.pad_token = tokenizer.pad_token or END
+    tokenizer.chat_template = QWEN_TEMPLATE
+    return tokenizer

@@ -1,0 +1,205 @@
+"""Dialogues as one row of tokens: turns they begin with alike once, then a branch for each.
+
+    | prefix | branch 1 | branch 2 | … | prefix | branch 1 | …
+    '--------- a group ----------------'
+
+A branch sees its group's prefix and itself only, at the positions it would have alone, so what the
+model computes for it is what it would compute for the dialogue alone.
+
+Axes: T tokens, S scans of a batch.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+
+
+@attrs.frozen(eq=False)
+class Stretch:
+    """Tokens that follow each other in a dialogue.
+
+    Attributes:
+        ids: `(T,)` token ids.
+        scans: for each scan it shows, in order, its index in the batch.
+        num_learnt: how many tokens at the end are an answer to be learnt.
+    """
+
+    ids: torch.Tensor
+    scans: tuple[int, ...]
+    num_learnt: int = 0
+
+    def __len__(self) -> int:
+        """Return the number of tokens."""
+        return len(self.ids)
+
+    @property
+    def answer(self) -> torch.Tensor:
+        """The tokens to be learnt."""
+        return self.ids[len(self.ids) - self.num_learnt :]
+
+
+@attrs.frozen(eq=False)
+class Group:
+    """Dialogues that begin alike.
+
+    Attributes:
+        prefix: what they have in common; may be empty.
+        branches: the rest of each dialogue.
+    """
+
+    prefix: Stretch
+    branches: tuple[Stretch, ...]
+
+    def alone(self) -> tuple[Stretch, ...]:
+        """Return each dialogue as one stretch."""
+        return tuple(join(self.prefix, branch) for branch in self.branches)
+
+
+def join(first: Stretch, second: Stretch) -> Stretch:
+    """Return two stretches as one."""
+    return Stretch(
+        torch.cat([first.ids, second.ids]), first.scans + second.scans, second.num_learnt
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Ways:
+    """How the loss of a batch is computed; all ways give the same to rounding.
+
+    Attributes:
+        rows: one dialogue a row, padded; else all in one row.
+        in_turns: take the gradient of one branch at a time.
+        answers_only: predict words where an answer is learnt only.
+        scans_at_once: encode all scans of a batch in one call.
+    """
+
+    rows: bool = False
+    in_turns: bool = False
+    answers_only: bool = True
+    scans_at_once: bool = False
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Batch:
+    """What one step learns from.
+
+    Attributes:
+        groups: the dialogues.
+        scans: names of the scans, in the order of `Stretch.scans`.
+        volumes: the scans, each `(1, I, J, K)`; empty where all features are known.
+        features: instead of volumes, their tower features `(P, D)`, where they are known.
+    """
+
+    groups: tuple[Group, ...]
+    scans: tuple[str, ...]
+    volumes: tuple[torch.Tensor, ...] = ()
+    features: tuple[torch.Tensor, ...] = ()
+
+    @property
+    def answers(self) -> torch.Tensor:
+        """All tokens to be learnt."""
+        return torch.cat([branch.answer for group in self.groups for branch in group.branches])
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        return attrs.evolve(
+            self,
+            groups=tuple(
+                Group(
+                    move(group.prefix, device),
+                    tuple(move(branch, device) for branch in group.branches),
+                )
+                for group in self.groups
+            ),
+            volumes=tuple(each.to(device, non_blocking=True) for each in self.volumes),
+            features=tuple(each.to(device, non_blocking=True) for each in self.features),
+        )
+
+
+def move(stretch: Stretch, device: torch.device) -> Stretch:
+    """Return a stretch on a device."""
+    return attrs.evolve(stretch, ids=stretch.ids.to(device, non_blocking=True))
+
+
+@attrs.frozen(eq=False)
+class Layout:
+    """Where groups and branches lie in a row of tokens.
+
+    Attributes:
+        groups: for each group the length of its prefix and of each branch.
+    """
+
+    groups: tuple[tuple[int, tuple[int, ...]], ...]
+
+    @classmethod
+    def of(cls, groups: Sequence[Group]) -> Layout:
+        """Lay groups out one after another."""
+        return cls(tuple((len(group.prefix), tuple(map(len, group.branches))) for group in groups))
+
+    def slices(self) -> Iterator[tuple[slice, slice]]:
+        """Give each piece that attends as one: its place, and the place of the prefix it sees."""
+        start = 0
+        for prefix, branches in self.groups:
+            shared = slice(start, start + prefix)
+            if prefix:
+                yield shared, slice(start, start)
+            start += prefix
+            for length in branches:
+                yield slice(start, start + length), shared
+                start += length
+
+    def positions(self) -> torch.Tensor:
+        """Return `(T,)` the place of each token in its dialogue."""
+        return torch.cat(
+            [
+                torch.arange(own.stop - own.start) + (shared.stop - shared.start)
+                for own, shared in self.slices()
+            ]
+        )
+
+    @functools.cached_property
+    def labels(self) -> torch.Tensor:
+        """`(2, T)`: number of each token's group, and of its branch, 0 for the prefix."""
+        rows = [
+            (group, branch, length)
+            for group, (prefix, branches) in enumerate(self.groups)
+            for branch, length in enumerate((prefix, *branches))
+        ]
+        lengths = torch.tensor([length for _, _, length in rows])
+        numbers = torch.tensor([(group, branch) for group, branch, _ in rows])
+        return numbers.repeat_interleave(lengths, dim=0).t().contiguous()
+
+    def block_mask(self, device: torch.device) -> Any:
+        """Return the layout as FlexAttention takes it; made once for all layers."""
+        return flex_mask(self, device)
+
+
+@functools.lru_cache(maxsize=2)
+def flex_mask(layout: Layout, device: torch.device) -> Any:
+    """Make FlexAttention's block mask: a token sees its branch and its group's prefix so far."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    group, branch = layout.labels.to(device)
+
+    def sees(_batch: Any, _head: Any, query: Any, key: Any) -> Any:
+        same = (branch[key] == 0) | (branch[key] == branch[query])
+        return (group[query] == group[key]) & same & (key <= query)
+
+    length = group.shape[0]
+    # Uncompiled it would make the square mask of the whole row first.
+    make = create_block_mask if device.type == "cpu" else torch.compile(create_block_mask)
+    return make(sees, None, None, length, length, device=str(device))
+
+
+def to_tensor(volume: np.ndarray) -> torch.Tensor:
+    """Return a volume as `(1, I, J, K)` float32."""
+    return torch.from_numpy(volume).float().unsqueeze(0)

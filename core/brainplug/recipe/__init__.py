@@ -1,0 +1,1 @@
+"""The recipe: its tables, and how they are read from TOML."""

@@ -1,0 +1,312 @@
+"""From the text of a recipe to a `Recipe`, and back to text with every default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+import attrs
+import tomli_w
+
+import brainplug
+from brainplug.api.roles import (
+    CohortLoader,
+    ModelBackbone,
+    Pairing,
+    PromptTemplate,
+    SplitStrategy,
+    TaskHead,
+)
+from brainplug.errors import BrainplugError, RecipeError
+from brainplug.recipe.deepspeed import check_deepspeed
+from brainplug.recipe.options import is_table, plain
+from brainplug.recipe.phases import check_phases
+from brainplug.recipe.requirements import check_needs
+from brainplug.recipe.strict import (
+    Problem,
+    ProblemsError,
+    read_toml,
+    refused,
+    strict_converter,
+    structure_fields,
+    text_of,
+    validate,
+)
+from brainplug.recipe.tables import Chosen, Recipe, RecipeFile, Study
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cattrs import Converter
+
+    from brainplug.registry import Registry
+
+ROLE_OF: dict[Any, str] = {
+    CohortLoader: "cohorts",
+    TaskHead: "heads",
+    SplitStrategy: "splits",
+    Pairing: "pairings",
+    PromptTemplate: "prompts",
+    ModelBackbone: "models",
+}
+"""Protocol of a chosen part -> the role it is looked up in."""
+
+MADE_FROM = ("cohort", "target", "split", "pairing", "prompt")
+"""Tables that task files are made from."""
+
+
+def find_recipe(name_or_path: Path | str) -> Path:
+    """Find a recipe file by its path, or a shipped recipe by its name.
+
+    Raises:
+        RecipeError: it is neither; lists the shipped recipes.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return path
+    shipped = {each.stem: each for each in sorted(shipped_folder().rglob("*.toml"))}
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    names = ", ".join(map(repr, shipped)) or "none"
+    problem = f"expected the path of a recipe or the name of a shipped one; shipped: {names}"
+    raise RecipeError(str(name_or_path), [problem])
+
+
+def shipped_folder() -> Path:
+    """Return the folder of shipped recipes: in the package, or in the repository beside it."""
+    package = Path(brainplug.__file__).parent
+    installed = package / "recipes"
+    return installed if installed.is_dir() else package.parents[1] / "recipes"
+
+
+def read_recipe(path: Path | str, registry: Registry) -> RecipeFile:
+    """Read a recipe and check everything that can be known without reading a study.
+
+    Raises:
+        RecipeError: holds every problem found.
+    """
+    source = str(path)
+    path = Path(path).absolute()
+    data = share_target(read_toml(path, source))
+    lacking = ProblemsError(check_tables(data))
+    try:
+        recipe: Recipe = recipe_converter(registry, path.parent).structure(data, Recipe)
+    except ProblemsError as error:
+        raise RecipeError(source, [*lacking.lines(), *error.lines()]) from None
+    if lacking.problems:
+        raise RecipeError(source, lacking.lines())
+    across = ProblemsError(check_across(recipe, registry))
+    if across.problems:
+        raise RecipeError(source, across.lines())
+    return RecipeFile(path=path, recipe=recipe)
+
+
+def share_target(data: dict[str, Any]) -> dict[str, Any]:
+    """Fill each study's own `target` with the keys of `[target]` that it does not change."""
+    studies, shared = data.get("cohort"), data.get("target")
+    if not isinstance(studies, dict | list) or not isinstance(shared, dict):
+        return data
+    filled = [
+        {**study, "target": {**shared, **study["target"]}}
+        if isinstance(study, dict) and isinstance(study.get("target"), dict)
+        else study
+        for study in (studies if isinstance(studies, list) else [studies])
+    ]
+    return {**data, "cohort": filled if isinstance(studies, list) else filled[0]}
+
+
+def check_tables(data: dict[str, Any]) -> Iterator[Problem]:
+    """Find tables that are missing, or stand beside finished task files that replace them."""
+    for name in MADE_FROM:
+        about = attrs.fields_dict(Recipe)[name].metadata["about"]
+        if "tasks" not in data and name not in data:
+            yield (name,), f"missing key; expected a table, {about}, or finished files in [tasks]"
+        if "tasks" in data and name in data and name != "target":
+            yield (name,), "cannot stand beside [tasks], whose files were made by it; delete one"
+
+
+def recipe_converter(registry: Registry, base: Path) -> Converter:
+    """Make the converter of recipes.
+
+    Args:
+        registry: where the names after `use` are looked up.
+        base: folder that the recipe's relative paths start from.
+    """
+    converter = strict_converter(base)
+
+    def structure(value: Any, expected: Any) -> Chosen[Any]:
+        (protocol,) = get_args(expected)
+        return structure_chosen(converter, value, registry=registry, role=ROLE_OF[protocol])
+
+    # cattrs asks the hooks registered last first, so these come before those of plain tables.
+    converter.register_structure_hook_func(is_chosen, structure)
+    converter.register_structure_hook_func(
+        lambda expected: expected == tuple[Study, ...],
+        lambda value, _: structure_studies(converter, value),
+    )
+    return converter
+
+
+def structure_studies(converter: Converter, value: Any) -> tuple[Study, ...]:
+    """Accept one `[cohort]` table, or several `[[cohort]]`."""
+    if isinstance(value, dict):
+        return (structure_study(converter, value),)
+    if not isinstance(value, list) or not value:
+        raise refused("a table, or several as [[cohort]]", value)
+    studies, problems = [], list[Problem]()
+    for index, table in enumerate(value):
+        try:
+            studies.append(structure_study(converter, table))
+        except ProblemsError as error:
+            problems.extend(error.under(index))
+    problems.extend(check_study_names(value))
+    if problems:
+        raise ProblemsError(problems)
+    return tuple(studies)
+
+
+def check_study_names(tables: list[Any]) -> Iterator[Problem]:
+    """Ask for a name of its own for each of several studies."""
+    names = [table.get("name") if isinstance(table, dict) else None for table in tables]
+    # Names of files: `A` and `a` are one on some systems.
+    folded = [str(name).casefold() for name in names]
+    for index, name in enumerate(names):
+        if len(names) > 1 and name is None:
+            yield (index, "name"), "missing key; each of several studies needs a name"
+        elif isinstance(name, str) and name.casefold() in folded[:index]:
+            yield (index, "name"), f"expected a name of its own: {name!r}"
+
+
+def structure_study(converter: Converter, value: Any) -> Study:
+    """Part the keys of a study from those of its loader, and structure both."""
+    if not isinstance(value, dict):
+        raise refused("a table with the key 'use'", value)
+    fields = {field.name: field for field in attrs.fields(attrs.resolve_types(Study))}
+    loader_field = fields.pop("loader")
+    given, problems = structure_fields(
+        converter, {key: each for key, each in value.items() if key in fields}, fields
+    )
+    problems += validate(given, fields)
+    try:
+        given["loader"] = converter.structure(
+            {key: each for key, each in value.items() if key not in fields}, loader_field.type
+        )
+    except ProblemsError as error:
+        problems += error.problems
+    if problems:
+        raise ProblemsError(problems)
+    return Study(**given)
+
+
+def is_chosen(expected: Any) -> bool:
+    """Whether a type is a table that names its plugin."""
+    return is_table(expected) and get_origin(expected) is Chosen
+
+
+def structure_chosen(
+    converter: Converter, value: Any, *, registry: Registry, role: str
+) -> Chosen[Any]:
+    """Look up `use`, then structure the other keys as that part's own options.
+
+    The behaviour is built once, so that a wording or a mapping it refuses is found with all the
+    other problems and not in the middle of a run.
+    """
+    if not isinstance(value, dict):
+        raise refused("a table with the key 'use'", value)
+    known = ", ".join(map(repr, registry.parts(role)))
+    use = value.get("use")
+    if not isinstance(use, str):
+        given = "missing key" if use is None else f"expected text: {use!r}"
+        raise ProblemsError([(("use",), f"{given}; known are {known}")])
+    try:
+        part = registry.get(role, use)
+    except BrainplugError as error:
+        raise ProblemsError([(("use",), str(error))]) from None
+    others = {key: each for key, each in value.items() if key != "use"}
+    chosen: Chosen[Any] = Chosen(
+        use=use, options=converter.structure(others, part.options), part=part
+    )
+    try:
+        chosen.make()
+    except (ValueError, BrainplugError) as error:
+        raise ProblemsError([((), line) for line in text_of(error).splitlines()]) from None
+    return chosen
+
+
+def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
+    """Find what is wrong between tables that are each valid by themselves."""
+    named: list[tuple[tuple[str | int, ...], str]] = [
+        (("evaluation", "metrics", index), name)
+        for index, name in enumerate(recipe.evaluation.metrics)
+    ]
+    if recipe.training.select_by is not None:
+        named.append((("training", "select_by"), recipe.training.select_by))
+    kind = recipe.target.make().kind if recipe.target else None
+    backbone = recipe.model.make()
+    for keys, name in named:
+        try:
+            metric = registry.make_metric(name)
+        except BrainplugError as error:
+            yield keys, str(error)
+            continue
+        if kind is not None and metric.kind != kind:
+            fitting = [each for each in registry.metrics if registry.make_metric(each).kind == kind]
+            problem = f"expected a metric of a {kind} target, as target.use is: {name!r}"
+            yield keys, f"{problem}; fitting are {', '.join(map(repr, fitting))}"
+    if kind == "numerical" and recipe.evaluation.answer == "score":
+        problem = "a numerical target has no candidate answers: expected 'generate' or 'both'"
+        yield ("evaluation", "answer"), f"{problem}: 'score'"
+    yield from check_studies(recipe)
+    yield from check_phases(recipe.training, backbone)
+    yield from check_needs(recipe.training)
+    yield from check_deepspeed(recipe.training)
+    try:
+        backbone.plan(recipe.images.shape)
+    except BrainplugError as error:
+        yield ("images", "shape"), str(error)
+
+
+def check_studies(recipe: Recipe) -> Iterator[Problem]:
+    """Find what is wrong between several studies."""
+    weighted = [study.weight is not None for study in recipe.cohort]
+    if any(weighted) and not all(weighted):
+        yield ("cohort",), "expected a weight for every study or for none"
+    for index, study in enumerate(recipe.cohort):
+        if study.target and recipe.target and study.target.use != recipe.target.use:
+            place = ("cohort",) if len(recipe.cohort) == 1 else ("cohort", index)
+            yield (
+                (*place, "target", "use"),
+                f"expected {recipe.target.use!r}, as target.use is: {study.target.use!r}",
+            )
+
+
+def resolve(recipe: Recipe) -> dict[str, Any]:
+    """Write a recipe as TOML data with every default; keys without a value are left out."""
+    tables = {field.name: getattr(recipe, field.name) for field in attrs.fields(Recipe)}
+    resolved = {
+        key: resolve_table(table)
+        for key, table in tables.items()
+        if table is not None and table != ()
+    }
+    if len(recipe.cohort) == 1:
+        resolved["cohort"] = resolved["cohort"][0]
+    return resolved
+
+
+def resolve_table(table: Any) -> Any:
+    """Write a table of a recipe as TOML data; a chosen part as `use` and its options."""
+    if isinstance(table, Chosen):
+        return {"use": table.use, **plain(table.options)}
+    if isinstance(table, Study):
+        own = {"name": table.name, "weight": table.weight, "target": table.target}
+        return resolve_table(table.loader) | {
+            key: resolve_table(value) for key, value in own.items() if value is not None
+        }
+    if isinstance(table, tuple):
+        return [resolve_table(each) for each in table]
+    return plain(table)
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """Write a recipe as TOML; read again it is an equal recipe."""
+    return tomli_w.dumps(resolve(recipe))

@@ -1,0 +1,95 @@
+"""The trainings of a recipe, one after another, with every setting filled in."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from brainplug.recipe.options import plain
+from brainplug.recipe.strict import Keys, Problem, path_of
+from brainplug.recipe.training_tables import Phase, Training
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from brainplug.api.roles import ModelBackbone
+
+FILLED = ("epochs", "learning_rate", "warmup_steps", "lora")
+"""Keys of a phase that are those of `[training]` where it does not name them."""
+
+
+IRRELEVANT = ("phase", "save_minutes", "report_to", "deepspeed", "gradient_checkpointing")
+"""Keys of `[training]` that are filled in, or change nothing of what is learnt but by rounding."""
+
+
+@attrs.frozen(kw_only=True)
+class PhasePlan:
+    """One training of a recipe, with every setting filled in.
+
+    Attributes:
+        number: from 1.
+        num_phases: how many there are.
+        keys: the recipe table of this phase alone.
+        parts: parts of the model that learn.
+        parts_from: the recipe key that names them.
+        options: its settings, as if it were the only training; `lora` is its own.
+        lora_from: the recipe table of its adapters.
+    """
+
+    number: int
+    num_phases: int
+    keys: Keys
+    parts: tuple[str, ...]
+    parts_from: Keys
+    options: Training
+    lora_from: Keys
+
+    @property
+    def title(self) -> str:
+        """The phase in words."""
+        return "training" if self.num_phases == 1 else f"phase {self.number} of {self.num_phases}"
+
+    def settings(self) -> dict[str, Any]:
+        """Return, JSON-ready, all settings of the phase that change what is learnt."""
+        told = {key: each for key, each in plain(self.options).items() if key not in IRRELEVANT}
+        return {**told, "train": list(self.parts)}
+
+
+def plan_phases(training: Training, backbone: ModelBackbone) -> list[PhasePlan]:
+    """Return the trainings of a recipe in their order; one where it names no phase."""
+    tables = training.phase or (Phase(),)
+    plans = []
+    for place, (table, phase) in enumerate(zip(tables, training.phases(), strict=True)):
+        keys: Keys = ("training", "phase", place) if training.phase else ("training",)
+        filled: dict[str, Any] = {name: getattr(phase, name) for name in FILLED}
+        plan = PhasePlan(
+            number=place + 1,
+            num_phases=len(tables),
+            keys=keys,
+            parts=tuple(backbone.train) if phase.train is None else phase.train,
+            parts_from=("model", "train") if phase.train is None else (*keys, "train"),
+            options=attrs.evolve(training, phase=(), **filled),
+            lora_from=(*(keys if table.lora else ("training",)), "lora"),
+        )
+        plans.append(plan)
+    return plans
+
+
+def check_phases(training: Training, backbone: ModelBackbone) -> Iterator[Problem]:
+    """Find phases in which nothing learns, and adapters on weights that learn anyway."""
+    plans = plan_phases(training, backbone)
+    for plan in plans:
+        lora = plan.options.lora
+        if lora is None and not plan.parts:
+            hint = f"name a part, or give adapters in {path_of(plan.lora_from)}"
+            yield plan.parts_from, f"nothing learns in {plan.title}: []; {hint}"
+        both = [part for part in lora.parts if part in plan.parts] if lora else []
+        if both:
+            named = f"{', '.join(map(repr, both))}, which {path_of(plan.parts_from)} names"
+            problem = f"expected parts that do not learn whole: {named} for {plan.title}"
+            yield (*plan.lora_from, "parts"), f"{problem}; leave them out there or here"
+    adapted = [plan.lora_from for plan in plans if plan.options.lora]
+    if adapted and find_spec("peft") is None:
+        yield adapted[0], "adapters need the package peft: pip install peft"

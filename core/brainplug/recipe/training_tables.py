@@ -1,0 +1,243 @@
+"""The recipe tables that say how a model learns: `[training]`, its phases, and `[speed]`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import attrs
+from attrs.validators import and_, deep_iterable, ge, gt, in_, lt, min_len, optional
+
+from brainplug.api.roles import about
+
+MODEL_PARTS = ("patch-embedding", "vision-tower", "projector", "language-model")
+"""Parts of a LLaVA-style model that can learn, each by its name in a recipe."""
+
+ATTENTION_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "out_proj")
+"""Linear layers of the attention of tower and language model, as transformers names them."""
+
+TRACKERS = ("tensorboard", "wandb", "trackio")
+
+
+@attrs.frozen(kw_only=True)
+class Lora:
+    """`[training.lora]`: low-rank adapters on linear layers of frozen parts, merged at the end.
+
+    Source: Hu et al. 2021, arXiv:2106.09685; made by PEFT.
+    """
+
+    parts: tuple[str, ...] = attrs.field(
+        default=("language-model",),
+        validator=[min_len(1), deep_iterable(in_(MODEL_PARTS[1:]))],
+        metadata=about("parts that get adapters"),
+    )
+    rank: int = attrs.field(default=16, validator=ge(1), metadata=about("rank of an adapter"))
+    alpha: float = attrs.field(
+        default=32.0, validator=gt(0), metadata=about("an adapter counts alpha / rank times")
+    )
+    dropout: float = attrs.field(
+        default=0.0,
+        validator=and_(ge(0), lt(1)),
+        metadata=about("share of an adapter's inputs left out while it learns"),
+    )
+    targets: tuple[str, ...] = attrs.field(
+        default=ATTENTION_LAYERS,
+        validator=min_len(1),
+        metadata=about("names of the linear layers that get an adapter, such as q_proj"),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Phase:
+    """`[[training.phase]]`: a training of its own, from where the last one ended.
+
+    What it does not name is as in `[training]`.
+    """
+
+    train: tuple[str, ...] | None = attrs.field(
+        default=None,
+        validator=optional(deep_iterable(in_(MODEL_PARTS))),  # type: ignore[arg-type]  # attrs's own stub
+        metadata=about("parts that learn in this phase; without it those of [model]"),
+    )
+    lora: Lora | None = attrs.field(
+        default=None, metadata=about("adapters that learn in this phase, besides the parts")
+    )
+    epochs: int | None = attrs.field(
+        default=None, validator=optional(ge(1)), metadata=about("passes over the training tasks")
+    )
+    learning_rate: float | None = attrs.field(
+        default=None, validator=optional(gt(0)), metadata=about("peak learning rate of AdamW")
+    )
+    warmup_steps: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(0)),
+        metadata=about("optimiser steps of linear warm-up"),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Training:
+    """`[training]`: how the model learns. Loss is taken on the last answer only."""
+
+    epochs: int = attrs.field(
+        default=50, validator=ge(1), metadata=about("passes over the training tasks")
+    )
+    learning_rate: float = attrs.field(
+        default=5e-5, validator=gt(0), metadata=about("peak learning rate of AdamW")
+    )
+    warmup_steps: int = attrs.field(
+        default=500, validator=ge(0), metadata=about("optimiser steps of linear warm-up")
+    )
+    schedule: Literal["linear", "cosine", "constant_with_warmup"] = attrs.field(
+        default="cosine", metadata=about("course of the learning rate after warm-up")
+    )
+    weight_decay: float = attrs.field(
+        default=0.01, validator=ge(0), metadata=about("weight decay of AdamW")
+    )
+    adam_beta2: float = attrs.field(
+        default=0.999,
+        validator=and_(gt(0), lt(1)),
+        metadata=about("memory of AdamW's second moment; 0.95 suits a model trained from nothing"),
+    )
+    max_grad_norm: float = attrs.field(
+        default=1.0, validator=gt(0), metadata=about("gradients are clipped to this norm")
+    )
+    batch_size: int = attrs.field(
+        default=1, validator=ge(1), metadata=about("most dialogues a device and step")
+    )
+    batch_tokens: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about(
+            "most tokens a device and step, reference turns that are shared counted once",
+            unit="tokens",
+        ),
+    )
+    accumulation: int = attrs.field(
+        default=4, validator=ge(1), metadata=about("steps whose gradients are added up")
+    )
+    precision: Literal["float32", "bfloat16"] = attrs.field(
+        default="float32", metadata=about("number format of activations and matrix products")
+    )
+    gradient_checkpointing: bool = attrs.field(
+        default=False, metadata=about("recompute activations to save memory")
+    )
+    deepspeed: Literal["zero1", "zero2", "zero3", "zero3-offload"] | Path | None = attrs.field(
+        default=None,
+        metadata=about(
+            "how DeepSpeed shares the training out, or a DeepSpeed JSON file of one's own; "
+            "without it several devices each hold the whole model"
+        ),
+    )
+    lora: Lora | None = attrs.field(
+        default=None, metadata=about("adapters that learn, besides the parts that [model] names")
+    )
+    phase: tuple[Phase, ...] = attrs.field(
+        default=(), metadata=about("trainings one after another, as [[training.phase]]")
+    )
+    epochs_per_validation: int = attrs.field(
+        default=1,
+        validator=ge(1),
+        metadata=about("epochs between two validations; each writes a checkpoint", unit="epochs"),
+    )
+    patience: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about("validations without a better score after which training ends"),
+    )
+    save_minutes: float = attrs.field(
+        default=15.0,
+        validator=gt(0),
+        metadata=about("most work lost when a run is stopped", unit="minutes"),
+    )
+    select_by: str | None = attrs.field(
+        default=None,
+        metadata=about(
+            "metric on the validation subjects that chooses the checkpoint; "
+            "without it the first of evaluation.metrics"
+        ),
+    )
+    report_to: tuple[str, ...] = attrs.field(
+        default=(),
+        validator=deep_iterable(in_(TRACKERS)),
+        metadata=about(
+            "where curves are also sent: 'tensorboard', 'wandb', 'trackio'; "
+            "their keys are read from the environment only"
+        ),
+    )
+
+    @property
+    def is_zero3(self) -> bool:
+        """Whether DeepSpeed shares the weights themselves out."""
+        if isinstance(self.deepspeed, Path):
+            stage = json.loads(self.deepspeed.read_text(encoding="utf-8"))
+            return bool(stage.get("zero_optimization", {}).get("stage") == 3)
+        return (self.deepspeed or "").startswith("zero3")
+
+    def phases(self) -> tuple[Phase, ...]:
+        """Return the phases with every key filled in; one where the recipe names none.
+
+        >>> training = Training(epochs=3, phase=(Phase(), Phase(epochs=1)))
+        >>> [phase.epochs for phase in training.phases()]
+        [3, 1]
+        """
+        return tuple(
+            Phase(
+                train=phase.train,
+                lora=phase.lora or self.lora,
+                epochs=phase.epochs or self.epochs,
+                learning_rate=phase.learning_rate or self.learning_rate,
+                warmup_steps=self.warmup_steps
+                if phase.warmup_steps is None
+                else phase.warmup_steps,
+            )
+            for phase in self.phase or (Phase(),)
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Speed:
+    """`[speed]`: ways to do the same work in less time; each gives equal results to rounding."""
+
+    pack: bool = attrs.field(
+        default=True, metadata=about("dialogues follow each other in one row, without padding")
+    )
+    share_references: bool = attrs.field(
+        default=True,
+        metadata=about(
+            "the turns that dialogues begin with alike are computed once for all; needs pack"
+        ),
+    )
+    share_scans: bool = attrs.field(
+        default=True,
+        metadata=about("a scan is encoded once a batch, however many dialogues show it"),
+    )
+    answer_logits: bool = attrs.field(
+        default=True,
+        metadata=about("words are predicted for the answer only, not for the whole dialogue"),
+    )
+    in_turns: bool = attrs.field(
+        default=True,
+        metadata=about(
+            "on a CPU, where the language model does not learn, the activations of one dialogue "
+            "are kept at a time"
+        ),
+    )
+    cache_features: bool = attrs.field(
+        default=True,
+        metadata=about(
+            "where neither patches nor tower learn, a scan is encoded once and its features kept"
+        ),
+    )
+    check_candidates: bool = attrs.field(
+        default=True,
+        metadata=about(
+            "candidate answers are put to the model at once; words are generated one by one only "
+            "where it would say something else"
+        ),
+    )
+    onednn: bool = attrs.field(
+        default=True,
+        metadata=about("on a CPU, matrix products of frozen layers by oneDNN where it is faster"),
+    )

@@ -1,0 +1,1 @@
+"""`brainplug run`: the stages in order, and the ledger of what is done."""

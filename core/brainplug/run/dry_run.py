@@ -1,0 +1,270 @@
+"""`brainplug check`: what a run would do, without torch and without training."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.markup import escape
+
+from brainplug.api.records import POOLS, SPLITS, Image
+from brainplug.audit.console import finding_lines
+from brainplug.audit.leakage import find_leaks
+from brainplug.audit.shortcuts import measure_dependence
+from brainplug.cohort.build import Cohort, gather
+from brainplug.design.pairs import make_pairs
+from brainplug.design.split import add_pools, pool_scans, split_cohort, training_values
+from brainplug.errors import DataError
+from brainplug.findings import Finding, refuse_findings
+from brainplug.imaging.cache import make_volume
+from brainplug.recipe.phases import plan_phases
+from brainplug.recipe.strict import path_of
+from brainplug.run.context import Design, make_head, make_metrics
+from brainplug.run.repeats import list_runs, recipe_of_run
+from brainplug.tasks.adopt import Adopted, list_sources, peek_target, refuse_empty, take_over
+from brainplug.tasks.build import TaskMaker
+from brainplug.tasks.read import Glance
+from brainplug.training.schedule import count_steps, make_schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from brainplug.api.records import ModelPlan, Split, TargetKind
+    from brainplug.api.roles import ModelBackbone, SplitStrategy, TaskHead
+    from brainplug.recipe.tables import Recipe, RecipeFile, TaskFiles
+    from brainplug.registry import Registry
+    from brainplug.tasks.task import Task
+
+SAMPLE = 1
+"""Scans whose voxels are read; a run reads all of them."""
+
+FLOPS_A_CORE = 2e10
+"""Floating-point operations a second that a CPU core reaches in such models, roughly."""
+
+
+def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> None:
+    """Print what a run of a recipe would do.
+
+    Raises:
+        BrainplugError: what a run would stop at before it trains.
+    """
+    recipe = file.recipe
+    head = make_head(recipe, registry)
+    make_metrics(recipe, registry, head)
+    if recipe.tasks is None:
+        counts, first = check_design(recipe, head, console)
+    else:
+        counts, first = check_files(recipe.tasks, console)
+    plan = recipe.model.make().plan(recipe.images.shape)
+    for note in plan.notes:
+        console.print(f"[dim]{escape(note)}[/dim]")
+    console.print(task_table(recipe, counts, first, plan))
+
+
+def check_design(recipe: Recipe, head: TaskHead, console: Console) -> tuple[dict[Split, int], Task]:
+    """Print counts from the tables to the tasks; return tasks a split, and the first one."""
+    design = Design.of(recipe)
+    cohort = gather(
+        design.studies,
+        images=recipe.images,
+        audit=recipe.audit,
+        cache=None,
+        progress=lambda _done, _total: None,
+    )
+    for name, flow in cohort.flows.items():
+        console.print(flow_table(name, flow))
+    if recipe.images.scans == "all" and not cohort.images_pending:
+        console.print(
+            "[dim]of scans only headers were read; the run may find more broken ones[/dim]"
+        )
+    read_sample(cohort, recipe)
+    strategy = first_run(recipe, design, cohort.frame, console)
+    split = split_cohort(strategy, cohort.frame, seed=recipe.seed)
+    refuse_findings(find_leaks(pool_scans(cohort.frame, split)), allow_shortcut=True)
+    pooled = add_pools(cohort.frame, split)
+    answers = head.fit(training_values(cohort.frame, split))
+    console.print(pool_table(pooled, answers.strata(pooled["target"])))
+    pairs, said = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)
+    check_mute(recipe, pairs, pooled)
+    maker = TaskMaker(head=head, answers=answers, template=design.template, seed=recipe.seed)
+    first = next(maker.make(pairs[pairs["split"] == "train"], maker.show(pooled)))
+    for note in (*said, *(note for table in cohort.tables.values() for note in table.notes)):
+        console.print(f"[dim]{escape(note)}[/dim]")
+    if cohort.images_pending:
+        console.print("[dim]the scans are not there yet; the run writes them first[/dim]")
+    counts = pairs["split"].value_counts()
+    return {name: int(counts.get(name, 0)) for name in SPLITS}, first
+
+
+def check_mute(recipe: Recipe, pairs: pd.DataFrame, pooled: pd.DataFrame) -> None:
+    """Stop where references tell of queries, as the run would once the tasks are worded.
+
+    Raises:
+        DataError: they do, and the recipe does not allow it.
+    """
+    columns = (pooled[name].tolist() for name in ("scan", "subject", "study", "target"))
+    scans = {scan: facts for scan, *facts in zip(*columns, strict=True)}
+    glances, studies = [], []
+    for query, references in zip(pairs["query"].tolist(), pairs["references"], strict=True):
+        subject, study, truth = scans[query]
+        told = tuple(scans[name][2] for name in references)
+        kind: TargetKind = "categorical" if isinstance(truth, str) else "numerical"
+        glances.append(Glance("", kind, "", subject, truth, tuple(references), told, "", ""))
+        studies.append(study)
+    found = measure_dependence(glances, studies)
+    if found["beats_chance"]:
+        refuse_findings(
+            [Finding(kind="shortcut", what=found["sentence"])],
+            allow_shortcut=recipe.audit.allow_shortcut,
+        )
+
+
+def first_run(
+    recipe: Recipe, design: Design, cohort: pd.DataFrame, console: Console
+) -> SplitStrategy:
+    """Return the strategy, or that of the first of several runs, naming all."""
+    several = list_runs(design.strategy, cohort)
+    if not several:
+        return design.strategy
+    console.print(f"{len(several)} runs: {', '.join(several)}; the first is shown")
+    return Design.of(recipe_of_run(recipe, next(iter(several.values())))).strategy
+
+
+def check_files(files: TaskFiles, console: Console) -> tuple[dict[Split, int], Task]:
+    """Print what finished files hold and what is odd about them; return tasks a split, and one."""
+    target = peek_target(files)
+    adopted = Adopted()
+    counts: dict[Split, int] = dict.fromkeys(SPLITS, 0)
+    first = None
+    sources = list_sources(files)
+    for split in SPLITS:
+        for study in sorted({source.study for source in sources}):
+            chosen = [each for each in sources if (each.split, each.study) == (split, study)]
+            for task in take_over(chosen, adopted, target=target, files=files, every=sources):
+                first = first or task
+                counts[split] += 1
+        refuse_empty(sources, split, counts[split])
+    assert first is not None
+    console.print(f"{sum(counts.values()):,} finished tasks show {len(adopted.scans):,} scans")
+    pooled = pool_scans(adopted.cohort(), adopted.split())
+    for table in finding_lines(
+        finding.to_json() for finding in (*find_leaks(pooled), *adopted.findings())
+    ):
+        console.print(table)
+    return counts, first
+
+
+def flow_table(study: str, flow: tuple[tuple[str, int], ...]) -> Table:
+    """Show how many rows are left after every step."""
+    from rich.table import Table
+
+    table = Table("cohort", "rows", title=study)
+    for step, count in flow:
+        table.add_row(step, f"{count:+,}" if count < 0 else f"{count:,}")
+    return table
+
+
+def pool_table(pooled: pd.DataFrame, strata: pd.Series) -> Table:
+    """Show how many subjects of each class or value bin are in each pool."""
+    from rich.table import Table
+
+    counts = pd.crosstab(pooled["pool"], strata)
+    table = Table("pool", *map(str, counts.columns), "scans")
+    for pool in POOLS:
+        row = counts.loc[pool]
+        table.add_row(pool.replace("_", " "), *map(str, row), str((pooled["pool"] == pool).sum()))
+    return table
+
+
+def read_sample(cohort: Cohort, recipe: Recipe) -> None:
+    """Read the voxels of a few scans as a run would.
+
+    Raises:
+        ScanError: one of them cannot be used.
+    """
+    if cohort.images_pending or recipe.images.scans == "listed":
+        return
+    step = max(1, len(cohort.frame) // SAMPLE)
+    for image in cohort.frame["image"].iloc[::step][:SAMPLE]:
+        make_volume(Path(image), recipe.images.grid)
+
+
+def task_table(recipe: Recipe, counts: Mapping[Split, int], first: Task, plan: ModelPlan) -> Table:
+    """Show tasks, tokens, steps, and rough figures for memory and time."""
+    from rich.table import Table
+
+    backbone = recipe.model.make()
+    tokens = count_tokens(first, backbone, plan)
+    if tokens > plan.context_length:
+        raise DataError(
+            f"a dialogue has about {tokens} tokens, the model takes {plan.context_length}; use "
+            "larger patches, a smaller grid, shorter wordings or fewer references"
+        )
+    table = Table("tasks", "")
+    for name, count in counts.items():
+        table.add_row(name, f"{count:,}")
+    table.add_row("tokens a dialogue", f"{tokens:,} ({plan.tokens_per_image:,} a scan)")
+    for row, steps in count_phases(recipe, backbone, counts["train"]).items():
+        table.add_row(row, f"{steps:,}")
+    if not plan.num_parameters:
+        table.add_row("memory and time", "not known before the weights are here")
+        return table
+    table.add_row(
+        "memory, roughly", f"{memory_gib(plan, tokens * recipe.training.batch_size):.1f} GiB"
+    )
+    epochs = sum(phase.epochs or 0 for phase in recipe.training.phases())
+    hours = training_seconds(plan, tokens * counts["train"] * epochs) / 3600
+    table.add_row(
+        "time on two CPU cores, roughly", f"{hours:.1f} h" if hours > 1 else f"{60 * hours:.0f} min"
+    )
+    return table
+
+
+def count_phases(recipe: Recipe, backbone: ModelBackbone, num_tasks: int) -> dict[str, int]:
+    """Return the optimiser steps of each phase, by its row in the table.
+
+    Raises:
+        RunError: the warm-up of one would never end.
+    """
+    phases = plan_phases(recipe.training, backbone)
+    names = [f", {phase.title}" if len(phases) > 1 else "" for phase in phases]
+    return {
+        f"optimiser steps{name}": make_schedule(
+            phase.options,
+            steps_per_epoch=count_steps(phase.options, num_tasks),
+            place=path_of(phase.keys),
+        ).steps
+        for name, phase in zip(names, phases, strict=True)
+    }
+
+
+def count_tokens(task: Task, backbone: ModelBackbone, plan: ModelPlan) -> int:
+    """Count the tokens of a dialogue in the chat form."""
+    text = "".join(
+        f"{turn.role}\n"
+        + "".join(part for part in turn.content if not isinstance(part, Image))
+        + "\n"
+        for turn in task.turns
+    )
+    markers = 2 * len(task.turns)
+    return backbone.count_tokens(text) + markers + plan.tokens_per_image * len(task.images)
+
+
+def memory_gib(plan: ModelPlan, tokens: int) -> float:
+    """Estimate the memory of a training step.
+
+    Weights, gradients and AdamW's two moments in float32, and about 40 values a token and
+    square root of the weights for activations, besides a GiB for the libraries.
+    """
+    values = 4 * plan.num_parameters + 40 * tokens * math.sqrt(plan.num_parameters)
+    return 1 + 4 * values / 2**30
+
+
+def training_seconds(plan: ModelPlan, tokens: int) -> float:
+    """Estimate the time of a training: six operations a weight and token, on two cores."""
+    return 6 * plan.num_parameters * tokens / (2 * FLOPS_A_CORE)

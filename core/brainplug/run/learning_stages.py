@@ -1,0 +1,276 @@
+"""The nine stages of a run: what each is made from, and what it writes.
+
+    cohort → split → pairs → dialogues → volumes → training → answers → metrics → report
+
+The first four are those of `preparation`. From the dialogues on, a stage reads the task files only,
+so that finished task files can take the place of everything before them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from brainplug.api.roles import ReadsFiles
+from brainplug.errors import DataError
+from brainplug.imaging.cache import content_hash, fill_cache
+from brainplug.recipe.phases import plan_phases
+from brainplug.run.ledger import Stage, make_key
+from brainplug.run.task_stages import (
+    DESIGN_STAGES,
+    adopt_stage,
+    all_task_files,
+    fit_answers,
+    read_all_tasks,
+    read_cohort,
+)
+from brainplug.runtime.files import read_json, write_json
+from brainplug.runtime.run_folder import (
+    ANSWERS,
+    AUDIT,
+    CHECKPOINTS,
+    COHORT,
+    EXCLUSIONS,
+    FACTS,
+    METRICS,
+    MODEL,
+    REPORT,
+    TRAINING,
+    VOLUMES,
+)
+from brainplug.tasks.read import iterate_tasks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from brainplug.run.context import Workspace
+
+
+def make_stages(workspace: Workspace) -> list[Stage]:
+    """Return the stages of a run in their order; none is begun."""
+    first = DESIGN_STAGES if workspace.recipe.tasks is None else (adopt_stage,)
+    return [make(workspace) for make in (*first, *STAGE_MAKERS)]
+
+
+def volumes_stage(workspace: Workspace) -> Stage:
+    """Every scan that a task shows, as an array on the common grid."""
+    return Stage(
+        name="volumes",
+        settings=workspace.settings("images"),
+        reads=lambda: all_task_files(workspace),
+        facts=lambda: hash_scans(workspace),
+        writes=(workspace.path(VOLUMES),),
+        code=("brainplug.imaging.cache", "brainplug.imaging.scan", "brainplug.imaging.resample"),
+        run=lambda: run_volumes(workspace),
+    )
+
+
+def scans_of_tasks(workspace: Workspace) -> list[Path]:
+    """Return the scan files that any task shows, each once."""
+    paths = all_task_files(workspace)
+    return sorted(
+        {image for path in paths for task in iterate_tasks(path) for image in task.images}
+    )
+
+
+def hash_scans(workspace: Workspace) -> dict[str, str]:
+    """Return the content hash of every scan; files that have not changed are not read again."""
+    memo = workspace.cache / "hashes"
+    return {
+        str(scan): content_hash(scan, memo) if scan.is_file() else "missing"
+        for scan in scans_of_tasks(workspace)
+    }
+
+
+def run_volumes(workspace: Workspace) -> None:
+    """Fill the cache; a scan that fails here was not read by the cohort stage."""
+    scans = scans_of_tasks(workspace)
+    grid = workspace.recipe.images.grid
+    with workspace.progress("preparing volumes") as report:
+        refused = fill_cache(scans, grid=grid, cache=workspace.cache, progress=report)
+    if refused:
+        first = next(iter(refused.values()))
+        raise DataError(
+            f"{len(refused)} scans of the tasks cannot be read, for example {first}; "
+            'set scans = "all" in [images], so that they are left out before references are drawn'
+        )
+    write_json(workspace.path(VOLUMES), {"scans": len(scans), "content": hash_scans(workspace)})
+
+
+def training_stage(workspace: Workspace) -> Stage:
+    """The model, trained."""
+    return Stage(
+        name="training",
+        settings=learning_settings(workspace) | {"phases": phase_settings(workspace)},
+        reads=lambda: [*all_task_files(workspace), workspace.path(VOLUMES)],
+        facts=lambda: hash_model(workspace),
+        writes=tuple(map(workspace.path, (MODEL, TRAINING))),
+        code=(
+            "brainplug.imaging.augment",
+            "brainplug.training.stage",
+            "brainplug.model",
+            "brainplug.training",
+            "brainplug.evaluation.aggregate",
+            "brainplug.inference.answer",
+            "brainplug.inference.generator",
+            *workspace.modules("model", "target", "metrics"),
+        ),
+        run=lambda: run_training(workspace),
+        on_every_rank=True,
+    )
+
+
+def learning_settings(workspace: Workspace) -> dict[str, Any]:
+    """Return the settings that every phase of the training depends on; each has others besides.
+
+    Of the evaluation those that decide which checkpoint is chosen.
+    """
+    evaluation = workspace.recipe.evaluation
+    return workspace.settings("seed", "images", "augmentation", "model", "target") | {
+        "evaluation": [evaluation.metrics, evaluation.answer, evaluation.max_new_tokens],
+        "weights": {study.name: study.weight for study in workspace.recipe.cohort},
+    }
+
+
+def phase_settings(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return the settings of each phase of the training."""
+    phases = plan_phases(workspace.recipe.training, workspace.backbone)
+    return [phase.settings() for phase in phases]
+
+
+def hash_model(workspace: Workspace) -> dict[str, str]:
+    """Return the content hash of the files that the model is loaded from, if it is from files."""
+    backbone, memo = workspace.backbone, workspace.cache / "hashes"
+    files = backbone.sources() if isinstance(backbone, ReadsFiles) else ()
+    return {file.name: content_hash(file, memo) for file in files}
+
+
+def run_training(workspace: Workspace) -> None:
+    """Train from the last whole checkpoint; keep the weights of the best validation."""
+    from brainplug.training.stage import Folders, train_model
+
+    stage = training_stage(workspace)
+    common = attrs.evolve(stage, settings=learning_settings(workspace))
+    train_model(
+        workspace,
+        read_all_tasks(workspace),
+        fit_answers(workspace),
+        folders=Folders(
+            checkpoints=workspace.path(CHECKPOINTS),
+            model=workspace.path(MODEL),
+            story=workspace.path(TRAINING),
+        ),
+        made_from=make_key(common),
+    )
+
+
+def answers_stage(workspace: Workspace) -> Stage:
+    """What the model says to every validation and test task."""
+    return Stage(
+        name="answers",
+        settings=workspace.settings("images", "target", "evaluation"),
+        reads=lambda: [
+            *all_task_files(workspace),
+            *map(workspace.path, (VOLUMES, TRAINING)),
+            *sorted(workspace.path(MODEL).glob("*.safetensors")),  # one file, or many
+        ],
+        writes=(workspace.path(ANSWERS),),
+        code=(
+            "brainplug.training.stage",
+            "brainplug.inference.answer",
+            "brainplug.inference.generator",
+            "brainplug.model",
+            *workspace.modules("target"),
+        ),
+        run=lambda: run_answers(workspace),
+        on_every_rank=True,
+    )
+
+
+def run_answers(workspace: Workspace) -> None:
+    """Let the model speak, from where it was stopped."""
+    from brainplug.inference.partial import KeptAnswers
+    from brainplug.inference.stage import write_answers
+
+    key = make_key(answers_stage(workspace))
+    write_answers(
+        workspace,
+        read_all_tasks(workspace),
+        fit_answers(workspace),
+        model=workspace.path(MODEL),
+        kept=KeptAnswers(workspace.path(f"{ANSWERS}.part"), key),
+    )
+
+
+def metrics_stage(workspace: Workspace) -> Stage:
+    """What the answers are worth, beside the rules that see no scan."""
+    return Stage(
+        name="metrics",
+        settings=workspace.settings("seed", "target", "evaluation"),
+        reads=lambda: [
+            *all_task_files(workspace),
+            *map(workspace.path, (ANSWERS, COHORT, TRAINING)),
+        ],
+        writes=(workspace.path(METRICS),),
+        code=(
+            "brainplug.evaluation",
+            "brainplug.evaluation.stage",
+            "brainplug.tasks.baselines",
+            *workspace.modules("target", "metrics"),
+        ),
+        run=lambda: run_metrics(workspace),
+    )
+
+
+def run_metrics(workspace: Workspace) -> None:
+    """Score the answers and show the result."""
+    from brainplug.evaluation.stage import read_answers, score
+    from brainplug.report.headline import candidates_in_words, headline
+
+    metrics = score(
+        workspace,
+        read_answers(workspace.path(ANSWERS)),
+        read_all_tasks(workspace),
+        answers=fit_answers(workspace),
+        people=read_cohort(workspace, "subject", "family", "site", "study"),
+    )
+    metrics["selected"] = read_json(workspace.path(TRAINING))["selected"]
+    write_json(workspace.path(METRICS), metrics)
+    workspace.console.print(headline(metrics))
+    if metrics["candidates"]:
+        workspace.console.print(candidates_in_words(metrics))
+    for study, splits in metrics["studies"].items():
+        workspace.console.print(headline({**metrics, "splits": splits}, of=study))
+
+
+def report_stage(workspace: Workspace) -> Stage:
+    """The page."""
+    return Stage(
+        name="report",
+        settings=workspace.settings("report"),
+        reads=lambda: [
+            *all_task_files(workspace),
+            *map(workspace.path, (COHORT, FACTS, EXCLUSIONS, AUDIT, TRAINING, ANSWERS, METRICS)),
+        ],
+        writes=(workspace.path(REPORT),),
+        code=("brainplug.report",),
+        run=lambda: run_report(workspace),
+    )
+
+
+def run_report(workspace: Workspace) -> None:
+    """Write the page and say where it lies."""
+    from brainplug.report import write_report
+
+    write_report(workspace)
+    workspace.console.print(f"report: [bold]{workspace.path(REPORT)}[/bold]")
+
+
+STAGE_MAKERS = (
+    volumes_stage,
+    training_stage,
+    answers_stage,
+    metrics_stage,
+    report_stage,
+)

@@ -1,0 +1,376 @@
+"""`brainplug run`: the stages in order, each written before the next begins."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from brainplug.api.roles import Repeats
+from brainplug.errors import BrainplugError, RunError
+from brainplug.recipe.load import recipe_text
+from brainplug.recipe.tables import STAGES
+from brainplug.run.context import Workspace
+from brainplug.run.learning_stages import make_stages
+from brainplug.run.ledger import LEDGER, Ledger, Stage, make_key, now
+from brainplug.run.provenance import make_record
+from brainplug.run.repeats import list_runs, recipe_of_run, summarise, summary_table
+from brainplug.run.task_stages import read_cohort
+from brainplug.runtime.files import read_json, write_json, write_text
+from brainplug.runtime.ranks import ALONE, RankError, Ranks, name_accelerator
+from brainplug.runtime.run_folder import (
+    AUDIT,
+    CHECKPOINTS,
+    COHORT,
+    EXCLUSIONS,
+    EXPORTS,
+    FACTS,
+    METRICS,
+    PAIRS,
+    RUN_LIST,
+    RUNS,
+    SPLIT,
+    SUMMARY,
+    TASKS,
+)
+from brainplug.runtime.workers import uncollected
+from brainplug.tasks.export import export_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from brainplug.recipe.tables import RecipeFile
+    from brainplug.registry import Registry
+
+LOCK, HOLDER = ".lock", ".lock.json"
+TABULAR = ("split", "pairs", "dialogues")
+"""Stages that work on tables alone."""
+
+
+def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
+    file: RecipeFile,
+    *,
+    registry: Registry,
+    folder: Path,
+    until: str = STAGES[-1],
+    fresh: bool = False,
+    console: Console,
+    ranks: Ranks = ALONE,
+) -> None:
+    """Do every stage that is not done yet, up to and with `until`.
+
+    Where the run has several ranks, all of them call this; the first alone writes, tells the
+    observers and shows anything.
+
+    Args:
+        file: the recipe, structured and checked.
+        registry: parts and observers.
+        folder: the run folder; made if it is missing.
+        until: name of the last stage wanted.
+        fresh: forget what earlier runs left in the folder.
+        console: where progress and the result are shown.
+        ranks: this process among those of the run, which have joined.
+
+    Raises:
+        RunError: another process holds the folder, or a stage cannot go on.
+        BrainplugError: data or plugins are not as declared.
+    """
+    recipe = file.recipe
+    with ExitStack() as stack:
+        ranks.once(lambda: stack.enter_context(taken(folder)))
+        if ranks.main and fresh:
+            forget(folder)
+        ranks.once(lambda: registry.before_run(recipe=recipe, folder=folder))
+        try:
+            workspace = ranks.in_turn(
+                lambda: Workspace.open(
+                    recipe, registry=registry, folder=folder, console=console, ranks=ranks
+                )
+            )
+            do_stages(workspace, until)
+        except BaseException as error:
+            if ranks.main:
+                registry.on_run_error(recipe=recipe, folder=folder, error=error)
+                with suppress(OSError):  # a full disk is what may have stopped it
+                    log(folder, f"stopped by {type(error).__name__}: {error}")
+            raise
+        ranks.once(lambda: registry.after_run(recipe=recipe, folder=folder))
+
+
+@contextmanager
+def taken(folder: Path) -> Iterator[None]:
+    """Make the run folder and hold it for this process.
+
+    Raises:
+        RunError: it is a file, or another process holds it.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder}: expected a run folder, found a file; name another with --output")
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder):
+        yield
+
+
+def do_stages(workspace: Workspace, until: str) -> None:
+    """Run the stages of a recipe in a folder that is held; each of its runs where it has several.
+
+    Raises:
+        RunError: the recipe has no such stage.
+    """
+    ranks = workspace.ranks
+    ranks.once(lambda: write_recipe(workspace))
+    ledger = Ledger(workspace.folder)
+    for stage in ranks.in_turn(lambda: stages_until(workspace, until)):
+        do_stage(stage, ledger, workspace)
+        ranks.once(lambda: write_record(workspace, ledger))
+        if stage.name == "cohort" and until != "cohort":
+            runs = ranks.once(lambda: several_runs(workspace))
+            if runs:
+                do_runs(workspace, runs, until)
+                return
+
+
+def write_recipe(workspace: Workspace) -> None:
+    """Write the resolved recipe, and forget which runs an earlier one had."""
+    write_text(workspace.path("recipe.toml"), recipe_text(workspace.recipe))
+    workspace.path(RUN_LIST).unlink(missing_ok=True)
+
+
+def stages_until(workspace: Workspace, until: str) -> list[Stage]:
+    """Return the stages of a recipe up to and with one.
+
+    Raises:
+        RunError: the recipe has no such stage.
+    """
+    todo = make_stages(workspace)
+    names = [stage.name for stage in todo]
+    if until not in names:
+        raise RunError(
+            f"the recipe names finished task files and has no stage {until!r}; its stages are "
+            f"{', '.join(names)}"
+        )
+    return todo[: names.index(until) + 1]
+
+
+def several_runs(workspace: Workspace) -> dict[str, Any]:
+    """Return the split's options of each run, where the split stands for several."""
+    if not isinstance(workspace.design.strategy, Repeats):
+        return {}
+    return dict(list_runs(workspace.design.strategy, read_cohort(workspace)))
+
+
+def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
+    """Do each run in a folder of its own within the run folder, then sum them up.
+
+    Raises:
+        RunError: some runs could not be done; the others were.
+    """
+    ranks = workspace.ranks
+    ranks.once(lambda: begin_runs(workspace, list(runs)))
+    failed: dict[str, BrainplugError] = {}
+    for name, options in runs.items():
+        workspace.console.rule(f"run {name}")
+        try:
+            do_run(workspace, name, options, until)
+        except RankError:  # the ranks are no longer in step
+            raise
+        except BrainplugError as error:
+            failed[name] = error
+            workspace.console.print(str(error), style="red", markup=False)
+    ranks.once(lambda: end_runs(workspace, runs, failed, until))
+
+
+def begin_runs(workspace: Workspace, names: list[str]) -> None:
+    """Write down which runs there are."""
+    forget_single(workspace.folder)
+    write_json(workspace.path(RUN_LIST), names)
+
+
+def end_runs(
+    workspace: Workspace, runs: Iterable[str], failed: Mapping[str, BrainplugError], until: str
+) -> None:
+    """Sum up the runs.
+
+    Raises:
+        RunError: some could not be done.
+    """
+    scored = STAGES.index(until) >= STAGES.index("metrics")  # older scores are of other runs
+    finished = {
+        name: workspace.path(RUNS) / name / METRICS
+        for name in runs
+        if scored and name not in failed
+    }
+    found = {name: read_json(path) for name, path in finished.items() if path.is_file()}
+    if found:
+        summary = summarise(found)
+        write_json(workspace.path(SUMMARY), summary)
+        workspace.console.print(summary_table(summary))
+    if failed:
+        causes = "; ".join(f"{name}: {error}" for name, error in failed.items())
+        raise RunError(f"{len(failed)} of {len(list(runs))} runs could not be done: {causes}")
+
+
+def forget_single(folder: Path) -> None:
+    """Delete what a single run left where several are now: pools and tasks of another split."""
+    import shutil
+
+    for name in (TASKS, EXPORTS):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in (SPLIT, PAIRS, AUDIT):
+        (folder / name).unlink(missing_ok=True)
+
+
+def do_run(workspace: Workspace, name: str, options: Any, until: str) -> None:
+    """Do one of several runs."""
+    ranks, folder = workspace.ranks, workspace.path(RUNS) / name
+    with ExitStack() as stack:
+        ranks.once(lambda: stack.enter_context(taken(folder)))
+        ranks.once(lambda: share_cohort(workspace.folder, folder))
+        inner = ranks.in_turn(
+            lambda: Workspace.open(
+                recipe_of_run(workspace.recipe, options),
+                registry=workspace.registry,
+                folder=folder,
+                console=workspace.console,
+                ranks=ranks,
+            )
+        )
+        do_stages(inner, until)
+
+
+def share_cohort(folder: Path, own: Path) -> None:
+    """Give a run the cohort that all runs have in common, so that it is not read again."""
+    import shutil
+
+    for name in (COHORT, FACTS, EXCLUSIONS):
+        shutil.copy2(folder / name, own / name)
+    done = Ledger(folder).read()["cohort"]
+    write_json(own / LEDGER, {**Ledger(own).read(), "cohort": done})
+
+
+def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Write the task files of a run folder, and of each run in it, in the forms of other trainers.
+
+    Returns:
+        The task files, then what was written of them in `exports/`.
+    """
+    # An earlier recipe may have left other runs there, or tasks of its only one.
+    listed = folder / RUN_LIST
+    runs = read_json(listed) if listed.is_file() else []
+    homes = [folder / RUNS / name for name in runs] or [folder]
+    sources = [path for home in homes for path in sorted((home / TASKS).glob("*.json"))]
+    written = [
+        path
+        for source in sources
+        if formats
+        for path in export_tasks(source, formats, folder=source.parents[1] / EXPORTS)
+    ]
+    return [*sources, *dict.fromkeys(written)]
+
+
+def do_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
+    """Run one stage unless it is done: on the first rank, or on all where the stage says so."""
+    ranks = workspace.ranks
+    key = ranks.once(lambda: begin_stage(stage, ledger, workspace.console))
+    if key is None:
+        return
+    start = time.perf_counter()
+    if stage.on_every_rank:
+        prepare_ranks(workspace)
+        ranks.together(stage.run)
+    else:
+        with uncollected() if stage.name in TABULAR else nullcontext():
+            ranks.once(stage.run)
+    seconds = time.perf_counter() - start
+    ranks.once(lambda: end_stage(stage, ledger, key, seconds))
+    workspace.console.print(f"{stage.name:<10} [green]done[/green] in {seconds:.1f} s")
+
+
+def prepare_ranks(workspace: Workspace) -> None:
+    """Settle, before torch and DeepSpeed work, which devices there are and how ranks talk."""
+    name_accelerator()
+    if workspace.recipe.training.deepspeed is not None:
+        from brainplug.training.deepspeed import prepare_deepspeed
+
+        prepare_deepspeed(workspace.ranks)
+
+
+def begin_stage(stage: Stage, ledger: Ledger, console: Console) -> str | None:
+    """Return the key of a stage that is to be done, None if it is done."""
+    key = make_key(stage)
+    if ledger.is_done(stage, key):
+        console.print(f"[dim]{stage.name:<10} as before[/dim]")
+        return None
+    ledger.forget(stage)
+    log(ledger.folder, f"{stage.name} begins")
+    return key
+
+
+def end_stage(stage: Stage, ledger: Ledger, key: str, seconds: float) -> None:
+    """Write down that a stage is done."""
+    ledger.note(stage, key, seconds)
+    log(ledger.folder, f"{stage.name} done in {seconds:.1f} s")
+
+
+def write_record(workspace: Workspace, ledger: Ledger) -> None:
+    """Write down versions, seed, hardware and the times of the stages done so far."""
+    record = make_record(
+        seed=workspace.recipe.seed,
+        distributions=workspace.distributions(),
+        stages=ledger.read(),
+        processes=workspace.ranks.world,
+    )
+    write_json(workspace.folder / "record.json", record)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the run folder for this process.
+
+    Raises:
+        RunError: another process holds it; the message says which.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        holder = read_json(folder / HOLDER) if (folder / HOLDER).exists() else {}
+        raise RunError(
+            f"{folder}: held by process {holder.get('process', 'unknown')} on "
+            f"{holder.get('host', 'an unknown host')} since {holder.get('since', '(unknown)')}; "
+            "wait for it, stop it, or name another folder with --output"
+        ) from error
+    try:
+        write_json(folder / HOLDER, describe_holder())
+        yield
+    finally:
+        (folder / HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def describe_holder() -> dict[str, Any]:
+    """Say who holds a run folder."""
+    import os
+    import platform
+
+    return {"process": os.getpid(), "host": platform.node(), "since": now()}
+
+
+def forget(folder: Path) -> None:
+    """Delete the ledger, and the checkpoints a training would go on from."""
+    import shutil
+
+    for ledger in (folder / LEDGER, *folder.glob(f"{RUNS}/*/{LEDGER}")):
+        ledger.unlink(missing_ok=True)
+        shutil.rmtree(ledger.parent / CHECKPOINTS, ignore_errors=True)
+
+
+def log(folder: Path, line: str) -> None:
+    """Add a line with the time to `log.txt`."""
+    with (folder / "log.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{now()} {line}\n")

@@ -1,0 +1,386 @@
+"""The stages that make task files or take finished ones over; `brainplug prepare` stops there.
+
+cohort → split → pairs → dialogues
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import attrs
+import pandas as pd
+
+from brainplug.api.records import SPLITS, Split
+from brainplug.api.roles import Prepares, ReadsFiles
+from brainplug.audit.balance import describe_split
+from brainplug.audit.console import audit_tables
+from brainplug.audit.leakage import find_leaks, find_task_leaks
+from brainplug.audit.shortcuts import audit_words
+from brainplug.cohort.build import gather
+from brainplug.cohort.duplicates import find_same_images
+from brainplug.design.pairs import make_pairs, reference_split
+from brainplug.design.split import add_pools, pool_scans, split_cohort, training_values
+from brainplug.errors import BrainplugError
+from brainplug.findings import refuse_findings
+from brainplug.run.ledger import Stage
+from brainplug.runtime.files import read_json, write_csv, write_json, write_parquet
+from brainplug.runtime.run_folder import (
+    AUDIT,
+    COHORT,
+    EXCLUSIONS,
+    EXPORTS,
+    FACTS,
+    PAIR_NOTES,
+    PAIRS,
+    SPLIT,
+    TASKS,
+)
+from brainplug.tasks.adopt import (
+    adopt_tasks,
+    find_unread,
+    list_sources,
+    peek_target,
+    refuse_own,
+    states_of_images,
+)
+from brainplug.tasks.build import TaskMaker
+from brainplug.tasks.read import iterate_glances, iterate_tasks
+from brainplug.tasks.task import Task, task_file, write_rows
+from brainplug.toolkit.tables import stack_exclusions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from brainplug.api.roles import Answers, SplitStrategy
+    from brainplug.findings import Finding
+    from brainplug.run.context import Workspace
+    from brainplug.tasks.read import Glance
+
+
+def cohort_stage(workspace: Workspace) -> Stage:
+    """Who is in the study, and who is not and why."""
+    studies = workspace.design.studies
+    return Stage(
+        name="cohort",
+        settings=workspace.settings("cohort", "target", "images", "audit"),
+        reads=lambda: [path for study in studies for path in study.loader.sources()],
+        writes=tuple(map(workspace.path, (COHORT, FACTS, EXCLUSIONS))),
+        code=(
+            "brainplug.cohort.build",
+            "brainplug.toolkit.codes",
+            "brainplug.cohort.contract",
+            "brainplug.cohort.duplicates",
+            "brainplug.toolkit.families",
+            "brainplug.toolkit.kinship",
+            "brainplug.toolkit.image_matching",
+            "brainplug.toolkit.tables",
+            "brainplug.imaging.scan",
+            "brainplug.imaging.resample",
+            "brainplug.toolkit.study_ids",
+            "brainplug.imaging.cache",
+            *workspace.modules("cohort", "target"),
+        ),
+        run=lambda: run_cohort(workspace),
+    )
+
+
+def run_cohort(workspace: Workspace) -> None:
+    """Read the studies; write the usable scans, the exclusions, and the counts."""
+    recipe, studies = workspace.recipe, workspace.design.studies
+    for study in studies:
+        if isinstance(study.loader, Prepares):
+            with workspace.progress("writing the study") as report:
+                study.loader.prepare(report)
+    with workspace.progress("reading scans") as report:
+        cohort = gather(
+            studies,
+            images=recipe.images,
+            audit=recipe.audit,
+            cache=workspace.cache,
+            progress=report,
+        )
+    write_csv(workspace.path(EXCLUSIONS), cohort.exclusions)
+    write_json(workspace.path(FACTS), cohort.facts())
+    write_parquet(workspace.path(COHORT), cohort.frame)
+
+
+def split_stage(workspace: Workspace) -> Stage:
+    """Who is in which pool."""
+    return Stage(
+        name="split",
+        settings=workspace.settings("seed", "split"),
+        reads=lambda: [workspace.path(COHORT), *files_of(workspace.design.strategy)],
+        writes=(workspace.path(SPLIT),),
+        code=(
+            "brainplug.design.split",
+            "brainplug.toolkit.hashed_pools",
+            "brainplug.toolkit.families",
+            "brainplug.toolkit.codes",
+            "brainplug.toolkit.image_matching",
+            "brainplug.toolkit.study_ids",
+            "brainplug.toolkit.tables",
+            "brainplug.audit.leakage",
+            *workspace.modules("split"),
+        ),
+        run=lambda: run_split(workspace),
+    )
+
+
+def files_of(strategy: SplitStrategy) -> tuple[Path, ...]:
+    """Return the files a strategy reads besides the cohort, such as a saved split."""
+    return strategy.sources() if isinstance(strategy, ReadsFiles) else ()
+
+
+def run_split(workspace: Workspace) -> None:
+    """Put subjects into pools, and make sure from the file that the pools are apart."""
+    cohort = read_cohort(workspace)
+    write_csv(
+        workspace.path(SPLIT),
+        split_cohort(workspace.design.strategy, cohort, seed=workspace.recipe.seed),
+    )
+    findings = find_leaks(pool_scans(cohort, read_split(workspace)))
+    refuse_findings(findings, allow_shortcut=True)
+
+
+def read_cohort(workspace: Workspace, *columns: str) -> pd.DataFrame:
+    """Read the cohort frame back, whole or some columns."""
+    return pd.read_parquet(workspace.path(COHORT), columns=list(columns) or None)
+
+
+def read_split(workspace: Workspace) -> pd.DataFrame:
+    """Read the pools back; ids are text."""
+    return pd.read_csv(workspace.path(SPLIT), dtype="str", keep_default_na=False, engine="pyarrow")
+
+
+def pairs_stage(workspace: Workspace) -> Stage:
+    """Which references each query is compared with."""
+    return Stage(
+        name="pairs",
+        settings=workspace.settings("seed", "pairing", "target"),
+        reads=lambda: map(workspace.path, (COHORT, SPLIT)),
+        writes=tuple(map(workspace.path, (PAIRS, PAIR_NOTES))),
+        code=(
+            "brainplug.design.pairs",
+            "brainplug.toolkit.balanced_draws",
+            "brainplug.toolkit.pairing_groups",
+            "brainplug.design.split",
+            *workspace.modules("pairing", "target"),
+        ),
+        run=lambda: run_pairs(workspace),
+    )
+
+
+def run_pairs(workspace: Workspace) -> None:
+    """Draw the references of every query."""
+    pooled = add_pools(read_cohort(workspace), read_split(workspace))
+    pairs, notes = make_pairs(
+        workspace.design.pairing, pooled, fit_answers(workspace), seed=workspace.recipe.seed
+    )
+    write_json(workspace.path(PAIR_NOTES), {"notes": list(notes)})
+    write_parquet(workspace.path(PAIRS), pairs)
+
+
+def fit_answers(workspace: Workspace) -> Answers:
+    """Fix labels and precision from the training scans alone."""
+    cohort = read_cohort(workspace, "subject", "target")
+    return workspace.head.fit(training_values(cohort, read_split(workspace)))
+
+
+def dialogues_stage(workspace: Workspace) -> Stage:
+    """The task files, audited as they were written."""
+    return Stage(
+        name="dialogues",
+        settings=workspace.settings("seed", "prompt", "target", "audit"),
+        reads=lambda: map(workspace.path, (COHORT, SPLIT, PAIRS, PAIR_NOTES)),
+        writes=tuple(map(workspace.path, (TASKS, AUDIT))),
+        code=(
+            "brainplug.tasks.task",
+            "brainplug.design.pairs",
+            "brainplug.tasks.build",
+            "brainplug.tasks.row_template",
+            "brainplug.design.split",
+            "brainplug.tasks.read",
+            "brainplug.audit.leakage",
+            "brainplug.audit.shortcuts",
+            "brainplug.tasks.baselines",
+            *workspace.modules("prompt", "target"),
+        ),
+        run=lambda: run_dialogues(workspace),
+    )
+
+
+def task_paths(workspace: Workspace) -> dict[Split, list[Path]]:
+    """Return the task files of each split, one a study that has tasks there."""
+    folder = workspace.path(TASKS)
+    return {split: sorted(folder.glob(f"*_comparison_tasks_{split}.json")) for split in SPLITS}
+
+
+def all_task_files(workspace: Workspace) -> list[Path]:
+    """Return the task files of all splits."""
+    return [path for paths in task_paths(workspace).values() for path in paths]
+
+
+def read_all_tasks(workspace: Workspace) -> dict[Split, list[Task]]:
+    """Read the tasks of every split."""
+    return {
+        split: [task for path in paths for task in iterate_tasks(path)]
+        for split, paths in task_paths(workspace).items()
+    }
+
+
+def read_glances(workspace: Workspace) -> dict[Split, list[Glance]]:
+    """Read what the audit sees of the tasks of every split."""
+    return {
+        split: [glance for path in paths for glance in iterate_glances(path)]
+        for split, paths in task_paths(workspace).items()
+    }
+
+
+def run_dialogues(workspace: Workspace) -> None:
+    """Word every pair, write the task files, read them back and audit them."""
+    design, answers = workspace.design, fit_answers(workspace)
+    maker = TaskMaker(
+        head=workspace.head,
+        answers=answers,
+        template=design.template,
+        seed=workspace.recipe.seed,
+    )
+    folder = empty_tasks(workspace)
+    scans = maker.show(read_cohort(workspace, "scan", "subject", "image", "target"))
+    pairs = pd.read_parquet(workspace.path(PAIRS))
+    for study, rows in pairs.groupby("study"):
+        for name in SPLITS:
+            path = folder / task_file(str(study), workspace.head.target, name)
+            chosen = rows[rows["split"] == name]
+            if len(chosen):
+                write_rows(path, maker.rows(chosen, scans))
+    del pairs, scans
+    glances, split = read_glances(workspace), read_split(workspace)
+    allowed = {name: reference_split(design.pairing, name) for name in SPLITS}
+    settle_audit(
+        workspace,
+        Evidence(
+            answers=answers,
+            pooled=pool_scans(read_cohort(workspace), split),
+            glances=glances,
+            found=find_task_leaks(glances, allowed, split),
+            notes=read_json(workspace.path(PAIR_NOTES))["notes"],
+        ),
+    )
+
+
+def empty_tasks(workspace: Workspace) -> Path:
+    """Return the folder of task files, without earlier ones and what was made of them."""
+    for name in (TASKS, EXPORTS):
+        shutil.rmtree(workspace.path(name), ignore_errors=True)
+    return workspace.path(TASKS)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Evidence:
+    """What the audit looks at, read back from the files.
+
+    Attributes:
+        answers: names strata.
+        pooled: the cohort with the pool of each scan.
+        glances: the tasks of each split.
+        found: what was found already.
+        notes: what the pairing says of its pairs.
+    """
+
+    answers: Answers
+    pooled: pd.DataFrame
+    glances: Mapping[Split, Sequence[Glance]]
+    found: Iterable[Finding]
+    notes: Sequence[str] = ()
+
+    def studies(self) -> dict[str, str] | None:
+        """Return the study of each subject, None where there is one only."""
+        if self.pooled["study"].nunique() < 2:
+            return None
+        columns = (self.pooled[name].tolist() for name in ("subject", "study"))
+        return dict(zip(*columns, strict=True))
+
+
+def settle_audit(workspace: Workspace, evidence: Evidence) -> None:
+    """Write and show the audit; stop on what breaks a promise, unless others made the files.
+
+    Raises:
+        LeakageError: pools are not apart.
+        DataError: a rule that sees no scan beats chance.
+    """
+    words, shortcuts = audit_words(evidence.glances, evidence.answers, evidence.studies())
+    findings = [*find_leaks(evidence.pooled), *evidence.found, *shortcuts]
+    audit = {
+        **describe_split(evidence.pooled),
+        **words,
+        "notes": list(evidence.notes),
+        "findings": [finding.to_json() for finding in findings],
+    }
+    write_json(workspace.path(AUDIT), audit)
+    for table in audit_tables(audit):
+        workspace.console.print(table)
+    if workspace.recipe.tasks is not None:
+        return
+    try:
+        refuse_findings(findings, allow_shortcut=workspace.recipe.audit.allow_shortcut)
+    except BrainplugError:
+        # What breaks a promise must not lie about to be trained on.
+        shutil.rmtree(workspace.path(TASKS))
+        raise
+
+
+def adopt_stage(workspace: Workspace) -> Stage:
+    """Finished task files, copied and audited as they stand."""
+    files = workspace.recipe.tasks
+    assert files is not None
+    return Stage(
+        name="dialogues",
+        settings=workspace.settings("seed", "tasks", "target", "audit"),
+        reads=lambda: [source.path for source in list_sources(files)],
+        facts=lambda: states_of_images(list_sources(files), files.moved),
+        writes=tuple(map(workspace.path, (TASKS, COHORT, FACTS, EXCLUSIONS, SPLIT, AUDIT))),
+        code=(
+            "brainplug.tasks.adopt",
+            "brainplug.tasks.read",
+            "brainplug.tasks.task",
+            "brainplug.cohort.duplicates",
+            "brainplug.design.split",
+            "brainplug.audit.leakage",
+            "brainplug.audit.shortcuts",
+            "brainplug.tasks.baselines",
+            *workspace.modules("target"),
+        ),
+        run=lambda: run_adopt(workspace),
+    )
+
+
+def run_adopt(workspace: Workspace) -> None:
+    """Copy finished task files, and write what the stages before them would have."""
+    files = workspace.recipe.tasks
+    assert files is not None
+    sources = list_sources(files)
+    refuse_own(sources, workspace.path(TASKS))
+    folder = empty_tasks(workspace)
+    adopted = adopt_tasks(sources, folder, target=peek_target(files), files=files)
+    cohort = adopted.cohort()
+    write_parquet(workspace.path(COHORT), cohort)
+    write_csv(workspace.path(SPLIT), adopted.split())
+    write_csv(workspace.path(EXCLUSIONS), stack_exclusions([]))
+    write_json(workspace.path(FACTS), adopted.facts(sources))
+    glances = read_glances(workspace)
+    every = [task for split in SPLITS for task in glances[split]]
+    answers = fit_answers(workspace)
+    adopted.unread = find_unread(every, answers)
+    same = find_same_images(cohort, workspace.cache / "hashes")
+    pooled = pool_scans(cohort.assign(same_image=same), read_split(workspace))
+    settle_audit(
+        workspace,
+        Evidence(answers=answers, pooled=pooled, glances=glances, found=adopted.findings()),
+    )
+
+
+DESIGN_STAGES = (cohort_stage, split_stage, pairs_stage, dialogues_stage)
+"""Stages that make task files; a recipe of finished ones has `adopt_stage` in their place."""

@@ -1,0 +1,116 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainplug.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` that takes its place when the block ends well.
+
+    The file is flushed to disk before it is renamed, so that a crash leaves the old file or the
+    new one. Nothing is left behind when the block fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~current_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def walk_once(
+    folder: Path, pass_over: Callable[[str, str], bool] = lambda _place, _name: False
+) -> Iterator[tuple[str, list[str]]]:
+    """Give each folder at and below one, with the names of its files, in one pass.
+
+    Links to folders are followed, each folder once.
+
+    Args:
+        folder: where to start.
+        pass_over: whether a folder, by the path it lies in and its name, is not entered.
+    """
+    seen: set[tuple[int, int]] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        state = os.stat(place)  # noqa: PTH116 (a Path for each of a million is slow)
+        if (state.st_dev, state.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        folders[:] = sorted(name for name in folders if not pass_over(place, name))
+        yield place, names
+
+
+def current_umask() -> int:
+    """Return the process's umask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, in UTF-8 with Unix line ends."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def into_cache() -> Iterator[None]:
+    """Say that it is the cache that cannot be written, lest a scan be blamed for it.
+
+    Raises:
+        RunError: the block could not write.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{error.filename}: the cache cannot be written: {error.strerror}; free space there, "
+            "or name another folder in BRAINPLUG_CACHE"
+        ) from error
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON atomically; NaN and infinity are refused, since JSON has none."""
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table as CSV atomically, without the index."""
+    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table as parquet atomically, without the index."""
+    with replacing(path) as temporary:
+        frame.to_parquet(temporary, index=False)
+
+
+def hash_text(text: str) -> str:
+    """Return the SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The dialogues stage: tasks, their files, and their tokens."""

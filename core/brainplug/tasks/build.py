@@ -1,0 +1,176 @@
+"""Pairs put into words: the tasks of the dialogues stage."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import orjson
+
+from brainplug.api.records import Case
+from brainplug.api.roles import Fixed
+from brainplug.errors import DataError
+from brainplug.tasks.row_template import Shown, Skeleton, make_pieces, slot
+from brainplug.tasks.task import Task, check_turns, likeness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from brainplug.api.records import TargetValue, Turn
+    from brainplug.api.roles import Answers, PromptTemplate, TaskHead
+    from brainplug.tasks.row_template import Pieces, Said
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class TaskMaker:
+    """Words pairs of one cohort.
+
+    Attributes:
+        head: names the target.
+        answers: says values.
+        template: words comparisons.
+        seed: the run's seed; with the task's id it chooses among phrasings.
+    """
+
+    head: TaskHead
+    answers: Answers
+    template: PromptTemplate
+    seed: int
+
+    def make(self, pairs: pd.DataFrame, scans: Mapping[str, Shown]) -> Iterator[Task]:
+        """Word pairs, one task a row.
+
+        Args:
+            pairs: `task_id`, `query` and `references`, by scan.
+            scans: as `show` gives them.
+
+        Raises:
+            DataError: the template breaks a rule of dialogues; see `check_turns`.
+        """
+        # Tasks of the same words differ in nothing the template sees, so one of them is checked.
+        checked: set[tuple[int, str]] = set()
+        for task_id, query, references in zip(
+            pairs["task_id"], pairs["query"], pairs["references"], strict=True
+        ):
+            shown = [scans[name] for name in (*references, query)]
+            task = self.word(task_id, shown)
+            said = {(-place, scan.words) for place, scan in enumerate(reversed(shown))}
+            if not said <= checked:
+                checked |= said
+                self.check(task)
+            yield task
+
+    def rows(self, pairs: pd.DataFrame, scans: Mapping[str, Shown]) -> Iterator[bytes]:
+        """Word pairs as rows of JSON: those of `make`, byte for byte.
+
+        Where the template's wording is fixed, one task is worded and all others are filled in.
+        """
+        if not (isinstance(self.template, Fixed) and self.template.fixed):
+            for task in self.make(pairs, scans):
+                yield orjson.dumps(task.to_json())
+            return
+        skeletons: dict[int, Skeleton] = {}
+        checked: set[tuple[int, str]] = set()
+        pieces: dict[str, Pieces] = {}
+        said: dict[Said, Pieces] = {}
+        for task_id, query, references in zip(
+            pairs["task_id"].tolist(), pairs["query"].tolist(), pairs["references"], strict=True
+        ):
+            names = (*references, query)
+            shown = [scans[name] for name in names]
+            key = (len(shown), shown[-1].words)
+            if key not in checked:
+                checked.add(key)
+                self.check(self.word(task_id, shown))
+                skeletons[len(shown)] = skeletons.get(len(shown)) or self.skeleton(len(shown))
+            for name, scan in zip(names, shown, strict=True):
+                if name not in pieces:
+                    pieces[name] = make_pieces(scan, said)
+            alike = likeness(shown[-1].value, [scan.value for scan in shown[:-1]])
+            yield skeletons[len(shown)].fill(task_id, [pieces[name] for name in names], alike)
+
+    def skeleton(self, images: int) -> Skeleton:
+        """Word a task whose every part is a slot."""
+        slots = [Shown.slot(place) for place in range(images)]
+        return Skeleton.of(self.word(slot("task"), slots))
+
+    def show(self, cohort: pd.DataFrame) -> dict[str, Shown]:
+        """Say the value of every scan, each distinct one once."""
+        told = {
+            value: (value, self.answers.say(value), self.answers.code(value))
+            for value in cohort["target"].unique().tolist()
+        }
+        columns = (cohort[name].tolist() for name in ("scan", "subject", "image", "target"))
+        return {
+            scan: Shown(subject, plain_path(image), *told[value])
+            for scan, subject, image, value in zip(*columns, strict=True)
+        }
+
+    def word(self, task_id: str, shown: Sequence[Shown]) -> Task:
+        """Make one task of its scans, the query last."""
+        *references, query = shown
+        categorical = self.head.kind == "categorical"
+        return Task(
+            task_id=task_id,
+            kind=self.head.kind,
+            target=self.head.target,
+            subject=query.subject,
+            truth=query.value,
+            references=tuple(scan.subject for scan in references),
+            reference_values=tuple(scan.value for scan in references),
+            images=tuple(Path(scan.image) for scan in shown),
+            turns=self.turns(task_id, [scan.words for scan in shown]),
+            codes=tuple(scan.code for scan in (query, *references)) if categorical else (),
+        )
+
+    def turns(self, task_id: str, words: Sequence[str]) -> tuple[Turn, ...]:
+        """Let the template say the values, the query's last."""
+        digest = hashlib.sha256(f"{self.seed}\n{task_id}".encode()).digest()
+        case = Case(
+            target=self.head.target,
+            references=tuple(words[:-1]),
+            query=words[-1],
+            seed=int.from_bytes(digest[:8]),
+        )
+        return tuple(self.template.dialogue(case))
+
+    def check(self, task: Task) -> None:
+        """Hold the template to the rules of a dialogue.
+
+        Raises:
+            DataError: scans are not shown once each, the query's value is given away before the
+                answer, or the answer cannot be read back.
+        """
+        check_turns(task)
+        labels = self.answers.labels
+        other: TargetValue | None = next((each for each in labels if each != task.truth), None)
+        if other is None and task.kind == "numerical":
+            other = float(task.truth) + 17.0
+        if other is not None:
+            told = map(self.answers.say, (*task.reference_values, other))
+            reworded = self.turns(task.task_id, list(told))
+            if reworded[:-1] != task.turns[:-1]:
+                raise DataError(
+                    f"task {task.task_id!r}: the prompt template says the query's value before the "
+                    "answer; only the last turn may depend on it"
+                )
+        said = "".join(part for part in task.turns[-1].content if isinstance(part, str))
+        wanted = self.answers.parse(self.answers.say(task.truth))
+        if self.answers.parse(said) != wanted or wanted is None:
+            raise DataError(
+                f"task {task.task_id!r}: the answer {said!r} is read back as "
+                f"{self.answers.parse(said)!r}, expected {wanted!r}; reword prompt.answer"
+            )
+
+
+def plain_path(path: str) -> str:
+    """Return a path as `Path` writes it, without the cost of one for each of a million.
+
+    >>> plain_path("/data//T1/./a.nii")
+    '/data/T1/a.nii'
+    """
+    return str(Path(path)) if "//" in path or "/./" in path else path

@@ -1,0 +1,51 @@
+"""Tasks as ids, with the files of their scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from brainplug.errors import DataError
+from brainplug.tasks.chat import ChatEncoder, Encoded
+
+if TYPE_CHECKING:
+    from brainplug.tasks.task import Task
+
+
+@attrs.frozen(eq=False)
+class Item:
+    """One dialogue, encoded, with the files of its scans in the order of its images."""
+
+    encoded: Encoded
+    images: tuple[Path, ...]
+
+    @property
+    def beginning(self) -> tuple[object, ...]:
+        """What another dialogue must have alike to share the turns before the question."""
+        encoded = self.encoded
+        return (*self.images[:-1], *encoded.prompt[: encoded.num_shared])
+
+
+def encode_task(task: Task, encoder: ChatEncoder, context_length: int) -> Item:
+    """Encode one task and check that its ids and its scans agree.
+
+    Raises:
+        DataError: a dialogue is too long, or shows another number of scans than it names files.
+    """
+    encoded = encoder.encode(task.turns)
+    expected = len(task.images) * encoder.tokens_per_image
+    found = encoded.prompt.count(encoder.image()[0])
+    if found != expected:
+        raise DataError(
+            f"task {task.task_id!r}: expected {expected} image tokens "
+            f"({len(task.images)} scans of {encoder.tokens_per_image}), got {found}"
+        )
+    length = len(encoded.prompt) + len(encoded.answer)
+    if length > context_length:
+        raise DataError(
+            f"task {task.task_id!r}: {length} tokens, the model takes {context_length}; "
+            "use larger patches, a smaller grid, shorter wordings or fewer references"
+        )
+    return Item(encoded, task.images)

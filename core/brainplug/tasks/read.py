@@ -1,0 +1,292 @@
+"""Task files read back, brainplug's own and those of older tools, one task at a time."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import orjson
+
+from brainplug.api.records import Image, Turn
+from brainplug.errors import DataError
+from brainplug.tasks.task import Task, check_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from brainplug.api.records import TargetKind, TargetValue
+
+Read = TypeVar("Read")
+
+BLOCK = 1 << 20
+"""Characters read at once where tasks do not stand one a line."""
+
+_BETWEEN = re.compile(r"[\s,]*")
+
+KEYS = ("task_id", "subject_ids", "images", "conversations", "metadata")
+
+
+class Glance(NamedTuple):
+    """What the audit sees of a task: everything but the scans; a tuple, since there are many.
+
+    Attributes:
+        task_id: as in the file.
+        kind: of the target.
+        target: its name.
+        subject: whom the query shows.
+        truth: value of the query.
+        references: whom the references show.
+        reference_values: their values.
+        prompt: all words before the answer.
+        answer: the words of the answer.
+    """
+
+    task_id: str
+    kind: TargetKind
+    target: str
+    subject: str
+    truth: TargetValue
+    references: tuple[str, ...]
+    reference_values: tuple[TargetValue, ...]
+    prompt: str
+    answer: str
+
+
+def read_tasks(path: Path) -> list[Task]:
+    """Read a task file, `.json` or `.jsonl`; repeated task ids of older files are accepted.
+
+    Raises:
+        DataError: the file is missing or no task file, or images, image parts and subjects of a
+            task do not agree; the message names the task.
+    """
+    return list(iterate_tasks(path))
+
+
+def iterate_tasks(path: Path) -> Iterator[Task]:
+    """Give the tasks of a file one by one; raises as `read_tasks`."""
+    return parse_rows(path, make_task)
+
+
+def iterate_glances(path: Path) -> Iterator[Glance]:
+    """Give what the audit sees of a file, task by task; raises as `read_tasks`."""
+    words: dict[str, str] = {}  # one string for all tasks that say or name the same
+
+    def glance(row: dict[str, Any]) -> Glance:
+        return make_glance(row, words)
+
+    return parse_rows(path, glance)
+
+
+def parse_rows(path: Path, parse: Callable[[dict[str, Any]], Read]) -> Iterator[Read]:
+    """Parse every row of a file, and say which task is at fault where one cannot be."""
+    for row in rows_of(path):
+        try:
+            yield parse(row)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
+        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+            raise describe_fault(path, row, error) from error
+
+
+def describe_fault(path: Path, row: Any, error: Exception) -> DataError:
+    """Make the error of a row that is no task."""
+    where = f"{path}: task {row.get('task_id') if isinstance(row, dict) else row!r}"
+    lacking = [key for key in KEYS if key not in row] if isinstance(row, dict) else list(KEYS)
+    if lacking:
+        return DataError(
+            f"{where}: expected the keys {', '.join(KEYS)}; {', '.join(lacking)} lacking"
+        )
+    if isinstance(error, UnevenError):
+        return DataError(f"{where}: {error}")
+    return DataError(f"{where}: {type(error).__name__} {error}; see the task file format")
+
+
+class UnevenError(ValueError):
+    """A task whose parts do not agree on how many scans there are, or whom they show."""
+
+
+def rows_of(path: Path) -> Iterator[Any]:
+    """Give the tasks of a file as they stand, one by one however they are laid out.
+
+    Raises:
+        DataError: the file cannot be read, is not JSON, or holds no array of tasks.
+    """
+    try:
+        with path.open("rb") as file:
+            if path.suffix == ".jsonl":
+                yield from (orjson.loads(line) for line in file if line.strip())
+            elif file.readline().strip() == b"[":
+                yield from _lines_of_array(file, path)
+            else:
+                yield from _objects_of_array(path)
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a task file: {error}") from error
+
+
+def _lines_of_array(lines: Iterable[bytes], path: Path) -> Iterator[Any]:
+    """Read an array with one task a line, which is quick; hand over one of another layout."""
+    for number, line in enumerate(lines):
+        text = line.strip()
+        if text == b"]":
+            return
+        closed = text.endswith(b"}]")
+        try:
+            yield orjson.loads(text[:-1] if closed else text.removesuffix(b","))
+        except orjson.JSONDecodeError:
+            if number:
+                raise
+            yield from _objects_of_array(path)
+            return
+        if closed:
+            return
+    raise DataError(f"{path}: expected ']' after the last task; the file was cut, fetch it again")
+
+
+def _objects_of_array(path: Path) -> Iterator[Any]:
+    """Read an array of any layout, such as the indented one of older tools, object by object."""
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    with path.open(encoding="utf-8-sig") as file:
+        text = file.read(BLOCK).lstrip()
+        if not text.startswith("["):
+            raise DataError(f"{path}: expected a JSON array of tasks, got {text[:20]!r}")
+        place = 1
+        while True:
+            place = _BETWEEN.match(text, place).end()  # type: ignore[union-attr]  # matches nothing, too
+            try:
+                if text[place : place + 1] == "]":
+                    return
+                row, place = decoder.raw_decode(text, place)
+            except json.JSONDecodeError:
+                more = file.read(max(BLOCK, len(text) - place))
+                if not more:
+                    raise
+                text, place = text[place:] + more, 0
+                continue
+            yield row
+
+
+def _refuse_constant(name: str) -> Any:
+    raise json.JSONDecodeError(f"expected a number, got {name}", name, 0)
+
+
+def check_counts(num_parts: int, num_images: int, num_subjects: int) -> None:
+    """Refuse a task that would give scans to the wrong places.
+
+    Raises:
+        UnevenError: image parts, images and subjects are not equally many.
+    """
+    if not num_parts == num_images == num_subjects:
+        raise UnevenError(
+            f"expected as many image parts as images and subject_ids, got {num_parts} image parts, "
+            f"{num_images} images, {num_subjects} subject_ids"
+        )
+
+
+def make_glance(row: dict[str, Any], words: dict[str, str]) -> Glance:
+    """Make a glance of a row; equal texts become one object by `words`."""
+    said, num_images = [], 0
+    for turn in row["conversations"]:
+        texts = []
+        for part in turn["content"]:
+            if part["type"] == "image":
+                num_images += 1
+            else:
+                texts.append(part["text"])
+        said.append(texts[0] if len(texts) == 1 else "\n".join(texts))
+    people = [words.setdefault(name, name) for name in map(str, row["subject_ids"])]
+    check_counts(num_images, len(row["images"]), len(people))
+    facts = row["metadata"]
+    check_names(facts, people)
+    truth, told = read_values(facts)
+    prompt, answer = " ".join(said[:-1]), said[-1]
+    return Glance(
+        str(row["task_id"]),
+        "numerical" if facts["task_type"] == "numerical" else "categorical",
+        facts["target_name"],
+        people[-1],
+        truth,
+        tuple(people[:-1]),
+        told,
+        words.setdefault(prompt, prompt),
+        words.setdefault(answer, answer),
+    )
+
+
+def read_values(facts: dict[str, Any]) -> tuple[TargetValue, tuple[TargetValue, ...]]:
+    """Return the query's value and the references', as the metadata have them."""
+    numerical = facts["task_type"] == "numerical"
+    kind: Callable[[Any], TargetValue] = float if numerical else str
+    told = facts["reference_value" if numerical else "reference_label"]
+    asked = facts["subject_value" if numerical else "subject_label"]
+    given = [asked, *(told if isinstance(told, list) else [told])]
+    if any(value is None or value == "" for value in given):
+        raise ValueError(f"expected a label or value for each scan, got {given}")
+    truth = kind(asked)
+    values = tuple(map(kind, told)) if isinstance(told, list) else (kind(told),)
+    if numerical and not all(math.isfinite(float(value)) for value in (truth, *values)):
+        raise ValueError(f"expected finite values, got {truth}, {values}")
+    return truth, values
+
+
+def check_names(facts: dict[str, Any], people: Sequence[str]) -> None:
+    """Refuse metadata that name another query than the task shows last.
+
+    Raises:
+        UnevenError: they do.
+    """
+    named = facts.get("subject_id", people[-1])
+    if str(named) != people[-1]:
+        raise UnevenError(
+            f"expected the query last in subject_ids, got {people[-1]!r} there and {str(named)!r} "
+            "as subject_id in metadata"
+        )
+
+
+def read_turns(conversations: Sequence[dict[str, Any]]) -> tuple[Turn, ...]:
+    """Make the turns; images are numbered as they come."""
+    turns, index = [], 0
+    for turn in conversations:
+        content: list[str | Image] = []
+        for part in turn["content"]:
+            if part["type"] == "image":
+                content.append(Image(index))
+                index += 1
+            else:
+                content.append(part["text"])
+        turns.append(Turn(turn["role"], tuple(content)))
+    return tuple(turns)
+
+
+def make_task(row: dict[str, Any]) -> Task:
+    """Make a task of a row."""
+    turns = read_turns(row["conversations"])
+    parts = sum(isinstance(part, Image) for turn in turns for part in turn.content)
+    check_counts(parts, len(row["images"]), len(row["subject_ids"]))
+    facts = row["metadata"]
+    check_names(facts, list(map(str, row["subject_ids"])))
+    truth, told = read_values(facts)
+    numerical = facts["task_type"] == "numerical"
+    *references, subject = map(str, row["subject_ids"])
+    task = Task(
+        task_id=str(row["task_id"]),
+        kind="numerical" if numerical else "categorical",
+        target=facts["target_name"],
+        subject=subject,
+        truth=truth,
+        references=tuple(references),
+        reference_values=told,
+        images=tuple(Path(image["path"]) for image in row["images"]),
+        turns=turns,
+        codes=() if numerical else read_codes(facts),
+    )
+    check_turns(task)
+    return task
+
+
+def read_codes(facts: dict[str, Any]) -> tuple[int | float, ...]:
+    """Return the numeric labels, the query's first."""
+    told = facts["reference_label_numeric"]
+    return (facts["subject_label_numeric"], *(told if isinstance(told, list) else [told]))

@@ -1,0 +1,177 @@
+"""The dialogues stage: pairs worded as two-turn comparisons, in the task files users know.
+
+A file is a JSON array of tasks (`.json`), or one task a line (`.jsonl`). Files are written one
+task at a time and read back before anything is trained on them.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import orjson
+
+from brainplug.api.records import Image, Split, TargetKind, TargetValue, Turn
+from brainplug.errors import DataError
+from brainplug.runtime.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MODALITY, TASK_TYPE, IMAGE_TOKEN = "sMRI", "T1", "<image>"
+
+
+@attrs.frozen(kw_only=True)
+class Task:
+    """One dialogue: references whose value is told, then a query whose value is asked.
+
+    Attributes:
+        task_id: unique in files of brainplug.
+        kind: of the target.
+        target: its name.
+        subject: whom the query scan shows.
+        truth: value of the query.
+        references: whom the reference scans show, in image order.
+        reference_values: their values.
+        images: scan files, references first, the query last.
+        turns: the dialogue; `Image(i)` stands for `images[i]`.
+        codes: numeric form of the truth and of each reference value, categorical targets only.
+    """
+
+    task_id: str
+    kind: TargetKind
+    target: str
+    subject: str
+    truth: TargetValue
+    references: tuple[str, ...]
+    reference_values: tuple[TargetValue, ...]
+    images: tuple[Path, ...]
+    turns: tuple[Turn, ...]
+    codes: tuple[int | float, ...] = ()
+
+    @property
+    def beginning(self) -> tuple[tuple[Path, ...], tuple[Turn, ...]]:
+        """Scans and turns before the question; tasks that have them alike can share them."""
+        return self.images[:-1], self.turns[:-2]
+
+    @property
+    def prompt(self) -> str:
+        """All words before the answer."""
+        return " ".join(words_of(turn) for turn in self.turns[:-1])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the task as the file format has it."""
+        paths = list(map(str, self.images))
+        return {
+            "task_id": self.task_id,
+            "task_type": TASK_TYPE,
+            "subject_ids": [*self.references, self.subject],
+            "modalities": [MODALITY] * len(paths),
+            "images": [
+                {"path": path, "token": IMAGE_TOKEN, "modality": MODALITY} for path in paths
+            ],
+            "conversations": [turn_to_json(turn, paths) for turn in self.turns],
+            "metadata": self.metadata(),
+        }
+
+    def metadata(self) -> dict[str, Any]:
+        """Return who and what is compared; lists where there are several references."""
+        facts: dict[str, Any] = {
+            "subject_id": self.subject,
+            "reference_id": alone(self.references),
+            "target_name": self.target,
+            "task_type": self.kind,
+        }
+        if self.kind == "numerical":
+            values = {"subject_value": self.truth, "reference_value": alone(self.reference_values)}
+            return facts | values | {"task": f"{self.target}_regression_via_comparison"}
+        return facts | {
+            "subject_label": self.truth,
+            "subject_label_numeric": self.codes[0],
+            "reference_label": alone(self.reference_values),
+            "reference_label_numeric": alone(self.codes[1:]),
+            "comparison_type": f"{likeness(self.truth, self.reference_values)}_{self.target}",
+            "task": f"{self.target}_classification_via_comparison",
+        }
+
+
+def likeness(truth: TargetValue, told: Sequence[TargetValue]) -> str:
+    """Say whether the references have the query's label.
+
+    >>> likeness("a", ("a", "b")), likeness("a", ("a", "a")), likeness("a", ())
+    ('mixed', 'same', 'none')
+    """
+    count = told.count(truth)
+    if not told:
+        return "none"
+    return "same" if count == len(told) else "mixed" if count else "different"
+
+
+def words_of(turn: Turn) -> str:
+    """Return the words of a turn without its scans."""
+    return "\n".join(part for part in turn.content if not isinstance(part, Image))
+
+
+def alone(values: Sequence[Any]) -> Any:
+    """Return the one value there is, or the list of several."""
+    return values[0] if len(values) == 1 else list(values)
+
+
+def turn_to_json(turn: Turn, paths: Sequence[str]) -> dict[str, Any]:
+    """Return a turn as the file format has it."""
+    parts = [
+        {"type": "image", "modality": MODALITY, "image_path": paths[part.index]}
+        if isinstance(part, Image)
+        else {"type": "text", "text": part}
+        for part in turn.content
+    ]
+    return {"role": turn.role, "content": parts}
+
+
+def task_file(study: str, target: str, split: Split) -> str:
+    """Return the name of a task file.
+
+    >>> task_file("ABCD", "BMI_sds", "train")
+    'ABCD_BMI_sds_comparison_tasks_train.json'
+    """
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", target).strip("-")
+    return f"{study}_{name}_comparison_tasks_{split}.json"
+
+
+def write_tasks(path: Path, tasks: Iterable[Task]) -> int:
+    """Write tasks as a JSON array, one a line, atomically; return how many."""
+    return write_rows(path, (orjson.dumps(task.to_json()) for task in tasks))
+
+
+def write_rows(path: Path, rows: Iterable[bytes]) -> int:
+    """Write rows of JSON as an array, one a line, atomically and one at a time."""
+    count = 0
+    with replacing(path) as temporary, temporary.open("wb", buffering=1 << 20) as file:
+        file.write(b"[")
+        for count, row in enumerate(rows, 1):
+            file.write(b"\n" if count == 1 else b",\n")
+            file.write(row)
+        file.write(b"\n]\n")
+    return count
+
+
+def check_turns(task: Task) -> None:
+    """Check that a dialogue ends with an answer and shows its scans in order, once each."""
+    shown = [part.index for turn in task.turns for part in turn.content if isinstance(part, Image)]
+    if shown != list(range(len(task.images))):
+        raise DataError(
+            f"task {task.task_id!r}: expected each of {len(task.images)} scans once and in order, "
+            f"the dialogue shows {shown}"
+        )
+    roles = [turn.role for turn in task.turns[-2:]]
+    if roles != ["user", "assistant"]:
+        raise DataError(
+            f"task {task.task_id!r}: expected to end with user and assistant, got {roles}"
+        )
+    if any(isinstance(part, Image) for part in task.turns[-1].content):
+        raise DataError(f"task {task.task_id!r}: the answer shows a scan")
+
+
+Tasks = dict[Split, list[Task]]

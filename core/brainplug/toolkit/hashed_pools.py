@@ -1,0 +1,209 @@
+"""What split strategies share: groups drawn into the six pools by hashes of their names.
+
+A draw is settled by a salt and a group's own name, so it holds whatever other rows there are and
+in whatever order they come. Shares therefore hold on average and not to the last group.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+import pandas as pd
+from attrs.validators import and_, ge, gt, lt, optional
+
+from brainplug.api.records import SPLITS
+from brainplug.api.roles import about
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jaxtyping import Float, Int
+
+
+@attrs.frozen(kw_only=True)
+class Fractions:
+    """Shares of the groups that go to training, validation and test; they sum to 1."""
+
+    train: float = attrs.field(
+        default=0.70, validator=and_(gt(0), lt(1)), metadata=about("share that is trained on")
+    )
+    val: float = attrs.field(
+        default=0.15, validator=and_(gt(0), lt(1)), metadata=about("share that chooses the weights")
+    )
+    test: float = attrs.field(
+        default=0.15, validator=and_(gt(0), lt(1)), metadata=about("share that is reported")
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse shares that leave people out or count them twice."""
+        total = self.train + self.val + self.test
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            raise ValueError(
+                f"train, val and test must sum to 1: {self.train} + {self.val} + {self.test} "
+                f"= {total:g}"
+            )
+
+
+@attrs.frozen(kw_only=True)
+class DrawOptions:
+    """Options of a strategy that draws groups of people by shares, or into folds."""
+
+    fractions: Fractions | None = attrs.field(
+        default=None,
+        metadata=about(
+            "shares of train, val and test, which sum to 1; not set means 0.70, 0.15 and 0.15, "
+            "unless folds are"
+        ),
+    )
+    query: float = attrs.field(
+        default=0.5,
+        validator=and_(gt(0), lt(1)),
+        metadata=about(
+            "share of each split's groups that are queries; the rest are references; with folds, "
+            "of those that train"
+        ),
+    )
+    folds: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(3)),
+        metadata=about(
+            "number of folds of a cross-validation: in each run all of one fold are asked, the "
+            "next one gives the references of test and validation, the others train and validate; "
+            "not together with fractions"
+        ),
+    )
+    fold: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about("the one fold to test, from 1; not set means one run for each fold"),
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse settings of which one would be ignored."""
+        if self.folds is not None and self.fractions is not None:
+            raise ValueError(
+                "folds and fractions exclude each other: with folds, one fold is tested, one "
+                "gives the references, and the others train and validate; leave one of the two out"
+            )
+        if self.fold is not None and self.folds is None:
+            raise ValueError(f"fold needs folds, the number of folds: fold = {self.fold}")
+        if self.fold is not None and self.folds is not None and self.fold > self.folds:
+            raise ValueError(f"fold must be 1 to folds: fold = {self.fold}, folds = {self.folds}")
+
+    def runs(self) -> dict[str, DrawOptions]:
+        """Return the options of each run of a cross-validation; none where one is chosen."""
+        if self.folds is None or self.fold is not None:
+            return {}
+        return {f"fold-{fold}": attrs.evolve(self, fold=fold) for fold in range(1, self.folds + 1)}
+
+
+def uniform(salt: str, keys: Iterable[str]) -> Float[np.ndarray, " n"]:
+    """Return a number in [0, 1) for each key, settled by salt and key alone.
+
+    >>> uniform("a", ["x", "y"])[1] == uniform("a", ["y"])[0]
+    np.True_
+    """
+    digests = (hashlib.sha256(f"{salt}\n{key}".encode()).digest() for key in keys)
+    return np.array([int.from_bytes(digest[:8]) >> 11 for digest in digests], dtype=float) / 2**53
+
+
+def draw_numbers(salt: str, groups: pd.Series) -> Float[np.ndarray, " n"]:
+    """Return `uniform` of each row's group, hashing each group once."""
+    places, names = pd.factorize(groups)
+    assert (places >= 0).all()  # every row has a group
+    drawn: Float[np.ndarray, " n"] = uniform(salt, names.tolist())[places]
+    return drawn
+
+
+def draw_splits(salt: str, groups: pd.Series, fractions: Fractions) -> pd.Series:
+    """Draw train, val or test for each row's group.
+
+    >>> draw_splits("1/split", pd.Series(["subject a", "subject o"]), Fractions()).tolist()
+    ['train', 'test']
+    """
+    edges = [fractions.train, fractions.train + fractions.val]
+    places = np.searchsorted(edges, draw_numbers(salt, groups), side="right")
+    return name_splits(places, groups.index)
+
+
+def name_splits(places: Int[np.ndarray, " n"], index: pd.Index) -> pd.Series:
+    """Name splits by their places in `SPLITS`."""
+    return pd.Series(np.array(SPLITS, dtype=object)[places], index=index, dtype="str")
+
+
+def draw_halves(groups: pd.Series, query: float, *, seed: int) -> pd.Series:
+    """Draw `query` or `reference` for each row's group, whatever its split.
+
+    Args:
+        groups: name of the group of each row.
+        query: share of the groups that become queries.
+        seed: salt of the hash.
+    """
+    drawn = draw_numbers(f"{seed}/query", groups) < query
+    halves = np.array(["reference", "query"], dtype=object)[drawn.astype(int)]
+    return pd.Series(halves, index=groups.index, dtype="str")
+
+
+def join_halves(splits: pd.Series, halves: pd.Series) -> pd.Series:
+    """Name the pool of each row by its split and half.
+
+    >>> join_halves(pd.Series(["val"]), pd.Series(["query"])).tolist()
+    ['val_query']
+    """
+    return splits + "_" + halves
+
+
+def hash_pools(groups: pd.Series, fractions: Fractions, query: float, *, seed: int) -> pd.Series:
+    """Put each group into one of the six pools by two independent hashes of its name.
+
+    Args:
+        groups: name of the group of each row.
+        fractions: shares of the groups that each split gets.
+        query: share of each split's groups that become queries; the others become references.
+        seed: salt of the hashes.
+    """
+    splits = draw_splits(f"{seed}/split", groups, fractions)
+    return join_halves(splits, draw_halves(groups, query, seed=seed))
+
+
+def draw_pools(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Series:
+    """Put each group into one of the six pools, by shares or by folds.
+
+    Args:
+        groups: name of the group of each row.
+        options: folds without a fold mean the first.
+        seed: salt of the hashes.
+    """
+    if options.folds is None:
+        return hash_pools(groups, options.fractions or Fractions(), options.query, seed=seed)
+    return fold_pools(groups, options, seed=seed)
+
+
+def fold_pools(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Series:
+    """Put each group into a pool for one run of a cross-validation.
+
+    Everybody in the tested fold is asked, so that over the runs everybody is, once. The fold after
+    it gives the references of test and validation, half each; of all others, as many as make half a
+    fold are asked in the validation, by a draw of each run's own, and the rest train.
+
+    Args:
+        groups: name of the group of each row.
+        options: with `folds`; without `fold` the first.
+        seed: salt of the hashes.
+    """
+    assert options.folds is not None
+    tested = (options.fold or 1) - 1
+    own = np.floor(draw_numbers(f"{seed}/fold", groups) * options.folds).astype(int)
+    half = draw_numbers(f"{seed}/query", groups)
+    asked = draw_numbers(f"{seed}/validate/{tested}", groups) < 0.5 / (options.folds - 2)
+    after = own == (tested + 1) % options.folds
+    pools = np.select(
+        [own == tested, after & (half < 0.5), after, asked, half < options.query],
+        ["test_query", "val_reference", "test_reference", "val_query", "train_query"],
+        default="train_reference",
+    )
+    return pd.Series(pools, index=groups.index, dtype="str")

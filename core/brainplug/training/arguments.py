@@ -1,0 +1,86 @@
+"""The recipe's settings in the words of transformers and DeepSpeed."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import TrainingArguments
+
+from brainplug.training.deepspeed import make_deepspeed
+from brainplug.training.schedule import make_schedule
+
+if TYPE_CHECKING:
+    from brainplug.training.checkpoints import Start
+    from brainplug.training.job import TrainingJob
+
+
+def make_arguments(job: TrainingJob, start: Start, *, steps_per_epoch: int) -> TrainingArguments:
+    """Say a training's settings in transformers' words.
+
+    Args:
+        job: the training.
+        start: what it goes on from.
+        steps_per_epoch: optimiser steps of an epoch.
+
+    Raises:
+        RunError: the warm-up would never end.
+    """
+    options = job.options
+    every = make_schedule(options, steps_per_epoch=steps_per_epoch).every
+    point_trackers(job)
+    return TrainingArguments(
+        output_dir=str(job.folder),
+        num_train_epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        warmup_steps=options.warmup_steps,
+        lr_scheduler_type=options.schedule,
+        weight_decay=options.weight_decay,
+        adam_beta2=options.adam_beta2,
+        max_grad_norm=options.max_grad_norm,
+        per_device_train_batch_size=options.batch_size,
+        gradient_accumulation_steps=start.accumulation,
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="selected",
+        greater_is_better=job.higher_is_better,
+        logging_steps=min(10, every),
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        log_level="error",
+        log_level_replica="error",
+        ddp_find_unused_parameters=False,
+        report_to=list(options.report_to),
+        dataloader_pin_memory=False,
+        use_cpu=not torch.cuda.is_available(),
+        seed=job.seed,
+        data_seed=job.seed,
+        **precision_and_deepspeed(job, start),
+    )
+
+
+def precision_and_deepspeed(job: TrainingJob, start: Start) -> dict[str, Any]:
+    """Return the arguments for number format and DeepSpeed, which takes the format over."""
+    options = job.options
+    if options.deepspeed is None:
+        return {"bf16": options.precision == "bfloat16"}
+    settings = make_deepspeed(options, cpu=not torch.cuda.is_available())
+    assert settings is not None
+    if start.universal:
+        settings = {**settings, "checkpoint": {"load_universal": True}}
+    return {"deepspeed": settings}
+
+
+def point_trackers(job: TrainingJob) -> None:
+    """Let trackers write beside the checkpoints, unless the environment says where."""
+    curves = str(job.folder / "curves")
+    if "tensorboard" in job.options.report_to:
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", curves)
+    if "wandb" in job.options.report_to:
+        os.environ.setdefault("WANDB_DIR", str(job.folder))

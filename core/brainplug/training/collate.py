@@ -1,0 +1,141 @@
+"""Tasks as what a step learns from: encoded, grouped by how they begin, with their scans."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import torch
+from torch.utils.data import Dataset
+
+from brainplug.model.packing import Batch, Group, Stretch, to_tensor
+from brainplug.tasks.encode import Item, encode_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from brainplug.tasks.chat import ChatEncoder
+    from brainplug.tasks.task import Task
+
+
+class TaskDataset(Dataset[Item]):
+    """Tasks by index, encoded when asked for; the same index always gives the same item.
+
+    Args:
+        tasks: the dialogues.
+        encoder: turns them into ids.
+        context_length: most tokens the model takes.
+    """
+
+    def __init__(self, tasks: Sequence[Task], encoder: ChatEncoder, context_length: int) -> None:
+        self.tasks = tasks
+        self.encoder = encoder
+        self.context_length = context_length
+
+    def __len__(self) -> int:
+        """Return the number of tasks."""
+        return len(self.tasks)
+
+    def __getitem__(self, index: int) -> Item:
+        """Return one dialogue.
+
+        Raises:
+            DataError: it is too long, or shows another number of scans than it names files.
+        """
+        return encode_task(self.tasks[index], self.encoder, self.context_length)
+
+
+@attrs.frozen(kw_only=True)
+class Grouping:
+    """What the dialogues of a batch share.
+
+    Attributes:
+        references: those that begin alike are branches of one group.
+        scans: a scan stands once in a batch, whoever shows it.
+    """
+
+    references: bool = True
+    scans: bool = True
+
+
+def make_batch(items: Sequence[Item], grouping: Grouping) -> tuple[Batch, tuple[Path, ...]]:
+    """Group dialogues, in the order in which their beginnings first come.
+
+    Returns:
+        The batch, still without volumes, and the file of each of its scans.
+    """
+    groups: dict[object, list[Item]] = {}
+    for place, item in enumerate(items):
+        groups.setdefault(item.beginning if grouping.references else place, []).append(item)
+    scans = Scans(share=grouping.scans)
+    made = tuple(make_group(members, scans) for members in groups.values())
+    return Batch(groups=made, scans=tuple(map(str, scans.files))), tuple(scans.files)
+
+
+class Scans:
+    """Numbers the scans of a batch.
+
+    Args:
+        share: one number for one file.
+    """
+
+    def __init__(self, *, share: bool) -> None:
+        self.share = share
+        self.files: list[Path] = []
+        self.numbers: dict[Path, int] = {}
+
+    def number(self, files: Iterable[Path]) -> tuple[int, ...]:
+        """Return the numbers of scans, new ones for those not seen before."""
+        return tuple(map(self.one, files))
+
+    def one(self, file: Path) -> int:
+        """Return the number of a scan."""
+        if not self.share or file not in self.numbers:
+            self.numbers[file] = len(self.files)
+            self.files.append(file)
+        return self.numbers[file]
+
+
+def make_group(members: Sequence[Item], scans: Scans) -> Group:
+    """Make one group of dialogues that begin alike."""
+    first = members[0]
+    length = first.encoded.num_shared
+    prefix = Stretch(
+        torch.tensor(first.encoded.prompt[:length], dtype=torch.long),
+        scans.number(first.images[:-1]),
+    )
+    branches = tuple(
+        Stretch(
+            torch.tensor(item.encoded.prompt[length:] + item.encoded.answer),
+            scans.number(item.images[-1:]),
+            len(item.encoded.answer),
+        )
+        for item in members
+    )
+    return Group(prefix, branches)
+
+
+@attrs.frozen
+class Collator:
+    """Makes batches with the volumes of their scans, or with features in their place.
+
+    Attributes:
+        grouping: what dialogues share.
+        load: returns the preprocessed volume of a scan file.
+        features: returns the tower features of a scan file, where they are kept.
+    """
+
+    grouping: Grouping
+    load: Callable[[Path], np.ndarray]
+    features: Callable[[Path], torch.Tensor] | None = None
+
+    def __call__(self, items: Sequence[Item]) -> dict[str, Batch]:
+        """Return the batch of some items, as the Trainer takes it."""
+        batch, files = make_batch(items, self.grouping)
+        if self.features is not None:
+            return {"batch": attrs.evolve(batch, features=tuple(map(self.features, files)))}
+        volumes = tuple(to_tensor(self.load(file)) for file in files)
+        return {"batch": attrs.evolve(batch, volumes=volumes)}

@@ -1,0 +1,74 @@
+"""What a training is asked for, and what it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from brainplug.imaging.augment import Augmenter
+from brainplug.model.bundle import ModelBundle
+from brainplug.recipe.training_tables import Speed, Training
+from brainplug.runtime.ranks import Ranks
+from brainplug.tasks.chat import ChatEncoder
+from brainplug.tasks.task import Task
+from brainplug.training.mixture import Mixture
+
+
+@attrs.frozen(kw_only=True)
+class TrainingJob:
+    """All a training needs besides the model.
+
+    Attributes:
+        tasks: the training dialogues.
+        encoder: turns them into ids.
+        context_length: most tokens the model takes.
+        load: returns the preprocessed volume of a scan file.
+        options: the recipe's `[training]`, with the settings of the phase.
+        speed: the recipe's `[speed]`.
+        validate: scores the model on the validation queries by what it says freely; called by
+            every rank, and gives every rank the same.
+        select_by: the score that chooses the checkpoint.
+        higher_is_better: its direction.
+        mixture: shares of studies in an epoch, where they are weighted.
+        augmenter: changes scans at random; None leaves them as they are.
+        seed: of order and dropout.
+        folder: where checkpoints are kept.
+        ranks: this process among those that train together.
+        progress: called with steps done, steps in all, and the latest loss.
+    """
+
+    tasks: Sequence[Task]
+    encoder: ChatEncoder
+    context_length: int
+    load: Callable[[Path], np.ndarray]
+    options: Training
+    speed: Speed
+    validate: Callable[[ModelBundle], dict[str, float | None]]
+    select_by: str
+    higher_is_better: bool
+    mixture: Mixture | None = None
+    augmenter: Augmenter | None = None
+    seed: int
+    folder: Path
+    ranks: Ranks = attrs.field(factory=Ranks)
+    progress: Callable[[int, int, float | None], None]
+
+
+@attrs.frozen(kw_only=True)
+class TrainingResult:
+    """What a training leaves.
+
+    Attributes:
+        bundle: the model with the weights of the best validation.
+        history: log rows: `step`, `epoch` and either `loss` or the validation scores.
+        selected: metric, value and step of the chosen checkpoint; None where no validation
+            gave a score, and the last weights are kept.
+    """
+
+    bundle: ModelBundle
+    history: list[dict[str, Any]]
+    selected: dict[str, Any] | None

@@ -1,0 +1,169 @@
+"""Answers that share scans, references and readings are those of each dialogue alone."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+import pytest
+import torch
+
+from brainplug.inference.answer import all_answers, candidate
+from brainplug.inference.records import AnswerSettings
+from brainplug.recipe.training_tables import Speed
+from brainplug.runtime.ranks import Ranks
+from brainplug.tasks.chat import ChatEncoder
+from brainplug.tasks.encode import encode_task
+from brainplug_plugins.models.tiny import Tiny, TinyOptions
+from small import TASKS
+
+SHAPE = (8, 8, 8)
+SHARING = ("share_references", "share_scans", "check_candidates", "onednn")
+
+
+class Sex:
+    """Labels as the categorical head would have them."""
+
+    labels = ("male", "female")
+
+    def say(self, value):
+        return value
+
+    def parse(self, text):
+        return next((label for label in self.labels if text == f"It is {label}."), None)
+
+
+def volume(path):
+    number = sum(map(ord, str(path)))
+    return np.random.default_rng(number).normal(size=SHAPE).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    made = Tiny(TinyOptions(hidden_size=16, heads=2, patch=(4, 4, 4))).build(SHAPE, seed=3)
+    made.model.eval()
+    return made
+
+
+def settings_for(bundle, way="both", ranks=None, **speed):
+    return AnswerSettings(
+        encoder=ChatEncoder(bundle.tokenizer, 8),
+        context_length=4096,
+        load=volume,
+        answers=Sex(),
+        batch_size=2,
+        max_new_tokens=12,
+        way=way,
+        precision="float32",
+        speed=Speed(**speed),
+        ranks=ranks or Ranks(),
+    )
+
+
+def alone(bundle, task):
+    """Return what transformers' own generation says, and the candidates' probabilities."""
+    settings = settings_for(bundle)
+    item = encode_task(task, settings.encoder, 4096)
+    scans = torch.stack([torch.from_numpy(volume(path))[None] for path in task.images])
+    prompt = torch.tensor([item.encoded.prompt])
+    with torch.inference_mode():
+        said = bundle.model.generate(
+            input_ids=prompt,
+            attention_mask=torch.ones_like(prompt),
+            pixel_values=scans,
+            do_sample=False,
+            max_new_tokens=12,
+            eos_token_id=bundle.tokenizer.eos_token_id,
+            pad_token_id=bundle.tokenizer.pad_token_id,
+        )
+        totals = []
+        for label in Sex.labels:
+            answer = torch.tensor([candidate(task, label, settings)])
+            ids = torch.cat([prompt, answer], dim=1)
+            logits = bundle.model(input_ids=ids, pixel_values=scans).logits[0]
+            chances = logits[prompt.shape[1] - 1 : -1].log_softmax(dim=-1)
+            totals.append(chances.gather(1, answer.t()).sum())
+    text = bundle.tokenizer.decode(said[0, prompt.shape[1] :], skip_special_tokens=True).strip()
+    return text, torch.stack(totals).softmax(dim=0).tolist()
+
+
+@pytest.mark.parametrize("off", [(), *[(name,) for name in SHARING], SHARING])
+def test_answers_are_those_of_each_dialogue_alone(bundle, off):
+    """Free words and probabilities, with every way of sharing off and on."""
+    wanted = [alone(bundle, task) for task in TASKS]
+
+    rows = all_answers(bundle, TASKS, settings_for(bundle, **dict.fromkeys(off, False)))
+
+    assert [task.task_id for task in TASKS] == [row["task_id"] for row in rows]
+    assert [text for text, _ in wanted] == [row["text"] for row in rows]
+    np.testing.assert_allclose(
+        [chances for _, chances in wanted],
+        [list(row["probabilities"].values()) for row in rows],
+        rtol=1e-4,
+    )
+
+
+def test_a_candidate_the_model_would_say_is_found_without_generating(bundle, monkeypatch):
+    """A model that has learnt an answer by heart is asked for no word after the first."""
+    trained = teach_by_heart(bundle, TASKS[2])
+    wanted, _ = alone(trained, TASKS[2])
+    from brainplug.inference.generator import Reader
+
+    monkeypatch.setattr(Reader, "say_freely", lambda *_args: pytest.fail("generated"))
+
+    (row,) = all_answers(trained, [TASKS[2]], settings_for(trained))
+
+    assert "It is male." == wanted == row["text"]
+    assert "male" == row["most_probable"] == row["parsed"]
+
+
+def teach_by_heart(bundle, task):
+    """Train a copy of the model on one dialogue until it says its answer."""
+    import copy
+
+    from brainplug.model.packing import Ways
+    from brainplug.training.collate import Collator, Grouping
+
+    taught = attrs.evolve(bundle, model=copy.deepcopy(bundle.model))
+    item = encode_task(task, ChatEncoder(bundle.tokenizer, 8), 4096)
+    batch = Collator(Grouping(), volume)([item])["batch"]
+    optimiser = torch.optim.AdamW(taught.model.parameters(), lr=1e-2)
+    for _ in range(40):
+        optimiser.zero_grad()
+        loss = taught.model(batch=batch, num_items=len(batch.answers), ways=Ways())
+        loss.backward()
+        optimiser.step()
+    return taught
+
+
+def test_one_way_alone_gives_what_both_give(bundle):
+    """`score` says the most probable candidate; `generate` gives no probabilities."""
+    both = all_answers(bundle, TASKS, settings_for(bundle))
+    scored = all_answers(bundle, TASKS, settings_for(bundle, "score"))
+    said = all_answers(bundle, TASKS, settings_for(bundle, "generate"))
+
+    assert [row["most_probable"] for row in both] == [row["parsed"] for row in scored]
+    assert [row["text"] for row in both] == [row["text"] for row in said]
+    assert [None] * len(TASKS) == [row["probabilities"] for row in said]
+
+
+def test_ranks_answer_every_task_once(bundle):
+    """Shares of two ranks together are the rows of one."""
+    from brainplug.inference.answer import answer_tasks
+
+    shares = [
+        [
+            row
+            for rows in answer_tasks(
+                bundle, TASKS, settings_for(bundle, ranks=Ranks(rank=rank, world=2))
+            )
+            for row in rows
+        ]
+        for rank in range(2)
+    ]
+    whole = all_answers(bundle, TASKS, settings_for(bundle))
+
+    assert all(shares)
+    together = sorted(shares[0] + shares[1], key=lambda row: row["task_id"])
+    assert [(row["task_id"], row["text"]) for row in whole] == [
+        (row["task_id"], row["text"]) for row in together
+    ]

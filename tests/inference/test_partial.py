@@ -1,0 +1,82 @@
+"""A stopped evaluation goes on from the answers it has given."""
+
+from __future__ import annotations
+
+import json
+
+from brainplug.cli.main import main
+from brainplug.inference import partial
+from brainplug.inference.partial import KeptAnswers, cut_tasks
+from brainplug.training import stage
+from small import TASKS
+
+ROWS = [{"task_id": f"t{number}", "text": "ä\n"} for number in range(3)]
+
+
+def test_rows_are_kept_under_their_key(tmp_path):
+    """Rows come back as they were; what is made from something else is forgotten."""
+    place = KeptAnswers(tmp_path / "part", "key")
+    assert [] == place.read()
+    place.add(ROWS[:2])
+
+    assert ROWS[:2] == place.read()
+    place.add(ROWS[2:])
+    assert ROWS == place.read()
+    assert [] == KeptAnswers(tmp_path / "part", "other").read()
+
+
+def test_a_row_cut_short_is_left_out(tmp_path):
+    """A run killed amid a line loses that line only."""
+    place = KeptAnswers(tmp_path / "part", "key")
+    place.read()
+    place.add(ROWS)
+    text = place.path.read_text()
+    place.path.write_text(text[:-5])
+
+    assert ROWS[:2] == place.read()
+    place.add(ROWS[2:])
+    assert ROWS == place.read()
+
+
+def test_tasks_that_begin_alike_are_not_cut_apart(monkeypatch):
+    """Every task is in one piece, beside those it shares its reading with."""
+    monkeypatch.setattr(partial, "PIECE", 2)
+
+    pieces = [[task.task_id for task in piece] for piece in cut_tasks(TASKS)]
+
+    assert [["t0", "t2", "t3"], ["t1", "t4"], ["t5"]] == pieces
+
+
+def test_a_stopped_evaluation_asks_for_the_rest_only(write_recipe, tmp_path, monkeypatch):
+    """Stopped after the first piece, the same command ends with the answers of a whole run."""
+    recipe, whole, folder = write_recipe(epochs=1), tmp_path / "whole", tmp_path / "run"
+    monkeypatch.setattr(partial, "PIECE", 4)
+    assert 0 == main(["run", str(recipe), "--output", str(whole), "--until", "answers"])
+    assert 0 == main(["run", str(recipe), "--output", str(folder), "--until", "training"])
+    asked = []
+    answer = stage.all_answers
+
+    def stop(bundle, tasks, settings, **more):
+        if asked:
+            raise KeyboardInterrupt
+        asked.extend(task.task_id for task in tasks)
+        return answer(bundle, tasks, settings, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stage, "all_answers", stop)
+        assert 130 == main(["run", str(recipe), "--output", str(folder), "--until", "answers"])
+
+    def note(bundle, tasks, settings, **more):
+        assert not set(asked) & {task.task_id for task in tasks}
+        return answer(bundle, tasks, settings, **more)
+
+    monkeypatch.setattr(stage, "all_answers", note)
+    assert 0 == main(["run", str(recipe), "--output", str(folder), "--until", "answers"])
+
+    wanted, got = (
+        [json.loads(line) for line in (each / "answers.jsonl").read_text().splitlines()]
+        for each in (whole, folder)
+    )
+    assert [row["task_id"] for row in wanted] == [row["task_id"] for row in got]
+    assert [row["text"] for row in wanted] == [row["text"] for row in got]
+    assert not (folder / "answers.jsonl.part").exists()

@@ -1,0 +1,145 @@
+"""`brainplug run` from a recipe to a report, stopped, resumed and changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from brainplug.cli.main import main
+from brainplug.runtime.files import read_json
+from brainplug.tasks.read import read_tasks
+
+
+def run(recipe: Path, folder: Path, *more: str) -> int:
+    return main(["run", str(recipe), "--output", str(folder), *more])
+
+
+@pytest.mark.parametrize(("head", "column"), [("categorical", "sex"), ("numerical", "BMI_sds")])
+def test_a_recipe_becomes_a_report(write_recipe, tmp_path, head, column):
+    """Every file of the run folder is there, counts add up, and the page names no subject."""
+    folder = tmp_path / "run"
+
+    assert run(write_recipe(head, column), folder) == 0
+
+    cohort, split = pd.read_parquet(folder / "cohort.parquet"), pd.read_csv(folder / "split.csv")
+    exclusions = pd.read_csv(folder / "exclusions.csv")
+    assert len(cohort) + len(exclusions) == 60
+    assert set(cohort["subject"]) == set(split["subject"])
+    tasks = read_tasks(next((folder / "tasks").glob("*_test.json")))
+    answers = [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
+    assert {task.task_id for task in tasks} == {
+        row["task_id"] for row in answers if row["split"] == "test"
+    }
+    metrics = read_json(folder / "metrics.json")
+    assert metrics["splits"]["test"]["subjects"] == len({task.subject for task in tasks})
+    page = (folder / "report.html").read_text()
+    assert not [subject for subject in cohort["subject"] if subject in page]
+    assert str(tmp_path) not in page
+    for name in ("recipe.toml", "record.json", "log.txt", "audit.json", "pairs.parquet", "model"):
+        assert (folder / name).exists()
+
+
+def test_the_same_command_redoes_nothing(write_recipe, tmp_path):
+    """A second run finds every stage done; a changed section redoes what depends on it only."""
+    folder, recipe = tmp_path / "run", write_recipe()
+    run(recipe, folder)
+    first = read_json(folder / "stages.json")
+
+    run(recipe, folder)
+    assert first == read_json(folder / "stages.json")
+
+    recipe.write_text(recipe.read_text().replace("bootstrap = 100", "bootstrap = 300"))
+    run(recipe, folder)
+    second = read_json(folder / "stages.json")
+    assert {"cohort", "split", "pairs", "dialogues", "volumes"} <= {
+        name for name in first if first[name] == second[name]
+    }
+    assert first["metrics"] != second["metrics"]
+
+
+def test_the_resolved_recipe_runs_again(write_recipe, tmp_path):
+    """`recipe.toml` of a run folder is a recipe that gives the same split."""
+    run(write_recipe(), tmp_path / "a", "--until", "split")
+
+    assert run(tmp_path / "a" / "recipe.toml", tmp_path / "b", "--until", "split") == 0
+
+    assert (tmp_path / "a" / "split.csv").read_text() == (tmp_path / "b" / "split.csv").read_text()
+
+
+@pytest.mark.slow
+def test_a_killed_training_ends_with_the_same_metrics(write_recipe, tmp_path):
+    """After `kill -9` in the middle of training the same command ends as if nothing had been."""
+    recipe = write_recipe(epochs=12)
+    run(recipe, tmp_path / "whole")
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ.copy())
+    deadline = time.monotonic() + 120
+    whole = "checkpoints/*/checkpoint-*/complete.json"
+    while not list(folder.glob(whole)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "model").exists()
+
+    assert run(recipe, folder) == 0
+
+    assert read_json(tmp_path / "whole" / "metrics.json") == read_json(folder / "metrics.json")
+    assert (tmp_path / "whole" / "answers.jsonl").read_text() == (
+        folder / "answers.jsonl"
+    ).read_text()
+
+
+def test_a_folder_in_use_is_refused(write_recipe, tmp_path, capsys):
+    """A second process on one folder says who holds it and exits with 1."""
+    from brainplug.run.runner import held
+
+    with held(tmp_path / "run") if (tmp_path / "run").mkdir() is None else None:
+        code = run(write_recipe(), tmp_path / "run", "--until", "split")
+
+    assert code == 1
+    assert f"held by process {os.getpid()}" in capsys.readouterr().err
+
+
+def test_check_says_what_a_run_would_do(write_recipe, capsys):
+    """`check` prints counts, pools and tokens, and writes nothing."""
+    assert main(["check", str(write_recipe())]) == 0
+
+    printed = capsys.readouterr().out
+    for words in ("usable scans", "test reference", "tokens a dialogue", "optimiser steps"):
+        assert words in printed
+
+
+def test_check_does_not_import_torch(write_recipe):
+    """`check` and `--help` leave torch and transformers alone."""
+    code = (
+        "import sys; from brainplug.cli.main import main; "
+        f"main(['check', {str(write_recipe())!r}]); "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'transformers')))"
+    )
+
+    assert (
+        subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode
+        == 0
+    )
+
+
+def test_every_shipped_recipe_is_a_recipe():
+    """All recipes structure; those of one's own data name folders that need not exist."""
+    from brainplug.recipe.load import read_recipe
+    from brainplug.registry import load_registry
+
+    recipes = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
+
+    assert len(recipes) >= 5
+    registry = load_registry()
+    for recipe in recipes:
+        assert recipe.stem == read_recipe(recipe, registry).path.stem

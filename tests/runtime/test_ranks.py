@@ -1,0 +1,296 @@
+"""A run of several processes: one decides, writes and speaks, all train, and all end together."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from brainplug.cli.main import main
+from brainplug.errors import RunError
+from brainplug.runtime.files import read_json
+from brainplug.runtime.ranks import Ranks
+from brainplug.runtime.torchrun import check_devices, count_gpus
+
+SITE = Path(__file__).parents[1] / "two_ranks"
+"""A `sitecustomize` that puts work of a second in the place of the training."""
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+
+
+def start(*command: str, folder: Path, training: str = "well") -> subprocess.Popen[str]:
+    """Start a command in which the training is made up and ranks but the first cannot write."""
+    path = os.pathsep.join((str(SITE), os.environ.get("PYTHONPATH", "")))
+    chosen = {"PYTHONPATH": path, "MADE_UP_TRAINING": training, "RUN_FOLDER": str(folder)}
+    return subprocess.Popen(
+        command,
+        env=os.environ | chosen,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_on_two(recipe: Path, folder: Path, *more: str, training: str = "well"):
+    """Return exit code, output and errors of a run on two ranks."""
+    command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
+    process = start(*command, "--devices", "2", *more, folder=folder, training=training)
+    printed, complained = process.communicate(timeout=120)
+    return process.returncode, printed, complained
+
+
+@pytest.fixture(scope="module")
+def _prepared(tmp_path_factory):
+    """A folder in which everything before the training is done, by one process."""
+    from small import DESIGN, GRID, LEARNING
+
+    home = tmp_path_factory.mktemp("ranks")
+    design = DESIGN.format(head="categorical", column="sex", more="")
+    (home / "small.toml").write_text(design + GRID + LEARNING.format(epochs=1))
+    command = ["run", str(home / "small.toml"), "--output", str(home / "run")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRAINPLUG_CACHE", str(tmp_path_factory.getbasetemp() / "brainplug-cache"))
+        assert main([*command, "--until", "volumes"]) == 0
+    return home
+
+
+@pytest.fixture
+def prepared(_prepared, tmp_path):
+    """Give a recipe, and a copy of its run folder for this test alone."""
+    shutil.copytree(_prepared / "run", tmp_path / "run")
+    return _prepared / "small.toml", tmp_path / "run"
+
+
+def test_two_ranks_do_what_one_does(prepared, tmp_path):
+    """Stages before the training run once; the second rank writes nothing and says nothing."""
+    recipe, single = prepared
+
+    code, printed, complained = run_on_two(recipe, tmp_path / "two", "--until", "training")
+
+    assert (0, "") == (code, complained)
+    for name in ("split.csv", "pairs.parquet", "recipe.toml"):
+        assert (single / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    assert 1 == printed.count("volumes    done")
+    log = (tmp_path / "two" / "log.txt").read_text()
+    assert ["cohort", "split", "pairs", "dialogues", "volumes", "training"] == [
+        line.split()[1] for line in log.splitlines() if line.endswith("begins")
+    ]
+    assert [["rank 0"], ["rank 1"]] == read_json(tmp_path / "two" / "training.json")
+    assert 2 == read_json(tmp_path / "two" / "record.json")["hardware"]["processes"]
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ("fails on rank 1", "brainplug: error: rank 1 on .*: scan 7 is gone"),
+        ("killed on rank 1", "brainplug: error: process 1 of 2 was ended by SIGKILL, .*"),
+    ],
+)
+def test_what_ends_one_rank_ends_all_with_one_message(prepared, training, message):
+    """Whichever rank fails, one line says why, and no process is left."""
+    code, _, complained = run_on_two(*prepared, "--until", "training", training=training)
+
+    assert code == 1
+    (line,) = complained.splitlines()
+    assert re.fullmatch(message, line)
+
+
+def test_ctrl_c_ends_all_ranks(prepared):
+    """The command that started them says that it goes on from here."""
+    recipe, folder = prepared
+    command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
+    process = start(*command, "--devices", "2", folder=folder, training="endless")
+    wait_for(folder / "begun")
+
+    process.send_signal(signal.SIGINT)
+    _, complained = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert complained == "brainplug: stopped; the same command goes on from here\n"
+    assert main(["run", str(recipe), "--output", str(folder), "--until", "volumes"]) == 0
+
+
+def test_a_killed_launcher_takes_its_ranks_along(prepared):
+    """After `kill -9` the run folder is free again."""
+    recipe, folder = prepared
+    command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
+    process = start(*command, "--devices", "2", folder=folder, training="endless")
+    wait_for(folder / "begun")
+    rank = int((folder / "begun").read_text())
+
+    process.kill()
+    process.communicate()
+
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{rank}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert main(["run", str(recipe), "--output", str(folder), "--until", "volumes"]) == 0
+
+
+def wait_for(path: Path) -> None:
+    """Wait until a file is there and has something in it."""
+    deadline = time.monotonic() + 60
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_torchrun_starts_the_ranks_as_well(prepared):
+    """`torchrun -m brainplug run` is the same run; what fails on all ranks is said once."""
+    recipe, folder = prepared
+    command = [*TORCHRUN, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
+
+    process = start(*command, "--until", "training", folder=folder, training="fails everywhere")
+    _, complained = process.communicate(timeout=120)
+
+    assert process.returncode == 1
+    assert 1 == complained.count("brainplug: error: ")
+    assert 1 == complained.count("scan 7 is gone")
+
+
+def test_folds_are_done_on_two_ranks(prepared, tmp_path):
+    """A fold whose data is bad is left out on all ranks alike, and the others are done."""
+    recipe, _ = prepared
+    folds = tmp_path / "folds.toml"
+    fractions = "fractions = { train = 0.5, val = 0.25, test = 0.25 }"
+    text = recipe.read_text().replace(fractions, "folds = 3")
+    folds.write_text(text.replace("subjects = 60", "subjects = 120"))
+
+    code, printed, complained = run_on_two(
+        folds, tmp_path / "run3", "--until", "training", training="second fold has no tasks"
+    )
+
+    assert code == 1
+    assert 1 == complained.count("1 of 3 runs could not be done")
+    names = read_json(tmp_path / "run3" / "runs.json")
+    made = [(tmp_path / "run3" / "runs" / name / "training.json").exists() for name in names]
+    assert made == [True, False, True]
+    assert 3 == printed.count("─ run ")
+
+
+def test_accelerate_and_deepspeed_use_the_group_that_is_there(tmp_path):
+    """Ranks share and gather; libraries that want a process group find it and keep it."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import json, os\n"
+        "from brainplug.runtime.ranks import Ranks\n"
+        "from brainplug.training.deepspeed import prepare_deepspeed\n"
+        "ranks = Ranks.of(os.environ)\n"
+        "ranks.join()\n"
+        "prepare_deepspeed(ranks)\n"
+        "import deepspeed\n"
+        "from accelerate import PartialState\n"
+        "deepspeed.init_distributed(dist_backend='gloo')\n"
+        "state = PartialState(cpu=True)\n"
+        "found = [state.process_index, state.num_processes, deepspeed.comm.get_rank()]\n"
+        "found = ranks.gather(found)\n"
+        "told = ranks.share({'by': ranks.rank})\n"
+        "again = ranks.gather([told['by']])\n"
+        "if ranks.main:\n"
+        "    print(json.dumps([found, again]))\n"
+        "ranks.wait()\n"
+        "ranks.leave(0)\n"
+    )
+
+    done = subprocess.run(
+        [*TORCHRUN, str(script)], check=True, capture_output=True, text=True, timeout=120
+    )
+
+    assert [[[0, 2, 0], [1, 2, 1]], [[0], [0]]] == json.loads(done.stdout)
+
+
+def test_one_process_passes_through_without_torch():
+    """A run of one process shares, gathers and waits with nobody, and needs no torch for it."""
+    code = (
+        "import sys; from brainplug.runtime.ranks import Ranks; "
+        "ranks = Ranks.of({}); ranks.join(); "
+        "ranks.wait(); assert ranks.share(1) == 1; assert ranks.gather([2]) == [[2]]; "
+        "assert ranks.once(lambda: 3) == ranks.in_turn(lambda: 3) == ranks.together(lambda: 3); "
+        "sys.exit('torch' in sys.modules)"
+    )
+
+    assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "two", "1.5"])
+def test_a_number_of_devices_is_a_whole_number_from_one(given, capsys):
+    """Anything else is wrong usage."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "demo", f"--devices={given}"])
+
+    assert stopped.value.code == 2
+    assert "expected a whole number from 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"WORLD_SIZE": "2"}, "expected RANK, LOCAL_RANK, MASTER_ADDR, MASTER_PORT"),
+        ({"WORLD_SIZE": "2", "RANK": "0"}, "expected LOCAL_RANK, MASTER_ADDR, MASTER_PORT"),
+    ],
+)
+def test_half_of_an_environment_is_refused(environment, words, monkeypatch):
+    """A cluster that says how many processes there are but not where is told so."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(RunError, match=words):
+        Ranks.of(os.environ).join()
+
+
+def test_ranks_do_not_start_ranks():
+    """`--devices` under torchrun is an error, not as many runs as there are ranks."""
+    done = subprocess.run(
+        [sys.executable, "-m", "brainplug", "run", "demo", "--devices", "2"],
+        env=os.environ | {"WORLD_SIZE": "2", "RANK": "0"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (1, True) == (done.returncode, "leave it out" in done.stderr)
+
+
+@pytest.fixture
+def two_gpus(tmp_path, monkeypatch):
+    """A driver that lists two GPUs."""
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: GPU-1)'\necho 'GPU 1: A (UUID: GPU-2)'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_more_processes_than_gpus_are_refused(two_gpus):
+    """Three processes cannot share two GPUs; two and one can."""
+    with pytest.raises(RunError, match=r"--devices 3: expected at most one process a GPU, .* 2 "):
+        check_devices(3)
+    check_devices(2)
+    check_devices(1)
+
+
+@pytest.mark.parametrize(
+    ("visible", "count"), [("1", 1), ("0,1", 2), ("", 0), ("-1", 0), ("0,-1,1", 1)]
+)
+def test_only_visible_gpus_count(two_gpus, visible, count, monkeypatch):
+    """`CUDA_VISIBLE_DEVICES` is read as CUDA reads it."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    assert count == count_gpus()
+
+
+def test_without_a_driver_there_is_no_gpu(tmp_path, monkeypatch):
+    """Processes then share the CPU, as many as are wanted."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    check_devices(64)
+
+    assert count_gpus() == 0
