@@ -8,7 +8,7 @@ an object that satisfies one of the protocols below; heavy imports belong inside
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeGuard, TypeVar
 
 import attrs
 
@@ -64,11 +64,24 @@ class Part(Generic[Behaviour]):
         return (self.make.__doc__ or "").strip().partition("\n")[0]
 
 
-class CohortLoader(Protocol):
-    """Turns what a study distributed into a cohort table.
+Ability = TypeVar("Ability")
 
-    A loader whose data must first be written may also have `prepare(report)`; see `Prepares`.
+
+def able(behaviour: object, ability: type[Ability]) -> TypeGuard[Ability]:
+    """Say whether a behaviour declares an ability that its role does not ask for.
+
+    It does so by a class attribute, `abilities = (Repeats, ReadsFiles)`. A method that happens to
+    be called `runs` means nothing by itself.
+
+    Args:
+        behaviour: made by a part.
+        ability: one of the protocols of this module that are no role.
     """
+    return ability in getattr(behaviour, "abilities", ())
+
+
+class CohortLoader(Protocol):
+    """Turns what a study distributed into a cohort table; see also the ability `Prepares`."""
 
     def load(self) -> CohortTable:
         """Read the study. Every row of the source ends in `scans` or in `exclusions`."""
@@ -79,7 +92,6 @@ class CohortLoader(Protocol):
         ...
 
 
-@runtime_checkable
 class Prepares(Protocol):
     """A loader that writes its study to disk before it is read."""
 
@@ -100,7 +112,6 @@ class SplitStrategy(Protocol):
         ...
 
 
-@runtime_checkable
 class Repeats(Protocol):
     """A split strategy that stands for several runs, such as the folds of a cross-validation."""
 
@@ -113,7 +124,6 @@ class Repeats(Protocol):
         ...
 
 
-@runtime_checkable
 class ReadsFiles(Protocol):
     """A split strategy or a model that reads files of its own."""
 
@@ -125,8 +135,7 @@ class ReadsFiles(Protocol):
 class Pairing(Protocol):
     """Chooses the references of each query.
 
-    A pairing whose references are training scans for every split says so by an attribute
-    `references_from = "train"`; see `UsesTraining`.
+    See also the abilities `Speaks` and `UsesTraining`.
     """
 
     def pair(self, queries: pd.DataFrame, references: pd.DataFrame, *, seed: int) -> pd.DataFrame:
@@ -140,7 +149,6 @@ class Pairing(Protocol):
         ...
 
 
-@runtime_checkable
 class Speaks(Protocol):
     """A pairing that has something to say of the pairs it made."""
 
@@ -151,7 +159,6 @@ class Speaks(Protocol):
         ...
 
 
-@runtime_checkable
 class UsesTraining(Protocol):
     """A pairing that takes the references of validation and test queries elsewhere."""
 
@@ -167,7 +174,6 @@ class PromptTemplate(Protocol):
         ...
 
 
-@runtime_checkable
 class Fixed(Protocol):
     """A prompt template that may say that its wording never varies."""
 
@@ -244,7 +250,6 @@ class Metric(Protocol):
         ...
 
 
-@runtime_checkable
 class ScoresResamples(Protocol):
     """A metric that scores all bootstrap samples at once; any other is scored one by one."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from brainplug.api.records import SPLITS
-from brainplug.api.roles import Speaks, UsesTraining
+from brainplug.api.roles import Speaks, UsesTraining, able
 from brainplug.errors import DataError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _show(cohort: pd.DataFrame, answers: Answers) -> pd.DataFrame:
 
 def reference_split(pairing: Pairing, split: Split) -> Split:
     """Return the split whose references the queries of a split are compared with."""
-    return pairing.references_from if isinstance(pairing, UsesTraining) else split
+    return pairing.references_from if able(pairing, UsesTraining) else split
 
 
 def _pair_split(
@@ -72,7 +72,7 @@ def _pair_split(
     except DataError as error:
         raise DataError(f"pairs of {split}: {error}") from error
     _check_pairs(pairs, queries, references, f"{split} queries, {source} references")
-    said = pairing.notes(pairs, queries, references) if isinstance(pairing, Speaks) else ()
+    said = pairing.notes(pairs, queries, references) if able(pairing, Speaks) else ()
     numbers = pairs.groupby("query", sort=False).cumcount()
     asked = zip(pairs["query"].tolist(), numbers.tolist(), strict=True)
     ids = [f"{split}-{query}-{number:02d}" for query, number in asked]

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 from jaxtyping import Int
 
-from brainplug.api.roles import ScoresResamples
+from brainplug.api.roles import ScoresResamples, able
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +107,7 @@ def resampled_scores(
     """Score every sample; NaN where the metric is not defined."""
     if not counts.size:
         return np.full(len(counts), np.nan)
-    if not isinstance(metric, ScoresResamples):
+    if not able(metric, ScoresResamples):
         return np.array([score_sample(metric, predictions, row) for row in counts])
     step = max(1, CELLS_AT_ONCE // counts.shape[1])
     blocks = range(0, len(counts), step)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.api.roles import ReadsFiles
+from brainplug.api.roles import ReadsFiles, able
 from brainplug.errors import DataError
 from brainplug.imaging.cache import content_hash, fill_cache
 from brainplug.recipe.phases import plan_phases
@@ -142,7 +142,7 @@ def phase_settings(workspace: Workspace) -> list[dict[str, Any]]:
 def hash_model(workspace: Workspace) -> dict[str, str]:
     """Return the content hash of the files that the model is loaded from, if it is from files."""
     backbone, memo = workspace.backbone, workspace.cache / "hashes"
-    files = backbone.sources() if isinstance(backbone, ReadsFiles) else ()
+    files = backbone.sources() if able(backbone, ReadsFiles) else ()
     return {file.name: content_hash(file, memo) for file in files}
 
 

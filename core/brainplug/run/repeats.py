@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pandas as pd
 
-from brainplug.api.roles import Repeats
+from brainplug.api.roles import Repeats, able
 from brainplug.design.split import as_study_alone, by_study
 from brainplug.report.headline import metric_name
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from brainplug.recipe.tables import Recipe
 
 
-def list_runs(strategy: SplitStrategy, cohort: pd.DataFrame) -> Mapping[str, Any]:
+def list_runs(strategy: SplitStrategy | Repeats, cohort: pd.DataFrame) -> Mapping[str, Any]:
     """Return the split's options of each run by its name; empty where there is one run only.
 
     Args:
         strategy: of the recipe.
         cohort: the cohort frame, of one study or several.
     """
-    if not isinstance(strategy, Repeats):
+    if not able(strategy, Repeats):
         return {}
     shown = [as_study_alone(scans, study) for study, scans in by_study(cohort)]
     return strategy.runs(pd.concat(shown, ignore_index=True))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from brainplug.api.roles import Repeats
+from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
 from brainplug.recipe.load import recipe_text
 from brainplug.recipe.tables import STAGES
@@ -159,7 +159,7 @@ def stages_until(workspace: Workspace, until: str) -> list[Stage]:
 
 def several_runs(workspace: Workspace) -> dict[str, Any]:
     """Return the split's options of each run, where the split stands for several."""
-    if not isinstance(workspace.design.strategy, Repeats):
+    if not able(workspace.design.strategy, Repeats):
         return {}
     return dict(list_runs(workspace.design.strategy, read_cohort(workspace)))
 

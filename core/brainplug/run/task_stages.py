@@ -12,7 +12,7 @@ import attrs
 import pandas as pd
 
 from brainplug.api.records import SPLITS, Split
-from brainplug.api.roles import Prepares, ReadsFiles
+from brainplug.api.roles import Prepares, ReadsFiles, able
 from brainplug.audit.balance import describe_split
 from brainplug.audit.console import audit_tables
 from brainplug.audit.leakage import find_leaks, find_task_leaks
@@ -90,7 +90,7 @@ def run_cohort(workspace: Workspace) -> None:
     """Read the studies; write the usable scans, the exclusions, and the counts."""
     recipe, studies = workspace.recipe, workspace.design.studies
     for study in studies:
-        if isinstance(study.loader, Prepares):
+        if able(study.loader, Prepares):
             with workspace.progress("writing the study") as report:
                 study.loader.prepare(report)
     with workspace.progress("reading scans") as report:
@@ -130,7 +130,7 @@ def split_stage(workspace: Workspace) -> Stage:
 
 def files_of(strategy: SplitStrategy) -> tuple[Path, ...]:
     """Return the files a strategy reads besides the cohort, such as a saved split."""
-    return strategy.sources() if isinstance(strategy, ReadsFiles) else ()
+    return strategy.sources() if able(strategy, ReadsFiles) else ()
 
 
 def run_split(workspace: Workspace) -> None:

@@ -10,7 +10,7 @@ import attrs
 import orjson
 
 from brainplug.api.records import Case
-from brainplug.api.roles import Fixed
+from brainplug.api.roles import Fixed, able
 from brainplug.errors import DataError
 from brainplug.tasks.row_template import Shown, Skeleton, make_pieces, slot
 from brainplug.tasks.task import Task, check_turns, likeness
@@ -69,7 +69,7 @@ class TaskMaker:
 
         Where the template's wording is fixed, one task is worded and all others are filled in.
         """
-        if not (isinstance(self.template, Fixed) and self.template.fixed):
+        if not (able(self.template, Fixed) and self.template.fixed):
             for task in self.make(pairs, scans):
                 yield orjson.dumps(task.to_json())
             return

@@ -11,7 +11,7 @@ import pandas as pd
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import EXCLUSION_COLUMNS, CohortTable, JoinReport
-from brainplug.api.roles import CohortLoader, Part
+from brainplug.api.roles import CohortLoader, Part, Prepares
 from brainplug.errors import DataError
 from brainplug.imaging.cache import cache_folder
 from brainplug.runtime import files
@@ -30,6 +30,8 @@ TABLE_COLUMNS = ("participant_id", "sex", "age", "BMI_sds", "family_id", "site")
 
 class Simulated:
     """Made-up people whose scans are deformations of the MNI152 template with known effects."""
+
+    abilities = (Prepares,)
 
     def __init__(self, options: SimulatedOptions) -> None:
         """Settle the folder; nothing is written before `prepare`."""

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Metric, Part
+from brainplug.api.roles import Metric, Part, ScoresResamples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +25,8 @@ class AccuracyOptions:
 
 class Accuracy:
     """Share of subjects answered rightly; an answer that cannot be read is wrong."""
+
+    abilities = (ScoresResamples,)
 
     kind: TargetKind = "categorical"
     higher_is_better = True

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Metric, Part
+from brainplug.api.roles import Metric, Part, ScoresResamples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +25,8 @@ class AurocOptions:
 
 class Auroc:
     """Area under the ROC of the candidate answers; macro one-versus-rest beyond two classes."""
+
+    abilities = (ScoresResamples,)
 
     kind: TargetKind = "categorical"
     higher_is_better = True

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Metric, Part
+from brainplug.api.roles import Metric, Part, ScoresResamples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +25,8 @@ class PearsonROptions:
 
 class PearsonR:
     """Pearson's correlation of truth and prediction."""
+
+    abilities = (ScoresResamples,)
 
     kind: TargetKind = "numerical"
     higher_is_better = True

@@ -13,7 +13,7 @@ from attrs.validators import and_, deep_iterable, ge, in_, le
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import ModelPlan
-from brainplug.api.roles import Part, about
+from brainplug.api.roles import Part, ReadsFiles, about
 from brainplug.checkpoint.locate import HUB_ID, fetch_weights, find_local
 from brainplug.checkpoint.read import TOKENIZER, Checkpoint, read_checkpoint
 from brainplug.checkpoint.tensors import find_weights
@@ -82,6 +82,8 @@ class LlavaInterleave:
     What is on this machine is checked at once; weights of the hub that are not are downloaded
     when the model is built, and checked then.
     """
+
+    abilities = (ReadsFiles,)
 
     def __init__(self, options: LlavaInterleaveOptions) -> None:
         self.options = options

@@ -10,7 +10,7 @@ import pandas as pd
 from attrs.validators import ge
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Part, about
+from brainplug.api.roles import Part, UsesTraining, about
 from brainplug.errors import DataError
 from brainplug.toolkit.balanced_draws import deal_strata, make_frame, shuffle
 from brainplug.toolkit.pairing_groups import per_task_option, read_pools
@@ -50,6 +50,8 @@ class Anchors:
     enough others are. A query that is kin of an anchor meets the others only. What the references
     say is the same for every query, so it tells nothing of any.
     """
+
+    abilities = (UsesTraining,)
 
     references_from: Literal["train"] = "train"
 

@@ -10,7 +10,7 @@ import numpy as np
 from attrs.validators import ge, optional
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Part, about
+from brainplug.api.roles import Part, Speaks, about
 from brainplug.errors import DataError
 from brainplug.toolkit.balanced_draws import (
     Deal,
@@ -105,6 +105,8 @@ class Independent:
     several k makes as many rounds of blocks; in a pool that is small for that a query may meet a
     reference in two of them.
     """
+
+    abilities = (Speaks,)
 
     def __init__(self, options: IndependentOptions) -> None:
         self.options = options

@@ -11,7 +11,7 @@ import pandas as pd
 from attrs.validators import and_, ge, gt, le, optional
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Part, about
+from brainplug.api.roles import Part, Speaks, about
 from brainplug.errors import DataError
 from brainplug.toolkit.balanced_draws import (
     Deal,
@@ -87,6 +87,8 @@ class Matched:
     What a reference is then tells of the query, unless `same` is what chance gives: the note says
     how often a rule that sees no scan is right. Kin never meet.
     """
+
+    abilities = (Speaks,)
 
     def __init__(self, options: MatchedOptions) -> None:
         self.options = options

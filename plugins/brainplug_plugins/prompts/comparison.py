@@ -10,7 +10,7 @@ import attrs
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import Image, Turn
-from brainplug.api.roles import Part, about
+from brainplug.api.roles import Fixed, Part, about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -72,6 +72,8 @@ class ComparisonOptions:
 
 class Comparison:
     """Shows each reference with its value, then the query, and asks for the query's value."""
+
+    abilities = (Fixed,)
 
     def __init__(self, options: ComparisonOptions) -> None:
         self.options = options

@@ -13,7 +13,7 @@ from attrs.validators import and_, gt, lt, min_len, optional
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import POOLS, SPLITS
-from brainplug.api.roles import Part, about
+from brainplug.api.roles import Part, ReadsFiles, about
 from brainplug.errors import DataError, LeakageError
 from brainplug.toolkit.codes import normal_code, show_counts
 from brainplug.toolkit.families import family_groups
@@ -115,6 +115,8 @@ class Assigned:
     relative is told one. With `others = "draw"`, somebody who is not told a pool goes where a told
     relative is; without such a relative, where the split `family` would put them.
     """
+
+    abilities = (ReadsFiles,)
 
     def __init__(self, options: AssignedOptions) -> None:
         self.options = options

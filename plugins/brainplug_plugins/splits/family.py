@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Part
+from brainplug.api.roles import Part, Repeats
 from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.hashed_pools import DrawOptions, draw_pools
 
@@ -25,6 +25,8 @@ class Family:
     nobody, but for families that they join into one and people whose first relative they bring.
     Shares and folds hold on average.
     """
+
+    abilities = (Repeats,)
 
     def __init__(self, options: DrawOptions) -> None:
         self.options = options

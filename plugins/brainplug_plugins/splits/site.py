@@ -12,7 +12,7 @@ from attrs.validators import and_, gt, lt, min_len, optional
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import SPLITS
-from brainplug.api.roles import Part, about
+from brainplug.api.roles import Part, Repeats, about
 from brainplug.errors import DataError
 from brainplug.toolkit.codes import find_missing, show_counts
 from brainplug.toolkit.families import family_groups
@@ -124,6 +124,8 @@ class Site:
     with fewer than about twenty, name them or use `each`. In a recipe of several cohorts a site
     may be named as `STUDY:SITE`; a plain name means that site of every study.
     """
+
+    abilities = (Repeats,)
 
     def __init__(self, options: SiteOptions) -> None:
         self.options = options

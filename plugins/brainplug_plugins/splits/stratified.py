@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Part
+from brainplug.api.roles import Part, Repeats
 from brainplug.toolkit.families import subject_groups
 from brainplug.toolkit.hashed_pools import DrawOptions, draw_pools
 
@@ -23,6 +23,8 @@ class Stratified:
     Shares and folds hold on average: who is in which depends on nobody else, so a small study's
     folds differ in size.
     """
+
+    abilities = (Repeats,)
 
     def __init__(self, options: DrawOptions) -> None:
         self.options = options

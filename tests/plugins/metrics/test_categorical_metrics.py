@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from brainplug.api.records import Predictions
-from brainplug.api.roles import ScoresResamples
+from brainplug.api.roles import ScoresResamples, able
 from brainplug_plugins.metrics.accuracy import Accuracy, AccuracyOptions
 from brainplug_plugins.metrics.auroc import Auroc, AurocOptions
 from brainplug_plugins.metrics.balanced_accuracy import BalancedAccuracy, BalancedAccuracyOptions
@@ -152,4 +152,4 @@ def test_auroc_is_undefined_without_probabilities_or_with_one_class(predictions)
 @pytest.mark.parametrize("metric", ALL)
 def test_metric_scores_samples_at_once(metric):
     """The shipped metrics offer the quick way."""
-    assert isinstance(metric, ScoresResamples)
+    assert able(metric, ScoresResamples)

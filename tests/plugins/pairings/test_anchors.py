@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainplug.api.roles import UsesTraining
+from brainplug.api.roles import UsesTraining, able
 from brainplug.audit.shortcuts import measure_dependence
 from brainplug.errors import DataError
 from brainplug.tasks.baselines import OPPOSITE, REPEAT, rule_predictions
@@ -65,7 +65,7 @@ def test_the_anchors_are_those_of_every_split(labels, pool):
     chosen = [anchors_of(pair(queries, references, anchors=7)) for queries in (train, test)]
 
     assert chosen[0] == chosen[1]
-    assert isinstance(Anchors(AnchorsOptions()), UsesTraining)
+    assert able(Anchors(AnchorsOptions()), UsesTraining)
     assert "train" == Anchors.references_from
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brainplug.api.roles import Repeats
+from brainplug.api.roles import Repeats, able
 from brainplug.errors import DataError
 from brainplug.recipe.strict import ProblemsError, strict_converter
 from brainplug.toolkit.hashed_pools import Fractions
@@ -117,7 +117,7 @@ def test_each_site_is_a_run():
 
     runs = split.runs(cohort)
 
-    assert isinstance(split, Repeats)
+    assert able(split, Repeats)
     assert ["site-2", "site-10", "site-London"] == list(runs)
     assert SiteOptions(test=("10",), val_fraction=0.3) == runs["site-10"]
 
