@@ -27,7 +27,7 @@ from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.score import TargetFacts, score_split
 from brainplug.findings import refuse_findings
 from brainplug.inference.answer import all_answers
-from brainplug.inference.generator import Reader
+from brainplug.inference.generator import Generator
 from brainplug.inference.records import AnswerSettings
 from brainplug.model import llava
 from brainplug.recipe.tables import Audit, Images
@@ -193,7 +193,7 @@ def test_d04_an_answer_is_what_comes_after_the_prompt(bundle, monkeypatch):
         logits[..., next(spoken)] = 1
         return logits
 
-    monkeypatch.setattr(llava, "predict", predict)
+    monkeypatch.setattr(llava, "next_token_logits", predict)
 
     asked = [task(1, "female", "male"), task(2, "female", "female")]
     rows = answer(bundle, asked, check_candidates=False)
@@ -205,13 +205,13 @@ def test_d04_an_answer_is_what_comes_after_the_prompt(bundle, monkeypatch):
 def test_d05_the_model_never_sees_the_answer(bundle, monkeypatch):
     """Metrics came from the argmax after the true answer; here that answer leaves no trace."""
     asked = []
-    embed = Reader.embed
+    embed = Generator.embed
 
     def note(self, ids, images):
         asked.append([bundle.tokenizer.decode(row) for row in ids])
         return embed(self, ids, images)
 
-    monkeypatch.setattr(Reader, "embed", note)
+    monkeypatch.setattr(Generator, "embed", note)
 
     one, other = (answer(bundle, [task(1, sex, "male")]) for sex in ("female", "male"))
 

@@ -106,9 +106,9 @@ def test_a_candidate_the_model_would_say_is_found_without_generating(bundle, mon
     """A model that has learnt an answer by heart is asked for no word after the first."""
     trained = teach_by_heart(bundle, TASKS[2])
     wanted, _ = alone(trained, TASKS[2])
-    from brainplug.inference.generator import Reader
+    from brainplug.inference.generator import Generator
 
-    monkeypatch.setattr(Reader, "say_freely", lambda *_args: pytest.fail("generated"))
+    monkeypatch.setattr(Generator, "decode_greedily", lambda *_args: pytest.fail("generated"))
 
     (row,) = all_answers(trained, [TASKS[2]], settings_for(trained))
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 from brainplug.cli.main import main
-from brainplug.inference import partial
+from brainplug.inference import partial, stage
 from brainplug.inference.partial import KeptAnswers, cut_tasks
-from brainplug.training import stage
 from small import TASKS
 
 ROWS = [{"task_id": f"t{number}", "text": "ä\n"} for number in range(3)]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from brainplug.errors import DataError
-from brainplug.toolkit.kinship import THIRD_DEGREE, join_kin, read_ids, read_pairs
+from brainplug.toolkit.kinship import THIRD_DEGREE, join_relatives, read_ids, read_pairs
 
 UKB_REL = """ID1 ID2 HetHet IBS0 Kinship
 1000001 1000002 0.070 0.0060 0.2450
@@ -22,7 +22,7 @@ def pairs_of(*pairs):
 
 def families(subjects, *pairs, family=None):
     column = None if family is None else pd.Series(family, dtype="str")
-    return join_kin(pd.Series(subjects, dtype="str"), column, pairs_of(*pairs)).tolist()
+    return join_relatives(pd.Series(subjects, dtype="str"), column, pairs_of(*pairs)).tolist()
 
 
 def as_pairs(frame):
@@ -128,10 +128,10 @@ def test_the_order_of_pairs_and_rows_leaves_no_trace():
     pairs = pairs_of(*[(str(number), str(number + 7)) for number in range(0, 33, 2)])
     turned = pairs.iloc[::-1].set_axis(["second", "first"], axis=1)
 
-    expected = join_kin(subjects, None, pairs)
+    expected = join_relatives(subjects, None, pairs)
 
     pd.testing.assert_series_equal(
-        expected, join_kin(subjects.iloc[::-1], None, turned).sort_index()
+        expected, join_relatives(subjects.iloc[::-1], None, turned).sort_index()
     )
 
 

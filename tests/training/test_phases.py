@@ -397,7 +397,7 @@ def test_phases_that_make_no_sense_are_refused(write_recipe, more, model, words)
 
 def test_adapters_without_peft_are_refused_before_the_run(write_recipe, monkeypatch):
     """`check` says which package is missing; once, though two phases would need it."""
-    monkeypatch.setattr(phases, "find_spec", lambda _name: None)
+    monkeypatch.setattr("brainplug.recipe.phases.find_spec", lambda _name: None)
 
     found = find_problems(
         write_recipe(),

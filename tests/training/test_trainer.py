@@ -114,13 +114,13 @@ def test_accumulated_batches_learn_as_one(tmp_path, losses):
 def test_a_frozen_tower_sees_each_scan_once(tmp_path, monkeypatch):
     """Features are kept over epochs; without the lever the tower looks again and again."""
     seen = []
-    see = llava.see
+    see = llava.encode_images
 
     def note(model, volumes):
         seen.append(len(volumes))
         return see(model, volumes)
 
-    monkeypatch.setattr(llava, "see", note)
+    monkeypatch.setattr(llava, "encode_images", note)
     kept = teach(tmp_path / "kept", parts=(), lora=Lora(rank=2))
     assert 24 == sum(seen)
     seen.clear()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from brainplug.errors import DataError
-from brainplug.inference.generator import TOKENS_AT_ONCE, Reader
-from brainplug.inference.records import AnswerSettings, Question, Said
+from brainplug.inference.generator import TOKENS_AT_ONCE, Generator
+from brainplug.inference.records import Answer, AnswerSettings, Question
 from brainplug.tasks.encode import encode_task
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def answer_tasks(
         tasks: what is asked; the answers they hold are not shown to the model.
         settings: how.
     """
-    reader = Reader(bundle, settings)
+    reader = Generator(bundle, settings)
     lower = settings.precision == "bfloat16"
     kind = bundle.model.device.type
     with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=lower):
@@ -104,7 +104,7 @@ def ask(number: int, task: Task, settings: AnswerSettings) -> Question:
     )
 
 
-def make_row(task: Task, said: Said, settings: AnswerSettings) -> dict[str, Any]:
+def make_row(task: Task, said: Answer, settings: AnswerSettings) -> dict[str, Any]:
     """Return a row of `answers.jsonl`."""
     row: dict[str, Any] = {
         "task_id": task.task_id,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from brainplug.inference.records import Question, Said
+from brainplug.inference.records import Answer, Question
 from brainplug.model import llava
 from brainplug.model.packing import to_tensor
 
@@ -34,7 +34,7 @@ BYTES_OF_FEATURES = 2**31
 """Memory for features of scans that may be shown again."""
 
 
-class Reader:
+class Generator:
     """Reads dialogues and says how they go on.
 
     Args:
@@ -49,7 +49,7 @@ class Reader:
         self.features: OrderedDict[Path, torch.Tensor] = OrderedDict()
         llava.choose_kernels(bundle.model, onednn=settings.speed.onednn)
 
-    def answer(self, groups: Sequence[Sequence[Question]]) -> Iterator[list[Said]]:
+    def answer(self, groups: Sequence[Sequence[Question]]) -> Iterator[list[Answer]]:
         """Answer groups of questions that begin alike, with as many tokens each."""
         first = [group[0].item for group in groups]
         length = first[0].encoded.num_shared
@@ -79,7 +79,9 @@ class Reader:
         cache = llava.new_cache()
         embeddings = self.embed(ids, images)
         positions = torch.arange(embeddings.shape[1], device=embeddings.device)
-        llava.read(self.model, embeddings, positions.expand(len(ids), -1), cache=cache)
+        llava.language_model_states(
+            self.model, embeddings, positions.expand(len(ids), -1), cache=cache
+        )
         return llava.entries_of(cache)
 
     def answer_alike(
@@ -87,7 +89,7 @@ class Reader:
         rows: Sequence[Question],
         shared: Sequence[tuple[torch.Tensor, torch.Tensor]],
         length: int,
-    ) -> list[Said]:
+    ) -> list[Answer]:
         """Answer questions of equal length in one call each for prompt and candidates.
 
         Args:
@@ -100,12 +102,12 @@ class Reader:
         embeddings = self.embed([row.rest for row in rows], [row.item.images[-1:] for row in rows])
         end = length + embeddings.shape[1]
         positions = torch.arange(length, end, device=embeddings.device).expand(count, -1)
-        hidden = llava.read(self.model, embeddings, positions, cache=cache)
-        first = llava.predict(self.model, hidden[:, -1]).float()
+        hidden = llava.language_model_states(self.model, embeddings, positions, cache=cache)
+        first = llava.next_token_logits(self.model, hidden[:, -1]).float()
         if not rows[0].candidates:
-            return self.say_freely(rows, first, cache, end)
+            return self.decode_greedily(rows, first, cache, end)
         after = self.try_candidates(rows, first, cache, end)
-        return self.weigh_candidates(rows, after, first, cache, end)
+        return self.score_candidates(rows, after, first, cache, end)
 
     def try_candidates(
         self, rows: Sequence[Question], first: torch.Tensor, cache: Cache, end: int
@@ -123,7 +125,7 @@ class Reader:
         seen = (own[:, None] == own[None, :]) & (place[None, :] <= place[:, None])
         mask = torch.cat([torch.ones(len(own), end, dtype=torch.bool), seen], dim=1)
         device = embeddings.device
-        hidden = llava.read(
+        hidden = llava.language_model_states(
             self.model,
             embeddings,
             (end + place).to(device).expand(len(rows), -1),
@@ -131,17 +133,17 @@ class Reader:
             cache=cache,
         )
         cache.crop(-len(own))
-        logits = llava.predict(self.model, hidden).float().split(lengths, dim=1)
+        logits = llava.next_token_logits(self.model, hidden).float().split(lengths, dim=1)
         return [torch.cat([first.unsqueeze(1), each], dim=1) for each in logits]
 
-    def weigh_candidates(
+    def score_candidates(
         self,
         rows: Sequence[Question],
         after: Sequence[torch.Tensor],
         first: torch.Tensor,
         cache: Cache,
         end: int,
-    ) -> list[Said]:
+    ) -> list[Answer]:
         """Score candidates, and find those that the model would say by itself."""
         totals, free = [], []
         for number, logits in enumerate(after):
@@ -165,18 +167,20 @@ class Reader:
         if left:
             kept = torch.tensor(left, device=first.device)
             cache.batch_select_indices(kept)
-            for said in self.say_freely([rows[place] for place in left], first[kept], cache, end):
+            for said in self.decode_greedily(
+                [rows[place] for place in left], first[kept], cache, end
+            ):
                 told[said.number] = said.text
         if not self.settings.scores:
-            return [Said(number=row.number, text=told[row.number]) for row in rows]
+            return [Answer(number=row.number, text=told[row.number]) for row in rows]
         return [
-            Said(number=row.number, text=told[row.number], chances=chance, best=text)
+            Answer(number=row.number, text=told[row.number], chances=chance, best=text)
             for row, chance, text in zip(rows, chances, texts, strict=True)
         ]
 
-    def say_freely(
+    def decode_greedily(
         self, rows: Sequence[Question], first: torch.Tensor, cache: Cache, end: int
-    ) -> list[Said]:
+    ) -> list[Answer]:
         """Generate answers word by word, always the most probable, up to the end marker."""
         stop = self.tokenizer.eos_token_id
         token = first.argmax(dim=-1)
@@ -184,13 +188,13 @@ class Reader:
         while len(said) < self.settings.max_new_tokens and not bool(ended.all()):
             place = torch.full((len(rows), 1), end + len(said) - 1, device=token.device)
             words = self.model.get_input_embeddings()(token.unsqueeze(1))
-            hidden = llava.read(self.model, words, place, cache=cache)
-            token = llava.predict(self.model, hidden[:, -1]).argmax(dim=-1)
+            hidden = llava.language_model_states(self.model, words, place, cache=cache)
+            token = llava.next_token_logits(self.model, hidden[:, -1]).argmax(dim=-1)
             said.append(token)
             ended |= token == stop
         tokens = torch.stack(said, dim=1).tolist()
         return [
-            Said(number=row.number, text=self.text_of(each))
+            Answer(number=row.number, text=self.text_of(each))
             for row, each in zip(rows, tokens, strict=True)
         ]
 
@@ -207,7 +211,7 @@ class Reader:
             llava.embed(
                 self.model,
                 torch.tensor(row, device=device),
-                torch.cat([self.look(file) for file in files])
+                torch.cat([self.image_features(file) for file in files])
                 if files
                 else torch.empty(0, self.model.config.text_config.hidden_size, device=device),
             )
@@ -215,12 +219,12 @@ class Reader:
         ]
         return torch.cat(rows)
 
-    def look(self, file: Path) -> torch.Tensor:
+    def image_features(self, file: Path) -> torch.Tensor:
         """Return the `(P, D)` projected features of a scan; those seen last are remembered."""
         found = self.features.pop(file, None)
         if found is None:
             volume = to_tensor(self.settings.load(file)).to(self.model.device).unsqueeze(0)
-            found = llava.project(self.model, llava.see(self.model, volume))[0]
+            found = llava.project_features(self.model, llava.encode_images(self.model, volume))[0]
         if self.settings.speed.share_scans:
             self.features[file] = found
             while len(self.features) * found.nbytes > BYTES_OF_FEATURES:

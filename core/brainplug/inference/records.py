@@ -83,7 +83,7 @@ class Question:
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Said:
+class Answer:
     """What came of a question.
 
     Attributes:

@@ -49,7 +49,7 @@ class FeatureStore:
         device = self.model.device
         lower = self.precision != torch.float32
         with torch.no_grad(), torch.autocast(device.type, self.precision, enabled=lower):
-            features = llava.see(self.model, volume.to(device))[0]
+            features = llava.encode_images(self.model, volume.to(device))[0]
         return features.float().cpu().numpy()
 
     def place(self, file: Path) -> Path:

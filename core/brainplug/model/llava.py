@@ -112,7 +112,7 @@ def language_learns(model: LlavaForConditionalGeneration) -> bool:
     return any(each.requires_grad for part in parts for each in part.parameters())
 
 
-def see(model: LlavaForConditionalGeneration, volumes: torch.Tensor) -> torch.Tensor:
+def encode_images(model: LlavaForConditionalGeneration, volumes: torch.Tensor) -> torch.Tensor:
     """Return the tower's features `(S, P, D)` of scans `(S, 1, I, J, K)`, before the projector."""
     layer = model.config.vision_feature_layer
     layers = [layer] if isinstance(layer, int) else layer
@@ -120,7 +120,7 @@ def see(model: LlavaForConditionalGeneration, volumes: torch.Tensor) -> torch.Te
     return torch.cat([states[each] for each in layers], dim=-1)
 
 
-def project(model: LlavaForConditionalGeneration, features: torch.Tensor) -> torch.Tensor:
+def project_features(model: LlavaForConditionalGeneration, features: torch.Tensor) -> torch.Tensor:
     """Return features as the language model takes them."""
     return model.model.multi_modal_projector(features)
 
@@ -136,7 +136,7 @@ def embed(
     return words.index_copy(0, shown, images.to(words.dtype)).unsqueeze(0)
 
 
-def read(  # noqa: PLR0913 - what transformers' own call takes
+def language_model_states(  # noqa: PLR0913 - what transformers' own call takes
     model: LlavaForConditionalGeneration,
     embeddings: torch.Tensor,
     positions: torch.Tensor,
@@ -167,7 +167,7 @@ def read(  # noqa: PLR0913 - what transformers' own call takes
     return out.last_hidden_state
 
 
-def predict(model: LlavaForConditionalGeneration, hidden: torch.Tensor) -> torch.Tensor:
+def next_token_logits(model: LlavaForConditionalGeneration, hidden: torch.Tensor) -> torch.Tensor:
     """Return the logits of the next token."""
     return model.lm_head(hidden)
 

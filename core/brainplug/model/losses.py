@@ -62,12 +62,17 @@ def features_of(
         at_once: encode all scans in one call, as ranks that share the weights out must.
     """
     if batch.features:
-        return llava.project(model, torch.stack(batch.features))
+        return llava.project_features(model, torch.stack(batch.features))
     volumes = torch.stack(batch.volumes)
     if at_once or model.device.type != "cpu":
-        return llava.project(model, llava.see(model, volumes))
+        return llava.project_features(model, llava.encode_images(model, volumes))
     step = max(1, TOKENS_AT_ONCE // model.tokens_per_image)
-    return torch.cat([llava.project(model, llava.see(model, part)) for part in volumes.split(step)])
+    return torch.cat(
+        [
+            llava.project_features(model, llava.encode_images(model, part))
+            for part in volumes.split(step)
+        ]
+    )
 
 
 def row_loss(
@@ -87,7 +92,9 @@ def row_loss(
     mask = torch.ones(len(places), len(places), dtype=torch.bool, device=embeddings.device).tril()
     # A place of the filling sees itself, since a row of attention must see something.
     seen = mask & (real[:, None, :] | torch.eye(len(places), dtype=torch.bool, device=mask.device))
-    hidden = llava.read(model, embeddings, places.expand(len(rows), -1), mask=seen.unsqueeze(1))
+    hidden = llava.language_model_states(
+        model, embeddings, places.expand(len(rows), -1), mask=seen.unsqueeze(1)
+    )
     before = [
         row * len(places) + place
         for row, one in enumerate(dialogues)
@@ -110,7 +117,7 @@ def packed_loss(
     stretches = [one for group in groups for one in (group.prefix, *group.branches)]
     embeddings = embed_stretches(model, stretches, features)
     positions = layout.positions().to(embeddings.device).unsqueeze(0)
-    hidden = llava.read(model, embeddings, positions, layout=layout)[0]
+    hidden = llava.language_model_states(model, embeddings, positions, layout=layout)[0]
     before: list[int] = []
     start = 0
     for one in stretches:
@@ -139,9 +146,9 @@ def answer_loss(
     """
     places = torch.tensor(before, device=hidden.device)
     if answers_only:
-        logits = llava.predict(model, hidden[places])
+        logits = llava.next_token_logits(model, hidden[places])
     else:
-        logits = llava.predict(model, hidden)[places]
+        logits = llava.next_token_logits(model, hidden)[places]
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return cross_entropy(logits, answers, reduction="sum")
 
@@ -244,4 +251,4 @@ def read_branch(
     """Return `(1, T, D)` states of a stretch after what a cache holds, which then holds both."""
     embeddings = embed_stretches(model, [stretch], features)
     positions = torch.arange(start, start + len(stretch), device=embeddings.device)
-    return llava.read(model, embeddings, positions.unsqueeze(0), cache=cache)
+    return llava.language_model_states(model, embeddings, positions.unsqueeze(0), cache=cache)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from brainplug.toolkit.pairing_groups import Group, Pools
 
 MOST_TRIES = 500
-"""Queries asked to change places with one that would meet its kin, before its reference goes."""
+"""Queries asked to change places with one that would meet relatives, before its reference goes."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -130,7 +130,7 @@ def fill_slots(
 
 
 def settle(pools: Pools, deal: Deal, alike: Int[np.ndarray, " q"] | None = None) -> None:
-    """Change a deal until no query meets its kin, nor, if it can be, a reference a second time.
+    """Change a deal until no query meets relatives, nor, if it can be, a reference a second time.
 
     Queries change places with each other, which leaves the use of references as it was. Only
     where none can, a reference is replaced.
@@ -149,14 +149,14 @@ def settle(pools: Pools, deal: Deal, alike: Int[np.ndarray, " q"] | None = None)
         if not accepts(pools, deal, (turn, query), deal.units[turn, query]) and not change_places(
             pools, deal, (turn, query), peers[alike[query]]
         ):
-            replace_kin(pools, deal, (turn, query))
+            replace_relatives(pools, deal, (turn, query))
 
 
 def find_clashes(pools: Pools, deal: Deal) -> Bool[np.ndarray, "round q"]:
-    """Say in which rounds a query meets its kin, or a reference that it met before."""
+    """Say in which rounds a query meets its relatives, or a reference that it met before."""
     met = deal.chosen[deal.units]
     queries = deal.group.queries[None, :, None]
-    clash = np.asarray(pools.kin(queries, met).any(axis=2))
+    clash = np.asarray(pools.relatives(queries, met).any(axis=2))
     if len(deal.units) > 1:
         pairs = queries * len(pools.references.scans) + met
         again = np.ones(pairs.size, dtype=bool)
@@ -169,7 +169,7 @@ def accepts(pools: Pools, deal: Deal, seat: tuple[int, int], unit: int) -> bool:
     """Say whether a query (`seat` is round and query) may meet all references of a unit."""
     turn, query = seat
     references = deal.chosen[unit]
-    if pools.kin(deal.group.queries[query], references).any():
+    if pools.relatives(deal.group.queries[query], references).any():
         return False
     others = np.delete(deal.units[:, query], turn)
     return not len(others) or not np.isin(references, deal.chosen[others]).any()
@@ -191,8 +191,8 @@ def change_places(
     return False
 
 
-def replace_kin(pools: Pools, deal: Deal, seat: tuple[int, int]) -> None:
-    """Give a unit other references for those that are a query's kin, for want of an exchange.
+def replace_relatives(pools: Pools, deal: Deal, seat: tuple[int, int]) -> None:
+    """Give a unit other references for those that are a query's relatives, for want of an exchange.
 
     The least used of the same stratum is taken, else of any.
     """
@@ -200,15 +200,16 @@ def replace_kin(pools: Pools, deal: Deal, seat: tuple[int, int]) -> None:
     unit = deal.units[turn, query]
     there, chosen = deal.group.references, deal.chosen[unit]
     members = deal.group.queries[deal.units[turn] == unit]
-    kin = pools.kin(members[:, None], there).any(axis=0)
-    for slot in np.flatnonzero(pools.kin(deal.group.queries[query], chosen)):
-        fit = there[~kin & ~np.isin(there, chosen)]
+    relatives = pools.relatives(members[:, None], there).any(axis=0)
+    for slot in np.flatnonzero(pools.relatives(deal.group.queries[query], chosen)):
+        fit = there[~relatives & ~np.isin(there, chosen)]
         if not len(fit):
             scan = pools.queries.scans[deal.group.queries[query]]
             raise DataError(
                 f"query {scan!r} has too few references outside its family (of "
-                f"{list_groups([deal.group])}, {int(kin.sum())} references are kin of it or of its "
-                'block); use the split "family", fewer references or more subjects'
+                f"{list_groups([deal.group])}, {int(relatives.sum())} references are "
+                'relatives of it or of its block); use the split "family", fewer references or more '
+                "subjects"
             )
         uses = np.bincount(deal.chosen.ravel(), minlength=len(pools.references.scans))
         other = pools.references.stratum[fit] != deal.strata[unit, slot]

@@ -91,7 +91,7 @@ def read_ids(path: Path) -> set[str]:
     return set(plain_ids(column))
 
 
-def join_kin(subjects: pd.Series, family: pd.Series | None, pairs: pd.DataFrame) -> pd.Series:
+def join_relatives(subjects: pd.Series, family: pd.Series | None, pairs: pd.DataFrame) -> pd.Series:
     """Name the family of each person: people linked by pairs, or by a family they share.
 
     Relatives of relatives are one family, also by way of somebody who has no row, so that the name
@@ -107,7 +107,7 @@ def join_kin(subjects: pd.Series, family: pd.Series | None, pairs: pd.DataFrame)
         The family of each row, missing for a person without relatives. Same index.
 
     >>> pairs = pd.DataFrame({"first": ["3", "2"], "second": ["2", "1"]})
-    >>> join_kin(pd.Series(["2", "3", "9"]), None, pairs).tolist()
+    >>> join_relatives(pd.Series(["2", "3", "9"]), None, pairs).tolist()
     ['1', '1', nan]
     """
     people = plain_ids(subjects)

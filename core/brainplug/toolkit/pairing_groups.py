@@ -1,4 +1,4 @@
-"""Who may meet whom: the two pools of a split as arrays, kin, and the groups of `within`.
+"""Who may meet whom: the two pools of a split as arrays, relatives, and the groups of `within`.
 
 Scans are known by their place in a pool sorted by scan, so the order of rows leaves no trace.
 """
@@ -50,7 +50,7 @@ class Pools:
     references: Pool
     strata: tuple[str, ...]
 
-    def kin(
+    def relatives(
         self, queries: Int[np.ndarray, "*shape"], references: Int[np.ndarray, "*shape"]
     ) -> Bool[np.ndarray, "*shape"]:
         """Say which queries and references, by place, are one person or of one family."""

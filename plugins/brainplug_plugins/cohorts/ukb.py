@@ -20,7 +20,7 @@ from brainplug.api.records import EXTENSIONS, CohortTable
 from brainplug.api.roles import Part, about
 from brainplug.errors import DataError
 from brainplug.toolkit.image_matching import EXAMPLES, ImageFile, find_files, join_images
-from brainplug.toolkit.kinship import THIRD_DEGREE, join_kin, plain_ids, read_ids, read_pairs
+from brainplug.toolkit.kinship import THIRD_DEGREE, join_relatives, plain_ids, read_ids, read_pairs
 from brainplug.toolkit.tables import get_column, leave_out, make_rows, read_table, stack_exclusions
 from brainplug_plugins.ukb.codes import NO_ANSWER, mask_codes
 
@@ -210,7 +210,7 @@ class Ukb:
         if options.kinship:
             pairs = read_pairs(options.kinship, threshold=options.kinship_threshold)
             gone = pairs["first"].isin(withdrawn) | pairs["second"].isin(withdrawn)
-            family = join_kin(subject, None, pairs[~gone])
+            family = join_relatives(subject, None, pairs[~gone])
         site = options.site or (CENTRE if CENTRE in table else None)
         columns = {
             "subject": subject,

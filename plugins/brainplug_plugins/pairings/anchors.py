@@ -47,8 +47,8 @@ class Anchors:
 
     They are chosen once, by the seed and the training references alone, and are the same for
     training, validation and test. A person is an anchor once, and of a family there is one where
-    enough others are. A query that is kin of an anchor meets the others only. What the references
-    say is the same for every query, so it tells nothing of any.
+    enough others are. A query that is a relative of an anchor meets the others only. What the
+    references say is the same for every query, so it tells nothing of any.
     """
 
     abilities = (UsesTraining,)
@@ -62,13 +62,13 @@ class Anchors:
         """Return one row a task, query after query, the anchors in the same order for each.
 
         Raises:
-            DataError: the references cannot give that many anchors, or a query is kin of nearly
-                all of them.
+            DataError: the references cannot give that many anchors, or a query is a
+                relative of nearly all of them.
         """
         pools = read_pools(queries, references)
         anchors = choose_anchors(pools.references, self.options.anchors, f"{seed}/anchors")
         places = np.arange(len(pools.queries.scans))
-        fit = ~pools.kin(places[:, None], anchors)
+        fit = ~pools.relatives(places[:, None], anchors)
         tasks = fit.sum(axis=1) // self.options.references_per_task
         self._check_fit(pools, tasks)
         # A query that has lost an anchor leaves out the last of those that fill no task.

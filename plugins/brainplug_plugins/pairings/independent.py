@@ -97,7 +97,7 @@ class Independent:
     query's references are split equally among the strata of the references, and an order of its
     own settles which strata get what is left over; over all queries that is equal too. A stratum
     with fewer references than its share gives all it has, and the others fill up. Within a
-    stratum references are used equally often. Kin never meet: queries change places, and only
+    stratum references are used equally often. Relatives never meet: queries change places, and only
     where none can is a reference replaced.
 
     With `block`, queries in random order are cut into blocks of k, the last of which may be
@@ -115,7 +115,7 @@ class Independent:
         """Return one row a task, query after query, or block after block.
 
         Raises:
-            DataError: too few references are there, or those of a query's own kin only.
+            DataError: too few references are there, or those of a query's own relatives only.
         """
         pools = read_pools(queries, references)
         check_strata(pools)

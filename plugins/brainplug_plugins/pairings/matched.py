@@ -85,7 +85,7 @@ class Matched:
     """Draws a share of references from the query's class, or those near its value.
 
     What a reference is then tells of the query, unless `same` is what chance gives: the note says
-    how often a rule that sees no scan is right. Kin never meet.
+    how often a rule that sees no scan is right. Relatives never meet.
     """
 
     abilities = (Speaks,)
@@ -189,10 +189,10 @@ class Matched:
         start = (numbers(f"{salt}/near", len(asked)) >> np.uint64(1)).astype(np.int64) % near
         steps = np.arange(wanted) * near[:, None] // wanted
         chosen = there[low[:, None] + (start[:, None] + steps) % near[:, None]]
-        kin = pools.kin(group.queries[:, None], chosen).any(axis=1)
-        for query in np.flatnonzero(kin).tolist():
+        relatives = pools.relatives(group.queries[:, None], chosen).any(axis=1)
+        for query in np.flatnonzero(relatives).tolist():
             fit = there[low[query] : low[query] + near[query]]
-            fit = fit[~pools.kin(group.queries[query], fit)]
+            fit = fit[~pools.relatives(group.queries[query], fit)]
             check_near(
                 pools, group, np.where(np.arange(len(near)) == query, len(fit), near), wanted
             )

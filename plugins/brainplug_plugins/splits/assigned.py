@@ -127,7 +127,7 @@ class Assigned:
         told = self._look_up(cohort)
         self._check_found(cohort, told)
         pools = fill_halves(told, draw_halves(groups, options.query, seed=seed), groups)
-        pools = fill_from_kin(pools, groups)
+        pools = fill_from_relatives(pools, groups)
         alone, shares = groups[pools.isna()], options.fractions or Fractions()
         return pools.fillna(hash_pools(alone, shares, options.query, seed=seed))
 
@@ -244,10 +244,10 @@ def fill_halves(told: pd.Series, drawn: pd.Series, groups: pd.Series) -> pd.Seri
     """Complete splits to pools: by the half that a relative is told, else by the drawn one."""
     splits = told.map({each: each.partition("_")[0] for each in KNOWN}).astype("str")
     halves = told.map({each: each.partition("_")[2] for each in POOLS}).astype("str")
-    return join_halves(splits, fill_from_kin(halves, groups).fillna(drawn))
+    return join_halves(splits, fill_from_relatives(halves, groups).fillna(drawn))
 
 
-def fill_from_kin(values: pd.Series, groups: pd.Series) -> pd.Series:
+def fill_from_relatives(values: pd.Series, groups: pd.Series) -> pd.Series:
     """Give a row without a value that of its group, by name the first where it has several."""
     known = values.dropna()
     if len(known) in (0, len(values)):

@@ -251,7 +251,7 @@ def test_only_kin_is_an_error(pool):
     queries = pool("q", ["a", "a"], family=["f", None])
     references = pool("r", ["a", "a"], family=["f", "f"])
 
-    with pytest.raises(DataError, match=r"'q0000' .* 2 references are kin .* use the split"):
+    with pytest.raises(DataError, match=r"'q0000' .* 2 references are relatives .* use the split"):
         pair(queries, references, references_per_query=1)
 
 
