@@ -16,6 +16,7 @@ from brainplug.tasks.chat import ChatEncoder
 from brainplug.tasks.encode import Item, encode_task
 from brainplug.training.collate import Collator, Grouping
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
+from small import make_task
 
 OPTIONS = TinyOptions(hidden_size=16, heads=2, vision_layers=1, language_layers=1, patch=(4, 4, 4))
 SHAPE = (8, 8, 4)
@@ -88,10 +89,8 @@ def test_only_the_last_answer_is_learnt(bundle):
 
 def test_a_dialogue_that_is_too_long_is_refused_by_name(bundle):
     """The error names the task and both lengths."""
-    from test_rules_and_audit import make_task
-
-    with pytest.raises(DataError, match=r"q-r-0.*the model takes 20"):
-        encode_task(make_task("q", "a", "r", "b"), encoder(bundle), 20)
+    with pytest.raises(DataError, match=r"'t7'.*the model takes 20"):
+        encode_task(make_task("t7", ["r"], "q"), encoder(bundle), 20)
 
 
 def test_saved_and_loaded_logits_are_identical(bundle, tmp_path):

@@ -21,7 +21,7 @@ from brainplug.recipe.training_tables import MODEL_PARTS, Lora, Phase, Speed, Tr
 from brainplug.registry import load_registry
 from brainplug.runtime.files import read_json
 from brainplug.tasks.chat import ChatEncoder
-from brainplug.training import phases, stage
+from brainplug.training import stage
 from brainplug.training.job import TrainingJob
 from brainplug.training.phases import PhaseFolder, copy_whole, open_folders
 from brainplug.training.schedule import make_schedule

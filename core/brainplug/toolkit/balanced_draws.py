@@ -208,8 +208,8 @@ def replace_relatives(pools: Pools, deal: Deal, seat: tuple[int, int]) -> None:
             raise DataError(
                 f"query {scan!r} has too few references outside its family (of "
                 f"{list_groups([deal.group])}, {int(relatives.sum())} references are "
-                'relatives of it or of its block); use the split "family", fewer references or more '
-                "subjects"
+                'relatives of it or of its block); use the split "family", fewer references or '
+                "more subjects"
             )
         uses = np.bincount(deal.chosen.ravel(), minlength=len(pools.references.scans))
         other = pools.references.stratum[fit] != deal.strata[unit, slot]
