@@ -50,7 +50,7 @@ from brainplug_plugins.pairings.independent import Independent, IndependentOptio
 from brainplug_plugins.prompts.comparison import Comparison, ComparisonOptions
 from brainplug_plugins.splits.family import Family
 from brainplug_plugins.splits.site import Site, SiteOptions
-from brainplug_plugins.splits.stratified import Stratified
+from brainplug_plugins.splits.subject import Subject
 
 SEX = Categorical(CategoricalOptions(column="sex"))
 IMAGES = Images(shape=(8, 8, 8), scans="listed")
@@ -75,7 +75,7 @@ def make_cohort(classes: int = 2, people: int = 600) -> pd.DataFrame:
 
 def pair(cohort: pd.DataFrame, references: int) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
     """Split and pair a cohort; gives the queries' and the references' classes, and the pairs."""
-    pooled = add_pools(cohort, split_cohort(Stratified(DrawOptions()), cohort, seed=2))
+    pooled = add_pools(cohort, split_cohort(Subject(DrawOptions()), cohort, seed=2))
     pairing = Independent(IndependentOptions(references_per_query=references))
     answers = Categorical(CategoricalOptions(column="x")).fit(cohort["target"])
     pairs, _ = make_pairs(pairing, pooled, answers, seed=2)
@@ -468,7 +468,7 @@ def test_d16_both_visits_of_a_child_are_in_one_pool(tmp_path):
     """Rows were split, so 86 of 114 test children were trained on; here a child goes as one."""
     cohort = gather_listed(Table(write_visits(tmp_path)), SEX)
 
-    split = split_cohort(Stratified(DrawOptions()), cohort.frame, seed=2)
+    split = split_cohort(Subject(DrawOptions()), cohort.frame, seed=2)
     pooled = add_pools(cohort.frame, split)
 
     assert (120, 60) == (len(pooled), len(split))
@@ -482,7 +482,7 @@ def test_d17_siblings_sites_and_bad_scans_are_kept_apart(tmp_path):
     """Only ids and targets were read; here families, sites and quality control have their say."""
     frame = gather_listed(Table(write_visits(tmp_path / "visits", 200)), SEX).frame
     together = split_cohort(Family(DrawOptions()), frame, seed=2)
-    apart = split_cohort(Stratified(DrawOptions()), frame, seed=2)
+    apart = split_cohort(Subject(DrawOptions()), frame, seed=2)
     site = add_pools(frame, split_cohort(Site(SiteOptions(test=("s1",))), frame, seed=2))
 
     assert [] == find_leaks(pool_scans(frame, together))
@@ -503,7 +503,7 @@ def test_d18_the_split_is_the_same_for_every_target(tmp_path):
     loader = Table(write_table(tmp_path, "\n".join(["id,sex,BMI_sds", *rows])))
 
     sex, bmi = (
-        pools_of(Stratified(DrawOptions()), gather_listed(loader, head).frame)
+        pools_of(Subject(DrawOptions()), gather_listed(loader, head).frame)
         for head in (SEX, Numerical(NumericalOptions(column="BMI_sds")))
     )
 
@@ -516,7 +516,7 @@ def test_d18_the_split_is_the_same_for_every_target(tmp_path):
 def test_d19_one_more_row_moves_nobody(tmp_path):
     """An added row moved 16 of 57 test children into training; here all others stay."""
     lines = [f"c{number},{'MF'[number % 2]}" for number in range(80)]
-    strategy = Stratified(DrawOptions())
+    strategy = Subject(DrawOptions())
     frames = [
         gather_listed(Table(write_table(tmp_path, "\n".join(["id,sex", *rows]))), SEX).frame
         for rows in (lines, ["added,F", *reversed(lines)])
@@ -570,7 +570,7 @@ subject = "id"
 use = "{use}"
 column = "{column}"
 [split]
-use = "stratified"
+use = "subject"
 [pairing]
 use = "independent"
 references_per_query = 2

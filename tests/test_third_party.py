@@ -90,7 +90,7 @@ def test_a_strangers_study_and_words_run_end_to_end(strangers, tmp_path, make_sc
         column = "hand"
         name = "handedness"
         [split]
-        use = "stratified"
+        use = "subject"
         fractions = { train = 0.4, val = 0.3, test = 0.3 }
         [pairing]
         use = "independent"

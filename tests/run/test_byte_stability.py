@@ -45,9 +45,9 @@ SEX = 'use = "categorical"\ncolumn = "sex"\nlabels = { 1 = "male", 2 = "female" 
 BMI = 'use = "numerical"\ncolumn = "BMI_sds"\nbins = 3'
 FAMILY = 'use = "family"'
 DESIGNS = {
-    "sex, stratified, independent": (
+    "sex, subject, independent": (
         SEX,
-        'use = "stratified"',
+        'use = "subject"',
         'use = "independent"\nreferences_per_query = 3',
     ),
     "sex, family, block": (SEX, FAMILY, 'use = "independent"\nblock = 3'),
@@ -63,7 +63,7 @@ DESIGNS = {
     ),
     "sex, family, anchors": (SEX, FAMILY, 'use = "anchors"\nanchors = 4\nreferences_per_task = 2'),
     "number, family, independent": (BMI, FAMILY, 'use = "independent"\nreferences_per_task = 3'),
-    "number, stratified, block": (BMI, 'use = "stratified"', 'use = "independent"\nblock = 2'),
+    "number, subject, block": (BMI, 'use = "subject"', 'use = "independent"\nblock = 2'),
     "number, drawn sites, matched": (
         BMI,
         'use = "site"\nfractions = { train = 0.4, val = 0.3, test = 0.3 }',
@@ -96,7 +96,7 @@ def prepare(folder: Path, rows: list[str], design: str) -> Path:
     (folder / "table.csv").write_text("\n".join([COLUMNS, *rows]) + "\n")
     target, split, pairing = DESIGNS[design]
     # A split by subject is refused where families are known, and rightly so.
-    family = "" if "stratified" in split else 'family = "family"'
+    family = "" if "subject" in split else 'family = "family"'
     tables = {"target": target, "split": split, "pairing": pairing, "family": family}
     (folder / "recipe.toml").write_text(RECIPE.format(**tables))
     run = folder / f"run-{len(list(folder.glob('run-*')))}"
@@ -135,7 +135,7 @@ def test_a_shuffled_table_gives_the_same_files(tmp_path, design):
 
 
 @pytest.mark.parametrize(
-    "design", ["sex, stratified, independent", "sex, family, block", "number, drawn sites, matched"]
+    "design", ["sex, subject, independent", "sex, family, block", "number, drawn sites, matched"]
 )
 def test_twenty_more_people_move_nobody(tmp_path, design):
     """Everyone of before keeps the pool, whoever comes and wherever their rows stand."""

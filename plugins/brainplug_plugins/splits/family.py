@@ -21,7 +21,7 @@ class Family:
     """Draws the pool of each family by a hash of its id; siblings and sessions stay together.
 
     Families that share a subject are one family, known by their smallest id. A subject without a
-    family is a family of its own, and has the pool that `stratified` gives it. Added rows move
+    family is a family of its own, and has the pool that `subject` gives it. Added rows move
     nobody, but for families that they join into one and people whose first relative they bring.
     Shares and folds hold on average.
     """

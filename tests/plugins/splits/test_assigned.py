@@ -14,7 +14,7 @@ from brainplug.recipe.strict import ProblemsError, strict_converter
 from brainplug.toolkit.hashed_pools import DrawOptions, Fractions
 from brainplug_plugins.splits.assigned import Assigned, AssignedOptions
 from brainplug_plugins.splits.family import Family
-from brainplug_plugins.splits.stratified import Stratified
+from brainplug_plugins.splits.subject import Subject
 
 
 def make_cohort(subjects, family=None, **columns) -> pd.DataFrame:
@@ -172,11 +172,11 @@ def test_subjects_that_are_not_told_stop_the_run(write):
 
 
 def test_subjects_that_are_not_told_can_be_drawn():
-    """Drawn people are where `stratified` puts them; told ones stay."""
+    """Drawn people are where `subject` puts them; told ones stay."""
     people = [f"p{place}" for place in range(60)]
     cohort = make_cohort(people, part=["test_query"] + [None] * 59)
     fractions = Fractions(train=0.4, val=0.3, test=0.3)
-    drawn = Stratified(DrawOptions(fractions=fractions)).assign(cohort, seed=3)
+    drawn = Subject(DrawOptions(fractions=fractions)).assign(cohort, seed=3)
 
     pools = assign(cohort, seed=3, column="part", others="draw", fractions=fractions)
 
@@ -223,7 +223,7 @@ def test_a_file_of_other_studies_draws_this_one(write):
 
     pools = Assigned(AssignedOptions(file=path, others="draw")).assign(cohort, seed=1)
 
-    assert Stratified(DrawOptions()).assign(cohort, seed=1).tolist() == pools.tolist()
+    assert Subject(DrawOptions()).assign(cohort, seed=1).tolist() == pools.tolist()
 
 
 @pytest.mark.parametrize(

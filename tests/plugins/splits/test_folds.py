@@ -12,9 +12,9 @@ from brainplug.recipe.strict import ProblemsError, strict_converter
 from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.hashed_pools import DrawOptions, Fractions
 from brainplug_plugins.splits.family import Family
-from brainplug_plugins.splits.stratified import Stratified
+from brainplug_plugins.splits.subject import Subject
 
-BOTH = pytest.mark.parametrize("strategy", [Stratified, Family])
+BOTH = pytest.mark.parametrize("strategy", [Subject, Family])
 
 OLD_POOLS = (
     "train_reference train_reference train_query val_reference "

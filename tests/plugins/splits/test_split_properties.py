@@ -13,14 +13,14 @@ from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.hashed_pools import DrawOptions, Fractions
 from brainplug_plugins.splits.family import Family
 from brainplug_plugins.splits.site import Site, SiteOptions
-from brainplug_plugins.splits.stratified import Stratified
+from brainplug_plugins.splits.subject import Subject
 
 SITES = tuple(f"site {number}" for number in range(12))
 THIRDS = Fractions(train=0.4, val=0.3, test=0.3)
 
 BY_SUBJECT = {
-    "stratified": Stratified(DrawOptions()),
-    "stratified-fold": Stratified(DrawOptions(folds=4, fold=2)),
+    "subject": Subject(DrawOptions()),
+    "subject-fold": Subject(DrawOptions(folds=4, fold=2)),
 }
 BY_FAMILY = {
     "family": Family(DrawOptions(fractions=THIRDS, query=0.4)),
@@ -148,7 +148,7 @@ def test_another_seed_gives_another_split(strategy):
     assert moved.mean() > 0.3
 
 
-@pytest.mark.parametrize("name", ["stratified", "family"])
+@pytest.mark.parametrize("name", ["subject", "family"])
 def test_shares_hold_on_average(name):
     """Of 4,000 people about as many go to each pool as the fractions and the half say."""
     cohort = make_cohort([(f"p{place}", None, SITES[0]) for place in range(4000)])

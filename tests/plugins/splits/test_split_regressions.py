@@ -11,10 +11,10 @@ from brainplug.toolkit.hashed_pools import DrawOptions
 from brainplug_plugins.splits.assigned import Assigned, AssignedOptions
 from brainplug_plugins.splits.family import Family
 from brainplug_plugins.splits.site import Site, SiteOptions
-from brainplug_plugins.splits.stratified import Stratified
+from brainplug_plugins.splits.subject import Subject
 
 STRATEGIES = {
-    "stratified": Stratified(DrawOptions()),
+    "subject": Subject(DrawOptions()),
     "family": Family(DrawOptions()),
     "family-folds": Family(DrawOptions(folds=5, fold=3)),
     "site": Site(SiteOptions(test=("s1", "s2"))),
@@ -67,7 +67,7 @@ def test_d17_siblings_are_grouped(name):
 def test_d17_ungrouped_siblings_are_found():
     """A split by subject that parts siblings does not get past the audit."""
     cohort = make_cohort()
-    split = split_cohort(STRATEGIES["stratified"], cohort, seed=1)
+    split = split_cohort(STRATEGIES["subject"], cohort, seed=1)
 
     found = [finding.what for finding in find_leaks(pool_scans(cohort, split))]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from brainplug.api.roles import SplitStrategy
 
 
-class Stratified:
+class Subject:
     """Draws the pool of each subject by a hash of its id; all its sessions stay together.
 
     Shares and folds hold on average: who is in which depends on nobody else, so a small study's
@@ -40,5 +40,5 @@ class Stratified:
 
 @hookimpl
 def brainplug_splits() -> Iterable[Part[SplitStrategy]]:
-    """Offer `stratified`."""
-    yield Part("stratified", DrawOptions, Stratified)
+    """Offer `subject`."""
+    yield Part("subject", DrawOptions, Subject)
