@@ -1,8 +1,9 @@
 """Matrix products and attention for the CPU, in float32.
 
-PyTorch hands float32 products to the BLAS it was built with, which on many processors is slower
-than oneDNN, which it carries too. Results differ by the order of summation only. On a GPU nothing
-here is used.
+PyTorch hands float32 products to the BLAS it was built with, which on some processors is slower
+than oneDNN, which it carries too. Results differ by the order of summation only, but they differ:
+which of the two computes follows from facts of processor and PyTorch, never from a clock, so that
+every rank and every later process computes the same bits. On a GPU nothing here is used.
 
 Axes: H heads, L queries, S keys, D width of a head, M rows, N and K sides of a weight.
 """
@@ -10,7 +11,8 @@ Axes: H heads, L queries, S keys, D width of a head, M rows, N and K sides of a 
 from __future__ import annotations
 
 import functools
-import time
+import platform
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,11 +28,6 @@ ROWS = 512
 """Queries at once: a block of scores of one head should fit in the processor's cache."""
 
 
-def multiply_plainly(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Return `left @ right.T` by the BLAS."""
-    return left @ right.t()
-
-
 def multiply_by_onednn(
     left: torch.Tensor, right: torch.Tensor, bias: torch.Tensor | None = None
 ) -> torch.Tensor:
@@ -38,25 +35,39 @@ def multiply_by_onednn(
     return torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")  # noqa: SLF001
 
 
-@functools.cache
-def onednn_is_faster() -> bool:
-    """Tell, from a short trial on this machine, whether oneDNN multiplies faster than the BLAS."""
-    if not (
-        torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    ):
-        return False
-    left, right = torch.ones(1024, 1024), torch.ones(1024, 1024)
-    with torch.inference_mode():
-        plain = min(seconds(multiply_plainly, left, right) for _ in range(4))
-        onednn = min(seconds(multiply_by_onednn, left, right) for _ in range(4))
-    return onednn < 0.9 * plain  # where both are alike, the usual way is kept
+def carries_onednn() -> bool:
+    """Tell whether this PyTorch has the products that are asked of oneDNN."""
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
-def seconds(multiply: Any, left: torch.Tensor, right: torch.Tensor) -> float:
-    """Time one product."""
-    start = time.perf_counter()
-    multiply(left, right)
-    return time.perf_counter() - start
+def onednn_suits() -> tuple[bool, str]:
+    """Tell whether oneDNN is used where nobody chose, and from which fact that follows.
+
+    Intel's BLAS (MKL) leaves much of the speed of other makers' processors unused, where oneDNN
+    does not; on Intel's own both are about as fast, and the usual way is kept.
+    """
+    if torch.cuda.is_available():
+        return False, "a GPU computes"
+    if not carries_onednn():
+        return False, "this PyTorch carries no oneDNN"
+    if not torch.backends.mkl.is_available():
+        return False, "this PyTorch multiplies by another BLAS than MKL"
+    maker = processor_maker()
+    return maker not in {"GenuineIntel", "unknown"}, f"MKL on a processor of maker {maker}"
+
+
+def processor_maker(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the maker that a processor of the x86 family names itself, else `unknown`.
+
+    Args:
+        cpuinfo: where Linux tells it; elsewhere the platform is asked.
+    """
+    if cpuinfo.is_file():
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+        named = [line.partition(":")[2].strip() for line in lines if line.startswith("vendor_id")]
+        return named[0] if named else "unknown"
+    told = platform.processor()  # on Windows "AMD64 Family 25 Model 97 Stepping 2, AuthenticAMD"
+    return next((name for name in ("GenuineIntel", "AuthenticAMD") if name in told), "unknown")
 
 
 def fits(*tensors: torch.Tensor) -> bool:

@@ -6,16 +6,16 @@ A transformers release that moves a layer breaks this file and no other.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from transformers import Cache, DynamicCache, LlavaForConditionalGeneration
 from transformers.cache_utils import DynamicLayer
 from transformers.models.siglip.modeling_siglip import SiglipVisionEmbeddings
 
-from brainplug.errors import DataError
+from brainplug.errors import DataError, RunError
 from brainplug.model.attention import ONEDNN, PLAIN
-from brainplug.model.kernels import onednn_is_faster, speed_up
+from brainplug.model.kernels import carries_onednn, onednn_suits, speed_up
 from brainplug.model.patches import PatchEmbedding3d
 
 if TYPE_CHECKING:
@@ -77,14 +77,23 @@ def idle_in_tower(config: LlavaConfig) -> tuple[str, ...]:
     return "post_layernorm.", "head.", *(f"encoder.layers.{each}." for each in range(last, depth))
 
 
-def choose_kernels(model: LlavaForConditionalGeneration, *, onednn: bool) -> None:
+def choose_kernels(model: LlavaForConditionalGeneration, *, onednn: bool | Literal["auto"]) -> None:
     """Choose how attention and the linear layers of frozen parts are computed.
 
     Args:
         model: changed in place; its weights and their names stay as they are.
-        onednn: use oneDNN on a CPU where it is the faster one.
+        onednn: use oneDNN on a CPU; `auto` follows from processor and PyTorch.
+
+    Raises:
+        RunError: oneDNN is asked for on a CPU, and this PyTorch carries none.
     """
-    onednn = onednn and model.device.type == "cpu" and onednn_is_faster()
+    wanted = onednn_suits()[0] if onednn == "auto" else onednn
+    onednn = wanted and model.device.type == "cpu"
+    if onednn and not carries_onednn():
+        raise RunError(
+            "speed.onednn: this PyTorch carries no oneDNN, which the recipe asks for or the run "
+            "began with; set onednn = false in [speed], which trains anew, or go on where it began"
+        )
     if onednn:
         speed_up(model)
     for part in (model.model.vision_tower, model.model.language_model):

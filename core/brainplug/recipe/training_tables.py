@@ -237,7 +237,10 @@ class Speed:
             "where it would say something else"
         ),
     )
-    onednn: bool = attrs.field(
-        default=True,
-        metadata=about("on a CPU, matrix products of frozen layers by oneDNN where it is faster"),
+    onednn: Literal["auto"] | bool = attrs.field(
+        default="auto",
+        metadata=about(
+            "on a CPU, matrix products of frozen layers by oneDNN; 'auto' where PyTorch's BLAS is "
+            "Intel's and the processor is not, settled when a run begins to train"
+        ),
     )

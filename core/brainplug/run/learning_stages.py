@@ -16,6 +16,7 @@ from brainplug.api.roles import ReadsFiles, able
 from brainplug.errors import DataError
 from brainplug.imaging.cache import content_hash, fill_cache
 from brainplug.recipe.phases import plan_phases
+from brainplug.run.arithmetic import settle, settled
 from brainplug.run.ledger import Stage, make_key
 from brainplug.run.task_stages import (
     DESIGN_STAGES,
@@ -104,7 +105,10 @@ def training_stage(workspace: Workspace) -> Stage:
         name="training",
         settings=learning_settings(workspace) | {"phases": phase_settings(workspace)},
         reads=lambda: [*all_task_files(workspace), workspace.path(VOLUMES)],
-        facts=lambda: hash_model(workspace),
+        facts=lambda: {
+            "model": hash_model(workspace),
+            "arithmetic": settle(workspace.recipe.speed.onednn, workspace.folder),
+        },
         writes=tuple(map(workspace.path, (MODEL, TRAINING))),
         code=(
             "brainplug.imaging.augment",
@@ -153,7 +157,7 @@ def run_training(workspace: Workspace) -> None:
     stage = training_stage(workspace)
     common = attrs.evolve(stage, settings=learning_settings(workspace))
     train_model(
-        workspace,
+        settled(workspace),
         read_all_tasks(workspace),
         fit_answers(workspace),
         folders=Folders(
@@ -175,6 +179,7 @@ def answers_stage(workspace: Workspace) -> Stage:
             *map(workspace.path, (VOLUMES, TRAINING)),
             *sorted(workspace.path(MODEL).glob("*.safetensors")),  # one file, or many
         ],
+        facts=lambda: {"arithmetic": settle(workspace.recipe.speed.onednn, workspace.folder)},
         writes=(workspace.path(ANSWERS),),
         code=(
             "brainplug.training.stage",
@@ -195,7 +200,7 @@ def run_answers(workspace: Workspace) -> None:
 
     key = make_key(answers_stage(workspace))
     write_answers(
-        workspace,
+        settled(workspace),
         read_all_tasks(workspace),
         fit_answers(workspace),
         model=workspace.path(MODEL),

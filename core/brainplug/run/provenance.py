@@ -29,7 +29,12 @@ OPTIONAL = ("deepspeed", "peft")
 
 
 def make_record(
-    *, seed: int, distributions: dict[str, str], stages: dict[str, Any], processes: int = 1
+    *,
+    seed: int,
+    distributions: dict[str, str],
+    stages: dict[str, Any],
+    arithmetic: dict[str, Any] | None = None,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """Return the JSON-ready record of a run.
 
@@ -37,6 +42,7 @@ def make_record(
         seed: seed of every draw.
         distributions: version of each distribution that a part of the recipe comes from.
         stages: the ledger's entries.
+        arithmetic: what training and answers compute by, once that is settled.
         processes: ranks of the run.
     """
     return {
@@ -48,7 +54,7 @@ def make_record(
         "python": platform.python_version(),
         "hardware": describe_hardware() | {"processes": processes},
         "stages": stages,
-    }
+    } | ({} if arithmetic is None else {"arithmetic": arithmetic})
 
 
 @cache  # asked for after every stage

@@ -12,6 +12,7 @@ from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
 from brainplug.recipe.load import recipe_text
 from brainplug.recipe.tables import STAGES
+from brainplug.run.arithmetic import RECORD, read_arithmetic
 from brainplug.run.context import Workspace
 from brainplug.run.learning_stages import make_stages
 from brainplug.run.ledger import LEDGER, Ledger, Stage, make_key, now
@@ -323,9 +324,10 @@ def write_record(workspace: Workspace, ledger: Ledger) -> None:
         seed=workspace.recipe.seed,
         distributions=workspace.distributions(),
         stages=ledger.read(),
+        arithmetic=read_arithmetic(workspace.folder),
         processes=workspace.ranks.world,
     )
-    write_json(workspace.folder / "record.json", record)
+    write_json(workspace.folder / RECORD, record)
 
 
 @contextmanager
@@ -362,11 +364,12 @@ def describe_holder() -> dict[str, Any]:
 
 
 def forget(folder: Path) -> None:
-    """Delete the ledger, and the checkpoints a training would go on from."""
+    """Delete the ledger, the record and the checkpoints a training would go on from."""
     import shutil
 
     for ledger in (folder / LEDGER, *folder.glob(f"{RUNS}/*/{LEDGER}")):
         ledger.unlink(missing_ok=True)
+        (ledger.parent / RECORD).unlink(missing_ok=True)
         shutil.rmtree(ledger.parent / CHECKPOINTS, ignore_errors=True)
 
 

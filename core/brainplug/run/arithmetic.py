@@ -1,0 +1,63 @@
+"""Which arithmetic a run computes with: settled once by rank 0, and kept in its record.
+
+Sums in another order are other bits. So all ranks, and a run that goes on after it was stopped,
+compute as the run began, whatever the processor they find themselves on would suggest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from brainplug.runtime.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from brainplug.run.context import Workspace
+
+RECORD = "record.json"
+RECIPE = "the recipe"
+
+
+def settled(workspace: Workspace) -> Workspace:
+    """Return a run whose `[speed]` leaves no arithmetic open; all ranks call this together."""
+    recipe = workspace.recipe
+    found = workspace.ranks.once(lambda: settle(recipe.speed.onednn, workspace.folder))
+    speed = attrs.evolve(recipe.speed, onednn=found["onednn"])
+    return attrs.evolve(workspace, recipe=attrs.evolve(recipe, speed=speed))
+
+
+def settle(onednn: Literal["auto"] | bool, folder: Path) -> dict[str, bool]:
+    """Return the arithmetic of a run; written into its record before anything is computed by it.
+
+    Args:
+        onednn: what the recipe says.
+        folder: the run folder.
+    """
+    kept = read_arithmetic(folder)
+    found: dict[str, Any]
+    if onednn != "auto":
+        found = {"onednn": onednn, "from": RECIPE}
+    elif kept is None or kept["from"] == RECIPE:
+        from brainplug.model.kernels import onednn_suits
+
+        use, reason = onednn_suits()
+        found = {"onednn": use, "from": reason}
+    else:
+        found = kept
+    if found != kept:
+        write_json(folder / RECORD, read_record(folder) | {"arithmetic": found})
+    return {"onednn": found["onednn"]}
+
+
+def read_arithmetic(folder: Path) -> dict[str, Any] | None:
+    """Return what a run folder's record says of the arithmetic, None before it was settled."""
+    return read_record(folder).get("arithmetic")
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return the record of a run folder, empty where there is none yet."""
+    path = folder / RECORD
+    return dict(read_json(path)) if path.is_file() else {}
