@@ -8,20 +8,94 @@
     ├── LeakageError            a subject or a family stands in two pools
     └── RunError                a run cannot start or go on
 
-All hold data as attributes; the text is made from them. Anything else that escapes is a bug.
+All hold their facts as attributes, and the text is made from them in one order: where, what was
+expected, what came, what to do. Anything else that escapes is a bug.
 """
 
 from __future__ import annotations
 
+import copy
+import copyreg
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+SHOWN = 20
+"""Values of a list that a text shows."""
 
 
 class BrainplugError(Exception):
-    """Root of all errors meant for the user."""
+    """Root of all errors meant for the user, and the facts that each may hold.
+
+    Programs and tests read the facts; people read the text that is made from them. Any of them
+    may be left out, and a sentence alone is `what`.
+
+    Args:
+        what: what came, in words. Where nothing was expected it is the whole statement.
+        where: file, table, column, key of the recipe, task, pool, …; several from the outside in.
+        expected: what should have come, in words; a value that is no text is shown as such.
+        found: what came, as a value; it is shown where no words say `what`.
+        hint: what to do.
+
+    >>> error = DataError(
+    ...     where=("study.csv", "column 'age'"),
+    ...     expected="numbers",
+    ...     found=("old", "young"),
+    ...     hint="write them as numbers",
+    ... )
+    >>> print(error)
+    study.csv: column 'age': expected numbers, found 'old', 'young'; write them as numbers
+    >>> error.found
+    ('old', 'young')
+    >>> print(DataError("no such file", where="study.csv", expected="a table"))
+    study.csv: expected a table, found no such file
+    >>> print(RunError("the loss became nan at step 3", found=3, hint="lower the learning rate"))
+    the loss became nan at step 3; lower the learning rate
+    >>> print(DataError("a sentence alone"))
+    a sentence alone
+    """
+
+    def __init__(
+        self,
+        what: str = "",
+        *,
+        where: object = (),
+        expected: object = "",
+        found: object = None,
+        hint: str = "",
+    ) -> None:
+        """Keep the facts; the text is made when it is asked for."""
+        super().__init__(what)
+        self.what = what
+        self.where: tuple[Any, ...] = where if isinstance(where, tuple) else (where,)
+        self.expected: Any = expected
+        self.found: Any = found
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Say where, what was expected, what came and what to do."""
+        came = self.what or ("" if self.found is None else show(self.found))
+        if self.expected != "":
+            wanted = self.expected if isinstance(self.expected, str) else show(self.expected)
+            came = f"expected {wanted}" + (f", found {came}" if came else "")
+        places = ": ".join(map(str, self.where))
+        text = f"{places}: {came}" if places and came else places or came
+        return f"{text}; {self.hint}" if self.hint else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel from a worker process whole, whatever a subclass asks to be made from."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
+
+    def within(self, *places: object) -> Self:
+        """Return a copy that says in front of its own place which larger place that is in.
+
+        >>> print(DataError("no value", where="column 'sex'").within("study.csv"))
+        study.csv: column 'sex': no value
+        """
+        twin = copy.copy(self)
+        twin.where = (*places, *self.where)
+        return twin
 
 
 class RecipeError(BrainplugError):
@@ -36,7 +110,12 @@ class RecipeError(BrainplugError):
         """Keep the problems apart from the text made of them."""
         self.source = source
         self.problems = tuple(problems)
-        super().__init__("\n".join(f"{source}: {problem}" for problem in self.problems))
+        super().__init__("\n".join(self.problems), where=source, found=self.problems)
+
+    def __str__(self) -> str:
+        """Give a line to each problem."""
+        place = ": ".join(map(str, self.where))
+        return "\n".join(f"{place}: {problem}" for problem in self.problems)
 
 
 class PluginError(BrainplugError):
@@ -53,11 +132,14 @@ class PluginError(BrainplugError):
         self.plugin = plugin
         self.distribution = distribution
         self.cause = cause
-        super().__init__(f"plugin {plugin!r} of {distribution}: {cause}")
+        super().__init__(cause, where=f"plugin {plugin!r} of {distribution}")
 
 
 class DataError(BrainplugError):
-    """A table, an image folder or a task file is not as declared."""
+    """A table, an image folder or a task file is not as declared.
+
+    It holds `what`, `where`, `expected`, `found` and `hint`; see `BrainplugError`.
+    """
 
 
 class ScanError(DataError):
@@ -74,7 +156,8 @@ class ScanError(DataError):
         self.path = path
         self.reason = reason
         self.detail = detail
-        super().__init__(f"{path}: {reason}" + (f": {detail}" if detail else ""))
+        told = f"{reason}: {detail}" if detail else reason
+        super().__init__(told, where=path, found=detail or None)
 
 
 class LeakageError(BrainplugError):
@@ -87,13 +170,36 @@ class LeakageError(BrainplugError):
 
     def __init__(self, message: str, members: Iterable[str]) -> None:
         """Keep the members as data; the text shows the first five."""
+        self.message = message
         self.members = tuple(members)
         shown = ", ".join(repr(member) for member in self.members[:5])
-        super().__init__(f"{message}: {len(self.members)} found, for example {shown}")
+        told = f"{message}: {len(self.members)} found, for example {shown}"
+        super().__init__(told, found=self.members)
 
 
 class RunError(BrainplugError):
-    """A run cannot start or go on."""
+    """A run cannot start or go on.
+
+    It holds `what`, `where`, `expected`, `found` and `hint`; see `BrainplugError`.
+    """
+
+
+def show(value: object) -> str:
+    """Write a value for a reader: texts in quotes, lists without brackets and not without end.
+
+    >>> show(("a", "b")), show({"train": 3, "val": 0}), show(()), show(1200)
+    ("'a', 'b'", "'train' 3, 'val' 0", 'none', '1200')
+    """
+    if isinstance(value, str):
+        return repr(value)
+    if isinstance(value, PurePath) or not isinstance(value, Iterable):
+        return str(value)
+    if isinstance(value, Mapping):
+        told = [f"{show(key)} {show(each)}" for key, each in value.items()]
+    else:
+        told = [show(each) for each in value]
+    more = [f"{len(told) - SHOWN} more"] if len(told) > SHOWN else []
+    return ", ".join(told[:SHOWN] + more) or "none"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
