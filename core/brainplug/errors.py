@@ -202,6 +202,11 @@ def show(value: object) -> str:
     return ", ".join(told[:SHOWN] + more) or "none"
 
 
+def first_line(error: BaseException) -> str:
+    """Return what another library's error says first; the rest is seldom for the user."""
+    return str(error).partition("\n")[0].strip() or type(error).__name__
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Suggest the nearest known name, or list them all.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from brainplug.errors import ScanError
+from brainplug.errors import ScanError, first_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +91,7 @@ def _open(path: Path) -> Any:
         zlib.error,
         ImageFileError,
     ) as error:
-        raise ScanError(str(path), "unreadable file", _one_line(error)) from error
+        raise ScanError(str(path), "unreadable file", first_line(error)) from error
 
 
 @attrs.frozen
@@ -172,7 +172,7 @@ def _voxels(path: Path, image: Any) -> Volume:
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(image.dataobj, dtype=np.float32)
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise ScanError(str(path), "damaged file", _one_line(error)) from error
+        raise ScanError(str(path), "damaged file", first_line(error)) from error
 
 
 def _check_voxels(path: Path, voxels: Volume) -> None:
@@ -193,8 +193,3 @@ def _canonical(voxels: Volume, affine: Affine) -> Scan:
     turned = nibabel.apply_orientation(voxels, turns)
     back = nibabel.orientations.inv_ornt_aff(turns, voxels.shape)
     return Scan(voxels=turned, affine=affine @ back)
-
-
-def _one_line(error: Exception) -> str:
-    """Return the error's first line, with its class where it has no text."""
-    return str(error).partition("\n")[0].strip() or type(error).__name__

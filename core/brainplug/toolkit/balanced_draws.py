@@ -206,10 +206,12 @@ def replace_relatives(pools: Pools, deal: Deal, seat: tuple[int, int]) -> None:
         if not len(fit):
             scan = pools.queries.scans[deal.group.queries[query]]
             raise DataError(
-                f"query {scan!r} has too few references outside its family (of "
-                f"{list_groups([deal.group])}, {int(relatives.sum())} references are "
-                'relatives of it or of its block); use the split "family", fewer references or '
-                "more subjects"
+                f"too few outside its family (of {list_groups([deal.group])}, "
+                f"{int(relatives.sum())} references are relatives of it or of its block)",
+                where=f"query {scan!r}",
+                expected="references",
+                found=int(relatives.sum()),
+                hint='use the split "family", fewer references or more subjects',
             )
         uses = np.bincount(deal.chosen.ravel(), minlength=len(pools.references.scans))
         other = pools.references.stratum[fit] != deal.strata[unit, slot]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from brainplug.api.records import EXTENSIONS, JoinReport
-from brainplug.errors import DataError
+from brainplug.errors import DataError, show
 from brainplug.runtime.files import walk_once
 from brainplug.toolkit.tables import leave_out
 
@@ -149,7 +149,7 @@ def find_images(
     """
     if not folder.is_dir():
         there = "a file" if folder.exists() else "no such folder"
-        raise DataError(f"{folder}: expected a folder of images, found {there}")
+        raise DataError(there, where=folder, expected="a folder of images")
     ends, found = tuple(suffixes), list[str]()
     top = str(folder)
     start = len(os.path.join(folder, ""))  # noqa: PTH118 (Path takes the separator away)
@@ -296,10 +296,10 @@ def find_pairs(rows: pd.DataFrame, files: Sequence[ImageFile]) -> pd.DataFrame:
     owners = {other: numbers[own] for own, others in matched.items() for other in others}
     persons = [owners.get(subject) for subject in subjects]
     found = pd.DataFrame({"file": range(len(files)), "person": pd.Series(persons, dtype="float64")})
-    found["told"] = _plain(pd.Series([file.session for file in files], dtype="str"))
+    found["told"] = plain_sessions(pd.Series([file.session for file in files], dtype="str"))
     asked = pd.DataFrame({"row": range(len(rows))})
     asked["person"] = np.array([numbers.get(each, np.nan) for each in rows["subject"].tolist()])
-    asked["wanted"] = _plain(rows["session"]).to_numpy()
+    asked["wanted"] = plain_sessions(rows["session"]).to_numpy()
     pairs = asked.dropna(subset="person").merge(found, on="person")
     fits = pairs["wanted"].isna() | (pairs["wanted"] == pairs["told"])
     # An image whose name tells no session fits a row only where no other does.
@@ -307,7 +307,8 @@ def find_pairs(rows: pd.DataFrame, files: Sequence[ImageFile]) -> pd.DataFrame:
     return pairs.loc[fits | spare, ["row", "file"]]
 
 
-def _plain(sessions: pd.Series) -> pd.Series:
+def plain_sessions(sessions: pd.Series) -> pd.Series:
+    """Write each session as `plain_session` does."""
     return sessions.map({each: plain_session(each) for each in sessions.dropna().unique()})
 
 
@@ -327,40 +328,13 @@ def _choose(
         return ordered.drop_duplicates("row", keep=keep)[["row", "file"]]
     first = ordered["row"].iloc[0]
     found = [files[place] for place in ordered.loc[ordered["row"] == first, "file"]]
-    shown = ", ".join(file.path for file in found[:EXAMPLES])
     raise DataError(
-        f"expected one image for a row of {rows['subject'].iloc[first]!r}, found several images "
-        f"({len(found)}): {shown}; {hint if isinstance(hint, str) else hint(found)}"
+        f"several images ({len(found)}): {', '.join(file.path for file in found[:EXAMPLES])}",
+        where=f"row of {rows['subject'].iloc[first]!r}",
+        expected="one image",
+        found=tuple(file.path for file in found),
+        hint=hint if isinstance(hint, str) else hint(found),
     )
-
-
-def join_values(
-    rows: pd.DataFrame, side: pd.DataFrame, name: str
-) -> tuple[pd.DataFrame, list[str]]:
-    """Add the columns of a second table about the same people; gives the rows and notes.
-
-    Args:
-        rows: has `subject` and `session`.
-        side: the same, and columns that `rows` has not. Where both tell sessions, these must meet.
-        name: of the second table, which must not have several rows for one of these.
-    """
-    dated = bool(rows["session"].notna().any() and side["session"].notna().any())
-    matched = match_ids(rows["subject"].unique().tolist(), side["subject"].dropna().tolist())
-    owners = {other: own for own, others in matched.items() for other in others}
-    keys, wanted = side["subject"].map(owners), rows["subject"]
-    if dated:
-        keys, wanted = keys + "/" + _plain(side["session"]), wanted + "/" + _plain(rows["session"])
-    known = keys.isin(wanted.dropna())
-    twice = side.loc[known & keys.duplicated(), "subject"]
-    if len(twice):
-        raise DataError(
-            f"{name}: expected one row for each person{' and session' * dated}, found several for "
-            f"{twice.nunique()}, for example {twice.iloc[0]!r}; remove them, or leave the table out"
-        )
-    values = side.drop(columns=["subject", "session"])[known].set_axis(keys[known])
-    found = values.reindex(wanted.fillna("")).set_axis(rows.index).astype("str")
-    note = f"{name}: {int((~known).sum())} of {len(side)} rows belong to no row of the study"
-    return pd.concat([rows, found], axis="columns"), [note] * bool((~known).any())
 
 
 def report_join(ids: pd.Series, chosen: pd.Series, files: Sequence[ImageFile]) -> JoinReport:
@@ -394,6 +368,8 @@ def _group(ids: Iterable[str], normalise: Normaliser) -> dict[str, tuple[str, ..
 def _check_one(here: Sequence[str], there: Sequence[str]) -> None:
     if len(here) > 1:
         raise DataError(
-            f"the ids {', '.join(map(repr, here[:EXAMPLES]))} of the table may all mean the images "
-            f"of {', '.join(map(repr, there[:EXAMPLES]))}; write each person's id in one way"
+            f"the ids {show(here[:EXAMPLES])} of the table may all mean the images of "
+            f"{show(there[:EXAMPLES])}",
+            found=tuple(here),
+            hint="write each person's id in one way",
         )

@@ -63,7 +63,9 @@ def read_pairs(path: Path, *, threshold: float = THIRD_DEGREE) -> pd.DataFrame:
     pairs = pd.DataFrame({"first": plain_ids(table[first]), "second": plain_ids(table[second])})
     if pairs.isna().any(axis=None):
         line = int(pairs.isna().any(axis="columns").to_numpy().argmax()) + 1
-        raise DataError(f"{path}: expected two ids in each row, row {line} lacks one")
+        raise DataError(
+            "one alone", where=(path, f"row {line}"), expected="two ids in each row", found=1
+        )
     near = _read_numbers(path, table[kinship]) >= threshold
     gone = pairs["first"].str.startswith("-") | pairs["second"].str.startswith("-")
     kept = near & ~gone & (pairs["first"] != pairs["second"])
@@ -77,7 +79,7 @@ def read_ids(path: Path) -> set[str]:
         DataError: there is no such file, or a line below the first does not begin with a number.
     """
     if not path.is_file():
-        raise DataError(f"{path}: expected a list of ids, found no such file")
+        raise DataError("no such file", where=path, expected="a list of ids")
     text = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     lines = [re.split(r"[,;\t ]", line.strip()) for line in text if line.strip()]
     ids = [[cell.strip().strip('"') for cell in line] for line in lines]
@@ -87,7 +89,7 @@ def read_ids(path: Path) -> set[str]:
         column = column.iloc[1:]
     wrong = [each for each in column if not _WHOLE.fullmatch(each)]
     if wrong:
-        raise DataError(f"{path}: expected one id a line, found {wrong[0][:40]!r}")
+        raise DataError(where=path, expected="one id a line", found=wrong[0][:40])
     return set(plain_ids(column))
 
 
@@ -168,10 +170,14 @@ def _read(path: Path) -> pd.DataFrame:
             path, sep=r"\s+", dtype="str", keep_default_na=False, encoding="utf-8-sig"
         )
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: expected a table with spaces between columns: {error}") from error
+        raise DataError(
+            f"another form: {error}", where=path, expected="a table with spaces between columns"
+        ) from error
     if not isinstance(table.index, pd.RangeIndex):
         raise DataError(
-            f"{path}: expected {len(table.columns)} values a row as in the header, found more"
+            where=path,
+            expected=f"{len(table.columns)} values a row as in the header",
+            found=len(table.columns) + table.index.nlevels,
         )
     return table
 
@@ -181,10 +187,11 @@ def _find_column(path: Path, table: pd.DataFrame, names: Sequence[str]) -> str:
     for column in table.columns:
         if str(column).casefold() in names:
             return str(column)
-    found = ", ".join(map(repr, table.columns[:20]))
     raise DataError(
-        f"{path}: expected the columns 'ID1', 'ID2' and 'Kinship' of a list of relatives, found "
-        f"{found}; rename the column that is {names[0]!r}"
+        where=path,
+        expected="the columns 'ID1', 'ID2' and 'Kinship' of a list of relatives",
+        found=tuple(table.columns),
+        hint=f"rename the column that is {names[0]!r}",
     )
 
 
@@ -194,7 +201,9 @@ def _read_numbers(path: Path, values: pd.Series) -> pd.Series:
     wrong = [value for value, number in numbers.items() if number is None]
     if wrong or values.isna().any():
         raise DataError(
-            f"{path}: expected a number as the kinship of each pair, found "
-            f"{wrong[0] if wrong else ''!r}; remove such pairs or give their coefficient"
+            where=path,
+            expected="a number as the kinship of each pair",
+            found=wrong[0] if wrong else "",
+            hint="remove such pairs or give their coefficient",
         )
     return values.map(numbers).astype("float64")

@@ -14,7 +14,7 @@ import pandas as pd
 from attrs.validators import ge
 
 from brainplug.api.roles import about
-from brainplug.errors import DataError
+from brainplug.errors import DataError, show
 from brainplug.toolkit.tables import no_column
 
 if TYPE_CHECKING:
@@ -77,8 +77,10 @@ def read_pools(queries: pd.DataFrame, references: pd.DataFrame) -> Pools:
     """
     if queries.empty or references.empty:
         raise DataError(
-            f"expected queries and references, got {len(queries)} and {len(references)}; "
-            "use more subjects or another seed"
+            f"{len(queries)} and {len(references)}",
+            expected="queries and references",
+            found=(len(queries), len(references)),
+            hint="use more subjects or another seed",
         )
     frames = [queries.sort_index(), references.sort_index()]
     both = pd.concat([frame[["subject", "family", "stratum"]].astype("str") for frame in frames])
@@ -190,7 +192,7 @@ def name_groups(
     for key, columns in (("within", within), ("bands", bands)):
         for column in columns:
             if column not in frame.columns:
-                raise DataError(no_column(column, frame.columns, option=f"pairing.{key}"))
+                raise no_column(column, frame.columns, option=f"pairing.{key}")
     parts = [f"{column} = " + frame[column].astype("str") for column in within]
     parts += [name_bands(frame[column], width) for column, width in bands.items()]
     names: pd.Series = parts[0]
@@ -209,8 +211,11 @@ def name_bands(values: pd.Series, width: float) -> pd.Series:
     wrong = values[found.isna() & values.notna()]
     if len(wrong):
         raise DataError(
-            f"pairing.bands: expected numbers in the column {values.name!r}, got "
-            f"{wrong.iloc[0]!r} ({len(wrong)} such rows); name it in pairing.within instead"
+            f"{wrong.iloc[0]!r} ({len(wrong)} such rows)",
+            where="pairing.bands",
+            expected=f"numbers in the column {values.name!r}",
+            found=tuple(wrong.unique()),
+            hint="name it in pairing.within instead",
         )
     places = np.floor(found / width)
     names = {
@@ -226,9 +231,10 @@ def _check_named(names: pd.Series, columns: Sequence[str]) -> None:
     if len(lacking):
         raise DataError(
             f"{len(lacking)} of {len(names)} queries lack a value of {', '.join(columns)}, for "
-            f"example {', '.join(map(repr, lacking[:5]))}, so what references they may meet is "
-            "not known; take these columns out of pairing.within and pairing.bands, or these "
-            "people out of the cohort"
+            f"example {show(lacking[:5])}, so what references they may meet is not known",
+            found=tuple(lacking),
+            hint="take these columns out of pairing.within and pairing.bands, or these people out "
+            "of the cohort",
         )
 
 
@@ -247,7 +253,9 @@ def check_sizes(groups: Sequence[Group], wanted: int) -> None:
     few = [group for group in groups if len(group.references) < wanted]
     if few:
         raise DataError(
-            f"each query is to meet {wanted} references, but too few are there in {len(few)} of "
-            f"{len(groups)} groups ({list_groups(few)}); ask for fewer references, let more of "
-            "them meet (pairing.within, pairing.bands), or use more subjects"
+            f"too few in {len(few)} of {len(groups)} groups ({list_groups(few)})",
+            expected=f"{wanted} references for each query to meet",
+            found={group.name: len(group.references) for group in few},
+            hint="ask for fewer references, let more of them meet (pairing.within, "
+            "pairing.bands), or use more subjects",
         )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import difflib
-import warnings
-import zipfile
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from brainplug.api.records import EXCLUSION_COLUMNS, SCAN_COLUMNS
-from brainplug.errors import DataError
+from brainplug.errors import DataError, first_line, show
+from brainplug.toolkit.workbooks import EXCEL, OTHER_WORKBOOKS, read_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,8 +21,6 @@ NO_CELL = ("", "n/a", "N/A", "NaN", "nan")
 """What an empty cell reads; a study's own codes for "no value" are left to its loader."""
 
 PARQUET = (".parquet", ".pq")
-EXCEL = (".xlsx", ".xlsm")
-OTHER_WORKBOOKS = (".xls", ".xlsb", ".ods", ".numbers")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 CANDIDATES = ("\t", ";", ",")
 """Delimiters looked for in the header of a file whose name does not tell, in this order."""
@@ -82,14 +78,22 @@ def read_table(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
     """
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
-        raise DataError(f"{path}: expected a table, found {found}")
+        raise DataError(found, where=path, expected="a table")
     suffix = path.suffix.lower()
     if suffix in OTHER_WORKBOOKS:
-        raise DataError(f"{path}: cannot read a {suffix} workbook; save it as .xlsx or as CSV")
+        raise DataError(
+            f"a {suffix} workbook, which cannot be read",
+            where=path,
+            expected="a table",
+            found=suffix,
+            hint="save it as .xlsx or as CSV",
+        )
     if suffix in EXCEL:
         return _clean(_read_excel(path, sheet), path)
     if sheet is not None:
-        raise DataError(f"{path}: expected a .xlsx workbook, since a sheet is named: {sheet!r}")
+        raise DataError(
+            f"a sheet is named: {sheet!r}", where=path, expected="a .xlsx workbook", found=sheet
+        )
     if suffix in PARQUET:
         return _clean(_read_parquet(path), path)
     delimiter, names = _read_header(path)
@@ -110,14 +114,14 @@ def get_column(table: pd.DataFrame, name: str, *, option: str, source: Path | st
     """
     if name in table.columns:
         return table[name]
-    raise DataError(f"{source}: {no_column(name, table.columns, option=option)}")
+    raise no_column(name, table.columns, option=option).within(source)
 
 
-def no_column(name: str, columns: Iterable[Any], *, option: str) -> str:
-    """Say that a column is missing, which ones are likely meant, and which there are.
+def no_column(name: str, columns: Iterable[Any], *, option: str) -> DataError:
+    """Make the error that says which column is missing, which is likely meant and which there are.
 
-    >>> no_column("Sex", ["id", "sex"], option="target.column")
-    "there is no column 'Sex'; did you mean 'sex'? it has 'id', 'sex'; set target.column"
+    >>> print(no_column("Sex", ["id", "sex"], option="target.column"))
+    there is no column 'Sex'; did you mean 'sex'? it has 'id', 'sex'; set target.column
     """
     found = [str(column) for column in columns]
     near = [column for column in found if column.casefold() == name.casefold()]
@@ -127,7 +131,8 @@ def no_column(name: str, columns: Iterable[Any], *, option: str) -> str:
     likely = " or ".join(map(repr, list(dict.fromkeys(near))[:3]))
     shown = ", ".join(map(repr, found[:40])) + (f" and {len(found) - 40} more" * (len(found) > 40))
     hint = f"did you mean {likely}? " if likely else ""
-    return f"there is no column {name!r}; {hint}it has {shown}; set {option}"
+    told = f"there is no column {name!r}"
+    return DataError(told, found=tuple(found), hint=f"{hint}it has {shown}; set {option}")
 
 
 def find_named(columns: Iterable[Any], names: Sequence[str]) -> list[str]:
@@ -153,7 +158,11 @@ def make_rows(table: pd.DataFrame, columns: Mapping[str, pd.Series | None]) -> p
     named = {name: f"{name}_in_table" for name in SCAN_COLUMNS if name in table.columns}
     both = [other for other in named.values() if other in table.columns]
     if both:
-        raise DataError(f"the table has a column {both[0]!r}, a name kept for ours; rename it")
+        raise DataError(
+            f"the table has a column {both[0]!r}, a name kept for ours",
+            found=both[0],
+            hint="rename it",
+        )
     renamed = table.rename(columns=named)
     own = pd.DataFrame(
         {name: pd.NA if columns.get(name) is None else columns[name] for name in SCAN_COLUMNS},
@@ -211,7 +220,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         # The schema is read from the file alone: a folder called `a=1` is not a column.
         table = pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: expected a parquet file: {_one_line(error)}") from error
+        raise DataError(
+            f"another: {first_line(error)}", where=path, expected="a parquet file"
+        ) from error
     names = [str(name).strip() for name in table.column_names]
     _check_names(path, names)
     # Integers beside empty cells would otherwise become floats, and ids with them.
@@ -221,78 +232,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
-    import openpyxl
-
-    with path.open("rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise DataError(
-                f"{path}: expected an Excel workbook, found another or an encrypted file; save it "
-                "as .xlsx without a password, or as CSV"
-            )
-    try:
-        with warnings.catch_warnings():
-            # What openpyxl cannot keep when it writes, such as drop-down lists, is no loss here.
-            warnings.simplefilter("ignore", UserWarning)
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            sheets = {each.title: _read_sheet(each) for each in book.worksheets}
-            book.close()
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: expected an Excel workbook: {_one_line(error)}") from error
-    return _make_sheet(_choose_sheet(path, sheets, sheet), path)
-
-
-def _read_sheet(sheet: Any) -> list[list[str | None]]:
-    """Return the rows of a sheet that hold anything."""
-    # Some programs write a wrong size of the sheet, beyond which openpyxl would not look.
-    sheet.reset_dimensions()
-    rows = ([_cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True))
-    return [row for row in rows if any(row)]
-
-
-def _cell_text(value: Any) -> str | None:
-    """Write a cell as a table would.
-
-    >>> [_cell_text(value) for value in (7.0, 7.5, True, dt.datetime(2020, 1, 31), "#N/A")]
-    ['7', '7.5', 'TRUE', '2020-01-31', None]
-    """
-    if value is None or value == "#N/A":
-        return None
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    if isinstance(value, dt.datetime | dt.time | dt.date):
-        return value.isoformat().removesuffix("T00:00:00")
-    return str(value).strip()
-
-
-def _choose_sheet(
-    path: Path, sheets: Mapping[str, list[list[str | None]]], wanted: str | None
-) -> list[list[str | None]]:
-    """Return the rows of the sheet that is named, or of the only one that holds data."""
-    names = ", ".join(map(repr, sheets))
-    if wanted is not None and wanted not in sheets:
-        raise DataError(f"{path}: there is no sheet {wanted!r}; it has {names}; set cohort.sheet")
-    full = [name for name, rows in sheets.items() if rows] if wanted is None else [wanted]
-    if len(full) > 1:
-        raise DataError(
-            f"{path}: expected one sheet that holds data, found {len(full)}: "
-            f"{', '.join(map(repr, full))}; name one with sheet in [cohort]"
-        )
-    if not full or not sheets[full[0]]:
-        raise DataError(f"{path}: expected a table, found an empty workbook with {names}")
-    return sheets[full[0]]
-
-
-def _make_sheet(rows: list[list[str | None]], path: Path) -> pd.DataFrame:
-    """Take the first row as names; columns without name and values go."""
-    width = max(map(len, rows))
-    filled = [row + [None] * (width - len(row)) for row in rows]
-    frame = pd.DataFrame(filled[1:], columns=range(width), dtype="str")
-    used = [place for place in range(width) if filled[0][place] or frame[place].notna().any()]
-    names = [filled[0][place] or f"column {place + 1}" for place in used]
-    _check_names(path, names)
-    return frame[used].set_axis(names, axis="columns")
+    frame = read_sheet(path, sheet)
+    _check_names(path, frame.columns.tolist())
+    return frame
 
 
 def _read_header(path: Path) -> tuple[str, list[str]]:
@@ -304,7 +246,7 @@ def _read_header(path: Path) -> tuple[str, list[str]]:
         (each for each in head.decode("utf-8-sig", "replace").splitlines() if each.strip()), ""
     )
     if not line:
-        raise DataError(f"{path}: expected a table, found an empty file")
+        raise DataError("an empty file", where=path, expected="a table")
     delimiter = _find_delimiter(path.suffix.lower(), line)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
         first = next(row for row in csv.reader(text, delimiter=delimiter) if row)
@@ -317,12 +259,12 @@ def _check_text(path: Path, head: bytes) -> None:
     """Refuse what cannot be delimited text."""
     if head.startswith(b"PK\x03\x04"):
         raise DataError(
-            f"{path}: expected a table as text, found a workbook or zip; save it as CSV"
+            "a workbook or zip", where=path, expected="a table as text", hint="save it as CSV"
         )
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f"{path}: expected text in UTF-8, found UTF-16; save it as UTF-8")
+        raise DataError("UTF-16", where=path, expected="text in UTF-8", hint="save it as UTF-8")
     if b"\0" in head:
-        raise DataError(f"{path}: expected a table as text, found a binary file")
+        raise DataError("a binary file", where=path, expected="a table as text")
 
 
 def _find_delimiter(suffix: str, line: str) -> str:
@@ -339,8 +281,11 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(
-            f"{path}: expected each column once, found {', '.join(map(repr, repeated))} "
-            "more than once; rename or remove the copies"
+            f"{show(repeated)} more than once",
+            where=path,
+            expected="each column once",
+            found=tuple(repeated),
+            hint="rename or remove the copies",
         )
 
 
@@ -367,7 +312,7 @@ def _unreadable(path: Path, delimiter: str, width: int, error: Exception) -> Dat
     """Find the line at fault, which pyarrow counts otherwise than an editor."""
     if "UTF8" in str(error):
         return DataError(
-            f"{path}: expected text in UTF-8, found another encoding; save it as UTF-8"
+            "another encoding", where=path, expected="text in UTF-8", hint="save it as UTF-8"
         )
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
         reader = csv.reader(text, delimiter=delimiter)
@@ -375,24 +320,24 @@ def _unreadable(path: Path, delimiter: str, width: int, error: Exception) -> Dat
             for row in reader:
                 if row and len(row) != width:
                     return DataError(
-                        f"{path}: line {reader.line_num}: expected {width} values as in the "
-                        f"header, found {len(row)}: {delimiter.join(row)[:80]!r}"
+                        f"{len(row)}: {delimiter.join(row)[:80]!r}",
+                        where=(path, f"line {reader.line_num}"),
+                        expected=f"{width} values as in the header",
+                        found=len(row),
                     )
         except csv.Error as fault:
             error = fault
-    return DataError(f"{path}: expected a table with {width} columns: {_one_line(error)}")
+    return DataError(
+        f"another: {first_line(error)}", where=path, expected=f"a table with {width} columns"
+    )
 
 
 def _clean(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Strip the values, make empty cells missing, and drop wholly empty rows."""
     if frame.empty:
-        raise DataError(f"{path}: expected rows below the header, found none")
+        raise DataError("none", where=path, expected="rows below the header")
     for name in frame.columns:
         stripped = frame[name].str.strip()
         frame[name] = stripped.mask(stripped.isin(NO_CELL))
     filled = frame[frame.notna().any(axis="columns")]
     return filled.reset_index(drop=True)
-
-
-def _one_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].strip() or type(error).__name__

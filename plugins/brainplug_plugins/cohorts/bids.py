@@ -22,12 +22,12 @@ from brainplug.toolkit.image_matching import (
     find_files,
     find_images,
     join_images,
-    join_values,
     match_ids,
     natural_key,
     plain_session,
     without_zeros,
 )
+from brainplug.toolkit.side_tables import join_values
 from brainplug.toolkit.tables import (
     SESSION_NAMES,
     SUBJECT_NAMES,
@@ -213,7 +213,7 @@ class Bids:
             column = f"{name}_in_table" if name in SCAN_COLUMNS else name
             if name is not None and column not in rows.columns:
                 known = rows.columns.drop(list(SCAN_COLUMNS))
-                raise DataError(f"{self.table}: {no_column(name, known, option=f'cohort.{role}')}")
+                raise no_column(name, known, option=f"cohort.{role}").within(self.table)
             rows = rows if name is None else rows.assign(**{role: rows[column]})
         return rows
 

@@ -1,0 +1,109 @@
+"""Excel workbooks read as text."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from brainplug.errors import DataError, first_line, show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+EXCEL = (".xlsx", ".xlsm")
+OTHER_WORKBOOKS = (".xls", ".xlsb", ".ods", ".numbers")
+
+
+def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
+    """Read the named sheet of a workbook, or the only one with data; every value becomes text.
+
+    Raises:
+        DataError: the file is no workbook, or the sheet is not there, empty or one of several.
+    """
+    import openpyxl
+
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise DataError(
+                "another or an encrypted file",
+                where=path,
+                expected="an Excel workbook",
+                hint="save it as .xlsx without a password, or as CSV",
+            )
+    try:
+        with warnings.catch_warnings():
+            # What openpyxl cannot keep when it writes, such as drop-down lists, is no loss here.
+            warnings.simplefilter("ignore", UserWarning)
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            sheets = {each.title: _read_sheet(each) for each in book.worksheets}
+            book.close()
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"another file: {first_line(error)}", where=path, expected="an Excel workbook"
+        ) from error
+    return _make_sheet(_choose_sheet(path, sheets, sheet))
+
+
+def _read_sheet(sheet: Any) -> list[list[str | None]]:
+    """Return the rows of a sheet that hold anything."""
+    # Some programs write a wrong size of the sheet, beyond which openpyxl would not look.
+    sheet.reset_dimensions()
+    rows = ([_cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True))
+    return [row for row in rows if any(row)]
+
+
+def _cell_text(value: Any) -> str | None:
+    """Write a cell as a table would.
+
+    >>> [_cell_text(value) for value in (7.0, 7.5, True, dt.datetime(2020, 1, 31), "#N/A")]
+    ['7', '7.5', 'TRUE', '2020-01-31', None]
+    """
+    if value is None or value == "#N/A":
+        return None
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, dt.datetime | dt.time | dt.date):
+        return value.isoformat().removesuffix("T00:00:00")
+    return str(value).strip()
+
+
+def _choose_sheet(
+    path: Path, sheets: Mapping[str, list[list[str | None]]], wanted: str | None
+) -> list[list[str | None]]:
+    """Return the rows of the sheet that is named, or of the only one that holds data."""
+    names = ", ".join(map(repr, sheets))
+    if wanted is not None and wanted not in sheets:
+        raise DataError(
+            where=path, expected=f"a sheet {wanted!r}", found=tuple(sheets), hint="set cohort.sheet"
+        )
+    full = [name for name, rows in sheets.items() if rows] if wanted is None else [wanted]
+    if len(full) > 1:
+        raise DataError(
+            f"{len(full)}: {show(full)}",
+            where=path,
+            expected="one sheet that holds data",
+            found=tuple(full),
+            hint="name one with sheet in [cohort]",
+        )
+    if not full or not sheets[full[0]]:
+        raise DataError(
+            f"an empty workbook with {names}", where=path, expected="a table", found=tuple(sheets)
+        )
+    return sheets[full[0]]
+
+
+def _make_sheet(rows: list[list[str | None]]) -> pd.DataFrame:
+    """Take the first row as names; columns without name and values go."""
+    width = max(map(len, rows))
+    filled = [row + [None] * (width - len(row)) for row in rows]
+    frame = pd.DataFrame(filled[1:], columns=range(width), dtype="str")
+    used = [place for place in range(width) if filled[0][place] or frame[place].notna().any()]
+    names = [filled[0][place] or f"column {place + 1}" for place in used]
+    return frame[used].set_axis(names, axis="columns")
