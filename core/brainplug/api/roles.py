@@ -238,7 +238,12 @@ class TaskHead(Protocol):
 
 
 class Metric(Protocol):
-    """Scores one prediction a subject; see `ScoresResamples` for quick intervals."""
+    """Scores one prediction a subject.
+
+    `score` is all that is needed. A metric whose formula can be written over counts of subjects may
+    be `ScoresResamples` too, for quick intervals; its `score` is then `toolkit.weighted_scores.
+    score_once`, so that there is one formula and not two.
+    """
 
     kind: TargetKind
     higher_is_better: bool

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-import numpy as np
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.toolkit.weighted_scores import score_once, weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
     from jaxtyping import Float
 
     from brainplug.api.records import Predictions, TargetKind
@@ -38,20 +39,13 @@ class Accuracy:
 
     def score(self, predictions: Predictions) -> float:
         """Return the score, NaN without subjects."""
-        from sklearn.metrics import accuracy_score
-
-        if not len(predictions.truth):
-            return float("nan")
-        right = predictions.truth == predictions.predicted
-        return float(accuracy_score(np.ones(len(right)), right))
+        return score_once(self, predictions)
 
     def score_resamples(
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
-        right = (predictions.truth == predictions.predicted).astype(float)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(counts @ right / counts.sum(axis=1))
+        return weighted_mean(predictions.truth == predictions.predicted, counts)
 
 
 @hookimpl

@@ -9,6 +9,7 @@ import numpy as np
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.toolkit.weighted_scores import score_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,17 +39,7 @@ class Auroc:
 
     def score(self, predictions: Predictions) -> float:
         """Return the score, NaN without probabilities or with fewer than two classes."""
-        from sklearn.metrics import roc_auc_score
-
-        chances = predictions.probabilities
-        classes = scored_classes(predictions)
-        if chances is None or not classes:
-            return float("nan")
-        areas = [
-            roc_auc_score(predictions.truth == label, chances[:, predictions.labels.index(label)])
-            for label in classes
-        ]
-        return float(np.mean(areas))
+        return score_once(self, predictions)
 
     def score_resamples(
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]

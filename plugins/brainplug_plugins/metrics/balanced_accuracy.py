@@ -9,6 +9,7 @@ import numpy as np
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.toolkit.weighted_scores import score_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,20 +39,7 @@ class BalancedAccuracy:
 
     def score(self, predictions: Predictions) -> float:
         """Return the score, NaN without subjects."""
-        from sklearn.metrics import recall_score
-
-        classes = sorted(set(predictions.truth))
-        if not classes:
-            return float("nan")
-        return float(
-            recall_score(
-                predictions.truth.astype(str),
-                # None, the answer that cannot be read, becomes a word that no class can be
-                np.array(["" if value is None else value for value in predictions.predicted]),
-                labels=classes,
-                average="macro",
-            )
-        )
+        return score_once(self, predictions)
 
     def score_resamples(
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
@@ -59,6 +47,8 @@ class BalancedAccuracy:
         """Score all bootstrap samples at once."""
         right = predictions.truth == predictions.predicted
         classes = sorted(set(predictions.truth))
+        if not classes:
+            return np.full(len(counts), np.nan)
         members = np.stack([predictions.truth == label for label in classes], axis=1)
         total = counts @ members.astype(float)
         hits = counts @ (members & right[:, None]).astype(float)

@@ -9,6 +9,7 @@ import numpy as np
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.toolkit.weighted_scores import score_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,26 +39,15 @@ class MacroF1:
 
     def score(self, predictions: Predictions) -> float:
         """Return the score, NaN without subjects."""
-        from sklearn.metrics import f1_score
-
-        classes = sorted(set(predictions.truth))
-        if not classes:
-            return float("nan")
-        return float(
-            f1_score(
-                predictions.truth.astype(str),
-                # None, the answer that cannot be read, becomes a word that no class can be
-                np.array(["" if value is None else value for value in predictions.predicted]),
-                labels=classes,
-                average="macro",
-            )
-        )
+        return score_once(self, predictions)
 
     def score_resamples(
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
         classes = sorted(set(predictions.truth))
+        if not classes:
+            return np.full(len(counts), np.nan)
         true = np.stack([predictions.truth == label for label in classes], axis=1)
         said = np.stack([predictions.predicted == label for label in classes], axis=1)
         hits = counts @ (true & said).astype(float)

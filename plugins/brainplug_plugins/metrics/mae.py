@@ -9,6 +9,7 @@ import numpy as np
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.toolkit.weighted_scores import score_once, weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,19 +39,13 @@ class Mae:
 
     def score(self, predictions: Predictions) -> float:
         """Return the score, NaN without subjects."""
-        from sklearn.metrics import mean_absolute_error
-
-        if not len(predictions.truth):
-            return float("nan")
-        return float(mean_absolute_error(predictions.truth, predictions.predicted))
+        return score_once(self, predictions)
 
     def score_resamples(
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
-        errors = np.abs(predictions.truth - predictions.predicted).astype(float)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(counts @ errors / counts.sum(axis=1))
+        return weighted_mean(np.abs(predictions.truth - predictions.predicted), counts)
 
 
 @hookimpl

@@ -9,6 +9,7 @@ import numpy as np
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.toolkit.weighted_scores import score_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,11 +39,7 @@ class PearsonR:
 
     def score(self, predictions: Predictions) -> float:
         """Return the score, NaN where truth or prediction does not vary."""
-        truth = np.asarray(predictions.truth, dtype=float)
-        predicted = np.asarray(predictions.predicted, dtype=float)
-        if len(set(truth)) < 2 or len(set(predicted)) < 2:
-            return float("nan")
-        return float(np.corrcoef(truth, predicted)[0, 1])
+        return score_once(self, predictions)
 
     def score_resamples(
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
@@ -50,6 +47,8 @@ class PearsonR:
         """Score all bootstrap samples at once."""
         truth = np.asarray(predictions.truth, dtype=float)
         predicted = np.asarray(predictions.predicted, dtype=float)
+        if len(set(truth)) < 2 or len(set(predicted)) < 2:
+            return np.full(len(counts), np.nan)
         x, y = truth - truth.mean(), predicted - predicted.mean()
         size = np.maximum(counts.sum(axis=1), 1)
         sum_x, sum_y = counts @ x, counts @ y
@@ -58,7 +57,8 @@ class PearsonR:
         # rounding leaves a trace of variance in a sample of one subject drawn n times
         spread_x[spread_x <= 1e-9 * size * x.var()] = np.nan
         spread_y[spread_y <= 1e-9 * size * y.var()] = np.nan
-        return np.asarray((counts @ (x * y) - sum_x * sum_y / size) / np.sqrt(spread_x * spread_y))
+        found = (counts @ (x * y) - sum_x * sum_y / size) / np.sqrt(spread_x * spread_y)
+        return np.asarray(np.clip(found, -1, 1))  # rounding may carry it beyond
 
 
 @hookimpl

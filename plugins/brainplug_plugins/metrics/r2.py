@@ -9,6 +9,7 @@ import numpy as np
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.toolkit.weighted_scores import score_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,17 +39,15 @@ class R2:
 
     def score(self, predictions: Predictions) -> float:
         """Return the score, NaN where the truth does not vary (scikit-learn would say 0 or 1)."""
-        from sklearn.metrics import r2_score
-
-        if len(set(predictions.truth)) < 2:
-            return float("nan")
-        return float(r2_score(predictions.truth, predictions.predicted))
+        return score_once(self, predictions)
 
     def score_resamples(
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
         truth = np.asarray(predictions.truth, dtype=float)
+        if len(set(truth)) < 2:
+            return np.full(len(counts), np.nan)
         centred = truth - truth.mean()
         squares = (truth - np.asarray(predictions.predicted, dtype=float)) ** 2
         size = np.maximum(counts.sum(axis=1), 1)

@@ -9,6 +9,7 @@ import numpy as np
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.toolkit.weighted_scores import score_once, weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,19 +39,14 @@ class Rmse:
 
     def score(self, predictions: Predictions) -> float:
         """Return the score, NaN without subjects."""
-        from sklearn.metrics import root_mean_squared_error
-
-        if not len(predictions.truth):
-            return float("nan")
-        return float(root_mean_squared_error(predictions.truth, predictions.predicted))
+        return score_once(self, predictions)
 
     def score_resamples(
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
-        squares = ((predictions.truth - predictions.predicted) ** 2).astype(float)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.sqrt(counts @ squares / counts.sum(axis=1)))
+        squares = (predictions.truth - predictions.predicted) ** 2
+        return np.asarray(np.sqrt(weighted_mean(squares, counts)))
 
 
 @hookimpl

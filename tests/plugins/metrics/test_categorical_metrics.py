@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from brainplug.api.records import Predictions
 from brainplug.api.roles import ScoresResamples, able
@@ -56,14 +62,38 @@ def repeated(predictions, counts):
     )
 
 
+def scikit_learns(metric, predictions):
+    """Return what scikit-learn says of the same predictions, an unread answer being a word."""
+    truth = predictions.truth.astype(str)
+    said = np.array(["" if each is None else each for each in predictions.predicted])
+    present = sorted(set(truth))
+    if not present:
+        return math.nan
+    if metric is ACCURACY:
+        return accuracy_score(truth, said)
+    if metric is AUROC:
+        if len(present) < 2:
+            return math.nan
+        ranked = present if len(predictions.labels) > 2 else predictions.labels[1:]
+        chances = [predictions.probabilities[:, predictions.labels.index(each)] for each in ranked]
+        pairs = zip(ranked, chances, strict=True)
+        return np.mean([roc_auc_score(truth == label, chance) for label, chance in pairs])
+    library = {BALANCED: recall_score, F1: f1_score}[metric]
+    return library(truth, said, labels=present, average="macro")
+
+
 @pytest.mark.parametrize("metric", ALL)
 @given(case=resampled())
-def test_resampled_scores_are_those_of_the_repeated_subjects(metric, case):
-    """Scoring all samples at once gives what scoring each by itself gives."""
+def test_scores_are_scikit_learns(metric, case):
+    """One formula gives the library's figure for all subjects, and for a sample of them."""
     predictions, counts = case
-    expected = metric.score(repeated(predictions, counts))
-    actual = metric.score_resamples(predictions, counts[None, :].astype(float))
-    np.testing.assert_allclose(actual, [expected], atol=1e-12)
+    sample = repeated(predictions, counts)
+    expected = [scikit_learns(metric, predictions), scikit_learns(metric, sample)]
+
+    ways = [metric.score(predictions), metric.score(sample)]
+    (at_once,) = metric.score_resamples(predictions, counts[None, :].astype(float))
+
+    np.testing.assert_allclose([*ways, at_once], [*expected, expected[1]], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
