@@ -267,7 +267,7 @@ class Bench:
                 answers=Numbers(),
                 batch_size=16,
                 max_new_tokens=16,
-                way="generate",
+                mode="generate",
                 precision="float32",
                 speed=Speed(),
             )

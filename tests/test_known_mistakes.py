@@ -176,7 +176,7 @@ def answer(bundle, tasks: list[Task], **speed: bool) -> list[dict]:
         answers=SEX.fit(pd.Series(["female", "male"], dtype="str")),
         batch_size=2,
         max_new_tokens=20,
-        way="generate",
+        mode="generate",
         precision="float32",
         speed=Speed(**speed),
     )

@@ -44,7 +44,7 @@ def bundle():
     return made
 
 
-def settings_for(bundle, way="both", ranks=None, **speed):
+def settings_for(bundle, mode="both", ranks=None, **speed):
     return AnswerSettings(
         encoder=ChatEncoder(bundle.tokenizer, 8),
         context_length=4096,
@@ -52,7 +52,7 @@ def settings_for(bundle, way="both", ranks=None, **speed):
         answers=Sex(),
         batch_size=2,
         max_new_tokens=12,
-        way=way,
+        mode=mode,
         precision="float32",
         speed=Speed(**speed),
         ranks=ranks or Ranks(),

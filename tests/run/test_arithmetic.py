@@ -11,6 +11,7 @@ from brainplug.errors import RunError
 from brainplug.model import kernels, llava
 from brainplug.run.arithmetic import read_arithmetic, settle
 from brainplug.runtime.files import read_json, write_json
+from brainplug.runtime.run_folder import RunFolder
 from dialogues import make_bundle
 
 
@@ -72,11 +73,11 @@ def test_what_a_run_began_with_stays(tmp_path, suits):
     """A later process keeps what the record says, whatever its own processor suggests."""
     write_json(tmp_path / "record.json", {"seed": 7})
     suits(use=True)
-    assert {"onednn": True} == settle("auto", tmp_path)
+    assert {"onednn": True} == settle("auto", RunFolder(tmp_path))
 
     suits(use=False)
 
-    assert {"onednn": True} == settle("auto", tmp_path)
+    assert {"onednn": True} == settle("auto", RunFolder(tmp_path))
     expected = {"onednn": True, "from": "MKL on a processor of maker AuthenticAMD"}
     assert {"seed": 7, "arithmetic": expected} == read_json(tmp_path / "record.json")
 
@@ -84,11 +85,11 @@ def test_what_a_run_began_with_stays(tmp_path, suits):
 def test_the_recipe_comes_first_and_binds_no_later_auto(tmp_path, suits):
     """`true` and `false` hold as they stand; without them the processor is asked again."""
     suits(use=True)
-    settle("auto", tmp_path)
+    settle("auto", RunFolder(tmp_path))
 
-    assert {"onednn": False} == settle(onednn=False, folder=tmp_path)
-    assert {"onednn": False, "from": "the recipe"} == read_arithmetic(tmp_path)
-    assert {"onednn": True} == settle("auto", tmp_path)
+    assert {"onednn": False} == settle(onednn=False, files=RunFolder(tmp_path))
+    assert {"onednn": False, "from": "the recipe"} == read_arithmetic(RunFolder(tmp_path))
+    assert {"onednn": True} == settle("auto", RunFolder(tmp_path))
 
 
 def test_another_arithmetic_trains_anew(write_recipe, tmp_path, suits, capsys):

@@ -100,9 +100,10 @@ def test_a_killed_training_ends_with_the_same_metrics(write_recipe, tmp_path):
 
 def test_a_folder_in_use_is_refused(write_recipe, tmp_path, capsys):
     """A second process on one folder says who holds it and exits with 1."""
-    from brainplug.run.runner import held
+    from brainplug.run.lock import held
+    from brainplug.runtime.run_folder import RunFolder
 
-    with held(tmp_path / "run") if (tmp_path / "run").mkdir() is None else None:
+    with held(RunFolder(tmp_path / "run")) if (tmp_path / "run").mkdir() is None else None:
         code = run(write_recipe(), tmp_path / "run", "--until", "split")
 
     assert code == 1

@@ -461,7 +461,7 @@ def test_a_finished_phase_leaves_no_checkpoints(tmp_path):
     folder.finish(Path.mkdir, {"phase": 1})
 
     assert folder.is_done()
-    assert {"phase": 1} == folder.read_story()
+    assert {"phase": 1} == folder.read_history()
     assert ["made-from.json", "model", "story.json"] == sorted(
         path.name for path in folder.path.iterdir()
     )

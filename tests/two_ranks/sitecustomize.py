@@ -40,17 +40,17 @@ def train(workspace) -> None:
         time.sleep(1000 if TRAINING == "endless" else 0)
         return
     if TRAINING == "endless":
-        write_text(workspace.path("begun"), str(os.getpid()))
+        write_text(workspace.files.path / "begun", str(os.getpid()))
         time.sleep(1000)
-    write_json(workspace.path("training.json"), rows)
-    write_text(workspace.path("model") / "model.safetensors", "weights")
+    write_json(workspace.files.training, rows)
+    write_text(workspace.files.model / "model.safetensors", "weights")
 
 
 def dialogues(workspace) -> None:
     """Make the tasks, but not of the second fold."""
     from brainplug.errors import DataError
 
-    if TRAINING == "second fold has no tasks" and workspace.folder.name.endswith("2"):
+    if TRAINING == "second fold has no tasks" and workspace.files.path.name.endswith("2"):
         raise DataError("no tasks")
     make_dialogues(workspace)
 

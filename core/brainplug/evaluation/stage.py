@@ -1,4 +1,4 @@
-"""The stages after the answers: metrics beside the rules that see no image, and the report."""
+"""The metrics stage: what the answers are worth, beside rules that see no image."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from brainplug.api.records import Split
-    from brainplug.api.roles import Answers
-    from brainplug.run.context import Workspace
-    from brainplug.tasks.task import Task
+    from brainplug.api.roles import Answers, Metric, TaskHead
+    from brainplug.recipe.tables import Evaluation
+    from brainplug.tasks.task import Task, Tasks
 
 
 def read_answers(path: Path) -> list[dict[str, Any]]:
@@ -28,19 +28,43 @@ def read_answers(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+@attrs.frozen(kw_only=True, eq=False)
+class Scoring:
+    """How the answers of a run are scored.
+
+    Attributes:
+        head: names the target.
+        answers: of the target, fixed by the training scans.
+        metrics: the first is the headline.
+        evaluation: the recipe's `[evaluation]`.
+        seed: of the bootstrap samples.
+    """
+
+    head: TaskHead
+    answers: Answers
+    metrics: Mapping[str, Metric]
+    evaluation: Evaluation
+    seed: int
+
+
 def score(
-    workspace: Workspace,
     rows: Sequence[dict[str, Any]],
-    tasks: dict[Split, list[Task]],
+    tasks: Tasks,
+    scoring: Scoring,
     *,
-    answers: Answers,
     people: pd.DataFrame | None,
 ) -> dict[str, Any]:
     """Score the answers of a run, and of each study where there are several, as `studies`.
 
     The result is `metrics.json`.
+
+    Args:
+        rows: of `answers.jsonl`.
+        tasks: of every split.
+        scoring: how.
+        people: `subject`, `family`, `site` and `study`, as far as they are known.
     """
-    recipe, head = workspace.recipe, workspace.head
+    head, answers, metrics = scoring.head, scoring.answers, scoring.metrics
     truths = {task.subject: task.truth for task in tasks["train"]}
     facts = TargetFacts(
         name=head.target,
@@ -51,9 +75,9 @@ def score(
         people=people,
     )
     plan = BootstrapPlan(
-        samples=recipe.evaluation.bootstrap,
-        confidence=recipe.evaluation.confidence,
-        seed=recipe.seed,
+        samples=scoring.evaluation.bootstrap,
+        confidence=scoring.evaluation.confidence,
+        seed=scoring.seed,
     )
     splits: tuple[Split, ...] = ("val", "test")
     asked = [(split, task) for split in splits for task in tasks[split]]
@@ -61,34 +85,34 @@ def score(
         name: Rule(about=about, answers=rule_rows(name, asked, tasks["train"]))
         for name, about in rules_for(tasks["train"]).items()
     }
-    whole = score_run(rows, facts, metrics=workspace.metrics, plan=plan, rules=rules)
-    whole["candidates"] = score_candidates(rows, facts, workspace, plan)
+    whole = score_run(rows, facts, metrics=metrics, plan=plan, rules=rules)
+    both = scoring.evaluation.answer == "both" and bool(facts.labels)
+    whole["candidates"] = score_candidates(rows, facts, metrics, plan) if both else None
     whole["studies"] = {}
     for study, members in people_by_study(people).items():
         mine = {
             name: attrs.evolve(rule, answers=of(rule.answers, members))
             for name, rule in rules.items()
         }
-        scored = score_run(
-            of(rows, members), facts, metrics=workspace.metrics, plan=plan, rules=mine
-        )
+        scored = score_run(of(rows, members), facts, metrics=metrics, plan=plan, rules=mine)
         whole["studies"][study] = scored["splits"]
     return whole
 
 
 def score_candidates(
-    rows: Sequence[dict[str, Any]], facts: TargetFacts, workspace: Workspace, plan: BootstrapPlan
-) -> dict[str, Any] | None:
+    rows: Sequence[dict[str, Any]],
+    facts: TargetFacts,
+    metrics: Mapping[str, Metric],
+    plan: BootstrapPlan,
+) -> dict[str, Any]:
     """Score the most probable candidate answers beside what was said freely.
 
     Returns:
         `splits` with their scores, and `agreement`: for each split the share of answers in which
-        both state the same. None where either was not asked for.
+        both state the same.
     """
-    if workspace.recipe.evaluation.answer != "both" or not facts.labels:
-        return None
     chosen = [{**row, "parsed": row["most_probable"]} for row in rows]
-    scored = score_run(chosen, facts, metrics=workspace.metrics, plan=plan, rules={})
+    scored = score_run(chosen, facts, metrics=metrics, plan=plan, rules={})
     alike: dict[str, list[bool]] = {}
     for row in rows:
         alike.setdefault(row["split"], []).append(row["parsed"] == row["most_probable"])

@@ -27,7 +27,7 @@ class AnswerSettings:
         answers: reads an answer back.
         batch_size: most tasks answered at once.
         max_new_tokens: longest answer.
-        way: let the model speak freely, score the candidate answers, or both.
+        mode: let the model speak freely, score the candidate answers, or both.
         precision: number format of matrix products.
         speed: what is shared.
         ranks: this process among those that answer together.
@@ -39,7 +39,7 @@ class AnswerSettings:
     answers: Answers
     batch_size: int
     max_new_tokens: int
-    way: str
+    mode: str
     precision: str
     speed: Speed
     ranks: Ranks = attrs.field(factory=Ranks)
@@ -47,12 +47,12 @@ class AnswerSettings:
     @property
     def generates(self) -> bool:
         """Whether the model speaks freely; it must where there are no candidates."""
-        return self.way != "score" or not self.answers.labels
+        return self.mode != "score" or not self.answers.labels
 
     @property
     def scores(self) -> bool:
         """Whether candidate answers are scored."""
-        return self.way != "generate" and bool(self.answers.labels)
+        return self.mode != "generate" and bool(self.answers.labels)
 
 
 @attrs.frozen(eq=False)

@@ -1,87 +1,92 @@
-"""A model with the tasks it learns from and answers."""
+"""What training and answering share: the tasks, and how a model of this run takes them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.api.roles import Answers
 from brainplug.evaluation.aggregate import aggregate, make_predictions, train_mean
-from brainplug.imaging.cache import load_volume
 from brainplug.inference.answer import all_answers
 from brainplug.inference.records import AnswerSettings
-from brainplug.model.bundle import ModelBundle
-from brainplug.run.context import Workspace
 from brainplug.tasks.chat import ChatEncoder
-from brainplug.tasks.task import Tasks
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import numpy as np
 
+    from brainplug.api.records import ModelPlan, TargetKind
+    from brainplug.api.roles import Answers, Metric
+    from brainplug.model.bundle import ModelBundle
+    from brainplug.recipe.tables import Recipe
+    from brainplug.runtime.ranks import Ranks
+    from brainplug.tasks.task import Tasks
+
+    Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+
 
 @attrs.frozen(kw_only=True, eq=False)
-class Classroom:
-    """A model with the tasks it learns from and answers.
+class ModelSession:
+    """The tasks of a run, and how its model takes them.
 
     Attributes:
-        workspace: the run.
-        bundle: model and tokenizer.
+        recipe: its tables of model, training and evaluation are looked at.
+        kind: of the target.
         tasks: of every split.
         answers: reads an answer back.
+        plan: what the model is.
+        load: returns the preprocessed volume of a scan file.
+        ranks: this process among those of the run.
+        show: tells the user something, such as a table.
+        progress: shows a bar for what it is given; gives `report(done, total)`.
     """
 
-    workspace: Workspace
-    bundle: ModelBundle
+    recipe: Recipe
+    kind: TargetKind
     tasks: Tasks
     answers: Answers
+    plan: ModelPlan
+    load: Callable[[Path], np.ndarray]
+    ranks: Ranks
+    show: Callable[[Any], None]
+    progress: Progress
 
-    @property
-    def encoder(self) -> ChatEncoder:
-        """Turns dialogues into ids."""
-        plan = self.workspace.backbone.plan(self.workspace.recipe.images.shape)
-        return ChatEncoder(self.bundle.tokenizer, plan.tokens_per_image)
+    def encoder(self, bundle: ModelBundle) -> ChatEncoder:
+        """Return what turns dialogues into the model's ids."""
+        return ChatEncoder(bundle.tokenizer, self.plan.tokens_per_image)
 
-    @property
-    def context_length(self) -> int:
-        """Most tokens a dialogue may have."""
-        return self.workspace.backbone.plan(self.workspace.recipe.images.shape).context_length
-
-    def load(self, path: Path) -> np.ndarray:
-        """Return a scan's volume."""
-        return load_volume(path, self.workspace.recipe.images.grid, self.workspace.cache)
-
-    def settings(self) -> AnswerSettings:
+    def answer_settings(self, bundle: ModelBundle) -> AnswerSettings:
         """Return how tasks are answered."""
-        evaluation = self.workspace.recipe.evaluation
+        evaluation, encoder = self.recipe.evaluation, self.encoder(bundle)
         return AnswerSettings(
-            encoder=self.encoder,
-            context_length=self.context_length,
+            encoder=encoder,
+            context_length=self.plan.context_length,
             load=self.load,
             answers=self.answers,
             batch_size=evaluation.batch_size,
-            max_new_tokens=evaluation.max_new_tokens or 2 * self.longest_answer(),
-            way=evaluation.answer,
-            precision=self.workspace.recipe.training.precision,
-            speed=self.workspace.recipe.speed,
-            ranks=self.workspace.ranks,
+            max_new_tokens=evaluation.max_new_tokens or 2 * self.longest_answer(encoder),
+            mode=evaluation.answer,
+            precision=self.recipe.training.precision,
+            speed=self.recipe.speed,
+            ranks=self.ranks,
         )
 
-    def longest_answer(self) -> int:
+    def longest_answer(self, encoder: ChatEncoder) -> int:
         """Return the length of the longest training answer, in tokens."""
-        encoder = self.encoder
         spoken = (encoder.text_of(task.turns[-1]) for task in self.tasks["train"])
         return max(len(encoder.answer(text)) for text in spoken)
 
-    def validate(self, bundle: ModelBundle) -> dict[str, float | None]:
-        """Score the model's free answers to the validation tasks, one prediction a subject."""
-        head, metrics = self.workspace.head, self.workspace.metrics
+    def validate(self, bundle: ModelBundle, metric: Metric) -> float | None:
+        """Score the model's free answers to the validation tasks, one prediction a subject.
+
+        None where the metric is not defined for these answers.
+        """
         labels = self.answers.labels
-        rows = all_answers(bundle, self.tasks["val"], self.settings())
-        mean = train_mean(self.tasks["train"]) if head.kind == "numerical" else None
-        frame = aggregate(rows, head.kind, labels, mean)
-        predictions = make_predictions(frame, labels, mean)
-        scores = {name: metric.score(predictions) for name, metric in metrics.items()}
-        return {name: None if score != score else score for name, score in scores.items()}  # noqa: PLR0124 - NaN
+        rows = all_answers(bundle, self.tasks["val"], self.answer_settings(bundle))
+        mean = train_mean(self.tasks["train"]) if self.kind == "numerical" else None
+        frame = aggregate(rows, self.kind, labels, mean)
+        score = metric.score(make_predictions(frame, labels, mean))
+        return None if score != score else score  # noqa: PLR0124 - NaN

@@ -9,53 +9,45 @@ import torch
 
 from brainplug.inference.answer import all_answers
 from brainplug.inference.partial import KeptAnswers, cut_tasks
-from brainplug.inference.session import Classroom
 from brainplug.model.bundle import load_bundle
 from brainplug.runtime.quiet import quieten
-from brainplug.runtime.run_folder import ANSWERS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from brainplug.api.records import Split
-    from brainplug.api.roles import Answers
-    from brainplug.run.context import Workspace
-    from brainplug.tasks.task import Tasks
+    from brainplug.inference.session import ModelSession
 
 EVALUATED: tuple[Split, ...] = ("val", "test")
 
 
-def write_answers(
-    workspace: Workspace, tasks: Tasks, answers: Answers, *, model: Path, kept: KeptAnswers
-) -> None:
+def write_answers(session: ModelSession, *, model: Path, kept: KeptAnswers, to: Path) -> None:
     """Let the trained model answer the validation and test tasks; one JSON row a task.
 
     Args:
-        workspace: the run.
-        tasks: of every split.
-        answers: reads an answer back.
+        session: the tasks, and how they are answered.
         model: folder of the trained model.
         kept: answers given before the run was stopped, if it was.
+        to: where the whole file is written.
     """
     quieten()
-    bundle = load_bundle(model)
+    bundle, ranks = load_bundle(model), session.ranks
     if torch.cuda.is_available():
-        bundle.model.to(torch.device("cuda", workspace.ranks.local))
-    room = Classroom(workspace=workspace, bundle=bundle, tasks=tasks, answers=answers)
-    settings, ranks = room.settings(), workspace.ranks
-    asked = [(split, task) for split in EVALUATED for task in tasks[split]]
+        bundle.model.to(torch.device("cuda", ranks.local))
+    settings = session.answer_settings(bundle)
+    asked = [(split, task) for split in EVALUATED for task in session.tasks[split]]
     given = {(row["split"], row["task_id"]): row for row in ranks.once(kept.read)}
-    with workspace.progress("answering") as report:
+    with session.progress("answering") as report:
 
         def tell(count: int) -> None:
             report(min(len(given) + count, len(asked)), len(asked))
 
         for split in EVALUATED:
-            left = [task for task in tasks[split] if (split, task.task_id) not in given]
+            left = [task for task in session.tasks[split] if (split, task.task_id) not in given]
             for piece in cut_tasks(left):
                 found = all_answers(bundle, piece, settings, done=tell)
                 rows = [{"split": split, **row} for row in found]
                 ranks.once(partial(kept.add, rows))
                 given |= {(split, row["task_id"]): row for row in rows}
     ordered = [given[split, task.task_id] for split, task in asked]
-    ranks.once(lambda: kept.finish(workspace.path(ANSWERS), ordered))
+    ranks.once(lambda: kept.finish(to, ordered))

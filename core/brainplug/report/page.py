@@ -7,11 +7,11 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
 import pandas as pd
 
 from brainplug.api.records import SPLITS, Image
-from brainplug.imaging.cache import load_volume
 from brainplug.report.figures import (
     draw_confusion,
     draw_history,
@@ -24,9 +24,11 @@ from brainplug.runtime.files import read_json, write_text
 from brainplug.tasks.read import read_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from brainplug.run.context import Workspace
+    from brainplug.api.records import TargetKind
+    from brainplug.recipe.tables import Recipe
+    from brainplug.runtime.run_folder import RunFolder
     from brainplug.tasks.task import Task
 
 SMALLEST_GROUP = 5
@@ -35,7 +37,24 @@ SMALLEST_GROUP = 5
 HIDDEN = "…"
 
 
-def write_report(workspace: Workspace) -> None:
+@attrs.frozen(kw_only=True, eq=False)
+class Sources:
+    """What the page is made from.
+
+    Attributes:
+        recipe: of the run.
+        files: of the run folder.
+        kind: of the target.
+        load: returns the preprocessed volume of a scan file.
+    """
+
+    recipe: Recipe
+    files: RunFolder
+    kind: TargetKind
+    load: Callable[[Path], np.ndarray]
+
+
+def write_report(sources: Sources) -> None:
     """Write `report.html` from the files of the run folder."""
     import jinja2
 
@@ -43,8 +62,8 @@ def write_report(workspace: Workspace) -> None:
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
     )
     environment.filters["number"] = show_value
-    page = environment.get_template("page.html.j2").render(**collect_facts(workspace))
-    write_text(workspace.path("report.html"), page)
+    page = environment.get_template("page.html.j2").render(**collect_facts(sources))
+    write_text(sources.files.report, page)
 
 
 def show_value(value: Any) -> str:
@@ -54,21 +73,21 @@ def show_value(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def collect_facts(workspace: Workspace) -> dict[str, Any]:
+def collect_facts(sources: Sources) -> dict[str, Any]:
     """Return what the template shows."""
-    read = {
-        name: read_json(workspace.path(f"{name}.json"))
-        for name in ("cohort", "audit", "metrics", "training")
+    files = sources.files
+    named = {
+        "cohort": files.facts,
+        "audit": files.audit,
+        "metrics": files.metrics,
+        "training": files.training,
     }
-    metrics, individual = read["metrics"], workspace.recipe.report.individual
+    read = {name: read_json(path) for name, path in named.items()}
+    metrics, individual = read["metrics"], sources.recipe.report.individual
     test = metrics["splits"]["test"]
-    first = next(iter(test["metrics"]))
+    first, selected = next(iter(test["metrics"])), read["training"]["selected"]
     studies = read["cohort"]["studies"]
-    tasks = [
-        task
-        for path in sorted(workspace.path("tasks").glob("*_test.json"))
-        for task in read_tasks(path)
-    ]
+    tasks = [task for path in sorted(files.tasks.glob("*_test.json")) for task in read_tasks(path)]
     return {
         **read,
         "studies": studies,
@@ -89,14 +108,16 @@ def collect_facts(workspace: Workspace) -> dict[str, Any]:
         "metric_names": {name: metric_name(name) for name in test["metrics"]},
         "systems": score_rows(test),
         "scores": [draw_scores(test, name) for name in test["metrics"]],
-        "history": draw_history(read["training"]["history"], first),
+        "history": draw_history(
+            read["training"]["history"], selected["metric"] if selected else first
+        ),
         "predictions": draw_predictions(metrics, individual=individual),
-        "examples": make_examples(workspace, tasks),
-        "averages": [] if individual else draw_averages(workspace),
-        "record": read_record(workspace),
-        "recipe": read_recipe_text(workspace, individual=individual),
+        "examples": make_examples(sources, tasks),
+        "averages": [] if individual else draw_averages(sources),
+        "record": read_record(sources),
+        "recipe": read_recipe_text(sources, individual=individual),
         "splits": SPLITS,
-        "checklist": make_checklist(workspace, read),
+        "checklist": make_checklist(sources, read),
     }
 
 
@@ -115,17 +136,17 @@ def draw_predictions(metrics: dict[str, Any], *, individual: bool) -> str:
     return draw_scatter(test["scatter"], metrics["train"]["mean"], single=individual)
 
 
-def make_examples(workspace: Workspace, tasks: Sequence[Task]) -> list[dict[str, Any]]:
+def make_examples(sources: Sources, tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """Return a few test dialogues with what the model said; scans only on an individual page."""
-    individual = workspace.recipe.report.individual
-    said = {row["task_id"]: row["text"] for row in read_rows(workspace.path("answers.jsonl"))}
-    step = max(1, len(tasks) // max(1, workspace.recipe.report.examples))
-    chosen = tasks[::step][: workspace.recipe.report.examples]
+    individual = sources.recipe.report.individual
+    said = {row["task_id"]: row["text"] for row in read_rows(sources.files.answers)}
+    step = max(1, len(tasks) // max(1, sources.recipe.report.examples))
+    chosen = tasks[::step][: sources.recipe.report.examples]
     return [
         {
             "id": task.task_id if individual else None,
             "turns": [
-                (turn.role, [show_part(workspace, task, part) for part in turn.content])
+                (turn.role, [show_part(sources, task, part) for part in turn.content])
                 for turn in task.turns[:-1]
             ],
             "truth": task.truth if isinstance(task.truth, str) else show_value(task.truth),
@@ -135,27 +156,26 @@ def make_examples(workspace: Workspace, tasks: Sequence[Task]) -> list[dict[str,
     ]
 
 
-def show_part(workspace: Workspace, task: Task, part: str | Image) -> dict[str, str]:
+def show_part(sources: Sources, task: Task, part: str | Image) -> dict[str, str]:
     """Return a piece of a turn: text, or a scan as a picture where that is allowed."""
     if isinstance(part, str):
         return {"text": part}
     name = "query scan" if part.index == len(task.images) - 1 else "reference scan"
-    if not workspace.recipe.report.individual:
+    if not sources.recipe.report.individual:
         return {"scan": name}
-    grid = workspace.recipe.images.grid
-    volume = load_volume(task.images[part.index], grid, workspace.cache)
+    volume = sources.load(task.images[part.index])
     return {"scan": name, "picture": draw_slices(np.asarray(volume, dtype=float))}
 
 
-def draw_averages(workspace: Workspace) -> list[tuple[str, int, str]]:
+def draw_averages(sources: Sources) -> list[tuple[str, int, str]]:
     """Return the mean training scan of each class, or of the lowest and highest fifth."""
-    cohort = pd.read_parquet(workspace.path("cohort.parquet"))
-    split = pd.read_csv(workspace.path("split.csv"), dtype="str", keep_default_na=False)
+    cohort = pd.read_parquet(sources.files.cohort)
+    split = pd.read_csv(sources.files.split, dtype="str", keep_default_na=False)
     training = set(split.loc[split["pool"].str.startswith("train"), "subject"])
     scans = cohort[cohort["subject"].isin(training)]
-    groups = group_scans(scans, workspace.head.kind)
+    groups = group_scans(scans, sources.kind)
     return [
-        (name, len(paths), draw_slices(mean_volume(workspace, paths)))
+        (name, len(paths), draw_slices(mean_volume(sources.load, paths)))
         for name, paths in groups
         if len(paths) >= SMALLEST_GROUP
     ]
@@ -174,10 +194,9 @@ def group_scans(scans: pd.DataFrame, kind: str, most: int = 40) -> list[tuple[st
     return [(name, [Path(image) for image in part["image"][:most]]) for name, part in parts]
 
 
-def mean_volume(workspace: Workspace, paths: Sequence[Path]) -> np.ndarray:
+def mean_volume(load: Callable[[Path], np.ndarray], paths: Sequence[Path]) -> np.ndarray:
     """Return the mean of several volumes."""
-    grid = workspace.recipe.images.grid
-    total = sum(load_volume(path, grid, workspace.cache).astype(np.float32) for path in paths)
+    total = sum(load(path).astype(np.float32) for path in paths)
     return np.asarray(total) / len(paths)
 
 
@@ -188,15 +207,15 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return read_answers(path)
 
 
-def read_record(workspace: Workspace) -> dict[str, Any]:
+def read_record(sources: Sources) -> dict[str, Any]:
     """Return versions, seed, hardware and times, as far as the run has come."""
-    path = workspace.path("record.json")
+    path = sources.files.record
     return dict(read_json(path)) if path.exists() else {}
 
 
-def read_recipe_text(workspace: Workspace, *, individual: bool) -> str:
+def read_recipe_text(sources: Sources, *, individual: bool) -> str:
     """Return the resolved recipe; on a page to share, paths are cut to their last name."""
-    text = workspace.path("recipe.toml").read_text(encoding="utf-8")
+    text = sources.files.recipe.read_text(encoding="utf-8")
     tomllib.loads(text)
     return without_paths(text, individual=individual)
 
@@ -206,18 +225,18 @@ def without_paths(text: str, *, individual: bool) -> str:
     return text if individual else re.sub(r"(?<![\w.])/(?:[^/\s\"']+/)+", f"{HIDDEN}/", text)
 
 
-def make_checklist(workspace: Workspace, read: dict[str, Any]) -> list[tuple[str, str]]:
+def make_checklist(sources: Sources, read: dict[str, Any]) -> list[tuple[str, str]]:
     """Return reporting items that follow from the run, after TRIPOD+AI and CLAIM."""
     pools, train = read["audit"]["pools"], read["metrics"]["train"]
     flows = [study["flow"] for study in read["cohort"]["studies"]]
     rows, usable = (sum(flow[place][1] for flow in flows) for place in (0, -1))
-    split = workspace.recipe.split
+    split = sources.recipe.split
     return [
         ("Participants", f"{rows} rows read, {usable} usable scans"),
         ("Missing data", "rows without a target or a readable scan are left out, by reason, above"),
         (
             "Split",
-            f"{split.use}, salted by seed {workspace.recipe.seed}"
+            f"{split.use}, salted by seed {sources.recipe.seed}"
             if split
             else "as the finished task files have it",
         ),
@@ -225,7 +244,7 @@ def make_checklist(workspace: Workspace, read: dict[str, Any]) -> list[tuple[str
             "Sample size",
             f"{train['n']} training and {pools['test_query']['subjects']} test queries",
         ),
-        ("Model", f"{workspace.recipe.model.use}; {count_weights(read['training'])} weights learn"),
+        ("Model", f"{sources.recipe.model.use}; {count_weights(read['training'])} weights learn"),
         ("Selection", describe_selection(read["metrics"]["selected"])),
         ("Outcome", "free greedy answers, read by rule; an unread answer counts as wrong"),
         ("Uncertainty", describe_intervals(read["metrics"]["bootstrap"])),

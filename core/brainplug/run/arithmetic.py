@@ -13,30 +13,28 @@ import attrs
 from brainplug.runtime.files import read_json, write_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from brainplug.run.context import Workspace
+    from brainplug.runtime.run_folder import RunFolder
 
-RECORD = "record.json"
 RECIPE = "the recipe"
 
 
 def settled(workspace: Workspace) -> Workspace:
     """Return a run whose `[speed]` leaves no arithmetic open; all ranks call this together."""
     recipe = workspace.recipe
-    found = workspace.ranks.once(lambda: settle(recipe.speed.onednn, workspace.folder))
+    found = workspace.ranks.once(lambda: settle(recipe.speed.onednn, workspace.files))
     speed = attrs.evolve(recipe.speed, onednn=found["onednn"])
     return attrs.evolve(workspace, recipe=attrs.evolve(recipe, speed=speed))
 
 
-def settle(onednn: Literal["auto"] | bool, folder: Path) -> dict[str, bool]:
+def settle(onednn: Literal["auto"] | bool, files: RunFolder) -> dict[str, bool]:
     """Return the arithmetic of a run; written into its record before anything is computed by it.
 
     Args:
         onednn: what the recipe says.
-        folder: the run folder.
+        files: of the run folder.
     """
-    kept = read_arithmetic(folder)
+    kept = read_arithmetic(files)
     found: dict[str, Any]
     if onednn != "auto":
         found = {"onednn": onednn, "from": RECIPE}
@@ -48,16 +46,15 @@ def settle(onednn: Literal["auto"] | bool, folder: Path) -> dict[str, bool]:
     else:
         found = kept
     if found != kept:
-        write_json(folder / RECORD, read_record(folder) | {"arithmetic": found})
+        write_json(files.record, read_record(files) | {"arithmetic": found})
     return {"onednn": found["onednn"]}
 
 
-def read_arithmetic(folder: Path) -> dict[str, Any] | None:
+def read_arithmetic(files: RunFolder) -> dict[str, Any] | None:
     """Return what a run folder's record says of the arithmetic, None before it was settled."""
-    return read_record(folder).get("arithmetic")
+    return read_record(files).get("arithmetic")
 
 
-def read_record(folder: Path) -> dict[str, Any]:
+def read_record(files: RunFolder) -> dict[str, Any]:
     """Return the record of a run folder, empty where there is none yet."""
-    path = folder / RECORD
-    return dict(read_json(path)) if path.is_file() else {}
+    return dict(read_json(files.record)) if files.record.is_file() else {}

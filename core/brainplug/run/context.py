@@ -13,9 +13,10 @@ import attrs
 
 from brainplug.cohort.build import StudyParts
 from brainplug.errors import DataError
-from brainplug.imaging.cache import cache_folder
+from brainplug.imaging.cache import cache_folder, load_volume
 from brainplug.recipe.load import resolve
 from brainplug.runtime.ranks import ALONE, Ranks
+from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.adopt import peek_target
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from brainplug.api.records import Volume
     from brainplug.api.roles import (
         Metric,
         ModelBackbone,
@@ -82,7 +84,7 @@ class Workspace:
 
     recipe: Recipe
     registry: Registry
-    folder: Path
+    files: RunFolder
     cache: Path
     console: Console
     head: TaskHead
@@ -105,7 +107,7 @@ class Workspace:
         return cls(
             recipe=recipe,
             registry=registry,
-            folder=folder,
+            files=RunFolder(folder),
             cache=cache_folder(),
             console=console,
             head=head,
@@ -119,9 +121,14 @@ class Workspace:
         """The parts that make task files."""
         return Design.of(self.recipe)
 
-    def path(self, name: str) -> Path:
-        """Return a file of the run folder."""
-        return self.folder / name
+    @property
+    def selecting(self) -> str:
+        """Name of the metric that chooses the checkpoint."""
+        return self.recipe.training.select_by or next(iter(self.metrics))
+
+    def load_volume(self, path: Path) -> Volume:
+        """Return a scan on the common grid, from the cache where it is there."""
+        return load_volume(path, self.recipe.images.grid, self.cache)
 
     def settings(self, *sections: str) -> dict[str, Any]:
         """Return sections of the recipe, JSON-ready; None for one it has not."""

@@ -27,24 +27,12 @@ from brainplug.run.task_stages import (
     read_cohort,
 )
 from brainplug.runtime.files import read_json, write_json
-from brainplug.runtime.run_folder import (
-    ANSWERS,
-    AUDIT,
-    CHECKPOINTS,
-    COHORT,
-    EXCLUSIONS,
-    FACTS,
-    METRICS,
-    MODEL,
-    REPORT,
-    TRAINING,
-    VOLUMES,
-)
 from brainplug.tasks.read import iterate_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from brainplug.inference.session import ModelSession
     from brainplug.run.context import Workspace
 
 
@@ -61,7 +49,7 @@ def volumes_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("images"),
         reads=lambda: all_task_files(workspace),
         facts=lambda: hash_scans(workspace),
-        writes=(workspace.path(VOLUMES),),
+        writes=(workspace.files.volumes,),
         code=("brainplug.imaging.cache", "brainplug.imaging.scan", "brainplug.imaging.resample"),
         run=lambda: run_volumes(workspace),
     )
@@ -96,7 +84,7 @@ def run_volumes(workspace: Workspace) -> None:
             f"{len(refused)} scans of the tasks cannot be read, for example {first}; "
             'set scans = "all" in [images], so that they are left out before references are drawn'
         )
-    write_json(workspace.path(VOLUMES), {"scans": len(scans), "content": hash_scans(workspace)})
+    write_json(workspace.files.volumes, {"scans": len(scans), "content": hash_scans(workspace)})
 
 
 def training_stage(workspace: Workspace) -> Stage:
@@ -104,20 +92,19 @@ def training_stage(workspace: Workspace) -> Stage:
     return Stage(
         name="training",
         settings=learning_settings(workspace) | {"phases": phase_settings(workspace)},
-        reads=lambda: [*all_task_files(workspace), workspace.path(VOLUMES)],
+        reads=lambda: [*all_task_files(workspace), workspace.files.volumes],
         facts=lambda: {
             "model": hash_model(workspace),
-            "arithmetic": settle(workspace.recipe.speed.onednn, workspace.folder),
+            "arithmetic": settle(workspace.recipe.speed.onednn, workspace.files),
         },
-        writes=tuple(map(workspace.path, (MODEL, TRAINING))),
+        writes=(workspace.files.model, workspace.files.training),
         code=(
             "brainplug.imaging.augment",
             "brainplug.training.stage",
             "brainplug.model",
             "brainplug.training",
             "brainplug.evaluation.aggregate",
-            "brainplug.inference.answer",
-            "brainplug.inference.generator",
+            "brainplug.inference",
             *workspace.modules("model", "target", "metrics"),
         ),
         run=lambda: run_training(workspace),
@@ -152,20 +139,39 @@ def hash_model(workspace: Workspace) -> dict[str, str]:
 
 def run_training(workspace: Workspace) -> None:
     """Train from the last whole checkpoint; keep the weights of the best validation."""
-    from brainplug.training.stage import Folders, train_model
+    from brainplug.training.stage import Folders, Selection, train_model
 
     stage = training_stage(workspace)
     common = attrs.evolve(stage, settings=learning_settings(workspace))
+    name = workspace.selecting
     train_model(
-        settled(workspace),
-        read_all_tasks(workspace),
-        fit_answers(workspace),
+        open_session(settled(workspace)),
+        workspace.backbone,
+        selection=Selection(name=name, metric=workspace.metrics[name]),
         folders=Folders(
-            checkpoints=workspace.path(CHECKPOINTS),
-            model=workspace.path(MODEL),
-            story=workspace.path(TRAINING),
+            checkpoints=workspace.files.checkpoints,
+            model=workspace.files.model,
+            history=workspace.files.training,
         ),
         made_from=make_key(common),
+    )
+
+
+def open_session(workspace: Workspace) -> ModelSession:
+    """Return what training and answering share."""
+    from brainplug.inference.session import ModelSession
+
+    recipe = workspace.recipe
+    return ModelSession(
+        recipe=recipe,
+        kind=workspace.head.kind,
+        tasks=read_all_tasks(workspace),
+        answers=fit_answers(workspace),
+        plan=workspace.backbone.plan(recipe.images.shape),
+        load=workspace.load_volume,
+        ranks=workspace.ranks,
+        show=workspace.console.print,
+        progress=workspace.progress,
     )
 
 
@@ -176,15 +182,14 @@ def answers_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("images", "target", "evaluation"),
         reads=lambda: [
             *all_task_files(workspace),
-            *map(workspace.path, (VOLUMES, TRAINING)),
-            *sorted(workspace.path(MODEL).glob("*.safetensors")),  # one file, or many
+            workspace.files.volumes,
+            workspace.files.training,
+            *sorted(workspace.files.model.glob("*.safetensors")),  # one file, or many
         ],
-        facts=lambda: {"arithmetic": settle(workspace.recipe.speed.onednn, workspace.folder)},
-        writes=(workspace.path(ANSWERS),),
+        facts=lambda: {"arithmetic": settle(workspace.recipe.speed.onednn, workspace.files)},
+        writes=(workspace.files.answers,),
         code=(
-            "brainplug.training.stage",
-            "brainplug.inference.answer",
-            "brainplug.inference.generator",
+            "brainplug.inference",
             "brainplug.model",
             *workspace.modules("target"),
         ),
@@ -200,11 +205,10 @@ def run_answers(workspace: Workspace) -> None:
 
     key = make_key(answers_stage(workspace))
     write_answers(
-        settled(workspace),
-        read_all_tasks(workspace),
-        fit_answers(workspace),
-        model=workspace.path(MODEL),
-        kept=KeptAnswers(workspace.path(f"{ANSWERS}.part"), key),
+        open_session(settled(workspace)),
+        model=workspace.files.model,
+        kept=KeptAnswers(workspace.files.partial_answers, key),
+        to=workspace.files.answers,
     )
 
 
@@ -215,12 +219,13 @@ def metrics_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("seed", "target", "evaluation"),
         reads=lambda: [
             *all_task_files(workspace),
-            *map(workspace.path, (ANSWERS, COHORT, TRAINING)),
+            workspace.files.answers,
+            workspace.files.cohort,
+            workspace.files.training,
         ],
-        writes=(workspace.path(METRICS),),
+        writes=(workspace.files.metrics,),
         code=(
             "brainplug.evaluation",
-            "brainplug.evaluation.stage",
             "brainplug.tasks.baselines",
             *workspace.modules("target", "metrics"),
         ),
@@ -230,18 +235,24 @@ def metrics_stage(workspace: Workspace) -> Stage:
 
 def run_metrics(workspace: Workspace) -> None:
     """Score the answers and show the result."""
-    from brainplug.evaluation.stage import read_answers, score
+    from brainplug.evaluation.stage import Scoring, read_answers, score
     from brainplug.report.headline import candidates_in_words, headline
 
+    recipe = workspace.recipe
     metrics = score(
-        workspace,
-        read_answers(workspace.path(ANSWERS)),
+        read_answers(workspace.files.answers),
         read_all_tasks(workspace),
-        answers=fit_answers(workspace),
+        Scoring(
+            head=workspace.head,
+            answers=fit_answers(workspace),
+            metrics=workspace.metrics,
+            evaluation=recipe.evaluation,
+            seed=recipe.seed,
+        ),
         people=read_cohort(workspace, "subject", "family", "site", "study"),
     )
-    metrics["selected"] = read_json(workspace.path(TRAINING))["selected"]
-    write_json(workspace.path(METRICS), metrics)
+    metrics["selected"] = read_json(workspace.files.training)["selected"]
+    write_json(workspace.files.metrics, metrics)
     workspace.console.print(headline(metrics))
     if metrics["candidates"]:
         workspace.console.print(candidates_in_words(metrics))
@@ -256,9 +267,15 @@ def report_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("report"),
         reads=lambda: [
             *all_task_files(workspace),
-            *map(workspace.path, (COHORT, FACTS, EXCLUSIONS, AUDIT, TRAINING, ANSWERS, METRICS)),
+            workspace.files.cohort,
+            workspace.files.facts,
+            workspace.files.exclusions,
+            workspace.files.audit,
+            workspace.files.training,
+            workspace.files.answers,
+            workspace.files.metrics,
         ],
-        writes=(workspace.path(REPORT),),
+        writes=(workspace.files.report,),
         code=("brainplug.report",),
         run=lambda: run_report(workspace),
     )
@@ -266,10 +283,17 @@ def report_stage(workspace: Workspace) -> Stage:
 
 def run_report(workspace: Workspace) -> None:
     """Write the page and say where it lies."""
-    from brainplug.report import write_report
+    from brainplug.report import Sources, write_report
 
-    write_report(workspace)
-    workspace.console.print(f"report: [bold]{workspace.path(REPORT)}[/bold]")
+    write_report(
+        Sources(
+            recipe=workspace.recipe,
+            files=workspace.files,
+            kind=workspace.head.kind,
+            load=workspace.load_volume,
+        )
+    )
+    workspace.console.print(f"report: [bold]{workspace.files.report}[/bold]")
 
 
 STAGE_MAKERS = (

@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
-
-from filelock import FileLock, Timeout
 
 from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
 from brainplug.recipe.load import recipe_text
 from brainplug.recipe.tables import STAGES
-from brainplug.run.arithmetic import RECORD, read_arithmetic
+from brainplug.run.arithmetic import read_arithmetic
 from brainplug.run.context import Workspace
 from brainplug.run.learning_stages import make_stages
 from brainplug.run.ledger import LEDGER, Ledger, Stage, make_key, now
+from brainplug.run.lock import taken
 from brainplug.run.provenance import make_record
 from brainplug.run.repeats import list_runs, recipe_of_run, summarise, summary_table
 from brainplug.run.task_stages import read_cohort
 from brainplug.runtime.files import read_json, write_json, write_text
 from brainplug.runtime.ranks import ALONE, RankError, Ranks, name_accelerator
-from brainplug.runtime.run_folder import (
-    AUDIT,
-    CHECKPOINTS,
-    COHORT,
-    EXCLUSIONS,
-    EXPORTS,
-    FACTS,
-    METRICS,
-    PAIRS,
-    RUN_LIST,
-    RUNS,
-    SPLIT,
-    SUMMARY,
-    TASKS,
-)
+from brainplug.runtime.run_folder import RunFolder
 from brainplug.runtime.workers import uncollected
 from brainplug.tasks.export import export_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -48,7 +33,6 @@ if TYPE_CHECKING:
     from brainplug.recipe.tables import RecipeFile
     from brainplug.registry import Registry
 
-LOCK, HOLDER = ".lock", ".lock.json"
 TABULAR = ("split", "pairs", "dialogues")
 """Stages that work on tables alone."""
 
@@ -83,9 +67,9 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
     """
     recipe = file.recipe
     with ExitStack() as stack:
-        ranks.once(lambda: stack.enter_context(taken(folder)))
+        ranks.once(lambda: stack.enter_context(taken(RunFolder(folder))))
         if ranks.main and fresh:
-            forget(folder)
+            forget(RunFolder(folder))
         ranks.once(lambda: registry.before_run(recipe=recipe, folder=folder))
         try:
             workspace = ranks.in_turn(
@@ -103,20 +87,6 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
         ranks.once(lambda: registry.after_run(recipe=recipe, folder=folder))
 
 
-@contextmanager
-def taken(folder: Path) -> Iterator[None]:
-    """Make the run folder and hold it for this process.
-
-    Raises:
-        RunError: it is a file, or another process holds it.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder}: expected a run folder, found a file; name another with --output")
-    folder.mkdir(parents=True, exist_ok=True)
-    with held(folder):
-        yield
-
-
 def do_stages(workspace: Workspace, until: str) -> None:
     """Run the stages of a recipe in a folder that is held; each of its runs where it has several.
 
@@ -125,7 +95,7 @@ def do_stages(workspace: Workspace, until: str) -> None:
     """
     ranks = workspace.ranks
     ranks.once(lambda: write_recipe(workspace))
-    ledger = Ledger(workspace.folder)
+    ledger = Ledger(workspace.files.path)
     for stage in ranks.in_turn(lambda: stages_until(workspace, until)):
         do_stage(stage, ledger, workspace)
         ranks.once(lambda: write_record(workspace, ledger))
@@ -138,8 +108,8 @@ def do_stages(workspace: Workspace, until: str) -> None:
 
 def write_recipe(workspace: Workspace) -> None:
     """Write the resolved recipe, and forget which runs an earlier one had."""
-    write_text(workspace.path("recipe.toml"), recipe_text(workspace.recipe))
-    workspace.path(RUN_LIST).unlink(missing_ok=True)
+    write_text(workspace.files.recipe, recipe_text(workspace.recipe))
+    workspace.files.run_list.unlink(missing_ok=True)
 
 
 def stages_until(workspace: Workspace, until: str) -> list[Stage]:
@@ -188,8 +158,8 @@ def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
 
 def begin_runs(workspace: Workspace, names: list[str]) -> None:
     """Write down which runs there are."""
-    forget_single(workspace.folder)
-    write_json(workspace.path(RUN_LIST), names)
+    forget_single(workspace.files)
+    write_json(workspace.files.run_list, names)
 
 
 def end_runs(
@@ -202,41 +172,39 @@ def end_runs(
     """
     scored = STAGES.index(until) >= STAGES.index("metrics")  # older scores are of other runs
     finished = {
-        name: workspace.path(RUNS) / name / METRICS
-        for name in runs
-        if scored and name not in failed
+        name: workspace.files.of_run(name).metrics for name in runs if scored and name not in failed
     }
     found = {name: read_json(path) for name, path in finished.items() if path.is_file()}
     if found:
         summary = summarise(found)
-        write_json(workspace.path(SUMMARY), summary)
+        write_json(workspace.files.summary, summary)
         workspace.console.print(summary_table(summary))
     if failed:
         causes = "; ".join(f"{name}: {error}" for name, error in failed.items())
         raise RunError(f"{len(failed)} of {len(list(runs))} runs could not be done: {causes}")
 
 
-def forget_single(folder: Path) -> None:
+def forget_single(files: RunFolder) -> None:
     """Delete what a single run left where several are now: pools and tasks of another split."""
     import shutil
 
-    for name in (TASKS, EXPORTS):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (SPLIT, PAIRS, AUDIT):
-        (folder / name).unlink(missing_ok=True)
+    for folder in (files.tasks, files.exports):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in (files.split, files.pairs, files.audit):
+        file.unlink(missing_ok=True)
 
 
 def do_run(workspace: Workspace, name: str, options: Any, until: str) -> None:
     """Do one of several runs."""
-    ranks, folder = workspace.ranks, workspace.path(RUNS) / name
+    ranks, files = workspace.ranks, workspace.files.of_run(name)
     with ExitStack() as stack:
-        ranks.once(lambda: stack.enter_context(taken(folder)))
-        ranks.once(lambda: share_cohort(workspace.folder, folder))
+        ranks.once(lambda: stack.enter_context(taken(files)))
+        ranks.once(lambda: share_cohort(workspace.files, files))
         inner = ranks.in_turn(
             lambda: Workspace.open(
                 recipe_of_run(workspace.recipe, options),
                 registry=workspace.registry,
-                folder=folder,
+                folder=files.path,
                 console=workspace.console,
                 ranks=ranks,
             )
@@ -244,14 +212,14 @@ def do_run(workspace: Workspace, name: str, options: Any, until: str) -> None:
         do_stages(inner, until)
 
 
-def share_cohort(folder: Path, own: Path) -> None:
+def share_cohort(files: RunFolder, own: RunFolder) -> None:
     """Give a run the cohort that all runs have in common, so that it is not read again."""
     import shutil
 
-    for name in (COHORT, FACTS, EXCLUSIONS):
-        shutil.copy2(folder / name, own / name)
-    done = Ledger(folder).read()["cohort"]
-    write_json(own / LEDGER, {**Ledger(own).read(), "cohort": done})
+    for file in (files.cohort, files.facts, files.exclusions):
+        shutil.copy2(file, own.path / file.name)
+    done = Ledger(files.path).read()["cohort"]
+    write_json(own.path / LEDGER, {**Ledger(own.path).read(), "cohort": done})
 
 
 def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:
@@ -261,15 +229,15 @@ def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:
         The task files, then what was written of them in `exports/`.
     """
     # An earlier recipe may have left other runs there, or tasks of its only one.
-    listed = folder / RUN_LIST
-    runs = read_json(listed) if listed.is_file() else []
-    homes = [folder / RUNS / name for name in runs] or [folder]
-    sources = [path for home in homes for path in sorted((home / TASKS).glob("*.json"))]
+    files = RunFolder(folder)
+    runs = read_json(files.run_list) if files.run_list.is_file() else []
+    homes = [files.of_run(name) for name in runs] or [files]
+    sources = [path for home in homes for path in sorted(home.tasks.glob("*.json"))]
     written = [
         path
         for source in sources
         if formats
-        for path in export_tasks(source, formats, folder=source.parents[1] / EXPORTS)
+        for path in export_tasks(source, formats, folder=RunFolder(source.parents[1]).exports)
     ]
     return [*sources, *dict.fromkeys(written)]
 
@@ -324,56 +292,23 @@ def write_record(workspace: Workspace, ledger: Ledger) -> None:
         seed=workspace.recipe.seed,
         distributions=workspace.distributions(),
         stages=ledger.read(),
-        arithmetic=read_arithmetic(workspace.folder),
+        arithmetic=read_arithmetic(workspace.files),
         processes=workspace.ranks.world,
     )
-    write_json(workspace.folder / RECORD, record)
+    write_json(workspace.files.record, record)
 
 
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold the run folder for this process.
-
-    Raises:
-        RunError: another process holds it; the message says which.
-    """
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        holder = read_json(folder / HOLDER) if (folder / HOLDER).exists() else {}
-        raise RunError(
-            f"{folder}: held by process {holder.get('process', 'unknown')} on "
-            f"{holder.get('host', 'an unknown host')} since {holder.get('since', '(unknown)')}; "
-            "wait for it, stop it, or name another folder with --output"
-        ) from error
-    try:
-        write_json(folder / HOLDER, describe_holder())
-        yield
-    finally:
-        (folder / HOLDER).unlink(missing_ok=True)
-        lock.release()
-
-
-def describe_holder() -> dict[str, Any]:
-    """Say who holds a run folder."""
-    import os
-    import platform
-
-    return {"process": os.getpid(), "host": platform.node(), "since": now()}
-
-
-def forget(folder: Path) -> None:
+def forget(files: RunFolder) -> None:
     """Delete the ledger, the record and the checkpoints a training would go on from."""
     import shutil
 
-    for ledger in (folder / LEDGER, *folder.glob(f"{RUNS}/*/{LEDGER}")):
-        ledger.unlink(missing_ok=True)
-        (ledger.parent / RECORD).unlink(missing_ok=True)
-        shutil.rmtree(ledger.parent / CHECKPOINTS, ignore_errors=True)
+    for folder in (files, *map(RunFolder, files.path.glob(f"{files.runs.name}/*"))):
+        (folder.path / LEDGER).unlink(missing_ok=True)
+        folder.record.unlink(missing_ok=True)
+        shutil.rmtree(folder.checkpoints, ignore_errors=True)
 
 
 def log(folder: Path, line: str) -> None:
     """Add a line with the time to `log.txt`."""
-    with (folder / "log.txt").open("a", encoding="utf-8") as file:
+    with RunFolder(folder).log.open("a", encoding="utf-8") as file:
         file.write(f"{now()} {line}\n")

@@ -25,17 +25,6 @@ from brainplug.errors import BrainplugError
 from brainplug.findings import refuse_findings
 from brainplug.run.ledger import Stage
 from brainplug.runtime.files import read_json, write_csv, write_json, write_parquet
-from brainplug.runtime.run_folder import (
-    AUDIT,
-    COHORT,
-    EXCLUSIONS,
-    EXPORTS,
-    FACTS,
-    PAIR_NOTES,
-    PAIRS,
-    SPLIT,
-    TASKS,
-)
 from brainplug.tasks.adopt import (
     adopt_tasks,
     find_unread,
@@ -66,7 +55,7 @@ def cohort_stage(workspace: Workspace) -> Stage:
         name="cohort",
         settings=workspace.settings("cohort", "target", "images", "audit"),
         reads=lambda: [path for study in studies for path in study.loader.sources()],
-        writes=tuple(map(workspace.path, (COHORT, FACTS, EXCLUSIONS))),
+        writes=(workspace.files.cohort, workspace.files.facts, workspace.files.exclusions),
         code=(
             "brainplug.cohort.build",
             "brainplug.toolkit.codes",
@@ -101,9 +90,9 @@ def run_cohort(workspace: Workspace) -> None:
             cache=workspace.cache,
             progress=report,
         )
-    write_csv(workspace.path(EXCLUSIONS), cohort.exclusions)
-    write_json(workspace.path(FACTS), cohort.facts())
-    write_parquet(workspace.path(COHORT), cohort.frame)
+    write_csv(workspace.files.exclusions, cohort.exclusions)
+    write_json(workspace.files.facts, cohort.facts())
+    write_parquet(workspace.files.cohort, cohort.frame)
 
 
 def split_stage(workspace: Workspace) -> Stage:
@@ -111,8 +100,8 @@ def split_stage(workspace: Workspace) -> Stage:
     return Stage(
         name="split",
         settings=workspace.settings("seed", "split"),
-        reads=lambda: [workspace.path(COHORT), *files_of(workspace.design.strategy)],
-        writes=(workspace.path(SPLIT),),
+        reads=lambda: [workspace.files.cohort, *files_of(workspace.design.strategy)],
+        writes=(workspace.files.split,),
         code=(
             "brainplug.design.split",
             "brainplug.toolkit.hashed_pools",
@@ -137,7 +126,7 @@ def run_split(workspace: Workspace) -> None:
     """Put subjects into pools, and make sure from the file that the pools are apart."""
     cohort = read_cohort(workspace)
     write_csv(
-        workspace.path(SPLIT),
+        workspace.files.split,
         split_cohort(workspace.design.strategy, cohort, seed=workspace.recipe.seed),
     )
     findings = find_leaks(pool_scans(cohort, read_split(workspace)))
@@ -146,12 +135,12 @@ def run_split(workspace: Workspace) -> None:
 
 def read_cohort(workspace: Workspace, *columns: str) -> pd.DataFrame:
     """Read the cohort frame back, whole or some columns."""
-    return pd.read_parquet(workspace.path(COHORT), columns=list(columns) or None)
+    return pd.read_parquet(workspace.files.cohort, columns=list(columns) or None)
 
 
 def read_split(workspace: Workspace) -> pd.DataFrame:
     """Read the pools back; ids are text."""
-    return pd.read_csv(workspace.path(SPLIT), dtype="str", keep_default_na=False, engine="pyarrow")
+    return pd.read_csv(workspace.files.split, dtype="str", keep_default_na=False, engine="pyarrow")
 
 
 def pairs_stage(workspace: Workspace) -> Stage:
@@ -159,8 +148,8 @@ def pairs_stage(workspace: Workspace) -> Stage:
     return Stage(
         name="pairs",
         settings=workspace.settings("seed", "pairing", "target"),
-        reads=lambda: map(workspace.path, (COHORT, SPLIT)),
-        writes=tuple(map(workspace.path, (PAIRS, PAIR_NOTES))),
+        reads=lambda: (workspace.files.cohort, workspace.files.split),
+        writes=(workspace.files.pairs, workspace.files.pair_notes),
         code=(
             "brainplug.design.pairs",
             "brainplug.toolkit.balanced_draws",
@@ -178,8 +167,8 @@ def run_pairs(workspace: Workspace) -> None:
     pairs, notes = make_pairs(
         workspace.design.pairing, pooled, fit_answers(workspace), seed=workspace.recipe.seed
     )
-    write_json(workspace.path(PAIR_NOTES), {"notes": list(notes)})
-    write_parquet(workspace.path(PAIRS), pairs)
+    write_json(workspace.files.pair_notes, {"notes": list(notes)})
+    write_parquet(workspace.files.pairs, pairs)
 
 
 def fit_answers(workspace: Workspace) -> Answers:
@@ -193,8 +182,13 @@ def dialogues_stage(workspace: Workspace) -> Stage:
     return Stage(
         name="dialogues",
         settings=workspace.settings("seed", "prompt", "target", "audit"),
-        reads=lambda: map(workspace.path, (COHORT, SPLIT, PAIRS, PAIR_NOTES)),
-        writes=tuple(map(workspace.path, (TASKS, AUDIT))),
+        reads=lambda: (
+            workspace.files.cohort,
+            workspace.files.split,
+            workspace.files.pairs,
+            workspace.files.pair_notes,
+        ),
+        writes=(workspace.files.tasks, workspace.files.audit),
         code=(
             "brainplug.tasks.task",
             "brainplug.design.pairs",
@@ -213,7 +207,7 @@ def dialogues_stage(workspace: Workspace) -> Stage:
 
 def task_paths(workspace: Workspace) -> dict[Split, list[Path]]:
     """Return the task files of each split, one a study that has tasks there."""
-    folder = workspace.path(TASKS)
+    folder = workspace.files.tasks
     return {split: sorted(folder.glob(f"*_comparison_tasks_{split}.json")) for split in SPLITS}
 
 
@@ -249,7 +243,7 @@ def run_dialogues(workspace: Workspace) -> None:
     )
     folder = empty_tasks(workspace)
     scans = maker.show(read_cohort(workspace, "scan", "subject", "image", "target"))
-    pairs = pd.read_parquet(workspace.path(PAIRS))
+    pairs = pd.read_parquet(workspace.files.pairs)
     for study, rows in pairs.groupby("study"):
         for name in SPLITS:
             path = folder / task_file(str(study), workspace.head.target, name)
@@ -266,16 +260,16 @@ def run_dialogues(workspace: Workspace) -> None:
             pooled=pool_scans(read_cohort(workspace), split),
             glances=glances,
             found=find_task_leaks(glances, allowed, split),
-            notes=read_json(workspace.path(PAIR_NOTES))["notes"],
+            notes=read_json(workspace.files.pair_notes)["notes"],
         ),
     )
 
 
 def empty_tasks(workspace: Workspace) -> Path:
     """Return the folder of task files, without earlier ones and what was made of them."""
-    for name in (TASKS, EXPORTS):
-        shutil.rmtree(workspace.path(name), ignore_errors=True)
-    return workspace.path(TASKS)
+    for folder in (workspace.files.tasks, workspace.files.exports):
+        shutil.rmtree(folder, ignore_errors=True)
+    return workspace.files.tasks
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -319,7 +313,7 @@ def settle_audit(workspace: Workspace, evidence: Evidence) -> None:
         "notes": list(evidence.notes),
         "findings": [finding.to_json() for finding in findings],
     }
-    write_json(workspace.path(AUDIT), audit)
+    write_json(workspace.files.audit, audit)
     for table in audit_tables(audit):
         workspace.console.print(table)
     if workspace.recipe.tasks is not None:
@@ -328,7 +322,7 @@ def settle_audit(workspace: Workspace, evidence: Evidence) -> None:
         refuse_findings(findings, allow_shortcut=workspace.recipe.audit.allow_shortcut)
     except BrainplugError:
         # What breaks a promise must not lie about to be trained on.
-        shutil.rmtree(workspace.path(TASKS))
+        shutil.rmtree(workspace.files.tasks)
         raise
 
 
@@ -341,7 +335,14 @@ def adopt_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("seed", "tasks", "target", "audit"),
         reads=lambda: [source.path for source in list_sources(files)],
         facts=lambda: states_of_images(list_sources(files), files.moved),
-        writes=tuple(map(workspace.path, (TASKS, COHORT, FACTS, EXCLUSIONS, SPLIT, AUDIT))),
+        writes=(
+            workspace.files.tasks,
+            workspace.files.cohort,
+            workspace.files.facts,
+            workspace.files.exclusions,
+            workspace.files.split,
+            workspace.files.audit,
+        ),
         code=(
             "brainplug.tasks.adopt",
             "brainplug.tasks.read",
@@ -362,14 +363,14 @@ def run_adopt(workspace: Workspace) -> None:
     files = workspace.recipe.tasks
     assert files is not None
     sources = list_sources(files)
-    refuse_own(sources, workspace.path(TASKS))
+    refuse_own(sources, workspace.files.tasks)
     folder = empty_tasks(workspace)
     adopted = adopt_tasks(sources, folder, target=peek_target(files), files=files)
     cohort = adopted.cohort()
-    write_parquet(workspace.path(COHORT), cohort)
-    write_csv(workspace.path(SPLIT), adopted.split())
-    write_csv(workspace.path(EXCLUSIONS), stack_exclusions([]))
-    write_json(workspace.path(FACTS), adopted.facts(sources))
+    write_parquet(workspace.files.cohort, cohort)
+    write_csv(workspace.files.split, adopted.split())
+    write_csv(workspace.files.exclusions, stack_exclusions([]))
+    write_json(workspace.files.facts, adopted.facts(sources))
     glances = read_glances(workspace)
     every = [task for split in SPLITS for task in glances[split]]
     answers = fit_answers(workspace)

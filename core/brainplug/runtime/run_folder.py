@@ -1,23 +1,65 @@
-"""Names of the files in a run folder."""
+"""The files of a run folder, by what they hold."""
 
 from __future__ import annotations
 
-COHORT, FACTS, EXCLUSIONS = "cohort.parquet", "cohort.json", "exclusions.csv"
+from pathlib import Path
+
+import attrs
 
 
-SPLIT, PAIRS, PAIR_NOTES = "split.csv", "pairs.parquet", "pairs.json"
+class Entry:
+    """A file or folder at a fixed name below a run folder.
+
+    Args:
+        name: relative to the run folder.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, folder: RunFolder, _owner: type[RunFolder] | None = None) -> Path:
+        """Return where it is in this run folder, whether or not it is there yet."""
+        return folder.path / self.name
 
 
-TASKS, AUDIT, VOLUMES = "tasks", "audit.json", "volumes.json"
+@attrs.frozen
+class RunFolder:
+    """Where each result of a run lies; nothing is read or made.
 
+    >>> RunFolder(Path("runs/demo")).answers.as_posix()
+    'runs/demo/answers.jsonl'
+    """
 
-CHECKPOINTS, MODEL, TRAINING = "checkpoints", "model", "training.json"
+    path: Path
 
+    recipe = Entry("recipe.toml")
+    record = Entry("record.json")
+    log = Entry("log.txt")
+    lock = Entry(".lock")
+    holder = Entry(".lock.json")
 
-ANSWERS, METRICS, REPORT = "answers.jsonl", "metrics.json", "report.html"
+    cohort = Entry("cohort.parquet")
+    facts = Entry("cohort.json")
+    exclusions = Entry("exclusions.csv")
+    split = Entry("split.csv")
+    pairs = Entry("pairs.parquet")
+    pair_notes = Entry("pairs.json")
+    tasks = Entry("tasks")
+    exports = Entry("exports")
+    audit = Entry("audit.json")
+    volumes = Entry("volumes.json")
+    checkpoints = Entry("checkpoints")
+    model = Entry("model")
+    training = Entry("training.json")
+    partial_answers = Entry("answers.jsonl.part")
+    answers = Entry("answers.jsonl")
+    metrics = Entry("metrics.json")
+    report = Entry("report.html")
 
+    run_list = Entry("runs.json")
+    runs = Entry("runs")
+    summary = Entry("summary.json")
 
-RUNS, SUMMARY, EXPORTS = "runs", "summary.json", "exports"
-
-
-RUN_LIST = "runs.json"
+    def of_run(self, name: str) -> RunFolder:
+        """Return the folder of one of several runs, such as a fold."""
+        return RunFolder(self.runs / name)

@@ -71,7 +71,7 @@ class PhaseFolder:
         """Tell whether the phase ended, and what it left is there."""
         return self.story.exists() and self.model.is_dir()
 
-    def read_story(self) -> dict[str, Any]:
+    def read_history(self) -> dict[str, Any]:
         """Return what a phase that is done tells of itself."""
         return dict(read_json(self.story))
 
@@ -114,13 +114,13 @@ def open_folders(
     return folders, sorted([*deleted, *(path.name for path in others)])
 
 
-def join_stories(stories: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def join_histories(stories: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the story of a whole training: all rows, each with its phase, and what was chosen.
 
     The checkpoint that was chosen in the last phase is that of the run.
 
     >>> story = {"phase": 1, "selected": None, "history": [{"step": 2, "loss": 0.5}]}
-    >>> join_stories([story])["history"]
+    >>> join_histories([story])["history"]
     [{'phase': 1, 'step': 2, 'loss': 0.5}]
     """
     *_, last = stories

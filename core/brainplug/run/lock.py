@@ -1,0 +1,65 @@
+"""One process a run folder."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from brainplug.errors import RunError
+from brainplug.run.ledger import now
+from brainplug.runtime.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from brainplug.runtime.run_folder import RunFolder
+
+
+@contextmanager
+def taken(files: RunFolder) -> Iterator[None]:
+    """Make the run folder and hold it for this process.
+
+    Raises:
+        RunError: it is a file, or another process holds it.
+    """
+    folder = files.path
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder}: expected a run folder, found a file; name another with --output")
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(files):
+        yield
+
+
+@contextmanager
+def held(files: RunFolder) -> Iterator[None]:
+    """Hold the run folder for this process.
+
+    Raises:
+        RunError: another process holds it; the message says which.
+    """
+    lock = FileLock(files.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        holder = read_json(files.holder) if files.holder.exists() else {}
+        raise RunError(
+            f"{files.path}: held by process {holder.get('process', 'unknown')} on "
+            f"{holder.get('host', 'an unknown host')} since {holder.get('since', '(unknown)')}; "
+            "wait for it, stop it, or name another folder with --output"
+        ) from error
+    try:
+        write_json(files.holder, describe_holder())
+        yield
+    finally:
+        files.holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def describe_holder() -> dict[str, Any]:
+    """Say who holds a run folder."""
+    import os
+    import platform
+
+    return {"process": os.getpid(), "host": platform.node(), "since": now()}
