@@ -30,7 +30,6 @@ from brainplug.errors import BrainplugError, PluginError, suggestion
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from brainplug.recipe.tables import Recipe
 
 GROUP = "brainplug"
 
@@ -136,18 +135,18 @@ class Registry:
         part: Part[Metric] = self.get("metrics", name)
         return part.make(part.options())
 
-    def before_run(self, *, recipe: Recipe, folder: Path) -> None:
+    def before_run(self, *, recipe: Any, folder: Path) -> None:
         """Tell every observer that a run starts; an observer that fails stops it."""
         for failure in self._observe("brainplug_before_run", recipe=recipe, folder=folder):
             raise failure
 
-    def after_run(self, *, recipe: Recipe, folder: Path) -> None:
+    def after_run(self, *, recipe: Any, folder: Path) -> None:
         """Tell every observer that a run has ended well; then raise the first that failed."""
         failures = list(self._observe("brainplug_after_run", recipe=recipe, folder=folder))
         if failures:
             raise failures[0]
 
-    def on_run_error(self, *, recipe: Recipe, folder: Path, error: BaseException) -> None:
+    def on_run_error(self, *, recipe: Any, folder: Path, error: BaseException) -> None:
         """Tell every observer what stopped a run; their own failures become notes of that error."""
         for failure in self._observe(
             "brainplug_on_run_error", recipe=recipe, folder=folder, error=error

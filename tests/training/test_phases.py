@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from brainplug.api.records import MODEL_PARTS
 from brainplug.cli.main import main
 from brainplug.errors import RecipeError, RunError
 from brainplug.model.bundle import load_bundle
@@ -17,7 +18,7 @@ from brainplug.model.llava import part_of, train_only
 from brainplug.model.lora import add_adapters, merge_adapters
 from brainplug.recipe.load import read_recipe
 from brainplug.recipe.phases import plan_phases
-from brainplug.recipe.training_tables import MODEL_PARTS, Lora, Phase, Speed, Training
+from brainplug.recipe.training_tables import Lora, Phase, Speed, Training
 from brainplug.registry import load_registry
 from brainplug.runtime.files import read_json
 from brainplug.tasks.chat import ChatEncoder

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from brainplug.api.records import MODEL_PARTS
 from brainplug.model import llava
 from brainplug.model.lora import add_adapters
-from brainplug.recipe.training_tables import MODEL_PARTS, Lora, Speed, Training
+from brainplug.recipe.training_tables import Lora, Speed, Training
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.training.job import TrainingJob
 from brainplug.training.trainer import ComparisonTrainer, train

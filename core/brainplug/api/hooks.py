@@ -6,7 +6,7 @@ loaded; it takes no arguments and yields `Part` records. The last three observe 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         SplitStrategy,
         TaskHead,
     )
-    from brainplug.recipe.tables import Recipe
 
 PROJECT = "brainplug"
 
@@ -242,13 +241,13 @@ def brainplug_models() -> Iterable[Part[ModelBackbone]]:  # type: ignore[empty-b
 
 
 @hookspec
-def brainplug_before_run(recipe: Recipe, folder: Path) -> None:
+def brainplug_before_run(recipe: Any, folder: Path) -> None:
     """Observe that a run is about to start its first stage.
 
     Called by `brainplug run` after the recipe was checked and the run folder locked.
 
     Args:
-        recipe: the recipe with every default.
+        recipe: the recipe with every default, a `brainplug.recipe.tables.Recipe`.
         folder: the run folder.
 
     Example:
@@ -263,13 +262,13 @@ def brainplug_before_run(recipe: Recipe, folder: Path) -> None:
 
 
 @hookspec
-def brainplug_after_run(recipe: Recipe, folder: Path) -> None:
+def brainplug_after_run(recipe: Any, folder: Path) -> None:
     """Observe that a run has ended well.
 
     Called after the last stage asked for has written its files, before the folder is unlocked.
 
     Args:
-        recipe: the recipe with every default.
+        recipe: the recipe with every default, a `brainplug.recipe.tables.Recipe`.
         folder: the run folder.
 
     Example:
@@ -284,13 +283,13 @@ def brainplug_after_run(recipe: Recipe, folder: Path) -> None:
 
 
 @hookspec
-def brainplug_on_run_error(recipe: Recipe, folder: Path, error: BaseException) -> None:
+def brainplug_on_run_error(recipe: Any, folder: Path, error: BaseException) -> None:
     """Observe that a run was stopped, by an error or by the user.
 
     Called before the error goes on to the caller; what a stage had finished is kept.
 
     Args:
-        recipe: the recipe with every default.
+        recipe: the recipe with every default, a `brainplug.recipe.tables.Recipe`.
         folder: the run folder.
         error: what stopped the run.
 

@@ -27,6 +27,9 @@ POOLS: tuple[str, ...] = tuple(
     f"{split}_{half}" for split in SPLITS for half in ("query", "reference")
 )
 
+MODEL_PARTS: tuple[str, ...] = ("patch-embedding", "vision-tower", "projector", "language-model")
+"""Parts of a LLaVA-style model that can learn, each by its name in a recipe."""
+
 SCAN_COLUMNS: tuple[str, ...] = ("subject", "session", "image", "family", "site")
 """Columns every cohort table has; text, missing as `pandas.NA`. `image` is an absolute path."""
 

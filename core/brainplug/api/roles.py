@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         TargetValue,
         Turn,
     )
-    from brainplug.model.bundle import ModelBundle
 
 
 def about(text: str, *, unit: str = "") -> dict[str, str]:
@@ -283,6 +282,10 @@ class ModelBackbone(Protocol):
         """Count (or estimate from above) the tokens of a text, without importing torch."""
         ...
 
-    def build(self, shape: tuple[int, int, int], *, seed: int) -> ModelBundle:
-        """Build or load model and tokenizer, with the parts that do not train frozen."""
+    def build(self, shape: tuple[int, int, int], *, seed: int) -> Any:
+        """Build or load model and tokenizer, with the parts that do not train frozen.
+
+        Returns:
+            A `brainplug.model.bundle.ModelBundle`, which needs torch and so is not named here.
+        """
         ...

@@ -9,7 +9,6 @@ two runs that fill the cache at once write the same bytes.
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING
 
 import attrs
@@ -33,7 +32,6 @@ __all__ = [
     "EXTENSIONS",
     "Header",
     "Scan",
-    "cache_folder",
     "content_hash",
     "fill_cache",
     "load_volume",
@@ -69,16 +67,6 @@ class Refusal:
 
 _found: dict[tuple[Settings, Path, int, int], Path] = {}
 """Cache files that this process has found: by scan, its size, and the time of its last change."""
-
-
-def cache_folder() -> Path:
-    """Return the folder shared by runs: `$BRAINPLUG_CACHE`, or the user's cache folder."""
-    chosen = os.environ.get("BRAINPLUG_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("brainplug")
 
 
 def content_hash(path: Path, memo: Path) -> str:

@@ -13,9 +13,9 @@ import attrs
 import torch
 from torch import nn
 
+from brainplug.api.records import MODEL_PARTS
 from brainplug.errors import DataError
 from brainplug.model.llava import idle_in_tower, part_of
-from brainplug.recipe.training_tables import MODEL_PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,10 +9,8 @@ from typing import Literal
 import attrs
 from attrs.validators import and_, deep_iterable, ge, gt, in_, lt, min_len, optional
 
+from brainplug.api.records import MODEL_PARTS
 from brainplug.api.roles import about
-
-MODEL_PARTS = ("patch-embedding", "vision-tower", "projector", "language-model")
-"""Parts of a LLaVA-style model that can learn, each by its name in a recipe."""
 
 ATTENTION_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "out_proj")
 """Linear layers of the attention of tower and language model, as transformers names them."""

@@ -13,8 +13,9 @@ import attrs
 
 from brainplug.cohort.build import StudyParts
 from brainplug.errors import DataError
-from brainplug.imaging.cache import cache_folder, load_volume
+from brainplug.imaging.cache import load_volume
 from brainplug.recipe.load import resolve
+from brainplug.runtime.files import cache_folder
 from brainplug.runtime.ranks import ALONE, Ranks
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.adopt import peek_target

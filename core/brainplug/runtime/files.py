@@ -114,3 +114,13 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
 def hash_text(text: str) -> str:
     """Return the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def cache_folder() -> Path:
+    """Return the folder shared by runs: `$BRAINPLUG_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get("BRAINPLUG_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("brainplug")

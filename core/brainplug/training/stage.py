@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.errors import DataError
 from brainplug.imaging.augment import Augmenter
 from brainplug.model.bundle import ModelBundle, load_bundle
 from brainplug.model.llava import train_only
@@ -115,9 +116,14 @@ def train_phase(
         begin: makes the model; nobody else holds it, so that the next phase finds its memory free.
 
     Raises:
-        DataError: adapters are asked for on layers that the model has not.
+        DataError: a model part built no bundle, or adapters are asked for on layers that the model
+            has not.
     """
     bundle, seed = begin(), (session.recipe.seed + phase.number - 1) % 2**32
+    if not isinstance(bundle, ModelBundle):
+        raise DataError(
+            f"expected a ModelBundle from the model's build, got {type(bundle).__name__}"
+        )
     train_only(bundle.model, phase.parts)
     if phase.options.lora:
         add_adapters(bundle.model, phase.options.lora, seed=seed)

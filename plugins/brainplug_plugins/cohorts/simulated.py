@@ -13,9 +13,7 @@ from brainplug.api.hooks import hookimpl
 from brainplug.api.records import EXCLUSION_COLUMNS, CohortTable, JoinReport
 from brainplug.api.roles import CohortLoader, Part, Prepares
 from brainplug.errors import DataError
-from brainplug.imaging.cache import cache_folder
-from brainplug.runtime import files
-from brainplug.runtime.workers import in_processes
+from brainplug.toolkit import storage
 from brainplug_plugins.simulation.design import CODES, VERSION, SimulatedOptions
 from brainplug_plugins.simulation.people import Person, draw_person
 
@@ -36,7 +34,7 @@ class Simulated:
     def __init__(self, options: SimulatedOptions) -> None:
         """Settle the folder; nothing is written before `prepare`."""
         self.options = options
-        self.folder = options.folder or cache_folder() / "simulated" / _fingerprint(options)
+        self.folder = options.folder or storage.cache_folder() / "simulated" / _fingerprint(options)
 
     def load(self) -> CohortTable:
         """Draw the table; it is the same before and after its files are written."""
@@ -96,7 +94,7 @@ class Simulated:
             anatomy=make_anatomy(self.options.resolution_mm),
         )
         numbers = [person.number for person in todo]
-        for extra, _ in enumerate(in_processes(_write_scan, shared, numbers), 1):
+        for extra, _ in enumerate(storage.in_processes(_write_scan, shared, numbers), 1):
             report(done + extra, len(people))
 
     def _people(self) -> list[Person]:
@@ -109,22 +107,22 @@ class Simulated:
         """Write what describes the study, the options first: they claim the folder."""
         from brainplug_plugins.simulation.truth import describe
 
-        files.write_json(self.folder / "truth.json", describe(self.options))
-        files.write_json(
+        storage.write_json(self.folder / "truth.json", describe(self.options))
+        storage.write_json(
             self.folder / "dataset_description.json",
             {"Name": self.options.study, "BIDSVersion": "1.9.0", "DatasetType": "raw"},
         )
         levels = {"sex": {"Levels": CODES["sex"]}, "age": {"Units": "years"}}
-        files.write_json(self.folder / "participants.json", levels)
+        storage.write_json(self.folder / "participants.json", levels)
         text = _table(people).to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n")
-        files.write_text(self.folder / "participants.tsv", text)
+        storage.write_text(self.folder / "participants.tsv", text)
 
     def _check_folder(self) -> None:
         """Refuse a folder that holds a study made with other options."""
         path = self.folder / "truth.json"
         if not path.is_file():
             return
-        found, wanted = files.read_json(path), _stated(self.options)
+        found, wanted = storage.read_json(path), _stated(self.options)
         there = {"generator": found.get("generator"), **found.get("options", {})}
         differing = [key for key in wanted if there.get(key) != wanted[key]]
         if differing:
@@ -161,7 +159,7 @@ def _write_scan(shared: Shared, number: int) -> None:
 
     person = draw_person(shared.options, number)
     voxels, affine = make_image(shared.anatomy, shared.options, person)
-    with files.replacing(image_path(shared.folder, person)) as temporary:
+    with storage.replacing(image_path(shared.folder, person)) as temporary:
         temporary.write_bytes(encode(voxels, affine, fault=person.fault))
 
 

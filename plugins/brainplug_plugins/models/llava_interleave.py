@@ -12,13 +12,12 @@ import attrs
 from attrs.validators import and_, deep_iterable, ge, in_, le
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.records import ModelPlan
+from brainplug.api.records import MODEL_PARTS, ModelPlan
 from brainplug.api.roles import Part, ReadsFiles, about
 from brainplug.checkpoint.locate import HUB_ID, fetch_weights, find_local
 from brainplug.checkpoint.read import TOKENIZER, Checkpoint, read_checkpoint
 from brainplug.checkpoint.tensors import find_weights
 from brainplug.errors import DataError
-from brainplug.recipe.training_tables import MODEL_PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

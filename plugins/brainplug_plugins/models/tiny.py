@@ -9,10 +9,9 @@ import attrs
 from attrs.validators import and_, deep_iterable, ge, in_, le
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.records import ModelPlan
+from brainplug.api.records import MODEL_PARTS, ModelPlan
 from brainplug.api.roles import Part, about
 from brainplug.errors import DataError
-from brainplug.recipe.training_tables import MODEL_PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
