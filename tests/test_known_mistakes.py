@@ -474,8 +474,10 @@ def test_d16_both_visits_of_a_child_are_in_one_pool(tmp_path):
     assert (120, 60) == (len(pooled), len(split))
     assert 1 == pooled.groupby("subject")["pool"].nunique().max()
     torn = pd.concat([split, split.iloc[:1].assign(pool="test_query")])
-    with pytest.raises(LeakageError, match="subjects are in two pools"):
+    with pytest.raises(LeakageError) as caught:
         refuse_findings(find_leaks(pool_scans(cohort.frame, torn)), allow_shortcut=True)
+
+    assert "subjects are in two pools" in caught.value.message
 
 
 def test_d17_siblings_sites_and_bad_scans_are_kept_apart(tmp_path):
@@ -486,8 +488,11 @@ def test_d17_siblings_sites_and_bad_scans_are_kept_apart(tmp_path):
     site = add_pools(frame, split_cohort(Site(SiteOptions(test=("s1",))), frame, seed=2))
 
     assert [] == find_leaks(pool_scans(frame, together))
-    with pytest.raises(LeakageError, match="families are in two"):
+    with pytest.raises(LeakageError) as caught:
         refuse_findings(find_leaks(pool_scans(frame, apart)), allow_shortcut=True)
+
+    assert "families are in two" in caught.value.message
+
     assert {"s1"} == set(site.loc[site["pool"].str.startswith("test"), "site"])
 
     loader = load_abcd(tmp_path, ["1", "2", "1"], imgincl_t1w_include=["1", "0", "1"])
@@ -555,8 +560,10 @@ def test_d21_integer_ids_meet_their_files(tmp_path, form):
 
     assert ["1000001", "1000002", "1000003"] == cohort.frame["subject"].tolist()
     stray = load_ukb(tmp_path, "eid,31-0.0\n2000001,0\n2000002,1\n")
-    with pytest.raises(DataError, match=r"2 of 2 rows of the table found no image"):
+    with pytest.raises(DataError) as caught:
         gather_listed(stray, Categorical(CategoricalOptions(column="p31")))
+
+    assert 2 == len(caught.value.found[0])
 
 
 RECIPE = """

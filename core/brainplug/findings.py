@@ -51,6 +51,8 @@ def refuse_findings(findings: Iterable[Finding], *, allow_shortcut: bool) -> Non
             shortcuts.append(finding.what)
     if shortcuts and not allow_shortcut:
         raise DataError(
-            "; ".join(shortcuts) + "; choose another pairing or wording, or set "
-            "allow_shortcut = true in [audit] to go on all the same"
+            "; ".join(shortcuts),
+            found=tuple(shortcuts),
+            hint="choose another pairing or wording, or set allow_shortcut = true in [audit] to "
+            "go on all the same",
         )

@@ -92,15 +92,19 @@ def audit(labels, **options):
 
 def test_one_same_to_two_different_is_refused():
     """D1: 'say the opposite' scores two thirds, so the pairing is refused by name."""
-    with pytest.raises(DataError, match="says the opposite"):
+    with pytest.raises(DataError) as caught:
         audit(("female", "male"), same=1)
+
+    assert "a rule that says the opposite needs no scan" in caught.value.found[0]
 
 
 @pytest.mark.parametrize("count", [3, 10])
 def test_half_the_pairs_alike_is_refused_for_many_classes(count):
     """D2, D3: copying beats chance where same-label pairs are over-represented."""
-    with pytest.raises(DataError, match="repeats the reference"):
+    with pytest.raises(DataError) as caught:
         audit(tuple(f"class {letter}" for letter in "abcdefghij"[:count]), same=2)
+
+    assert "a rule that repeats the reference needs no scan" in caught.value.found[0]
 
 
 @pytest.mark.parametrize("count", [2, 3, 10])
@@ -134,8 +138,10 @@ def test_a_reference_from_another_pool_is_a_leak():
     findings = find_task_leaks(tasks, SAME, split)
 
     assert ["leak"] == [finding.kind for finding in findings]
-    with pytest.raises(LeakageError, match="testr0a"):
+    with pytest.raises(LeakageError) as caught:
         refuse_findings(findings, allow_shortcut=True)
+
+    assert ("testr0a",) == caught.value.members
 
 
 def test_a_family_in_two_splits_is_a_leak():
@@ -145,8 +151,10 @@ def test_a_family_in_two_splits_is_a_leak():
 
     findings = find_leaks(pool_scans(cohort, pd.DataFrame({"subject": subjects, "pool": POOLS})))
 
-    with pytest.raises(LeakageError, match="'f1'"):
+    with pytest.raises(LeakageError) as caught:
         refuse_findings(findings, allow_shortcut=True)
+
+    assert ("f1",) == caught.value.members
 
 
 def test_a_family_in_query_and_reference_pools_is_a_leak():

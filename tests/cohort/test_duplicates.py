@@ -197,8 +197,11 @@ def test_copies_in_two_pools_stop_the_run(tmp_path, make_scan):
     findings = find_in_pools(cohort)
 
     assert [("leak", ("p01", "p03"))] == [(each.kind, each.members) for each in findings]
-    with pytest.raises(LeakageError, match=r'duplicates = "exclude".*\'p01\', \'p03\''):
+    with pytest.raises(LeakageError) as caught:
         refuse_findings(findings, allow_shortcut=True)
+
+    assert ("p01", "p03") == caught.value.members
+    assert 'duplicates = "exclude"' in str(caught.value)
 
 
 def test_copies_in_one_pool_are_noted(tmp_path, make_scan):
@@ -246,8 +249,10 @@ def test_a_study_of_copies_alone_is_refused(tmp_path, make_scan):
     (tmp_path / "table.csv").write_text("id,sex\na,male\nb,female\n")
     options = TableOptions(table=tmp_path / "table.csv", images=tmp_path / "T1", subject="id")
 
-    with pytest.raises(DataError, match=r"no usable scan .*several subjects \(2, such as 'a'\)"):
+    with pytest.raises(DataError) as caught:
         gather_study(options, tmp_path, duplicates="exclude")
+
+    assert {"one image under several subjects": 2} == caught.value.found
 
 
 def test_copies_between_studies_are_found(tmp_path, make_scan):

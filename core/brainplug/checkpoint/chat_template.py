@@ -75,7 +75,12 @@ def find_template(folder: Path) -> tuple[str, str] | None:
             named = [each for each in template if isinstance(each, dict)]
             template = {each.get("name"): each.get("template") for each in named}.get("default")
         if template is not None and not isinstance(template, str):
-            raise DataError(f"{folder / name}: chat_template: expected text: {template!r:.80}")
+            raise DataError(
+                f"{template!r:.80}",
+                where=(folder / name, "chat_template"),
+                expected="text",
+                found=template,
+            )
         if template is not None:
             return name, template
     return None

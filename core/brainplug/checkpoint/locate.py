@@ -76,13 +76,19 @@ def fetch_weights(weights: Path | str, revision: str | None) -> Path:
     except Exception as error:  # whatever the network does, the remedy is the same
         reason = " ".join(str(error).split())
         raise DataError(
-            f"model.weights: {weights!r} is not on this machine and could not be downloaded "
-            f"({type(error).__name__}: {reason:.200}); {by_hand(weights, revision)}"
+            f"{weights!r} is not on this machine and could not be downloaded "
+            f"({type(error).__name__}: {reason:.200})",
+            where="model.weights",
+            found=weights,
+            hint=by_hand(weights, revision),
         ) from error
     if not is_whole(folder):
         raise DataError(
-            f"model.weights: {weights!r} is only in part on this machine, in {folder}, or is no "
-            f"model in safetensors; {by_hand(weights, revision)}"
+            f"{weights!r} is only in part on this machine, in {folder}, or is no model in "
+            "safetensors",
+            where="model.weights",
+            found=folder,
+            hint=by_hand(weights, revision),
         )
     return folder
 

@@ -117,11 +117,12 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         DataError: with a line for each problem, its file and key.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: expected the folder of a Llava checkpoint")
+        raise DataError("none", where=folder, expected="the folder of a Llava checkpoint")
     if (folder / PATCH_FILE).is_file():
         raise DataError(
-            f"{folder / PATCH_FILE}: brainplug wrote this model, whose patches are 3-D already; "
-            "name the 2-D checkpoint that it was made from"
+            "brainplug wrote this model, whose patches are 3-D already",
+            where=folder / PATCH_FILE,
+            hint="name the 2-D checkpoint that it was made from",
         )
     given = read_object(folder / CONFIG)
     refuse(check_architecture(folder / CONFIG, given))
@@ -159,7 +160,7 @@ def refuse(problems: Iterator[str] | list[str]) -> None:
     """
     lines = list(problems)
     if lines:
-        raise DataError("\n".join(lines))
+        raise DataError("\n".join(lines), found=tuple(lines))
 
 
 def fill_in(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,7 +252,8 @@ def read_vocabulary(folder: Path) -> dict[str, int]:
         known |= {each["content"]: int(place) for place, each in decoder.items()}
     except (KeyError, TypeError, ValueError, AttributeError):
         raise DataError(
-            f"{folder / TOKENIZER}: expected a tokenizer with the keys 'model' and 'added_tokens'"
+            where=folder / TOKENIZER,
+            expected="a tokenizer with the keys 'model' and 'added_tokens'",
         ) from None
     return known
 
@@ -298,6 +300,6 @@ def check_template(folder: Path) -> Iterator[str]:
     try:
         otherwise = compare_template(template)
     except ValueError as error:
-        raise DataError(f"{folder / name}: chat_template: another form: {error}") from None
+        raise DataError(f"another form: {error}", where=(folder / name, "chat_template")) from None
     if otherwise:
         yield f"{folder / name}: chat_template: differs in white space: {otherwise}"

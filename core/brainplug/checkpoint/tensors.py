@@ -188,11 +188,13 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         held = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise DataError(f"{path}: missing; is this the folder of a Llava checkpoint?") from None
+        raise DataError(
+            "missing", where=path, hint="is this the folder of a Llava checkpoint?"
+        ) from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON: {error}") from None
+        raise DataError(f"cannot be read as JSON: {error}", where=path) from None
     if not isinstance(held, dict):
-        raise DataError(f"{path}: expected a JSON object, got {type(held).__name__}")
+        raise DataError(type(held).__name__, where=path, expected="a JSON object", found=held)
     return held
 
 
@@ -205,29 +207,41 @@ def find_weights(folder: Path) -> tuple[Path, ...]:
     if (folder / SINGLE).is_file():
         return (folder / SINGLE,)
     if not (folder / INDEX).is_file():
-        raise DataError(f"{folder}: expected {SINGLE} or {INDEX}{instead_of_weights(folder)}")
+        raise no_weights(folder)
     places = read_object(folder / INDEX).get("weight_map")
     if not isinstance(places, dict) or not all(type(name) is str for name in places.values()):
-        raise DataError(f"{folder / INDEX}: weight_map: expected a file for each weight")
+        raise DataError(
+            where=(folder / INDEX, "weight_map"),
+            expected="a file for each weight",
+            found=type(places).__name__,
+        )
     files = tuple(folder / name for name in sorted(set(places.values())))
     lost = [path.name for path in files if path.parent != folder or not path.is_file()]
     if lost or not files:
         raise DataError(
-            f"{folder / INDEX}: names files that are not in the folder: {some(lost)}; copy them "
-            "there, or download the model again"
+            f"names files that are not in the folder: {some(lost)}",
+            where=folder / INDEX,
+            found=tuple(lost),
+            hint="copy them there, or download the model again",
         )
     return files
 
 
-def instead_of_weights(folder: Path) -> str:
-    """Say what a folder without safetensors has instead."""
+def no_weights(folder: Path) -> DataError:
+    """Make the error that says what a folder without safetensors has instead."""
     others = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
-    if others:
-        return (
-            f", found pickle files only: {some(others)}; reading these can run code they hold, so "
-            "they are not read: save the model again with transformers' save_pretrained"
-        )
-    return ", found neither; is this the folder of a model?"
+    wanted = f"{SINGLE} or {INDEX}"
+    if not others:
+        hint = "is this the folder of a model?"
+        return DataError("neither", where=folder, expected=wanted, hint=hint)
+    return DataError(
+        f"pickle files only: {some(others)}",
+        where=folder,
+        expected=wanted,
+        found=tuple(others),
+        hint="reading these can run code they hold, so they are not read: save the model again "
+        "with transformers' save_pretrained",
+    )
 
 
 def read_weights(folder: Path) -> dict[str, Weight]:
@@ -242,8 +256,10 @@ def read_weights(folder: Path) -> dict[str, Weight]:
             plain = plain_name(name)
             if plain in found:
                 raise DataError(
-                    f"{file}: {name!r} is there already, as {found[plain].name!r} in "
-                    f"{found[plain].file.name}"
+                    f"{name!r} is there already, as {found[plain].name!r} in "
+                    f"{found[plain].file.name}",
+                    where=file,
+                    found=name,
                 )
             found[plain] = Weight(file, name, shape)
     return found
@@ -264,9 +280,13 @@ def read_table(file: Path) -> Iterator[tuple[str, Shape]]:
         shapes = [(name, tuple(map(int, each["shape"]))) for name, each in table.items()]
         end = 8 + length + max((each["data_offsets"][1] for each in table.values()), default=0)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        raise DataError(f"{file}: not a safetensors file, or cut short; copy it again") from None
+        raise DataError(
+            "not a safetensors file, or cut short", where=file, hint="copy it again"
+        ) from None
     if end != size:
-        raise DataError(f"{file}: expected {end:,} bytes, got {size:,}; copy it again")
+        raise DataError(
+            f"{size:,}", where=file, expected=f"{end:,} bytes", found=size, hint="copy it again"
+        )
     yield from shapes
 
 

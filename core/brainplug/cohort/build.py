@@ -12,7 +12,7 @@ import pandas as pd
 from brainplug.api.records import SCAN_COLUMNS, CohortTable
 from brainplug.cohort.contract import check_table, name_of
 from brainplug.cohort.duplicates import find_same_images, name_others
-from brainplug.errors import DataError, ScanError
+from brainplug.errors import DataError, ScanError, show
 from brainplug.imaging.cache import fill_cache, read_headers
 from brainplug.runtime.workers import uncollected
 from brainplug.toolkit.codes import NO_VALUE
@@ -133,7 +133,9 @@ def collect(
     exclusions = stack_exclusions([table.exclusions, *twice, *without, unread])
     if scans.empty:
         raise DataError(
-            f"{name}: no usable scan is left of {table.rows_read} rows: {count_reasons(exclusions)}"
+            f"no usable scan is left of {table.rows_read} rows: {count_reasons(exclusions)}",
+            where=name,
+            found=exclusions["reason"].value_counts().to_dict(),
         )
     frame = arrange(scans.assign(study=pd.Series(name, index=scans.index, dtype="str")))
     assert table.rows_read == len(frame) + len(exclusions)
@@ -198,7 +200,10 @@ def settle_duplicates(
     }
     exclusions = stack_exclusions([cohort.exclusions, lost])
     if kept.empty:
-        raise DataError(f"no usable scan is left: {count_reasons(exclusions)}")
+        raise DataError(
+            f"no usable scan is left: {count_reasons(exclusions)}",
+            found=exclusions["reason"].value_counts().to_dict(),
+        )
     return attrs.evolve(
         cohort, frame=kept.reset_index(drop=True), exclusions=exclusions, flows=flows
     )
@@ -229,7 +234,8 @@ def check_join(table: CohortTable, audit: Audit) -> None:
     if not join.rows:
         raise DataError(
             f"none of the {table.rows_read} rows of the table asks for an image: "
-            f"{count_reasons(table.exclusions) or 'it has no row'}"
+            f"{count_reasons(table.exclusions) or 'it has no row'}",
+            found=table.rows_read,
         )
     lost = join.rows - join.matched
     if join.matched and lost <= audit.join_loss * join.rows:
@@ -237,16 +243,12 @@ def check_join(table: CohortTable, audit: Audit) -> None:
     raise DataError(
         f"{lost} of {join.rows} rows of the table found no image ({lost / join.rows:.0%}, "
         f"audit.join_loss allows {audit.join_loss:.0%}); {join.images} images were found\n"
-        f"  ids of rows without an image: {listed(join.rows_without_image)}\n"
-        f"  images without a row: {listed(join.images_without_row)}\n"
-        "  compare the two; correct the table, the folder or the pattern in [cohort], "
-        "or raise audit.join_loss"
+        f"  ids of rows without an image: {show(join.rows_without_image)}\n"
+        f"  images without a row: {show(join.images_without_row)}\n"
+        "  compare the two",
+        found=(join.rows_without_image, join.images_without_row),
+        hint="correct the table, the folder or the pattern in [cohort], or raise audit.join_loss",
     )
-
-
-def listed(examples: Sequence[str]) -> str:
-    """Show examples, or say that there are none."""
-    return ", ".join(map(repr, examples)) if examples else "none"
 
 
 def as_text(scans: pd.DataFrame) -> pd.DataFrame:
@@ -290,14 +292,17 @@ def drop_without_target(
     values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
     if not (values.index.equals(scans.index) and reasons.index.equals(scans.index)):
         raise DataError(
-            f"the task head {name_of(head)} breaks its contract: values and reasons must have the "
-            f"index of the {len(scans)} rows it was given"
+            f"it breaks its contract: values and reasons must have the index of the {len(scans)} "
+            "rows it was given",
+            where=f"the task head {name_of(head)}",
         )
     mute = values.isna() & ~(reasons.fillna("") != "")
     if mute.any():
         raise DataError(
-            f"the task head {name_of(head)} breaks its contract: {int(mute.sum())} rows have "
-            f"neither a value nor a reason, for example {raw[mute].iloc[0]!r}"
+            f"it breaks its contract: {int(mute.sum())} rows have neither a value nor a reason, "
+            f"for example {raw[mute].iloc[0]!r}",
+            where=f"the task head {name_of(head)}",
+            found=tuple(raw[mute]),
         )
     scans = rename_clashes(scans).assign(target=values)
     lost = []
@@ -321,8 +326,9 @@ def get_target(scans: pd.DataFrame, name: str, notes: Sequence[str]) -> pd.Serie
     for column in (f"{name}_in_table", name):
         if column in scans.columns:
             return scans[column]
-    problem = no_column(name, scans.columns, option="target.column")
-    raise DataError("\n  ".join([f"the study: {problem}", *notes]))
+    problem = no_column(name, scans.columns, option="target.column").within("the study")
+    problem.hint = "\n  ".join([problem.hint, *notes])
+    raise problem
 
 
 def rename_clashes(scans: pd.DataFrame) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def check_table(table: CohortTable, loader: str) -> None:
         or find_bad_counts(table)
     )
     if problem:
-        raise DataError(f"the cohort loader {loader} breaks its contract: {problem}")
+        raise DataError(f"it breaks its contract: {problem}", where=f"the cohort loader {loader}")
 
 
 def find_bad_frame(frame: pd.DataFrame, name: str, wanted: Sequence[str]) -> str | None:

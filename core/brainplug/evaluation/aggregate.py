@@ -61,7 +61,9 @@ def aggregate(
     [9.0]
     """
     if kind == "numerical" and train_mean is None:
-        raise DataError("a numerical target needs the mean of its training values, got none")
+        raise DataError(
+            "none", expected="the mean of the training values, as a numerical target needs it"
+        )
     groups: dict[tuple[str, TargetValue], list[Row]] = {}
     for row in answers:
         groups.setdefault((row["subject"], row["truth"]), []).append(row)
@@ -92,8 +94,10 @@ def vote(
     tied = [label for label in labels if votes[label] == most]
     if not tied:
         raise DataError(
-            f"subject {group[0]['subject']!r}: answered {votes.most_common(1)[0][0]!r}, which is "
-            f"not among the labels {', '.join(labels)}"
+            f"the answer {votes.most_common(1)[0][0]!r}, which is not among the labels "
+            f"{', '.join(labels)}",
+            where=f"subject {group[0]['subject']!r}",
+            found=votes.most_common(1)[0][0],
         )
     if chances is None:
         return tied[0]

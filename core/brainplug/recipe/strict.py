@@ -328,6 +328,8 @@ def spread(validator: Any, value: Any) -> Iterator[tuple[Keys, Any, Any]]:
 
 def text_of(error: Exception) -> str:
     """Return the message of a failed validator; attrs adds the parts of it as arguments."""
+    if isinstance(error, BrainplugError):
+        return str(error)
     return str(error.args[0]) if error.args else type(error).__name__
 
 

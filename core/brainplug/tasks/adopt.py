@@ -89,8 +89,9 @@ def refuse_own(sources: Sequence[Source], folder: Path) -> None:
     own = [each.path for each in sources if each.path.resolve().is_relative_to(folder.resolve())]
     if own:
         raise DataError(
-            f"{own[0]}: expected task files outside the run's own folder {folder}, which are "
-            "copied into it; name another run folder with --output"
+            where=own[0],
+            expected=f"task files outside the run's own folder {folder}, which are copied into it",
+            hint="name another run folder with --output",
         )
 
 
@@ -99,14 +100,16 @@ def expand(path: Path, split: Split) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise DataError(f"{path}: expected a task file or a folder of them, found neither")
+        raise DataError("neither", where=path, expected="a task file or a folder of them")
     found = sorted(each for each in path.iterdir() if each.suffix in ENDS)
     fitting = [each for each in found if re.search(rf"(?<![a-z]){split}(?![a-z])", each.stem)]
     if not fitting:
-        names = ", ".join(each.name for each in found[:5]) or "none"
+        names = tuple(each.name for each in found)
         raise DataError(
-            f"{path}: expected task files with {split!r} in their names, such as "
-            f"ABCD_sex_comparison_tasks_{split}.json; task files there: {names}"
+            where=path,
+            expected=f"task files with {split!r} in their names, such as "
+            f"ABCD_sex_comparison_tasks_{split}.json",
+            found=names,
         )
     return fitting
 
@@ -120,7 +123,7 @@ def peek_target(files: TaskFiles) -> tuple[TargetKind, str]:
     first = list_sources(files)[0]
     task = next(iterate_tasks(first.path), None)
     if task is None:
-        raise DataError(f"{first.path}: expected tasks, found an empty list")
+        raise DataError("an empty list", where=first.path, expected="tasks")
     return task.kind, task.target
 
 
@@ -273,8 +276,11 @@ def refuse_empty(sources: Sequence[Source], split: Split, count: int) -> None:
         DataError: they do not.
     """
     if not count:
-        names = ", ".join(str(each.path) for each in sources if each.split == split)
-        raise DataError(f"{names}: expected tasks for {split}, found none")
+        raise DataError(
+            "none",
+            where=tuple(each.path for each in sources if each.split == split),
+            expected=f"tasks for {split}",
+        )
 
 
 def chain_first(first: Task, others: Iterator[Task]) -> Iterator[Task]:
@@ -298,9 +304,11 @@ def take_over(
         for task in iterate_tasks(source.path):
             if (task.kind, task.target) != target:
                 raise DataError(
-                    f"{source.path}: task {task.task_id!r}: expected the {target[0]} target "
-                    f"{target[1]!r} of the first file, got the {task.kind} {task.target!r}; a run "
-                    "has one target"
+                    f"the {task.kind} {task.target!r}",
+                    where=(source.path, f"task {task.task_id!r}"),
+                    expected=f"the {target[0]} target {target[1]!r} of the first file",
+                    found=(task.kind, task.target),
+                    hint="a run has one target",
                 )
             seen[task.task_id] += 1
             if seen[task.task_id] == 2:

@@ -155,15 +155,20 @@ class TaskMaker:
             reworded = self.turns(task.task_id, list(told))
             if reworded[:-1] != task.turns[:-1]:
                 raise DataError(
-                    f"task {task.task_id!r}: the prompt template says the query's value before the "
-                    "answer; only the last turn may depend on it"
+                    "the prompt template says the query's value before the answer",
+                    where=f"task {task.task_id!r}",
+                    found=other,
+                    hint="only the last turn may depend on it",
                 )
         said = "".join(part for part in task.turns[-1].content if isinstance(part, str))
         wanted = self.answers.parse(self.answers.say(task.truth))
         if self.answers.parse(said) != wanted or wanted is None:
             raise DataError(
-                f"task {task.task_id!r}: the answer {said!r} is read back as "
-                f"{self.answers.parse(said)!r}, expected {wanted!r}; reword prompt.answer"
+                f"{self.answers.parse(said)!r}",
+                where=f"task {task.task_id!r}",
+                expected=f"the answer {said!r} to be read back as {wanted!r}",
+                found=(said, self.answers.parse(said)),
+                hint="reword prompt.answer",
             )
 
 

@@ -35,7 +35,11 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...
     """
     for marker in (START, END, IMAGE):
         if marker in text:
-            raise DataError(f"the text {text!r} holds the chat marker {marker!r}; reword it")
+            raise DataError(
+                f"the text {text!r} holds the chat marker {marker!r}",
+                found=marker,
+                hint="reword it",
+            )
     return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 

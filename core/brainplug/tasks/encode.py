@@ -39,13 +39,17 @@ def encode_task(task: Task, encoder: ChatEncoder, context_length: int) -> Item:
     found = encoded.prompt.count(encoder.image()[0])
     if found != expected:
         raise DataError(
-            f"task {task.task_id!r}: expected {expected} image tokens "
-            f"({len(task.images)} scans of {encoder.tokens_per_image}), got {found}"
+            where=f"task {task.task_id!r}",
+            expected=f"{expected} image tokens ({len(task.images)} scans of "
+            f"{encoder.tokens_per_image})",
+            found=found,
         )
     length = len(encoded.prompt) + len(encoded.answer)
     if length > context_length:
         raise DataError(
-            f"task {task.task_id!r}: {length} tokens, the model takes {context_length}; "
-            "use larger patches, a smaller grid, shorter wordings or fewer references"
+            f"{length} tokens, the model takes {context_length}",
+            where=f"task {task.task_id!r}",
+            found=length,
+            hint="use larger patches, a smaller grid, shorter wordings or fewer references",
         )
     return Item(encoded, task.images)

@@ -27,7 +27,7 @@ import attrs
 import orjson
 
 from brainplug.api.records import Image
-from brainplug.errors import DataError
+from brainplug.errors import DataError, show
 from brainplug.runtime.files import read_json, replacing, write_json
 from brainplug.tasks.read import iterate_tasks
 from brainplug.tasks.task import IMAGE_TOKEN
@@ -100,7 +100,7 @@ def get_exporter(name: str) -> Exporter:
         DataError: there is none of this name.
     """
     if name not in FORMATS:
-        raise DataError(f"expected a format of {', '.join(map(repr, FORMATS))}, got {name!r}")
+        raise DataError(expected=f"a format of {show(tuple(FORMATS))}", found=name)
     return FORMATS[name]
 
 
@@ -113,15 +113,20 @@ def check_dialogue(task: Task, source: Path) -> None:
     roles = [turn.role for turn in task.turns]
     if any(role != due for role, due in zip(roles, cycle(SPEAKERS), strict=False)):
         raise DataError(
-            f"{source}: task {task.task_id}: expected user and assistant in turns, the user first, "
-            f"as other trainers do, got {roles}; reword the prompt"
+            where=(source, f"task {task.task_id!r}"),
+            expected="user and assistant in turns, the user first, as other trainers do",
+            found=tuple(roles),
+            hint="reword the prompt",
         )
     text = "\n".join(part for turn in task.turns for part in turn.content if isinstance(part, str))
     found = [marker for marker in MARKERS if marker in text]
     if found:
         raise DataError(
-            f"{source}: task {task.task_id}: expected plain text, got the marker {found[0]!r}, "
-            "which other trainers take for more than text; reword the prompt or the label"
+            f"the marker {found[0]!r}, which other trainers take for more than text",
+            where=(source, f"task {task.task_id!r}"),
+            expected="plain text",
+            found=found[0],
+            hint="reword the prompt or the label",
         )
 
 
@@ -149,9 +154,13 @@ def list_dataset(name: str, path: Path) -> Path:
     try:
         known = read_json(info) if info.exists() else {}
     except ValueError as error:
-        raise DataError(f"{info}: expected JSON: {error}; move it away") from error
+        raise DataError(
+            f"another file: {error}", where=info, expected="JSON", hint="move it away"
+        ) from error
     if not isinstance(known, dict):
-        raise DataError(f"{info}: expected an object, got {type(known).__name__}; move it away")
+        raise DataError(
+            type(known).__name__, where=info, expected="an object", found=known, hint="move it away"
+        )
     write_json(info, dict(sorted({**known, name: describe_dataset(path.name)}.items())))
     return info
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import orjson
 
 from brainplug.api.records import Image, Turn
-from brainplug.errors import DataError
+from brainplug.errors import DataError, show
 from brainplug.tasks.task import Task, check_turns
 
 if TYPE_CHECKING:
@@ -85,26 +85,31 @@ def parse_rows(path: Path, parse: Callable[[dict[str, Any]], Read]) -> Iterator[
     for row in rows_of(path):
         try:
             yield parse(row)
-        except DataError as error:
-            raise DataError(f"{path}: {error}") from error
-        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+        except (UnevenError, KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
             raise describe_fault(path, row, error) from error
+        except DataError as error:
+            raise error.within(path) from error
 
 
 def describe_fault(path: Path, row: Any, error: Exception) -> DataError:
     """Make the error of a row that is no task."""
-    where = f"{path}: task {row.get('task_id') if isinstance(row, dict) else row!r}"
+    where = (path, f"task {row.get('task_id') if isinstance(row, dict) else row!r}")
     lacking = [key for key in KEYS if key not in row] if isinstance(row, dict) else list(KEYS)
     if lacking:
         return DataError(
-            f"{where}: expected the keys {', '.join(KEYS)}; {', '.join(lacking)} lacking"
+            f"a row without {show(lacking)}",
+            where=where,
+            expected=f"the keys {', '.join(KEYS)}",
+            found=tuple(lacking),
         )
     if isinstance(error, UnevenError):
-        return DataError(f"{where}: {error}")
-    return DataError(f"{where}: {type(error).__name__} {error}; see the task file format")
+        return error.within(*where)
+    return DataError(
+        f"{type(error).__name__} {error}", where=where, hint="see the task file format"
+    )
 
 
-class UnevenError(ValueError):
+class UnevenError(DataError):
     """A task whose parts do not agree on how many scans there are, or whom they show."""
 
 
@@ -123,7 +128,8 @@ def rows_of(path: Path) -> Iterator[Any]:
             else:
                 yield from _objects_of_array(path)
     except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a task file: {error}") from error
+        told, kind = f"cannot be read as a task file: {error}", type(error).__name__
+        raise DataError(told, where=path, found=kind) from error
 
 
 def _lines_of_array(lines: Iterable[bytes], path: Path) -> Iterator[Any]:
@@ -142,7 +148,12 @@ def _lines_of_array(lines: Iterable[bytes], path: Path) -> Iterator[Any]:
             return
         if closed:
             return
-    raise DataError(f"{path}: expected ']' after the last task; the file was cut, fetch it again")
+    raise DataError(
+        "the end",
+        where=path,
+        expected="']' after the last task",
+        hint="the file was cut, fetch it again",
+    )
 
 
 def _objects_of_array(path: Path) -> Iterator[Any]:
@@ -151,7 +162,7 @@ def _objects_of_array(path: Path) -> Iterator[Any]:
     with path.open(encoding="utf-8-sig") as file:
         text = file.read(BLOCK).lstrip()
         if not text.startswith("["):
-            raise DataError(f"{path}: expected a JSON array of tasks, got {text[:20]!r}")
+            raise DataError(where=path, expected="a JSON array of tasks", found=text[:20])
         place = 1
         while True:
             place = _BETWEEN.match(text, place).end()  # type: ignore[union-attr]  # matches nothing, too
@@ -180,8 +191,9 @@ def check_counts(num_parts: int, num_images: int, num_subjects: int) -> None:
     """
     if not num_parts == num_images == num_subjects:
         raise UnevenError(
-            f"expected as many image parts as images and subject_ids, got {num_parts} image parts, "
-            f"{num_images} images, {num_subjects} subject_ids"
+            f"{num_parts} image parts, {num_images} images, {num_subjects} subject_ids",
+            expected="as many image parts as images and subject_ids",
+            found=(num_parts, num_images, num_subjects),
         )
 
 
@@ -240,8 +252,9 @@ def check_names(facts: dict[str, Any], people: Sequence[str]) -> None:
     named = facts.get("subject_id", people[-1])
     if str(named) != people[-1]:
         raise UnevenError(
-            f"expected the query last in subject_ids, got {people[-1]!r} there and {str(named)!r} "
-            "as subject_id in metadata"
+            f"{people[-1]!r} there and {str(named)!r} as subject_id in metadata",
+            expected="the query last in subject_ids",
+            found=(people[-1], str(named)),
         )
 
 

@@ -162,16 +162,20 @@ def check_turns(task: Task) -> None:
     shown = [part.index for turn in task.turns for part in turn.content if isinstance(part, Image)]
     if shown != list(range(len(task.images))):
         raise DataError(
-            f"task {task.task_id!r}: expected each of {len(task.images)} scans once and in order, "
-            f"the dialogue shows {shown}"
+            f"{shown} in the dialogue",
+            where=f"task {task.task_id!r}",
+            expected=f"each of {len(task.images)} scans once and in order",
+            found=tuple(shown),
         )
     roles = [turn.role for turn in task.turns[-2:]]
     if roles != ["user", "assistant"]:
         raise DataError(
-            f"task {task.task_id!r}: expected to end with user and assistant, got {roles}"
+            where=f"task {task.task_id!r}",
+            expected="to end with user and assistant",
+            found=tuple(roles),
         )
     if any(isinstance(part, Image) for part in task.turns[-1].content):
-        raise DataError(f"task {task.task_id!r}: the answer shows a scan")
+        raise DataError("the answer shows a scan", where=f"task {task.task_id!r}")
 
 
 Tasks = dict[Split, list[Task]]
