@@ -6,7 +6,7 @@ World space is RAS+ in millimetres everywhere. No torch type lives here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -26,6 +26,43 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 POOLS: tuple[str, ...] = tuple(
     f"{split}_{half}" for split in SPLITS for half in ("query", "reference")
 )
+"""People who are asked, and people who are their references: pools by halves.
+
+A split may be one pool instead, of its own name, whose people are asked and shown alike.
+"""
+
+
+def asked_pools(split: Split) -> tuple[str, str]:
+    """Return the pools whose people are the queries of a split.
+
+    >>> asked_pools("val")
+    ('val', 'val_query')
+    """
+    return split, f"{split}_query"
+
+
+def shown_pools(split: Split) -> tuple[str, str]:
+    """Return the pools whose people are the references of a split.
+
+    >>> shown_pools("val")
+    ('val', 'val_reference')
+    """
+    return split, f"{split}_reference"
+
+
+def list_pools(present: Iterable[str]) -> tuple[str, ...]:
+    """Return the pools there are, in order; a split that nobody is in counts as two halves.
+
+    >>> list_pools(["val", "train"])
+    ('train', 'val', 'test_query', 'test_reference')
+    """
+    there, found = set(present), list[str]()
+    for split in SPLITS:
+        halves = [f"{split}_query", f"{split}_reference"]
+        whole = [split] if split in there else []
+        found += whole + (halves if not whole or there.intersection(halves) else [])
+    return tuple(found)
+
 
 MODEL_PARTS: tuple[str, ...] = ("patch-embedding", "vision-tower", "projector", "language-model")
 """Parts of a LLaVA-style model that can learn, each by its name in a recipe."""

@@ -100,13 +100,45 @@ class Prepares(Protocol):
 
 
 class SplitStrategy(Protocol):
-    """Puts every subject in one of the six pools."""
+    """Puts every subject in a pool: one of `POOLS`, or a split as a whole.
+
+    See also the abilities `Repeats`, `ReadsFiles`, `AsksAll`, `UsesTarget` and `TellsOfSplit`.
+    """
 
     def assign(self, cohort: pd.DataFrame, *, seed: int) -> pd.Series:
         """Return the pool of each row, index as `cohort` (`SCAN_COLUMNS` and study columns).
 
         Must depend on the seed and on the row's own group only: never on the target, on the order
-        of rows, or on which other rows exist.
+        of rows, or on which other rows exist. With the ability `UsesTarget` it may depend on the
+        target and on who is there, never on the order of rows.
+        """
+        ...
+
+
+class UsesTarget(Protocol):
+    """A split strategy that sees the column `target`: text for classes, floats for numbers.
+
+    Any other strategy is never shown it. The page says that such a split depends on the target.
+    """
+
+
+class AsksAll(Protocol):
+    """A split strategy that draws otherwise where all references are training scans."""
+
+    def ask_all(self) -> SplitStrategy:
+        """Return the strategy that keeps nobody of validation and test as a reference."""
+        ...
+
+
+class TellsOfSplit(Protocol):
+    """A split strategy that has something to say of the split it made."""
+
+    def notes(self, cohort: pd.DataFrame, pools: pd.Series) -> tuple[str, ...]:
+        """Return sentences for the user, shown by `check`, by the run and on the page.
+
+        Args:
+            cohort: as `assign` saw it.
+            pools: what it returned.
         """
         ...
 
@@ -142,7 +174,9 @@ class Pairing(Protocol):
 
         Args:
             queries: scans of one query pool with `subject`, `value`, `stratum` and study columns.
-            references: scans of the reference pool of the same split, same columns.
+            references: scans of the reference pool of the same split, same columns. Where the
+                split is one pool they are the same scans; nobody may then meet a relative, that
+                is, a scan of the own `subject` or `family`.
             seed: the run's seed; the same rows in any order must give the same pairs.
         """
         ...

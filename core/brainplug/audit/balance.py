@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainplug.api.records import POOLS
+from brainplug.api.records import list_pools
 from brainplug.audit.leakage import apart
 
 MOST_CLASSES = 12
@@ -47,7 +47,10 @@ def describe_split(pooled: pd.DataFrame) -> dict[str, Any]:
             if "same_image" in pooled.columns
             else 0,
         },
-        "pools": {pool: describe_pool(pooled[pooled["pool"] == pool]) for pool in POOLS},
+        "pools": {
+            pool: describe_pool(pooled[pooled["pool"] == pool])
+            for pool in list_pools(pooled["pool"])
+        },
         "balance": {
             name: balance(pooled, column) for name, column in find_balanced(pooled).items()
         },
@@ -88,7 +91,10 @@ def balance(pooled: pd.DataFrame, column: str) -> dict[str, Any]:
         numbers.nunique() > MOST_CLASSES
     )
     if is_number:
-        return {pool: describe_numbers(numbers, pooled["pool"] == pool) for pool in POOLS}
+        return {
+            pool: describe_numbers(numbers, pooled["pool"] == pool)
+            for pool in list_pools(pooled["pool"])
+        }
     return describe_classes(pooled[column], pooled["pool"])
 
 
@@ -107,9 +113,10 @@ def describe_numbers(values: pd.Series, inside: pd.Series) -> dict[str, Any]:
 
 def describe_classes(values: pd.Series, pools: pd.Series) -> dict[str, dict[str, Any]]:
     """Describe the classes of every pool, from one table of counts."""
-    counts = pd.crosstab(pools, values).reindex(list(POOLS), fill_value=0)
+    names = list_pools(pools)
+    counts = pd.crosstab(pools, values).reindex(list(names), fill_value=0)
     found = {}
-    for pool in POOLS:
+    for pool in names:
         here, others = counts.loc[pool], counts.drop(pool).sum()
         moments = [share_moments(part.to_numpy(dtype=float)) for part in (here, others)]
         differences = np.abs(standardised_difference(*moments))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brainplug.api.records import SPLITS
+from brainplug.api.records import SPLITS, asked_pools, shown_pools
 from brainplug.findings import Finding
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ def find_task_leaks(
     for name in SPLITS:
         queries = {task.subject for task in glances[name]}
         shown = {person for task in glances[name] for person in task.references}
-        wrong = {person for person in queries if pools.get(person) != f"{name}_query"}
-        wrong |= {person for person in shown if pools.get(person) != f"{allowed[name]}_reference"}
+        wrong = {person for person in queries if pools.get(person) not in asked_pools(name)}
+        sources = shown_pools(allowed[name])
+        wrong |= {person for person in shown if pools.get(person) not in sources}
         if wrong:
             found.append(
                 Finding(
@@ -108,3 +109,30 @@ def find_task_leaks(
                 )
             )
     return found
+
+
+def find_kin(glances: Mapping[Split, Sequence[Glance]], pooled: pd.DataFrame) -> list[Finding]:
+    """Assert from the task files that nobody is shown with a relative, nor with the own image.
+
+    Pools by halves cannot show such; in a shared pool everything hangs on the pairing.
+
+    Args:
+        glances: the tasks of each split.
+        pooled: as `pool_scans` gives it.
+    """
+    groups: dict[str, set[str]] = {person: {person} for person in pooled["subject"].unique()}
+    for column in ("family", "same_image"):
+        if column in pooled.columns:
+            known = pooled[["subject", column]].dropna().drop_duplicates()
+            for person, group in known.itertuples(index=False):
+                groups[person].add(f"{column} {group}")
+    met = {
+        task.subject
+        for tasks in glances.values()
+        for task in tasks
+        if any(groups[task.subject] & groups[person] for person in task.references)
+    }
+    if not met:
+        return []
+    what = "tasks show a query with itself, a relative or a copy of its scan as the reference"
+    return [Finding(kind="leak", what=what, members=tuple(sorted(met)))]

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from brainplug.api.records import SPLITS
+from brainplug.api.records import SPLITS, asked_pools, shown_pools
 from brainplug.api.roles import Speaks, UsesTraining, able
 from brainplug.errors import DataError
+from brainplug.toolkit.families import family_groups
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -49,9 +50,32 @@ def make_pairs(
 
 
 def _show(cohort: pd.DataFrame, answers: Answers) -> pd.DataFrame:
-    """Return the scans as pairings see them: by scan id, sorted, with value and stratum."""
+    """Return the scans as pairings see them: by scan id, sorted, with value and stratum.
+
+    In a pool whose people are asked and shown alike, a family is everybody who is linked by
+    families or by images of one content, since such people must not meet.
+    """
     shown = cohort.rename(columns={"target": "value"}).set_index("scan").sort_index()
+    shared = shown["pool"].isin(SPLITS)
+    if shared.any():
+        shown["family"] = shown["family"].mask(shared, kin_groups(shown))
     return shown.assign(stratum=answers.strata(shown["value"]))
+
+
+def kin_groups(scans: pd.DataFrame) -> pd.Series:
+    """Return the group of each scan: people linked by families, or by images of one content."""
+    family = scans["family"].astype("str")
+    rows = pd.DataFrame({"subject": scans["subject"].tolist(), "family": family.tolist()})
+    if "same_image" in scans.columns:
+        copies = scans.loc[scans["same_image"].notna(), ["subject", "same_image"]].astype("str")
+        links = pd.DataFrame(
+            {
+                "subject": copies["subject"].tolist(),
+                "family": ("image " + copies["same_image"]).tolist(),
+            }
+        )
+        rows = pd.concat([rows, links], ignore_index=True)
+    return family_groups(rows).iloc[: len(scans)].set_axis(scans.index)
 
 
 def reference_split(pairing: Pairing, split: Split) -> Split:
@@ -63,8 +87,8 @@ def _pair_split(
     pairing: Pairing, shown: pd.DataFrame, split: Split, seed: int
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     source = reference_split(pairing, split)
-    queries = shown[shown["pool"] == f"{split}_query"].drop(columns="pool")
-    references = shown[shown["pool"] == f"{source}_reference"].drop(columns="pool")
+    queries = shown[shown["pool"].isin(asked_pools(split))].drop(columns="pool")
+    references = shown[shown["pool"].isin(shown_pools(source))].drop(columns="pool")
     if queries.empty:  # a study that is wholly held out has nobody in the other splits
         return pd.DataFrame(columns=list(PAIR_COLUMNS), dtype="str"), ()
     try:
@@ -117,6 +141,8 @@ def _check_pairs(
     asked, told = set(pairs["query"].tolist()), pairs["references"].tolist()
     _check_known(asked, queries.index, f"pool of {pools}")
     _check_known({scan for scans in told for scan in scans}, references.index, f"pool of {pools}")
+    if asked.intersection(references.index):
+        _check_others(pairs, queries, references, pools)
     repeated = [scans for scans in told if len(scans) > 1 and len(set(scans)) < len(scans)]
     if repeated:
         raise DataError(f"pairs of {pools}: a task shows one reference twice: {repeated[0]!r}")
@@ -125,6 +151,30 @@ def _check_pairs(
         raise DataError(
             f"pairs of {pools}: {len(left)} of {len(queries)} queries got no task, for example "
             f"{', '.join(map(repr, left[:5]))}; every query must be asked at least once"
+        )
+
+
+def _check_others(
+    pairs: pd.DataFrame, queries: pd.DataFrame, references: pd.DataFrame, pools: str
+) -> None:
+    """Refuse a query that meets itself or a relative, as it could where a pool is shared."""
+    people, families = references["subject"].to_dict(), references["family"].to_dict()
+    asked = queries[["subject", "family"]].loc[pairs["query"].tolist()].itertuples(index=False)
+    related = [
+        query
+        for query, (subject, family), told in zip(
+            pairs["query"].tolist(), asked, pairs["references"].tolist(), strict=True
+        )
+        if any(
+            people[scan] == subject or (pd.notna(family) and families[scan] == family)
+            for scan in told
+        )
+    ]
+    if related:
+        raise DataError(
+            f"pairs of {pools}: {len(related)} tasks show a query itself or its relatives as a "
+            f"reference, for example {', '.join(map(repr, dict.fromkeys(related[:5])))}; a pairing "
+            "must leave scans of the own subject and family out"
         )
 
 

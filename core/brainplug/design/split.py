@@ -1,4 +1,4 @@
-"""The split stage: every subject goes into one of six pools, by a hash of its group."""
+"""The split stage: every subject goes into one pool, as a strategy says."""
 
 from __future__ import annotations
 
@@ -6,26 +6,33 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from brainplug.api.records import POOLS
+from brainplug.api.records import POOLS, SPLITS, asked_pools, list_pools, shown_pools
+from brainplug.api.roles import TellsOfSplit, UsesTarget, able
 from brainplug.errors import DataError, LeakageError
 from brainplug.toolkit.study_ids import unmark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from brainplug.api.records import Split
     from brainplug.api.roles import SplitStrategy
 
 
-def split_cohort(strategy: SplitStrategy, cohort: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+def split_cohort(
+    strategy: SplitStrategy, cohort: pd.DataFrame, *, seed: int, asks_all: bool = False
+) -> pd.DataFrame:
     """Let a strategy put the subjects of each study into pools, and check what it did.
 
     Each study is split by itself and under its own ids, so that a second study in the recipe moves
-    nobody. The strategy is not shown the target, and is asked twice with the rows in another order.
+    nobody. The strategy is shown the target only if it declares that it uses it, and is asked twice
+    with the rows in another order.
 
     Args:
         strategy: decides.
         cohort: the cohort frame, of one study or several.
         seed: the run's seed.
+        asks_all: whether the references of all splits are training scans, so that everybody in
+            validation and test is asked.
 
     Returns:
         `subject` and `pool`, one row a subject, sorted by subject.
@@ -36,6 +43,10 @@ def split_cohort(strategy: SplitStrategy, cohort: pd.DataFrame, *, seed: int) ->
     """
     parts = [ask_strategy(strategy, scans, str(study), seed) for study, scans in by_study(cohort)]
     split = pd.concat(parts).sort_values("subject", ignore_index=True)
+    if asks_all:
+        split["pool"] = split["pool"].replace(
+            {half: name for name in SPLITS[1:] for half in (*asked_pools(name), *shown_pools(name))}
+        )
     _check_filled(split)
     return split
 
@@ -46,9 +57,16 @@ def by_study(cohort: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield str(study), scans
 
 
-def as_study_alone(scans: pd.DataFrame, study: str) -> pd.DataFrame:
-    """Return a study's scans as a strategy sees them: its own ids, and nothing of the target."""
-    own = scans.drop(columns=["scan", "target", "same_image"], errors="ignore")
+def as_study_alone(scans: pd.DataFrame, study: str, *, target: bool = False) -> pd.DataFrame:
+    """Return a study's scans as a strategy sees them: its own ids, and nothing of the target.
+
+    Args:
+        scans: of the study.
+        study: its name.
+        target: whether the strategy uses the target.
+    """
+    hidden = ["scan", "same_image", *([] if target else ["target"])]
+    own = scans.drop(columns=hidden, errors="ignore")
     return unmark(own.reset_index(drop=True), study)
 
 
@@ -56,14 +74,14 @@ def ask_strategy(
     strategy: SplitStrategy, scans: pd.DataFrame, study: str, seed: int
 ) -> pd.DataFrame:
     """Return `subject` and `pool` of one study, under the ids of the run."""
-    shown = as_study_alone(scans, study)
+    shown = as_study_alone(scans, study, target=able(strategy, UsesTarget))
     pools = strategy.assign(shown, seed=seed)
     _check_names(pools, shown)
     again = strategy.assign(shown.iloc[::-1], seed=seed)
     if not pools.sort_index().astype("str").equals(again.sort_index().astype("str")):
         raise DataError(
-            "the split strategy gave other pools when the rows came in another order; it must "
-            "depend on the seed and on a row's own group only"
+            "the split strategy gave other pools when the rows came in another order; what it "
+            "draws must not depend on that"
         )
     people = scans["subject"].reset_index(drop=True)
     split = pd.DataFrame({"subject": people, "pool": pools.astype("str")}).drop_duplicates()
@@ -71,6 +89,65 @@ def ask_strategy(
     if len(twice):
         raise LeakageError("the split strategy put subjects into two pools", twice)
     return split
+
+
+def tell_split(strategy: SplitStrategy, cohort: pd.DataFrame, split: pd.DataFrame) -> list[str]:
+    """Return what a strategy says of the split it made, in every study.
+
+    Args:
+        strategy: that made it.
+        cohort: the cohort frame.
+        split: `subject` and `pool`.
+    """
+    if not able(strategy, TellsOfSplit):
+        return []
+    said: dict[str, None] = {}
+    for study, scans in by_study(add_pools(cohort, split)):
+        shown = as_study_alone(scans, study, target=able(strategy, UsesTarget))
+        said.update(dict.fromkeys(strategy.notes(shown.drop(columns="pool"), shown["pool"])))
+    return list(said)
+
+
+def count_asked(split: pd.DataFrame) -> dict[Split, tuple[int, int]]:
+    """Return how many people of each split are asked, and how many it has."""
+    return {
+        name: (
+            int(split["pool"].isin(asked_pools(name)).sum()),
+            int(split["pool"].isin({*asked_pools(name), *shown_pools(name)}).sum()),
+        )
+        for name in SPLITS
+    }
+
+
+def describe_pools(split: pd.DataFrame, *, asks_all: bool) -> str:
+    """Say who is asked.
+
+    Args:
+        split: `subject` and `pool`.
+        asks_all: whether the references of all splits are training scans.
+
+    >>> table = pd.DataFrame({"subject": list("abc"), "pool": ["train", "val", "test"]})
+    >>> describe_pools(table, asks_all=False)
+    'shared pools: asked are all 1 of train, all 1 of val and all 1 of test; the references of a \
+query are other people of its split, none of its family'
+    """
+    counts = count_asked(split)
+    listed = [
+        f"{f'all {people}' if asked == people else f'{asked} of {people}'} of {name}"
+        for name, (asked, people) in counts.items()
+    ]
+    asked = f"asked are {listed[0]}, {listed[1]} and {listed[2]}"
+    whole = set(split["pool"]).intersection(SPLITS)
+    if asks_all:
+        design = "shared pools" if "train" in whole else "pools by halves"
+        return f"{design}, references from training: {asked}"
+    if len(whole) == len(SPLITS):
+        return (
+            f"shared pools: {asked}; the references of a query are other people of its split, none "
+            "of its family"
+        )
+    named = "pools by halves" + f" ({' and '.join(sorted(whole))} shared)" * bool(whole)
+    return f"{named}: {asked}; the others are their references, and query and reference never meet"
 
 
 def add_pools(cohort: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +169,8 @@ def add_pools(cohort: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
 
 def training_values(cohort: pd.DataFrame, split: pd.DataFrame) -> pd.Series:
     """Return the target of the training scans, queries and references alike."""
-    training = set(split.loc[split["pool"].str.startswith("train_"), "subject"].tolist())
+    trains = split["pool"].isin({*asked_pools("train"), *shown_pools("train")})
+    training = set(split.loc[trains, "subject"].tolist())
     # A set is some ten times faster here than `isin` of Arrow strings.
     return cohort.loc[[name in training for name in cohort["subject"].tolist()], "target"]
 
@@ -104,25 +182,32 @@ def _check_names(pools: pd.Series, cohort: pd.DataFrame) -> None:
             f"the split strategy must return one pool for each of {len(cohort)} rows with their "
             f"index, got {len(pools)}"
         )
-    unknown = pools[~pools.isin(POOLS)]
+    known = (*POOLS, *SPLITS)
+    unknown = pools[~pools.isin(known)]
     if len(unknown):
         raise DataError(
             f"the split strategy returned {unknown.iloc[0]!r} for subject "
             f"{cohort.loc[unknown.index[0], 'subject']!r} ({len(unknown)} such rows); "
-            f"expected one of {', '.join(POOLS)}"
+            f"expected one of {', '.join(known)}"
         )
 
 
 def _check_filled(split: pd.DataFrame) -> None:
     """Refuse empty pools, naming them and the size of every pool."""
-    sizes = {pool: int((split["pool"] == pool).sum()) for pool in POOLS}
-    empty = [pool for pool, size in sizes.items() if size == 0]
+    sizes = {pool: int((split["pool"] == pool).sum()) for pool in list_pools(split["pool"])}
+    empty = [pool for pool, size in sizes.items() if size == 0 and not sizes.get(_split_of(pool))]
     if empty:
         listed = ", ".join(f"{pool} {size}" for pool, size in sizes.items())
+        if set(SPLITS).intersection(sizes):
+            empty = list(dict.fromkeys(map(_split_of, empty)))
         raise DataError(
             f"no subject is in {', '.join(empty)} (subjects in each pool: {listed}); "
             "use more subjects, other fractions or another seed"
         )
+
+
+def _split_of(pool: str) -> str:
+    return pool.partition("_")[0]
 
 
 def pool_scans(cohort: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 import pandas as pd
 
-from brainplug.api.records import SPLITS, Image
+from brainplug.api.records import SPLITS, Image, asked_pools
 from brainplug.report.figures import (
     draw_confusion,
     draw_history,
@@ -117,6 +117,7 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
         "record": read_record(sources),
         "recipe": read_recipe_text(sources, individual=individual),
         "splits": SPLITS,
+        "split_notes": read_split_notes(sources),
         "checklist": make_checklist(sources, read),
     }
 
@@ -213,6 +214,13 @@ def read_record(sources: Sources) -> dict[str, Any]:
     return dict(read_json(path)) if path.exists() else {}
 
 
+def read_split_notes(sources: Sources) -> list[str]:
+    """Return who is asked and what the split says of itself; finished task files have no split."""
+    if sources.recipe.tasks is not None:
+        return []
+    return list(read_json(sources.files.split_notes)["notes"])
+
+
 def read_recipe_text(sources: Sources, *, individual: bool) -> str:
     """Return the resolved recipe; on a page to share, paths are cut to their last name."""
     text = sources.files.recipe.read_text(encoding="utf-8")
@@ -228,6 +236,7 @@ def without_paths(text: str, *, individual: bool) -> str:
 def make_checklist(sources: Sources, read: dict[str, Any]) -> list[tuple[str, str]]:
     """Return reporting items that follow from the run, after TRIPOD+AI and CLAIM."""
     pools, train = read["audit"]["pools"], read["metrics"]["train"]
+    asked = sum(pools[name]["subjects"] for name in asked_pools("test") if name in pools)
     flows = [study["flow"] for study in read["cohort"]["studies"]]
     rows, usable = (sum(flow[place][1] for flow in flows) for place in (0, -1))
     split = sources.recipe.split
@@ -242,7 +251,7 @@ def make_checklist(sources: Sources, read: dict[str, Any]) -> list[tuple[str, st
         ),
         (
             "Sample size",
-            f"{train['n']} training and {pools['test_query']['subjects']} test queries",
+            f"{train['n']} training and {asked} test queries",
         ),
         ("Model", f"{sources.recipe.model.use}; {count_weights(read['training'])} weights learn"),
         ("Selection", describe_selection(read["metrics"]["selected"])),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.api.roles import AsksAll, UsesTraining, able
 from brainplug.cohort.build import StudyParts
 from brainplug.errors import DataError
 from brainplug.imaging.cache import load_volume
@@ -64,6 +65,9 @@ class Design:
         assert recipe.split
         assert recipe.pairing
         assert recipe.prompt
+        strategy, pairing = recipe.split.make(), recipe.pairing.make()
+        if able(pairing, UsesTraining) and able(strategy, AsksAll):
+            strategy = strategy.ask_all()
         return cls(
             studies=tuple(
                 StudyParts(
@@ -73,10 +77,15 @@ class Design:
                 )
                 for study in recipe.cohort
             ),
-            strategy=recipe.split.make(),
-            pairing=recipe.pairing.make(),
+            strategy=strategy,
+            pairing=pairing,
             template=recipe.prompt.make(),
         )
+
+    @property
+    def asks_all(self) -> bool:
+        """Whether all references are training scans, so that validation and test need none."""
+        return able(self.pairing, UsesTraining)
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -6,16 +6,25 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import pandas as pd
 from rich.markup import escape
 
-from brainplug.api.records import POOLS, SPLITS, Image
+from brainplug.api.records import SPLITS, Image, list_pools
 from brainplug.audit.console import finding_lines
 from brainplug.audit.leakage import find_leaks
 from brainplug.audit.shortcuts import measure_dependence
 from brainplug.cohort.build import Cohort, gather
 from brainplug.design.pairs import make_pairs
-from brainplug.design.split import add_pools, pool_scans, split_cohort, training_values
+from brainplug.design.split import (
+    add_pools,
+    count_asked,
+    describe_pools,
+    pool_scans,
+    split_cohort,
+    tell_split,
+    training_values,
+)
 from brainplug.errors import DataError
 from brainplug.findings import Finding, refuse_findings
 from brainplug.imaging.cache import make_volume
@@ -35,13 +44,16 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from brainplug.api.records import ModelPlan, Split, TargetKind
-    from brainplug.api.roles import ModelBackbone, SplitStrategy, TaskHead
+    from brainplug.api.roles import ModelBackbone, TaskHead
     from brainplug.recipe.tables import Recipe, RecipeFile, TaskFiles
     from brainplug.registry import Registry
     from brainplug.tasks.task import Task
 
 SAMPLE = 1
 """Scans whose voxels are read; a run reads all of them."""
+
+FEW_ASKED = 100
+"""Test queries below which it is said how many more there could be."""
 
 FLOPS_A_CORE = 2e10
 """Floating-point operations a second that a CPU core reaches in such models, roughly."""
@@ -83,12 +95,13 @@ def check_design(recipe: Recipe, head: TaskHead, console: Console) -> tuple[dict
             "[dim]of scans only headers were read; the run may find more broken ones[/dim]"
         )
     read_sample(cohort, recipe)
-    strategy = first_run(recipe, design, cohort.frame, console)
-    split = split_cohort(strategy, cohort.frame, seed=recipe.seed)
+    chosen = first_run(recipe, design, cohort.frame, console)
+    split = split_cohort(chosen.strategy, cohort.frame, seed=recipe.seed, asks_all=design.asks_all)
     refuse_findings(find_leaks(pool_scans(cohort.frame, split)), allow_shortcut=True)
     pooled = add_pools(cohort.frame, split)
     answers = head.fit(training_values(cohort.frame, split))
     console.print(pool_table(pooled, answers.strata(pooled["target"])))
+    tell_design(recipe, chosen, cohort.frame, split, console)
     pairs, said = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)
     check_mute(recipe, pairs, pooled)
     maker = TaskMaker(head=head, answers=answers, template=design.template, seed=recipe.seed)
@@ -124,15 +137,49 @@ def check_mute(recipe: Recipe, pairs: pd.DataFrame, pooled: pd.DataFrame) -> Non
         )
 
 
-def first_run(
-    recipe: Recipe, design: Design, cohort: pd.DataFrame, console: Console
-) -> SplitStrategy:
-    """Return the strategy, or that of the first of several runs, naming all."""
+def first_run(recipe: Recipe, design: Design, cohort: pd.DataFrame, console: Console) -> Design:
+    """Return the design, or that of the first of several runs, naming all."""
     several = list_runs(design.strategy, cohort)
     if not several:
-        return design.strategy
+        return design
     console.print(f"{len(several)} runs: {', '.join(several)}; the first is shown")
-    return Design.of(recipe_of_run(recipe, next(iter(several.values())))).strategy
+    return Design.of(recipe_of_run(recipe, next(iter(several.values()))))
+
+
+def tell_design(
+    recipe: Recipe, design: Design, cohort: pd.DataFrame, split: pd.DataFrame, console: Console
+) -> None:
+    """Print who is asked, what the split says of itself, and how more people would be asked."""
+    for note in (
+        describe_pools(split, asks_all=design.asks_all),
+        *tell_split(design.strategy, cohort, split),
+    ):
+        console.print(f"[dim]{escape(note)}[/dim]")
+    asked = count_asked(split)
+    if asked["test"][0] >= FEW_ASKED:
+        return
+    shared = share_pools(recipe)
+    if shared is None:
+        return
+    more = count_asked(
+        split_cohort(shared.strategy, cohort, seed=recipe.seed, asks_all=shared.asks_all)
+    )
+    counts = [f"{more[name][0]} in place of {asked[name][0]} of {name}" for name in SPLITS]
+    console.print(
+        f"only {asked['test'][0]} people of the test are asked, so the score will be uncertain; "
+        f'with pools = "shared" in \\[split] it would be {counts[2]}, and {counts[0]}, {counts[1]}',
+        style="yellow",
+    )
+
+
+def share_pools(recipe: Recipe) -> Design | None:
+    """Return the design of a recipe with shared pools, None where it has them or cannot."""
+    assert recipe.split is not None
+    options = recipe.split.options
+    if getattr(options, "pools", "shared") == "shared":
+        return None
+    shared = attrs.evolve(options, pools="shared", query=None)
+    return Design.of(recipe_of_run(recipe, shared))
 
 
 def check_files(files: TaskFiles, console: Console) -> tuple[dict[Split, int], Task]:
@@ -175,7 +222,7 @@ def pool_table(pooled: pd.DataFrame, strata: pd.Series) -> Table:
 
     counts = pd.crosstab(pooled["pool"], strata)
     table = Table("pool", *map(str, counts.columns), "scans")
-    for pool in POOLS:
+    for pool in list_pools(pooled["pool"]):
         row = counts.loc[pool]
         table.add_row(pool.replace("_", " "), *map(str, row), str((pooled["pool"] == pool).sum()))
     return table

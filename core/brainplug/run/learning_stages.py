@@ -274,6 +274,7 @@ def report_stage(workspace: Workspace) -> Stage:
             workspace.files.training,
             workspace.files.answers,
             workspace.files.metrics,
+            *([] if workspace.recipe.tasks else [workspace.files.split_notes]),
         ],
         writes=(workspace.files.report,),
         code=("brainplug.report",),

@@ -10,17 +10,26 @@ from typing import TYPE_CHECKING
 
 import attrs
 import pandas as pd
+from rich.markup import escape
 
 from brainplug.api.records import SPLITS, Split
 from brainplug.api.roles import Prepares, ReadsFiles, able
 from brainplug.audit.balance import describe_split
 from brainplug.audit.console import audit_tables
-from brainplug.audit.leakage import find_leaks, find_task_leaks
+from brainplug.audit.leakage import find_kin, find_leaks, find_task_leaks
 from brainplug.audit.shortcuts import audit_words
 from brainplug.cohort.build import gather
 from brainplug.cohort.duplicates import find_same_images
 from brainplug.design.pairs import make_pairs, reference_split
-from brainplug.design.split import add_pools, pool_scans, split_cohort, training_values
+from brainplug.design.split import (
+    add_pools,
+    count_asked,
+    describe_pools,
+    pool_scans,
+    split_cohort,
+    tell_split,
+    training_values,
+)
 from brainplug.errors import BrainplugError
 from brainplug.findings import refuse_findings
 from brainplug.run.ledger import Stage
@@ -99,9 +108,12 @@ def split_stage(workspace: Workspace) -> Stage:
     """Who is in which pool."""
     return Stage(
         name="split",
-        settings=workspace.settings("seed", "split"),
+        settings={
+            **workspace.settings("seed", "split"),
+            "references": "training" if workspace.design.asks_all else "own",
+        },
         reads=lambda: [workspace.files.cohort, *files_of(workspace.design.strategy)],
-        writes=(workspace.files.split,),
+        writes=(workspace.files.split, workspace.files.split_notes),
         code=(
             "brainplug.design.split",
             "brainplug.toolkit.hashed_pools",
@@ -124,11 +136,18 @@ def files_of(strategy: SplitStrategy) -> tuple[Path, ...]:
 
 def run_split(workspace: Workspace) -> None:
     """Put subjects into pools, and make sure from the file that the pools are apart."""
-    cohort = read_cohort(workspace)
-    write_csv(
-        workspace.files.split,
-        split_cohort(workspace.design.strategy, cohort, seed=workspace.recipe.seed),
+    cohort, design = read_cohort(workspace), workspace.design
+    split = split_cohort(
+        design.strategy, cohort, seed=workspace.recipe.seed, asks_all=design.asks_all
     )
+    notes = [
+        describe_pools(split, asks_all=design.asks_all),
+        *tell_split(design.strategy, cohort, split),
+    ]
+    write_json(workspace.files.split_notes, {"asked": count_asked(split), "notes": notes})
+    write_csv(workspace.files.split, split)
+    for note in notes:
+        workspace.console.print(f"[dim]{escape(note)}[/dim]")
     findings = find_leaks(pool_scans(cohort, read_split(workspace)))
     refuse_findings(findings, allow_shortcut=True)
 
@@ -253,13 +272,14 @@ def run_dialogues(workspace: Workspace) -> None:
     del pairs, scans
     glances, split = read_glances(workspace), read_split(workspace)
     allowed = {name: reference_split(design.pairing, name) for name in SPLITS}
+    pooled = pool_scans(read_cohort(workspace), split)
     settle_audit(
         workspace,
         Evidence(
             answers=answers,
-            pooled=pool_scans(read_cohort(workspace), split),
+            pooled=pooled,
             glances=glances,
-            found=find_task_leaks(glances, allowed, split),
+            found=[*find_task_leaks(glances, allowed, split), *find_kin(glances, pooled)],
             notes=read_json(workspace.files.pair_notes)["notes"],
         ),
     )

@@ -42,6 +42,7 @@ class RunFolder:
     facts = Entry("cohort.json")
     exclusions = Entry("exclusions.csv")
     split = Entry("split.csv")
+    split_notes = Entry("split.json")
     pairs = Entry("pairs.parquet")
     pair_notes = Entry("pairs.json")
     tasks = Entry("tasks")

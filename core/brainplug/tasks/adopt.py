@@ -190,18 +190,29 @@ class Adopted:
     def split(self) -> pd.DataFrame:
         """Return each subject with each pool it is in; anchors are training references."""
         anchors = self.anchors()
-        pools = [
+        pools = {
             (person, pool)
-            for person, pool in sorted(self.pools)
-            if person not in anchors or pool == TRAIN_REFERENCE
-        ]
-        return pd.DataFrame(pools, columns=["subject", "pool"], dtype="str")
+            for person, pool in self.pools
+            if person not in anchors or split_of(pool) == "train"
+        }
+        shared = self.shared()
+        pools = {
+            (person, pool if (person, split_of(pool)) not in shared else split_of(pool))
+            for person, pool in pools
+        }
+        return pd.DataFrame(sorted(pools), columns=["subject", "pool"], dtype="str")
+
+    def shared(self) -> set[tuple[str, str]]:
+        """Return who is both asked and shown in one split, with that split."""
+        halves = Counter((person, split_of(pool)) for person, pool in self.pools)
+        return {place for place, count in halves.items() if count == 2}
 
     def anchors(self) -> set[str]:
-        """Return who is a reference in training and elsewhere, and never asked about."""
-        asked = {person for person, pool in self.pools if pool.endswith("query")}
+        """Return who is a reference in training and elsewhere, and asked about there at most."""
+        tested = ("val_query", "test_query")
+        asked = {person for person, pool in self.pools if pool in tested}
         trained = {person for person, pool in self.pools if pool == TRAIN_REFERENCE}
-        shown = {person for person, pool in self.pools if pool != TRAIN_REFERENCE}
+        shown = {person for person, pool in self.pools if split_of(pool) != "train"}
         return (trained & shown) - asked
 
     def facts(self, sources: Sequence[Source]) -> dict[str, Any]:
@@ -227,6 +238,11 @@ class Adopted:
             ("note", self.unread, "answers do not say the value their task has"),
             ("note", self.absent, "scans are not there; say in tasks.moved where they are now"),
             ("note", self.torn, "subjects have two different values for one image"),
+            (
+                "note",
+                sorted({person for person, _ in self.shared()}),
+                "people are queries and references of one split, as with shared pools",
+            ),
             ("note", sorted(self.anchors()), "training references are shown in other splits, too"),
             ("leak", self.own, "tasks show the query as its own reference"),
         ):
@@ -236,6 +252,15 @@ class Adopted:
                     what=what,
                     members=tuple(dict.fromkeys(members)),
                 )
+
+
+def split_of(pool: str) -> str:
+    """Return the split of a pool.
+
+    >>> split_of("val_query")
+    'val'
+    """
+    return pool.partition("_")[0]
 
 
 def adopt_tasks(

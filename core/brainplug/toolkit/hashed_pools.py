@@ -1,4 +1,4 @@
-"""What split strategies share: groups drawn into the six pools by hashes of their names.
+"""What split strategies share: groups drawn into pools by hashes of their names.
 
 A draw is settled by a salt and a group's own name, so it holds whatever other rows there are and
 in whatever order they come. Shares therefore hold on average and not to the last group.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import numpy as np
@@ -19,9 +19,14 @@ from brainplug.api.records import SPLITS
 from brainplug.api.roles import about
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from jaxtyping import Float, Int
+
+PoolDesign = Literal["halves", "shared"]
+
+USUAL_QUERY = 0.5
+"""Share of the groups that are queries where a recipe names none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +53,43 @@ class Fractions:
             )
 
 
+def pools_option() -> Any:
+    """Make the option `pools` of a split strategy."""
+    return attrs.field(
+        default="halves",
+        metadata=about(
+            "halves: of each split some people are queries and others their references, who never "
+            "meet; shared, for small studies: all are queries, with references from the others of "
+            "the same split, never of the own family"
+        ),
+    )
+
+
+def query_option(whom: str = "groups") -> Any:
+    """Make the option `query` of a split strategy."""
+    return attrs.field(
+        default=None,
+        validator=optional(and_(gt(0), lt(1))),
+        metadata=about(
+            f"share of each split's {whom} that are queries, the rest are references; not with "
+            f'pools = "shared"; not set means {USUAL_QUERY}'
+        ),
+    )
+
+
+def check_query(query: float | None, pools: PoolDesign) -> None:
+    """Refuse a share of queries where all are.
+
+    Raises:
+        ValueError: names both options.
+    """
+    if query is not None and pools == "shared":
+        raise ValueError(
+            'query is the share of people who are asked; with pools = "shared" all are, so leave '
+            f"query out: query = {query:g}"
+        )
+
+
 @attrs.frozen(kw_only=True)
 class DrawOptions:
     """Options of a strategy that draws groups of people by shares, or into folds."""
@@ -59,21 +101,15 @@ class DrawOptions:
             "unless folds are"
         ),
     )
-    query: float = attrs.field(
-        default=0.5,
-        validator=and_(gt(0), lt(1)),
-        metadata=about(
-            "share of each split's groups that are queries; the rest are references; with folds, "
-            "of those that train"
-        ),
-    )
+    pools: Literal["halves", "shared"] = pools_option()
+    query: float | None = query_option("groups (with folds, of those that train)")
     folds: int | None = attrs.field(
         default=None,
         validator=optional(ge(3)),
         metadata=about(
             "number of folds of a cross-validation: in each run all of one fold are asked, the "
-            "next one gives the references of test and validation, the others train and validate; "
-            "not together with fractions"
+            "next one gives the references of test and validation (with shared pools or anchors "
+            "none has to), the others train and validate; not together with fractions"
         ),
     )
     fold: int | None = attrs.field(
@@ -93,6 +129,7 @@ class DrawOptions:
             raise ValueError(f"fold needs folds, the number of folds: fold = {self.fold}")
         if self.fold is not None and self.folds is not None and self.fold > self.folds:
             raise ValueError(f"fold must be 1 to folds: fold = {self.fold}, folds = {self.folds}")
+        check_query(self.query, self.pools)
 
     def runs(self) -> dict[str, DrawOptions]:
         """Return the options of each run of a cross-validation; none where one is chosen."""
@@ -157,6 +194,28 @@ def join_halves(splits: pd.Series, halves: pd.Series) -> pd.Series:
     return splits + "_" + halves
 
 
+def name_pools(splits: pd.Series, halves: pd.Series, whole: Collection[str] = ()) -> pd.Series:
+    """Name the pool of each row, that of its half unless its split is one pool.
+
+    >>> splits, halves = pd.Series(["val", "test"]), pd.Series(["query", "query"])
+    >>> name_pools(splits, halves, whole=("test",)).tolist()
+    ['val_query', 'test']
+    """
+    return join_halves(splits, halves).mask(splits.isin(list(whole)), splits)
+
+
+def whole_splits(pools: PoolDesign, *, asks_all: bool = False) -> tuple[str, ...]:
+    """Return the splits that are one pool.
+
+    Args:
+        pools: of the recipe.
+        asks_all: whether the references of all splits are training scans.
+    """
+    if pools == "shared":
+        return SPLITS
+    return SPLITS[1:] if asks_all else ()
+
+
 def hash_pools(groups: pd.Series, fractions: Fractions, query: float, *, seed: int) -> pd.Series:
     """Put each group into one of the six pools by two independent hashes of its name.
 
@@ -170,25 +229,40 @@ def hash_pools(groups: pd.Series, fractions: Fractions, query: float, *, seed: i
     return join_halves(splits, draw_halves(groups, query, seed=seed))
 
 
-def draw_pools(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Series:
-    """Put each group into one of the six pools, by shares or by folds.
+def draw_pools(
+    groups: pd.Series, options: DrawOptions, *, seed: int, asks_all: bool = False
+) -> pd.Series:
+    """Put each group into a pool, by shares or by folds.
 
     Args:
         groups: name of the group of each row.
         options: folds without a fold mean the first.
         seed: salt of the hashes.
+        asks_all: whether the references of all splits are training scans.
     """
-    if options.folds is None:
-        return hash_pools(groups, options.fractions or Fractions(), options.query, seed=seed)
-    return fold_pools(groups, options, seed=seed)
+    whole = whole_splits(options.pools, asks_all=asks_all)
+    query = options.query or USUAL_QUERY
+    if options.folds is not None and not whole:
+        return fold_pools(groups, options, query, seed=seed)
+    splits = (
+        draw_splits(f"{seed}/split", groups, options.fractions or Fractions())
+        if options.folds is None
+        else fold_splits(groups, options, seed=seed)
+    )
+    return name_pools(splits, draw_halves(groups, query, seed=seed), whole)
 
 
-def fold_pools(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Series:
-    """Put each group into a pool for one run of a cross-validation.
+def draw_folds(groups: pd.Series, folds: int, *, seed: int) -> Int[np.ndarray, " n"]:
+    """Draw the fold of each row's group, counted from 0."""
+    own: Int[np.ndarray, " n"] = np.floor(draw_numbers(f"{seed}/fold", groups) * folds).astype(int)
+    return own
 
-    Everybody in the tested fold is asked, so that over the runs everybody is, once. The fold after
-    it gives the references of test and validation, half each; of all others, as many as make half a
-    fold are asked in the validation, by a draw of each run's own, and the rest train.
+
+def fold_splits(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Series:
+    """Put each group into train, val or test for one run of a cross-validation without halves.
+
+    The tested fold is the test. Of all others as many as make a fold validate, by a draw of each
+    run's own, and the rest train.
 
     Args:
         groups: name of the group of each row.
@@ -197,12 +271,33 @@ def fold_pools(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Seri
     """
     assert options.folds is not None
     tested = (options.fold or 1) - 1
-    own = np.floor(draw_numbers(f"{seed}/fold", groups) * options.folds).astype(int)
+    own = draw_folds(groups, options.folds, seed=seed)
+    validates = draw_numbers(f"{seed}/validate/{tested}", groups) < 1 / (options.folds - 1)
+    places = np.select([own == tested, validates], [2, 1], default=0)
+    return name_splits(places, groups.index)
+
+
+def fold_pools(groups: pd.Series, options: DrawOptions, query: float, *, seed: int) -> pd.Series:
+    """Put each group into a pool by halves for one run of a cross-validation.
+
+    Everybody in the tested fold is asked, so that over the runs everybody is, once. The fold after
+    it gives the references of test and validation, half each; of all others, as many as make half a
+    fold are asked in the validation, by a draw of each run's own, and the rest train.
+
+    Args:
+        groups: name of the group of each row.
+        options: with `folds`; without `fold` the first.
+        query: share of the groups that train that are queries.
+        seed: salt of the hashes.
+    """
+    assert options.folds is not None
+    tested = (options.fold or 1) - 1
+    own = draw_folds(groups, options.folds, seed=seed)
     half = draw_numbers(f"{seed}/query", groups)
     asked = draw_numbers(f"{seed}/validate/{tested}", groups) < 0.5 / (options.folds - 2)
     after = own == (tested + 1) % options.folds
     pools = np.select(
-        [own == tested, after & (half < 0.5), after, asked, half < options.query],
+        [own == tested, after & (half < 0.5), after, asked, half < query],
         ["test_query", "val_reference", "test_reference", "val_query", "train_query"],
         default="train_reference",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 import pandas as pd
-from attrs.validators import and_, gt, lt, min_len, optional
+from attrs.validators import min_len, optional
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import POOLS, SPLITS
@@ -17,7 +17,16 @@ from brainplug.api.roles import Part, ReadsFiles, about
 from brainplug.errors import DataError, LeakageError
 from brainplug.toolkit.codes import normal_code, show_counts
 from brainplug.toolkit.families import family_groups
-from brainplug.toolkit.hashed_pools import Fractions, draw_halves, hash_pools, join_halves
+from brainplug.toolkit.hashed_pools import (
+    USUAL_QUERY,
+    Fractions,
+    PoolDesign,
+    check_query,
+    draw_halves,
+    hash_pools,
+    join_halves,
+    query_option,
+)
 from brainplug.toolkit.image_matching import without_zeros
 from brainplug.toolkit.tables import get_column, no_column, read_table
 
@@ -59,11 +68,15 @@ class AssignedOptions:
             f"{', '.join(KNOWN)}"
         ),
     )
-    query: float = attrs.field(
-        default=0.5,
-        validator=and_(gt(0), lt(1)),
-        metadata=about("share of the families that are queries where only the split is told"),
+    pools: PoolDesign = attrs.field(
+        default="halves",
+        metadata=about(
+            "halves: where only the split is told, families are drawn to be queries or references; "
+            "shared: all of a told split are queries, with references from the others of it, and "
+            "told halves are passed over"
+        ),
     )
+    query: float | None = query_option("families (where only the split is told)")
     others: Literal["error", "draw"] = attrs.field(
         default="error",
         metadata=about(
@@ -86,6 +99,7 @@ class AssignedOptions:
             raise ValueError("subject_column and pool_column are columns of file; set file")
         if self.fractions is not None and self.others != "draw":
             raise ValueError('fractions are for drawn subjects; set others = "draw"')
+        check_query(self.query, self.pools)
         self._check_values()
 
     def _check_values(self) -> None:
@@ -112,7 +126,8 @@ class Assigned:
     releases. In a recipe of several cohorts the file may write an id as `STUDY:ID`.
 
     Where train, val or test is told and no half, families are drawn for the halves, unless a
-    relative is told one. With `others = "draw"`, somebody who is not told a pool goes where a told
+    relative is told one; with `pools = "shared"` a split has none, as in the run that wrote a file
+    of splits alone. With `others = "draw"`, somebody who is not told a pool goes where a told
     relative is; without such a relative, where the split `family` would put them.
     """
 
@@ -124,12 +139,14 @@ class Assigned:
     def assign(self, cohort: pd.DataFrame, *, seed: int) -> pd.Series:
         """Return the pool of each row."""
         options, groups = self.options, family_groups(cohort)
+        query = options.query or USUAL_QUERY
         told = self._look_up(cohort)
         self._check_found(cohort, told)
-        pools = fill_halves(told, draw_halves(groups, options.query, seed=seed), groups)
+        pools = fill_halves(told, draw_halves(groups, query, seed=seed), groups)
         pools = fill_from_relatives(pools, groups)
         alone, shares = groups[pools.isna()], options.fractions or Fractions()
-        return pools.fillna(hash_pools(alone, shares, options.query, seed=seed))
+        pools = pools.fillna(hash_pools(alone, shares, query, seed=seed))
+        return pools.str.partition("_")[0] if options.pools == "shared" else pools
 
     def sources(self) -> tuple[Path, ...]:
         """Name the file the split is read from; a change of its content redoes the run."""

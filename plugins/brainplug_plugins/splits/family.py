@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Part, Repeats
+from brainplug.api.roles import AsksAll, Part, Repeats
 from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.hashed_pools import DrawOptions, draw_pools
 
@@ -26,14 +26,20 @@ class Family:
     Shares and folds hold on average.
     """
 
-    abilities = (Repeats,)
+    abilities = (AsksAll, Repeats)
 
-    def __init__(self, options: DrawOptions) -> None:
+    def __init__(self, options: DrawOptions, *, asks_all: bool = False) -> None:
         self.options = options
+        self.asks_all = asks_all
 
     def assign(self, cohort: pd.DataFrame, *, seed: int) -> pd.Series:
         """Return the pool of each row; folds without a fold mean the first."""
-        return draw_pools(family_groups(cohort), self.options, seed=seed)
+        groups = family_groups(cohort)
+        return draw_pools(groups, self.options, seed=seed, asks_all=self.asks_all)
+
+    def ask_all(self) -> Family:
+        """Return the strategy for references from training: no fold gives any."""
+        return Family(self.options, asks_all=True)
 
     def runs(self, cohort: pd.DataFrame) -> Mapping[str, DrawOptions]:  # noqa: ARG002 (role)
         """Return the options of each fold's run, none where there is one run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 import pandas as pd
@@ -17,12 +17,17 @@ from brainplug.errors import DataError
 from brainplug.toolkit.codes import find_missing, show_counts
 from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.hashed_pools import (
+    USUAL_QUERY,
     Fractions,
+    check_query,
     draw_halves,
     draw_numbers,
     draw_splits,
-    join_halves,
+    name_pools,
     name_splits,
+    pools_option,
+    query_option,
+    whole_splits,
 )
 from brainplug.toolkit.image_matching import natural_key
 from brainplug.toolkit.tables import no_column
@@ -74,17 +79,15 @@ class SiteOptions:
             "which sum to 1; not set means 0.70, 0.15 and 0.15"
         ),
     )
-    query: float = attrs.field(
-        default=0.5,
-        validator=and_(gt(0), lt(1)),
-        metadata=about("share of each split's families that are queries; the rest are references"),
-    )
+    pools: Literal["halves", "shared"] = pools_option()
+    query: float | None = query_option("families")
 
     def __attrs_post_init__(self) -> None:
         """Refuse settings of which one would be ignored."""
         for wrong, problem in self._clashes():
             if wrong:
                 raise ValueError(problem)
+        check_query(self.query, self.pools)
 
     def _clashes(self) -> tuple[tuple[bool, str], ...]:
         named = self.test is not None or self.each
@@ -145,7 +148,8 @@ class Site:
             drawn = draw_numbers(f"{seed}/val", groups) < (options.val_fraction or VAL_FRACTION)
             places[drawn & (places == TRAIN)] = VAL
         splits = name_splits(places, cohort.index)
-        return join_halves(splits, draw_halves(groups, options.query, seed=seed))
+        halves = draw_halves(groups, options.query or USUAL_QUERY, seed=seed)
+        return name_pools(splits, halves, whole_splits(options.pools))
 
     def runs(self, cohort: pd.DataFrame) -> Mapping[str, SiteOptions]:
         """Return the options that test each site, none without `each`.
