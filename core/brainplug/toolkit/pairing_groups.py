@@ -44,11 +44,20 @@ class Pool:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Pools:
-    """The queries and references of a split, and the names of their strata in sorted order."""
+    """The queries and references of a split, and the names of their strata in sorted order.
+
+    Attributes:
+        queries: who is asked.
+        references: who is shown.
+        strata: names of the strata.
+        shared: whether they are the same people, so that everybody must be kept from meeting
+            relatives and themselves.
+    """
 
     queries: Pool
     references: Pool
     strata: tuple[str, ...]
+    shared: bool = False
 
     def relatives(
         self, queries: Int[np.ndarray, "*shape"], references: Int[np.ndarray, "*shape"]
@@ -97,7 +106,12 @@ def read_pools(queries: pd.DataFrame, references: pd.DataFrame) -> Pools:
         )
         for frame, part in zip(frames, (slice(edge), slice(edge, None)), strict=True)
     )
-    return Pools(queries=first, references=second, strata=tuple(map(str, names)))
+    return Pools(
+        queries=first,
+        references=second,
+        strata=tuple(map(str, names)),
+        shared=not queries.index.intersection(references.index).empty,
+    )
 
 
 def places_of(codes: Int[np.ndarray, " n"], num: int) -> list[Int[np.ndarray, " m"]]:

@@ -12,8 +12,9 @@ from attrs.validators import ge
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Part, UsesTraining, about
 from brainplug.errors import DataError
-from brainplug.toolkit.balanced_draws import deal_strata, make_frame, shuffle
+from brainplug.toolkit.balanced_draws import deal_strata, make_frame, numbers, shuffle
 from brainplug.toolkit.pairing_groups import per_task_option, read_pools
+from brainplug.toolkit.shared_draws import distance_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +50,10 @@ class Anchors:
     training, validation and test. A person is an anchor once, and of a family there is one where
     enough others are. A query that is a relative of an anchor meets the others only. What the
     references say is the same for every query, so it tells nothing of any.
+
+    In a shared pool the anchors are asked in training like all others. Such a query meets the other
+    anchors and, in its own place and that of relatives, another person of the same class or bin,
+    nearest in value: were it left out, a query that sees fewer of a class would be of that class.
     """
 
     abilities = (UsesTraining,)
@@ -68,14 +73,16 @@ class Anchors:
         pools = read_pools(queries, references)
         anchors = choose_anchors(pools.references, self.options.anchors, f"{seed}/anchors")
         places = np.arange(len(pools.queries.scans))
-        fit = ~pools.relatives(places[:, None], anchors)
+        met = np.tile(anchors, (len(places), 1))
+        if pools.shared:
+            stand_in(pools, met, f"{seed}/anchors")
+        fit = ~pools.relatives(places[:, None], met)
         tasks = fit.sum(axis=1) // self.options.references_per_task
         self._check_fit(pools, tasks)
         # A query that has lost an anchor leaves out the last of those that fill no task.
         kept = fit & (fit.cumsum(axis=1) <= tasks[:, None] * self.options.references_per_task)
-        shown = np.broadcast_to(anchors, fit.shape)[kept]
         return make_frame(
-            pools, np.repeat(places, tasks), shown.reshape(-1, self.options.references_per_task)
+            pools, np.repeat(places, tasks), met[kept].reshape(-1, self.options.references_per_task)
         )
 
     def _check_fit(self, pools: Pools, tasks: Int[np.ndarray, " q"]) -> None:
@@ -111,6 +118,27 @@ def choose_anchors(pool: Pool, num: int, salt: str) -> Int[np.ndarray, " num"]:
         order = 4 * taken + 2 * (pool.stratum[queue] != stratum) + related
         chosen.append(int(queue[order.argmin()]))
     return np.array(chosen)
+
+
+def stand_in(pools: Pools, met: Int[np.ndarray, "q anchor"], salt: str) -> None:
+    """Put others in the place of anchors that are relatives of a query, as far as there are any.
+
+    Args:
+        pools: a shared pool.
+        met: anchors of each query, changed in place.
+        salt: settles which of equally near people comes.
+    """
+    every, anchors = np.arange(len(pools.references.scans)), met[0].copy()
+    known = np.isin(pools.references.subject, pools.references.subject[anchors])
+    drawn = numbers(f"{salt}/in place", len(every))
+    for query, slot in np.argwhere(pools.relatives(every[:, None], anchors)).tolist():
+        alike = pools.references.stratum == pools.references.stratum[anchors[slot]]
+        fit = alike & ~known & ~np.isin(every, met[query])
+        fit &= ~np.asarray(pools.relatives(np.full(len(every), query), every))
+        near = distance_from(pools, anchors[slot])
+        others = np.flatnonzero(fit)
+        if len(others):
+            met[query, slot] = others[np.lexsort((drawn[others], near[others]))[0]]
 
 
 def describe_pool(pool: Pool, people: pd.DataFrame, num: int) -> str:

@@ -18,7 +18,6 @@ from brainplug.toolkit.balanced_draws import (
     fill_slots,
     pairs_by_block,
     pairs_by_query,
-    seat_queries,
     settle,
 )
 from brainplug.toolkit.pairing_groups import (
@@ -30,9 +29,10 @@ from brainplug.toolkit.pairing_groups import (
     read_pools,
     within_option,
 )
+from brainplug.toolkit.shared_draws import count_room, seat_apart, settle_shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
@@ -98,7 +98,9 @@ class Independent:
     own settles which strata get what is left over; over all queries that is equal too. A stratum
     with fewer references than its share gives all it has, and the others fill up. Within a
     stratum references are used equally often. Relatives never meet: queries change places, and only
-    where none can is a reference replaced.
+    where none can is a reference replaced. In a shared pool, where everybody would meet themselves
+    now and then, queries exchange references of one stratum instead, nearest in value, so that
+    what a query meets tells nothing of it all the same.
 
     With `block`, queries in random order are cut into blocks of k, the last of which may be
     smaller, and the draws above are made for a block as for a query. `references_per_query` of
@@ -159,19 +161,21 @@ class Independent:
         return make_groups(pools, self.options.within, self.options.bands)
 
     def _deal(self, pools: Pools, group: Group, salt: str) -> Deal:
-        rounds = self.options.wanted // self._slots
-        units = seat_queries(len(group.queries), self.options.block or 1, rounds, salt)
-        sizes = count_strata(pools, group)
-        strata = deal_strata(sizes, int(units.max()) + 1, self._slots, f"{salt}/strata")
+        shape = (self.options.block or 1, self.options.wanted // self._slots, self._slots)
+        units, room = seat_apart(pools, group, shape, salt)
+        strata = deal_strata(room, int(units.max()) + 1, self._slots, f"{salt}/strata")
         chosen = fill_slots(pools, group, strata, f"{salt}/references")
         deal = Deal(group=group, units=units, strata=strata, chosen=chosen)
-        settle(pools, deal)
+        if pools.shared:
+            settle_shared(pools, deal, salt)
+        else:
+            settle(pools, deal)
         return deal
 
 
 def count_strata(pools: Pools, group: Group) -> np.ndarray:
-    """Count the references of each stratum in a group."""
-    return np.bincount(pools.references.stratum[group.references], minlength=len(pools.strata))
+    """Count the references of each stratum that every query of a group can meet."""
+    return count_room(pools, group, list(np.arange(len(group.queries))[:, None]))
 
 
 def check_strata(pools: Pools) -> None:
@@ -180,6 +184,8 @@ def check_strata(pools: Pools) -> None:
         np.bincount(pool.stratum, minlength=len(pools.strata)).tolist()
         for pool in (pools.queries, pools.references)
     )
+    if pools.shared:
+        check_company(pools, there)
     lacking = [name for name, count in zip(pools.strata, there, strict=True) if not count]
     if lacking:
         counts = ", ".join(
@@ -189,6 +195,28 @@ def check_strata(pools: Pools) -> None:
         raise DataError(
             f"no reference is in {', '.join(map(repr, lacking))} ({counts}); use more subjects, "
             'fewer classes or bins, or use = "anchors", whose references are training scans'
+        )
+
+
+def check_company(pools: Pools, there: Sequence[int]) -> None:
+    """Refuse a shared pool of which a stratum is one family, whom it could not be shown.
+
+    Raises:
+        DataError: names the strata and their numbers of scans.
+    """
+    pool = pools.references
+    kin = np.where(pool.family >= 0, pool.family, len(pool.scans) + pool.subject)
+    alone = [
+        f"{name!r} {count}"
+        for stratum, (name, count) in enumerate(zip(pools.strata, there, strict=True))
+        if len(np.unique(kin[pool.stratum == stratum])) < 2
+    ]
+    if alone:
+        raise DataError(
+            f"in a shared pool everybody meets others, but all scans of {', '.join(alone)} are of "
+            "one person or family, who would never see their own class or bin and so could tell "
+            'it; use more subjects, fewer classes or bins, the split "stratified", or '
+            'use = "anchors", whose references are training scans'
         )
 
 

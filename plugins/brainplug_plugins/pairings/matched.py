@@ -32,6 +32,7 @@ from brainplug.toolkit.pairing_groups import (
     read_pools,
     within_option,
 )
+from brainplug.toolkit.shared_draws import count_room, settle_shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -161,8 +162,10 @@ class Matched:
         cells = own * (wanted + 1) + alike[group.queries]
         for cell in np.unique(cells).tolist():
             stratum, count = divmod(cell, wanted + 1)
-            others = count_others(pools, group, stratum, (count, wanted - count))
-            rows = np.sort(units[0, cells == cell])
+            asked = np.flatnonzero(cells == cell)
+            room = count_room(pools, group, list(asked[:, None]))
+            others = count_others(pools, group, room, (stratum, count, wanted - count))
+            rows = np.sort(units[0, asked])
             strata[rows, :count] = stratum
             strata[rows, count:] = deal_strata(
                 others, len(rows), wanted - count, f"{salt}/strata/{cell}"
@@ -172,7 +175,10 @@ class Matched:
         strata = np.take_along_axis(strata, np.argsort(drawn, axis=1, kind="stable"), axis=1)
         chosen = fill_slots(pools, group, strata, f"{salt}/references")
         deal = Deal(group=group, units=units, strata=strata, chosen=chosen)
-        settle(pools, deal, alike=own)
+        if pools.shared:
+            settle_shared(pools, deal, salt)
+        else:
+            settle(pools, deal, alike=own)
         return deal
 
     def _deal_near(self, pools: Pools, group: Group, salt: str) -> Deal:
@@ -202,20 +208,26 @@ class Matched:
 
 
 def count_others(
-    pools: Pools, group: Group, stratum: int, wanted: tuple[int, int]
+    pools: Pools, group: Group, room: Int[np.ndarray, " strata"], wanted: tuple[int, int, int]
 ) -> Int[np.ndarray, " strata"]:
     """Count a group's references of every stratum but one, which is counted as none.
 
+    Args:
+        pools: the queries and references of a split.
+        group: those dealt with.
+        room: references of each stratum that these queries can meet.
+        wanted: the one stratum, and how many of it and of the others each query is to meet.
+
     Raises:
-        DataError: the one, or the others together, have fewer than are `wanted` of them.
+        DataError: the one, or the others together, have fewer than are wanted.
     """
-    sizes = np.bincount(pools.references.stratum[group.references], minlength=len(pools.strata))
+    sizes, (stratum, *wants) = room.copy(), wanted
     own, others = int(sizes[stratum]), int(sizes.sum() - sizes[stratum])
-    if own < wanted[0] or others < wanted[1]:
+    if own < wants[0] or others < wants[1]:
         where = f" in {group.name}" if group.name else ""
         raise DataError(
-            f"each query of {pools.strata[stratum]!r}{where} is to meet {wanted[0]} references of "
-            f"its class and {wanted[1]} of others, but {own} and {others} are there; ask for "
+            f"each query of {pools.strata[stratum]!r}{where} is to meet {wants[0]} references of "
+            f"its class and {wants[1]} of others, but {own} and {others} are there; ask for "
             "fewer references, change same, or use more subjects"
         )
     sizes[stratum] = 0
