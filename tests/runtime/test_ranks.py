@@ -18,7 +18,7 @@ from brainplug.cli.main import main
 from brainplug.errors import RunError
 from brainplug.runtime.files import read_json
 from brainplug.runtime.ranks import Ranks
-from brainplug.runtime.torchrun import check_devices, count_gpus
+from brainplug.runtime.torchrun import check_devices
 
 SITE = Path(__file__).parents[1] / "two_ranks"
 """A `sitecustomize` that puts work of a second in the place of the training."""
@@ -259,38 +259,18 @@ def test_ranks_do_not_start_ranks():
     assert (1, True) == (done.returncode, "leave it out" in done.stderr)
 
 
-@pytest.fixture
-def two_gpus(tmp_path, monkeypatch):
-    """A driver that lists two GPUs."""
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: GPU-1)'\necho 'GPU 1: A (UUID: GPU-2)'\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-
-
-def test_more_processes_than_gpus_are_refused(two_gpus):
+def test_more_processes_than_gpus_are_refused(monkeypatch):
     """Three processes cannot share two GPUs; two and one can."""
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+
     with pytest.raises(RunError, match=r"--devices 3: expected at most one process a GPU, .* 2 "):
         check_devices(3)
     check_devices(2)
     check_devices(1)
 
 
-@pytest.mark.parametrize(
-    ("visible", "count"), [("1", 1), ("0,1", 2), ("", 0), ("-1", 0), ("0,-1,1", 1)]
-)
-def test_only_visible_gpus_count(two_gpus, visible, count, monkeypatch):
-    """`CUDA_VISIBLE_DEVICES` is read as CUDA reads it."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-
-    assert count == count_gpus()
-
-
-def test_without_a_driver_there_is_no_gpu(tmp_path, monkeypatch):
-    """Processes then share the CPU, as many as are wanted."""
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_without_a_gpu_processes_share_the_cpu(monkeypatch):
+    """As many as are wanted."""
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
 
     check_devices(64)
-
-    assert count_gpus() == 0

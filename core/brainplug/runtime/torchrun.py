@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
-from itertools import takewhile
+import sys
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from brainplug.errors import RunError
 from brainplug.runtime.ranks import LAUNCHED
@@ -35,7 +35,7 @@ def launch(devices: int, arguments: Sequence[str]) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // devices)))
     logging.disable(logging.CRITICAL)  # torchrun repeats on ten lines what a rank says in one
     try:
-        run_torchrun(devices, arguments)
+        start_ranks(devices, arguments)
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         if failure.exitcode > 0:
@@ -53,14 +53,24 @@ def launch(devices: int, arguments: Sequence[str]) -> int:
     return 0
 
 
-def run_torchrun(devices: int, arguments: Sequence[str]) -> None:
-    """Do what `torchrun --standalone` does, in this process."""
-    import torch.distributed.run as torchrun
+def start_ranks(devices: int, arguments: Sequence[str]) -> None:
+    """Start one process a device on this machine, as `torchrun --standalone` does."""
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     with TemporaryDirectory() as logs:
-        options = ["--standalone", "--local-addr=127.0.0.1", f"--log-dir={logs}"]
-        command = [*options, f"--nproc-per-node={devices}", "-m", "brainplug", *arguments]
-        torchrun.run(torchrun.parse_args(command))
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=devices,
+            run_id=uuid4().hex,
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            local_addr="127.0.0.1",  # a laptop's own name may lead nowhere
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(log_dir=logs),
+        )
+        elastic_launch(config, sys.executable)("-u", "-m", "brainplug", *arguments)
 
 
 def check_devices(devices: int) -> None:
@@ -69,37 +79,11 @@ def check_devices(devices: int) -> None:
     Raises:
         RunError: there are GPUs, but fewer.
     """
-    gpus = count_gpus()
+    import torch
+
+    gpus = torch.cuda.device_count()  # those that CUDA_VISIBLE_DEVICES shows; none is touched
     if 0 < gpus < devices:
         raise RunError(
             f"--devices {devices}: expected at most one process a GPU, of which "
             f"{gpus} can be seen here"
         )
-
-
-def count_gpus() -> int:
-    """Count the GPUs that the driver lists and `CUDA_VISIBLE_DEVICES` lets be seen.
-
-    torch, which takes seconds to import, is not asked; each process does that once more.
-    """
-    try:
-        listed = subprocess.run(
-            ["nvidia-smi", "-L"],  # noqa: S607 - where the driver put it
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return 0
-    found = sum(line.startswith("GPU ") for line in listed.splitlines())
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return found if chosen is None else len(list(takewhile(is_device, chosen.split(","))))
-
-
-def is_device(name: str) -> bool:
-    """Whether an entry of `CUDA_VISIBLE_DEVICES` names a device; the list ends where one does not.
-
-    >>> [is_device(name) for name in ("3", "GPU-5f2c", "-1", "")]
-    [True, True, False, False]
-    """
-    return bool(name.strip()) and not name.strip().startswith("-")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from brainplug.toolkit.components import number_components
+
 if TYPE_CHECKING:
     from jaxtyping import Int
 
@@ -52,16 +54,12 @@ def _smallest_families(
         people: number of each row's person, from 0 without a gap.
         families: number of each row's family in the order of names, -1 where it has none.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     known = families >= 0
     num_people, num_families = people.max() + 1, families.max() + 1
-    ends = (people[known], num_people + families[known])
-    size = num_people + num_families
-    links = coo_array((np.ones(known.sum(), dtype=np.int8), ends), shape=(size, size))
-    number, labels = connected_components(links, directed=False)
-    smallest = np.full(number, num_families)
+    labels = number_components(
+        people[known], num_people + families[known], num_people + num_families
+    )
+    smallest = np.full(labels.max() + 1, num_families)
     np.minimum.at(smallest, labels[num_people:], np.arange(num_families))
     smallest[smallest == num_families] = -1
     of_people: Int[np.ndarray, " people"] = smallest[labels[:num_people]]

@@ -9,13 +9,12 @@ import pandas as pd
 
 from brainplug.errors import DataError
 from brainplug.toolkit.codes import find_missing, read_number
+from brainplug.toolkit.components import number_components
 from brainplug.toolkit.tables import CANDIDATES, PARQUET, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    import numpy as np
 
 THIRD_DEGREE = 0.0442
 """Smallest kinship coefficient of third-degree relatives, such as first cousins.
@@ -136,25 +135,14 @@ def _name_components(links: pd.DataFrame) -> pd.Series:
     """Return the smallest node of the component of each node, families before people."""
     ends, nodes = pd.factorize(pd.concat([links["one"], links["other"]], ignore_index=True))
     names = pd.Series(nodes, dtype="str")
-    frame = pd.DataFrame({"component": _connect(ends, len(nodes)), "name": names})
+    half = len(links)
+    component = number_components(ends[:half], ends[half:], len(nodes))
+    frame = pd.DataFrame({"component": component, "name": names})
     # Numbers are compared by their length first: 9 is smaller than 10.
     ordered = frame.assign(kind=names.str[:1], length=names.str.len())
     first = ordered.sort_values(["kind", "length", "name"]).drop_duplicates("component")
     smallest = frame["component"].map(first.set_index("component")["name"])
     return smallest.astype("str").set_axis(pd.Index(names))
-
-
-def _connect(ends: np.ndarray, count: int) -> np.ndarray:
-    """Return the component of each of `count` nodes; the second half of `ends` meets the first."""
-    import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    half = len(ends) // 2
-    shape = (max(count, 1), max(count, 1))
-    graph = coo_array((np.ones(half, dtype=np.int8), (ends[:half], ends[half:])), shape=shape)
-    labels: np.ndarray = connected_components(graph, directed=False)[1]
-    return labels[:count]
 
 
 def _read(path: Path) -> pd.DataFrame:
