@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +63,50 @@ def test_a_process_has_one_thread_of_linear_algebra(monkeypatch):
 
     assert {("5", "1", "1")} == seen
     assert ["5", None, None] == [os.environ.get(name) for name in THREADS]
+
+
+SLEEPERS = """
+import os, time
+from brainplug.runtime.workers import in_processes
+
+def sleep_long(_shared, item):
+    time.sleep(600 if item else 0)
+    return os.getpid()
+
+if __name__ == "__main__":
+    for _, number in in_processes(sleep_long, None, range(30), workers=2):
+        print(number, flush=True)
+"""
+
+
+@pytest.fixture
+def at_work(tmp_path):
+    """Start a program that has two processes at work; give it, and the number of one of them."""
+    script = tmp_path / "sleepers.py"
+    script.write_text(SLEEPERS)
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    yield process, int(process.stdout.readline())
+    process.kill()
+    process.communicate()
+
+
+def wait_for_the_end(number: int) -> bool:
+    """Wait, for half a minute at most, until a process is gone; tell whether it is."""
+    status = Path(f"/proc/{number}/stat")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc who is alive")
+def test_no_process_outlives_its_parent(at_work):
+    """After `kill -9` a process that is in the middle of its work ends too."""
+    process, worker = at_work
+    assert Path(f"/proc/{worker}").exists()
+
+    process.kill()
+
+    assert wait_for_the_end(worker)

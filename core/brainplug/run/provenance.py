@@ -16,7 +16,6 @@ LIBRARIES = (
     "attrs",
     "cattrs",
     "nibabel",
-    "nilearn",
     "numpy",
     "pandas",
     "scikit-learn",
@@ -24,7 +23,7 @@ LIBRARIES = (
     "torch",
     "transformers",
 )
-OPTIONAL = ("deepspeed", "peft")
+OPTIONAL = ("deepspeed", "nilearn", "peft")
 """Libraries that a result may depend on where they are installed."""
 
 

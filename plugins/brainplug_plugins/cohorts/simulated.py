@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -55,6 +56,9 @@ class Simulated:
             }
         )
         count = len(people)
+        pending = not all(image.is_file() for image in images)
+        if pending:
+            _check_template()
         return CohortTable(
             study=self.options.study,
             scans=scans,
@@ -62,7 +66,7 @@ class Simulated:
             rows_read=count,
             join=JoinReport(rows=count, images=count, matched=count),
             codes=CODES,
-            images_pending=not all(image.is_file() for image in images),
+            images_pending=pending,
             notes=(self._note(count),),
         )
 
@@ -88,6 +92,7 @@ class Simulated:
         report(done, len(people))
         if not todo:
             return
+        _check_template()
         shared = Shared(
             options=self.options,
             folder=self.folder,
@@ -130,6 +135,21 @@ class Simulated:
                 f"{self.folder}: expected a study simulated with the recipe's options, found one "
                 f"that differs in {', '.join(differing)}; name another folder or delete this one"
             )
+
+
+def _check_template() -> None:
+    """Ask for the package that brings the brain which simulated scans are deformations of.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    if find_spec("nilearn") is None:
+        raise DataError(
+            "it is not installed",
+            where="cohort 'simulated'",
+            expected="the package nilearn, for its MNI152 template",
+            hint="pip install 'brainplug[demo]', or name a folder that was simulated before",
+        )
 
 
 @attrs.frozen(kw_only=True, eq=False)
