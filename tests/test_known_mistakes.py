@@ -324,8 +324,10 @@ def test_d09_the_recipe_says_what_kind_a_target_is(tmp_path):
 
     assert [7.0, 9.0, 7.0] == number.frame["target"].tolist()
     assert ["Korean", "English", "Korean"] == word.frame["target"].tolist()
-    with pytest.raises(DataError, match="expected numbers, got text: 'Korean'"):
+    with pytest.raises(DataError) as caught:
         gather_listed(loader, Numerical(NumericalOptions(column="language")))
+
+    assert ("numbers", {"Korean": 2, "English": 1}) == (caught.value.expected, caught.value.found)
 
 
 @pytest.mark.parametrize("column", ["p21001_bmi", "score at 24 months"])
@@ -420,8 +422,11 @@ def test_d15_codes_are_never_shifted_or_made_up(tmp_path):
     """Only 1 in the data was taken for 0/1, and 3 or 4 became classes; here they are refused."""
     loader = load_abcd(tmp_path, ["1", "2", "3", "4", "1"])
 
-    with pytest.raises(DataError, match=r"'3' \(1 row\), '4' \(1 row\)"):
+    with pytest.raises(DataError) as caught:
         gather_listed(loader, abcd_sex())
+
+    assert {"3": 1, "4": 1} == caught.value.found
+
     left = gather_listed(loader, abcd_sex(others="exclude"))
     assert ["male", "female", "male"] == targets_of(left)
     assert {"value not among the labels": 2} == left.exclusions["reason"].value_counts().to_dict()
@@ -429,8 +434,10 @@ def test_d15_codes_are_never_shifted_or_made_up(tmp_path):
     ones = write_table(tmp_path / "ones", "id,sex\na,1\nb,1\n")
     coded = Categorical(CategoricalOptions(column="sex", labels={"0": "male", "1": "female"}))
     assert ["female", "female"] == targets_of(gather_listed(Table(ones), coded))
-    with pytest.raises(DataError, match="numeric codes"):
+    with pytest.raises(DataError) as caught:
         gather_listed(Table(ones), SEX)
+
+    assert {"1": 2} == caught.value.found
 
 
 # Who is in which pool -----------------------------------------------------------------------------
@@ -625,8 +632,10 @@ def test_d23_few_distinct_numbers_are_numbers_still(tmp_path):
     assert {"numerical"} == {found["metadata"]["task_type"] for found in rows}
     assert {9.0, 10.0, 11.0} == {found["metadata"]["subject_value"] for found in rows}
     head = Categorical(CategoricalOptions(column="age"))
-    with pytest.raises(DataError, match="numeric codes"):
+    with pytest.raises(DataError) as caught:
         gather_listed(Table(write_table(tmp_path, "id,age\na,9\nb,10\n")), head)
+
+    assert {"10": 1, "9": 1} == caught.value.found
 
 
 def test_d24_numbers_are_told_exactly_and_zero_has_no_sign(tmp_path):

@@ -84,7 +84,10 @@ def recipe_from_yaml(path: Path) -> ImportedRecipe:
     chosen = choose(leaves)
     values, problems = read_values(leaves, chosen)
     if problems:
-        raise DataError("\n".join(f"{path}: {printable(problem)}" for problem in problems))
+        raise DataError(
+            "\n".join(f"{path}: {printable(problem)}" for problem in problems),
+            found=tuple(problems),
+        )
     left = [(keys, value) for keys, value in leaves if keys not in chosen.values()]
     out = (f"{path_of(keys)}: left out; {why_not(keys, value, chosen)}" for keys, value in left)
     notes = tuple(map(printable, (*look_across(values), *out)))
@@ -100,19 +103,19 @@ def read_leaves(path: Path) -> list[tuple[Keys, Any]]:
         node = loader.get_single_node()
         if node is None or node.id != "mapping":
             found = f"a {node.id}" if node else "nothing"
-            raise DataError(f"{path}: expected keys and values, got {found}")
+            raise DataError(found, where=path, expected="keys and values")
         refuse_repeats(node, path)
         return list(leaves_of(loader.construct_document(node)))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+        raise DataError(f"cannot be read: {error.strerror}", where=path) from None
     except yaml.YAMLError as error:
-        raise DataError(f"{path}: not YAML: {describe_fault(error)}") from None
+        raise DataError(f"not YAML: {describe_fault(error)}", where=path) from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not YAML, which is UTF-8: {error.reason}") from None
+        raise DataError(f"not YAML, which is UTF-8: {error.reason}", where=path) from None
     except ValueError:
-        raise DataError(f"{path}: not YAML: a date, time or number that cannot be") from None
+        raise DataError("not YAML: a date, time or number that cannot be", where=path) from None
     except RecursionError:
-        raise DataError(f"{path}: expected a few sections, got one without end") from None
+        raise DataError("one without end", where=path, expected="a few sections") from None
 
 
 def describe_fault(error: Any) -> str:
@@ -130,10 +133,9 @@ def refuse_repeats(node: Any, path: Path, above: Keys = ()) -> None:
     for key, value in node.value if node.id == "mapping" else ():
         name, line = str(key.value), key.start_mark.line + 1
         if name in lines:
-            raise DataError(
-                f"{path}: {printable(path_of((*above, name)))}: expected once, got it at line "
-                f"{lines[name]} and at line {line}; delete one"
-            )
+            place = path, printable(path_of((*above, name)))
+            told, both = f"at line {lines[name]} and at line {line}", (lines[name], line)
+            raise DataError(told, where=place, expected="once", found=both, hint="delete one")
         lines[name] = line
         refuse_repeats(value, path, (*above, name))
 

@@ -55,6 +55,18 @@ def find_missing(values: Iterable[str], missing: Iterable[str]) -> set[str]:
     return {value for value in values if normal_code(value).casefold() in codes}
 
 
+def count_values(values: pd.Series) -> dict[str, int]:
+    """Count the rows of each distinct value, the commonest first.
+
+    >>> import pandas as pd
+    >>> count_values(pd.Series(["2", "1", "3", "1"]))
+    {'1': 2, '2': 1, '3': 1}
+    """
+    counts = values.astype("str").value_counts()
+    ordered = sorted(counts.items(), key=lambda item: (-int(item[1]), str(item[0])))
+    return {str(value): int(count) for value, count in ordered}
+
+
 def show_counts(values: pd.Series, limit: int = 10) -> str:
     """Show distinct values with their numbers of rows, the commonest first.
 
@@ -62,8 +74,7 @@ def show_counts(values: pd.Series, limit: int = 10) -> str:
     >>> show_counts(pd.Series(["1", "2", "1"]))
     "'1' (2 rows), '2' (1 row)"
     """
-    counts = values.astype("str").value_counts()
-    ordered = sorted(counts.items(), key=lambda item: (-int(item[1]), str(item[0])))
+    ordered = list(count_values(values).items())
     shown = [f"{value!r} ({n} {'row' if n == 1 else 'rows'})" for value, n in ordered[:limit]]
     more = len(ordered) - limit
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

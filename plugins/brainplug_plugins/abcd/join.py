@@ -79,9 +79,11 @@ def _check_releases(sources: Iterable[Source]) -> None:
     if len(found) > 1:
         old, new = found["up to 5"], found["6"]
         raise DataError(
-            f"expected tables of one release, found {old.path.name} of a release up to 5 (ids with "
-            f"NDAR_INV) and {new.path.name} of release 6 (sub-…); name those of one in "
-            "cohort.tables"
+            f"{old.path.name} of a release up to 5 (ids with NDAR_INV) and {new.path.name} of "
+            "release 6 (sub-…)",
+            expected="tables of one release",
+            found=(old.path, new.path),
+            hint="name those of one in cohort.tables",
         )
 
 
@@ -97,9 +99,12 @@ def _check_families(sources: Sequence[Source], families: Collection[str]) -> Non
             other = [person for person, one in told.items() if known.get(person, one) != one]
             if other:
                 raise DataError(
-                    f"{having[0].path.name} and {source.path.name}: {len(other)} people are in "
-                    f"different families by {name!r}, for example {other[0]}; family ids change "
-                    "between releases, so name tables of one release in cohort.tables"
+                    f"{len(other)} people are in different families by {name!r}, for example "
+                    f"{other[0]}",
+                    where=f"{having[0].path.name} and {source.path.name}",
+                    found=tuple(other),
+                    hint="family ids change between releases, so name tables of one release in "
+                    "cohort.tables",
                 )
             known = told | known
 

@@ -61,8 +61,10 @@ def list_tables(paths: Sequence[Path]) -> list[Path]:
         inside = _tables_in(path) if path.is_dir() else [path]
         if not inside:
             raise DataError(
-                f"{path}: expected tables ({', '.join(SUFFIXES)}) in this folder, found none; "
-                "set cohort.tables"
+                "none",
+                where=path,
+                expected=f"tables ({', '.join(SUFFIXES)}) in this folder",
+                hint="set cohort.tables",
             )
         found += inside
     return list(dict.fromkeys(found))
@@ -78,9 +80,10 @@ def read_source(path: Path) -> Source:
     subject = find_known(frame.columns, SUBJECTS)
     if subject is None:
         raise DataError(
-            f"{path}: expected a column {' or '.join(SUBJECTS)}, the table has "
-            f"{', '.join(frame.columns[:20])}; take the file out of cohort.tables if it is no "
-            "table of the study"
+            where=path,
+            expected=f"a column {' or '.join(SUBJECTS)}",
+            found=tuple(frame.columns),
+            hint="take the file out of cohort.tables if it is no table of the study",
         )
     frame = _drop_descriptions(frame, subject, path)
     session = find_known(frame.columns, SESSIONS)
@@ -151,8 +154,10 @@ def _drop_descriptions(frame: pd.DataFrame, subject: str, path: Path) -> pd.Data
         return frame
     if not following:
         raise DataError(
-            f"{path}: expected rows of people below the two header rows, found none; "
-            "take the file out of cohort.tables, or download it again"
+            "none",
+            where=path,
+            expected="rows of people below the two header rows",
+            hint="take the file out of cohort.tables, or download it again",
         )
     return frame.iloc[1:].reset_index(drop=True)
 
@@ -164,6 +169,9 @@ def _check_visits(keys: pd.DataFrame, index: pd.Index, path: Path) -> None:
         return
     visit = " ".join(keys.loc[twice, ["subject", "session"]].iloc[0].dropna())
     raise DataError(
-        f"{path}: expected one row for each subject and session, found {int(twice.sum())} rows "
-        f"that share theirs with another, for example those of {visit!r}; keep one of them"
+        f"{int(twice.sum())} rows that share theirs with another, for example those of {visit!r}",
+        where=path,
+        expected="one row for each subject and session",
+        found=visit,
+        hint="keep one of them",
     )

@@ -200,8 +200,10 @@ class Abcd:
         for visit, name in self._wanted.items():
             if not (visits == visit).any():
                 raise DataError(
-                    f"expected {name!r} among the sessions of the tables, found "
-                    f"{', '.join(map(repr, sorted(there)))}; set cohort.session"
+                    where="the sessions of the tables",
+                    expected=repr(name),
+                    found=tuple(sorted(there)),
+                    hint="set cohort.session",
                 )
         return leave_out(rows, ~visits.isin(list(self._wanted)), OTHER_SESSION)
 
@@ -259,11 +261,13 @@ class Abcd:
         examples = ", ".join(map(repr, [*nameless, *others][:5])) or "none"
         named = f" with {self.options.suffix!r} in their names" if self.options.suffix else ""
         return DataError(
-            f"{self.options.images}: expected images{named} of "
-            f"{' or '.join(self._wanted.values())} "
-            "with an id such as NDARINV… or sub-… in the name of the file or a folder; found "
             f"{len(nameless)} without one id and {len(others)} of other visits, for example "
-            f"{examples}; set cohort.images, cohort.suffix or cohort.session"
+            f"{examples}",
+            where=self.options.images,
+            expected=f"images{named} of {' or '.join(self._wanted.values())} with an id such as "
+            "NDARINV… or sub-… in the name of the file or a folder",
+            found=(tuple(nameless), tuple(others)),
+            hint="set cohort.images, cohort.suffix or cohort.session",
         )
 
 

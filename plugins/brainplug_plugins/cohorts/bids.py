@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 import pandas as pd
@@ -15,7 +14,7 @@ from attrs.validators import matches_re, optional
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import EXTENSIONS, SCAN_COLUMNS, CohortTable
 from brainplug.api.roles import Part, about
-from brainplug.errors import DataError
+from brainplug.errors import DataError, show
 from brainplug.toolkit.image_matching import (
     ImageFile,
     choose_session,
@@ -38,6 +37,7 @@ from brainplug.toolkit.tables import (
     read_table,
     stack_exclusions,
 )
+from brainplug_plugins.bids.levels import read_levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -145,10 +145,12 @@ class Bids:
         if not self.table.is_file():
             # A derivative has its raw study two folders above.
             near = [folder / "participants.tsv" for folder in self.options.root.absolute().parents]
-            hint = [f"; there is one at {path}" for path in near[:2] if path.is_file()]
+            hint = [f"there is one at {path}; " for path in near[:2] if path.is_file()]
             raise DataError(
-                f"{self.table}: expected the table of the participants, found no such file"
-                f"{''.join(hint)}; name it with participants in [cohort]"
+                "no such file",
+                where=self.table,
+                expected="the table of the participants",
+                hint=f"{''.join(hint)}name it with participants in [cohort]",
             )
         table = read_table(self.table)
         check_people(self.table, table)
@@ -173,10 +175,13 @@ class Bids:
         alike = [found for found, suffix in read if suffix == options.suffix]
         entities = sorted({f"{key}-{each[key]}" for each in alike for key in each if key != "sub"})
         return DataError(
-            f"{self.images}: expected scans of suffix {options.suffix!r} with select = "
-            f"{options.select!r}, found none among {len(names)} images; their suffixes are "
+            f"none among {len(names)} images; their suffixes are "
             f"{', '.join(suffixes[:20]) or 'none'}; {options.suffix} has the entities "
-            f"{', '.join(entities[:20]) or 'none'}; set suffix or select in [cohort]"
+            f"{', '.join(entities[:20]) or 'none'}",
+            where=self.images,
+            expected=f"scans of suffix {options.suffix!r} with select = {options.select!r}",
+            found=(tuple(suffixes), tuple(entities)),
+            hint="set suffix or select in [cohort]",
         )
 
     def _session_files(self) -> list[Path]:
@@ -195,8 +200,9 @@ class Bids:
         lacking = [name for name in names if name not in there]
         if lacking or not there:
             raise DataError(
-                f"{self.phenotypes}: expected {', '.join(map(repr, lacking)) or 'tables'}, as "
-                f"phenotype in [cohort] says; it has {', '.join(map(repr, there)) or 'none'}"
+                where=self.phenotypes,
+                expected=f"{show(lacking) if lacking else 'tables'}, as phenotype in [cohort] says",
+                found=tuple(there),
             )
         return [there[name] for name in names]
 
@@ -241,21 +247,24 @@ class Bids:
 
 def check_people(path: Path, table: pd.DataFrame) -> None:
     """Refuse a table that does not tell whose its rows are, or which visits of a person."""
-    columns = ", ".join(map(repr, table.columns[:40]))
     if SUBJECT not in table.columns:
         likely = " or ".join(map(repr, find_named(table.columns, SUBJECT_NAMES)))
+        hint = f"{likely} may be meant; " if likely else ""
         raise DataError(
-            f"{path}: expected the column {SUBJECT!r}, as BIDS names it; it has {columns}"
-            f"{likely and f', of which {likely} may be meant'}; rename that column, or read the "
-            'study with use = "table"'
+            where=path,
+            expected=f"the column {SUBJECT!r}, as BIDS names it",
+            found=tuple(table.columns),
+            hint=f'{hint}rename that column, or read the study with use = "table"',
         )
     repeated = table.loc[table[SUBJECT].notna() & table[SUBJECT].duplicated(), SUBJECT]
     likely = "".join(find_named(table.columns, SESSION_NAMES)[:1])
     if len(repeated) and likely and SESSION not in table.columns:
         raise DataError(
-            f"{path}: several rows for {repeated.nunique()} of the ids, for example "
-            f"{repeated.iloc[0]!r}, and no column {SESSION!r} tells the visits; if {likely!r} "
-            "does, rename it so, in a copy of the table if need be"
+            f"several rows for {repeated.nunique()} of the ids, for example "
+            f"{repeated.iloc[0]!r}, and no column {SESSION!r} tells the visits",
+            where=path,
+            found=tuple(repeated.unique()),
+            hint=f"if {likely!r} does, rename it so, in a copy of the table if need be",
         )
 
 
@@ -364,32 +373,6 @@ def order_visits(
     told = [(visit, form in dated or found is None) for form, visit in visits.items()]
     undated = not dated and (found is not None or not extra)
     return [*[(None, True)] * undated, *sorted(told, key=lambda visit: natural_key(visit[0]))]
-
-
-def read_levels(path: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Return column -> {code: words} from a JSON file beside a table, and what is wrong with it."""
-    try:
-        declared = json.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
-    except ValueError as error:
-        note = f"{path}: expected JSON: {error}; columns that hold codes need labels in [target]"
-        return {}, [note]
-    columns = declared.items() if isinstance(declared, dict) else ()
-    read = {name.strip(): read_words(facts) for name, facts in columns}
-    return {name: words for name, words in read.items() if words}, []
-
-
-def read_words(facts: Any) -> dict[str, str]:
-    """Return the words of each code; none where a code has no words, since none are guessed.
-
-    >>> read_words({"Levels": {"M": "male", "F": {"Description": "female"}}})
-    {'M': 'male', 'F': 'female'}
-    """
-    levels = facts.get("Levels") if isinstance(facts, dict) else None
-    words = {
-        code.strip(): str((level.get("Description") if isinstance(level, dict) else level) or "")
-        for code, level in (levels.items() if isinstance(levels, dict) else ())
-    }
-    return {code: word.strip() for code, word in words.items()} if all(words.values()) else {}
 
 
 @hookimpl

@@ -132,8 +132,11 @@ class Simulated:
         differing = [key for key in wanted if there.get(key) != wanted[key]]
         if differing:
             raise DataError(
-                f"{self.folder}: expected a study simulated with the recipe's options, found one "
-                f"that differs in {', '.join(differing)}; name another folder or delete this one"
+                f"one that differs in {', '.join(differing)}",
+                where=self.folder,
+                expected="a study simulated with the recipe's options",
+                found=tuple(differing),
+                hint="name another folder or delete this one",
             )
 
 

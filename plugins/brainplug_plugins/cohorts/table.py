@@ -172,13 +172,13 @@ class Table:
         """Show the columns, those that may hold ids first; which it is stays the user's word."""
         likely = find_named(table.columns, SUBJECT_NAMES)
         likely = likely or [name for name in table.columns if name.casefold().endswith("id")]
-        shown = ", ".join(map(repr, table.columns[:40]))
-        more = f" and {table.shape[1] - 40} more" if table.shape[1] > 40 else ""
-        hint = f"; likely are {' or '.join(map(repr, likely[:4]))}" if likely else ""
+        hint = f"likely are {' or '.join(map(repr, likely[:4]))}; " if likely else ""
         return DataError(
-            f"{self.options.table}: expected to be told which column holds the id of a person"
-            f"{hint}; it has {shown}{more}; write subject = {likely[0] if likely else '…'!r} "
-            "in [cohort] if that is it"
+            where=self.options.table,
+            expected="to be told which column holds the id of a person",
+            found=tuple(table.columns),
+            hint=f"{hint}write subject = {likely[0] if likely else '…'!r} in [cohort] if that is "
+            "it",
         )
 
     def _check_visits(self, rows: pd.DataFrame) -> None:
@@ -196,18 +196,23 @@ class Table:
             return
         people = several.nunique()
         found = f"{people} {'person has' if people == 1 else 'people have'} several rows"
-        found = f"{options.table}: {found}, for example {several.iloc[0]!r}"
+        found += f", for example {several.iloc[0]!r}"
         if options.session:
             raise DataError(
-                f"{found}, and the pattern {options.pattern!r} names one image for all of them; "
-                "set cohort.keep_session, or {session} in cohort.pattern"
+                f"{found}, and the pattern {options.pattern!r} names one image for all of them",
+                where=options.table,
+                found=tuple(several.unique()),
+                hint="set cohort.keep_session, or {session} in cohort.pattern",
             )
         likely = find_named(rows.columns.drop("session"), (*SESSION_NAMES, "session_in_table"))
         if likely:
             name = likely[0].removesuffix("_in_table")
             raise DataError(
-                f"{found}, and no column is named for the visit; likely is {name!r}; write "
-                f'session = "{name}" in [cohort], with keep_session = "first" for one row a person'
+                f"{found}, and no column is named for the visit",
+                where=options.table,
+                found=tuple(several.unique()),
+                hint=f'likely is {name!r}; write session = "{name}" in [cohort], '
+                'with keep_session = "first" for one row a person',
             )
 
     @property
@@ -231,9 +236,11 @@ class Table:
         found = find_images(self.options.images)
         examples = ", ".join(map(repr, found[:5])) or "none"
         return DataError(
-            f"{self.options.images}: expected images that fit the pattern "
-            f"{self.options.pattern!r}, found {len(found)} images and none fits, for example "
-            f"{examples}; set cohort.pattern"
+            f"{len(found)} images and none fits, for example {examples}",
+            where=self.options.images,
+            expected=f"images that fit the pattern {self.options.pattern!r}",
+            found=tuple(found),
+            hint="set cohort.pattern",
         )
 
 
@@ -280,7 +287,9 @@ class _Reader:
             shown = " or ".join(repr(match["subject"]) for match in named)
             raise DataError(
                 f"the image {path!r} may be of {shown}, since both fit the pattern "
-                f"{self.pattern!r}; make cohort.pattern narrower"
+                f"{self.pattern!r}",
+                found=tuple(match["subject"] for match in named),
+                hint="make cohort.pattern narrower",
             )
         return (named or fitting)[0]
 

@@ -196,8 +196,12 @@ class Ukb:
         own = {each.number: options.missing_by_field[name] for name, each in named.items()}
         unknown = own.keys() - {each.number for each in fields.values()}
         if unknown:
-            message = "missing_by_field in [cohort] names a field that the table lacks"
-            raise DataError(f"{options.table}: {message}: p{min(unknown)}")
+            raise DataError(
+                "missing_by_field in [cohort] names a field that the table lacks: p"
+                + str(min(unknown)),
+                where=options.table,
+                found=f"p{min(unknown)}",
+            )
         common = (*NO_ANSWER, *options.missing)
         for column, field in fields.items():
             table[column] = mask_codes(table[column], common, own.get(field.number))
@@ -255,12 +259,14 @@ class PathReader:
         if files:
             return files
         raise DataError(
-            f"{options.images}: expected scans of instance {options.instance}: {options.image!r} "
-            "in a folder named by eid, or scans named by eid; found "
-            f"{self.other_visits} of other instances, {self.zips} zips (unpack each into a folder "
-            "of its name), and among others "
-            f"{', '.join(map(repr, self.examples)) or 'none'}; "
-            "set image, suffix, field or instance in [cohort]"
+            f"{self.other_visits} of other instances, {self.zips} zips (unpack each into a "
+            "folder of its name), and among others "
+            f"{', '.join(map(repr, self.examples)) or 'none'}",
+            where=options.images,
+            expected=f"scans of instance {options.instance}: {options.image!r} in a folder named "
+            "by eid, or scans named by eid",
+            found=(self.other_visits, self.zips, tuple(self.examples)),
+            hint="set image, suffix, field or instance in [cohort]",
         )
 
     def read(self, path: str) -> tuple[str, None] | None:
@@ -357,7 +363,9 @@ def add_plain_columns(
             known = table[name] if name in table and name != column else added.get(name)
             if known is not None and not known.equals(table[column]):
                 raise DataError(
-                    f"the columns for {name!r} differ, one of them is {column!r}; keep one"
+                    f"the columns for {name!r} differ, one of them is {column!r}",
+                    found=(name, column),
+                    hint="keep one",
                 )
             added[name] = table[column]
     new = {name: values for name, values in added.items() if name not in table}

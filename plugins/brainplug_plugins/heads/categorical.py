@@ -14,8 +14,14 @@ from attrs.validators import min_len
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import TargetColumn
 from brainplug.api.roles import Part, about
-from brainplug.errors import DataError
-from brainplug.toolkit.codes import find_missing, normal_code, read_number, show_counts
+from brainplug.errors import DataError, show
+from brainplug.toolkit.codes import (
+    count_values,
+    find_missing,
+    normal_code,
+    read_number,
+    show_counts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,10 +111,11 @@ class Categorical:
         labels = tuple(label for label in wanted if label in seen)
         if len(labels) < 2:
             raise DataError(
-                f"target {self.target!r}: expected at least two labels among the training scans, "
-                f"found {', '.join(map(repr, labels)) or 'none'} of {', '.join(map(repr, wanted))} "
-                f"(their values are {', '.join(map(repr, sorted(seen)))}); use more subjects or "
-                "other labels"
+                f"{show(labels)} of {show(wanted)} (their values are {show(sorted(seen))})",
+                where=f"target {self.target!r}",
+                expected="at least two labels among the training scans",
+                found=labels,
+                hint="use more subjects or other labels",
             )
         return ClassAnswers(labels)
 
@@ -117,9 +124,12 @@ class Categorical:
         if any(read_number(value) is not None for value in values):
             wanted = ", ".join(f'{normal_code(value)} = "…"' for value in sorted(values)[:4])
             raise DataError(
-                f"target column {self.column!r}: the values are numeric codes and neither the "
-                "recipe nor the study says what they mean: "
-                f"{show_counts(raw[raw.isin(values)])}; write labels = {{ {wanted} }} in [target]"
+                "the values are numeric codes and neither the recipe nor the study says what "
+                "they mean: "
+                f"{show_counts(raw[raw.isin(values)])}",
+                where=f"target column {self.column!r}",
+                found=count_values(raw[raw.isin(values)]),
+                hint=f"write labels = {{ {wanted} }} in [target]",
             )
         return {value: value.strip() for value in values}
 
@@ -129,7 +139,10 @@ class Categorical:
             check_words(declared.values())
         except ValueError as error:
             raise DataError(
-                f"target column {self.column!r}: {error}; declare labels in [target]"
+                str(error),
+                where=f"target column {self.column!r}",
+                found=tuple(declared.values()),
+                hint="declare labels in [target]",
             ) from error
 
     def _refuse_swapped(self, codes: Mapping[str, str]) -> None:
@@ -140,8 +153,10 @@ class Categorical:
             if own is not None and own != fold(word) and fold(word) in study.values():
                 known = ", ".join(f"{each} = {words}" for each, words in codes.items())
                 raise DataError(
-                    f"target column {self.column!r}: labels say {code} = {word}, but the study "
-                    f"says {known}; correct labels in [target], or in the study's own target"
+                    f"labels say {code} = {word}, but the study says {known}",
+                    where=f"target column {self.column!r}",
+                    found=(code, word),
+                    hint="correct labels in [target], or in the study's own target",
                 )
 
     def _refuse(self, raw: pd.Series, others: set[str], codes: Mapping[str, str]) -> None:
@@ -149,9 +164,11 @@ class Categorical:
         labels = self.options.labels or codes
         known = ", ".join(f"{code} = {word}" for code, word in labels.items())
         raise DataError(
-            f"target column {self.column!r}: expected one of the codes {known}; got "
-            f"{show_counts(raw[raw.isin(others)])}; add them to labels or to missing in [target], "
-            'or set others = "exclude"'
+            show_counts(raw[raw.isin(others)]),
+            where=f"target column {self.column!r}",
+            expected=f"one of the codes {known}",
+            found=count_values(raw[raw.isin(others)]),
+            hint='add them to labels or to missing in [target], or set others = "exclude"',
         )
 
 

@@ -16,7 +16,13 @@ from brainplug.api.hooks import hookimpl
 from brainplug.api.records import TargetColumn
 from brainplug.api.roles import Part, about
 from brainplug.errors import DataError
-from brainplug.toolkit.codes import find_missing, normal_code, read_number, show_counts
+from brainplug.toolkit.codes import (
+    count_values,
+    find_missing,
+    normal_code,
+    read_number,
+    show_counts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -103,9 +109,12 @@ class Numerical:
         words = [value for value, number in numbers.items() if number is None]
         if words:
             raise DataError(
-                f"target column {self.column!r}: expected numbers, got text: "
-                f"{show_counts(raw[raw.isin(words)])}; classes and ranges are for "
-                'use = "categorical", and codes that mean no value go to missing in [target]'
+                f"text: {show_counts(raw[raw.isin(words)])}",
+                where=f"target column {self.column!r}",
+                expected="numbers",
+                found=count_values(raw[raw.isin(words)]),
+                hint='classes and ranges are for use = "categorical", and codes that mean no value '
+                "go to missing in [target]",
             )
         self._refuse_special_codes(raw, list(numbers), codes)
         values = raw.map(numbers).astype("float64") + 0.0  # no minus zero
@@ -118,8 +127,11 @@ class Numerical:
         known = values.dropna().to_numpy(dtype=float)
         if len(np.unique(known)) < 2:
             raise DataError(
-                f"target {self.target!r}: expected at least two distinct values among the "
-                f"training scans, found {len(np.unique(known))}; use more subjects, another target"
+                str(len(np.unique(known))),
+                where=f"target {self.target!r}",
+                expected="at least two distinct values among the training scans",
+                found=tuple(np.unique(known).tolist()),
+                hint="use more subjects, another target",
             )
         precision = self.options.precision
         if precision is None:
@@ -149,8 +161,11 @@ class Numerical:
         special = [value for value in found if normal_code(value) in defined]
         if special and len(special) < len(found):
             raise DataError(
-                f"target column {self.column!r}: the study defines some of the values as codes: "
-                f"{show_counts(raw[raw.isin(special)])}; name them in missing in [target]"
+                "the study defines some of the values as codes: "
+                f"{show_counts(raw[raw.isin(special)])}",
+                where=f"target column {self.column!r}",
+                found=count_values(raw[raw.isin(special)]),
+                hint="name them in missing in [target]",
             )
 
 

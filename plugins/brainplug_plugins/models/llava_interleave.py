@@ -101,7 +101,11 @@ class LlavaInterleave:
         """Count tokens and weights from the config."""
         patch = self.options.patch
         if any(size % edge for size, edge in zip(shape, patch, strict=True)):
-            raise DataError(f"must be a multiple of model.patch {patch} along every axis: {shape}")
+            raise DataError(
+                str(shape),
+                expected=f"a multiple of model.patch {patch} along every axis",
+                found=shape,
+            )
         voxels = math.prod(patch)
         tokens = math.prod(shape) // voxels
         if self.checkpoint is None:

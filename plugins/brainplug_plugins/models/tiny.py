@@ -74,7 +74,11 @@ class Tiny:
         """Count tokens and weights from the options alone."""
         patch = self.options.patch
         if any(size % edge for size, edge in zip(shape, patch, strict=True)):
-            raise DataError(f"must be a multiple of model.patch {patch} along every axis: {shape}")
+            raise DataError(
+                str(shape),
+                expected=f"a multiple of model.patch {patch} along every axis",
+                found=shape,
+            )
         tokens = math.prod(shape) // math.prod(patch)
         width = self.options.hidden_size
         layer = 12 * width * width

@@ -131,8 +131,11 @@ class SimulatedOptions:
         """Check what concerns two options."""
         if self.broken * EVERY > self.subjects:
             raise DataError(
-                f"broken: expected at most one in {EVERY} subjects, "
-                f"got broken = {self.broken} of subjects = {self.subjects}; lower broken"
+                f"broken = {self.broken} of subjects = {self.subjects}",
+                where="broken",
+                expected=f"at most one in {EVERY} subjects",
+                found=(self.broken, self.subjects),
+                hint="lower broken",
             )
 
     def strength(self, driver: Driver) -> float:

@@ -203,8 +203,13 @@ def test_two_header_rows_alone_are_refused(shared_data):
     """A genuine NDA file without a person says that no row is left."""
     path = shared_data / "tables" / "abcd" / "fmriresults01_two_header_rows_only.txt"
 
-    with pytest.raises(DataError, match=r"two_header_rows_only\.txt: .*below the two header rows"):
+    with pytest.raises(DataError) as caught:
         load(path, path.parent)
+
+    assert ((path,), "rows of people below the two header rows") == (
+        caught.value.where,
+        caught.value.expected,
+    )
 
 
 def test_d14_a_declared_mapping_applies_to_the_raw_codes(tmp_path):
@@ -226,8 +231,10 @@ def test_d15_rare_codes_never_become_classes(tmp_path, code):
     """3 and 4 stop the run with their counts, unless the recipe says what becomes of them."""
     table = load(*write_pair(tmp_path, demo_sex_v2=["1", code]))
 
-    with pytest.raises(DataError, match=f"{code!r} \\(1 row\\)"):
+    with pytest.raises(DataError) as caught:
         read_target(table)
+
+    assert {code: 1} == caught.value.found
 
     assert read_target(table, labels=SEX, others="exclude") == [
         "male",
@@ -241,8 +248,10 @@ def test_d15_letters_of_sex_are_read_and_others_are_no_class(tmp_path):
     other = load(*write_pair(tmp_path / "other", sex=["M", "O"]))
 
     assert ["female", "target missing"] == read_target(reported, "sex")
-    with pytest.raises(DataError, match="'O'"):
+    with pytest.raises(DataError) as caught:
         read_target(other, "sex")
+
+    assert {"O": 1} == caught.value.found
 
 
 @pytest.mark.parametrize("code", ["777", "999", "777.0"])
@@ -426,8 +435,11 @@ def test_images_without_ids_are_an_error_with_examples(tmp_path):
     table, _ = write_pair(tmp_path)
     images = touch(tmp_path / "other", "brain_001.nii.gz")
 
-    with pytest.raises(DataError, match=r"NDARINV… or sub-….*brain_001\.nii\.gz"):
+    with pytest.raises(DataError) as caught:
         load(table, images)
+
+    assert (images,) == caught.value.where
+    assert (("brain_001.nii.gz",), ()) == caught.value.found
 
 
 def test_images_of_other_visits_only_are_an_error(tmp_path):
@@ -435,8 +447,12 @@ def test_images_of_other_visits_only_are_an_error(tmp_path):
     table, _ = write_pair(tmp_path)
     images = touch(tmp_path / "later", bulk(IDS[0], "2YearFollowUpYArm1"))
 
-    with pytest.raises(DataError, match=r"the baseline.*1 of other visits"):
+    with pytest.raises(DataError) as caught:
         load(table, images)
+
+    nameless, others = caught.value.found
+    assert (0, 1) == (len(nameless), len(others))
+    assert "the baseline" in caught.value.expected
 
 
 def test_suffix_chooses_among_modalities(tmp_path):
@@ -455,8 +471,11 @@ def test_several_scans_of_a_visit_are_an_error_until_a_rule_is_declared(tmp_path
     table, images = write_pair(tmp_path)
     touch(tmp_path, bulk(IDS[0], stamp=20170901), bulk(IDS[0], stamp=20161231))
 
-    with pytest.raises(DataError, match=r"several images \(3\).*cohort.several"):
+    with pytest.raises(DataError) as caught:
         load(table, images)
+
+    assert 3 == len(caught.value.found)
+    assert "cohort.several" in caught.value.hint
 
     first, last = (
         load(table, images, several=rule).scans["image"][0] for rule in ("first", "last")
@@ -513,8 +532,11 @@ def test_several_rows_of_a_visit_name_the_file_and_the_visit(tmp_path):
         eventname=BASELINE,
     )
 
-    with pytest.raises(DataError, match=rf"twice\.csv: .*2 rows.*NDAR_INV0A1B2C3D {BASELINE}"):
+    with pytest.raises(DataError) as caught:
         load(table, tmp_path)
+
+    assert (table,) == caught.value.where
+    assert f"NDAR_INV0A1B2C3D {BASELINE}" == caught.value.found
 
 
 def test_of_two_columns_with_one_name_the_first_is_believed(tmp_path):
@@ -545,8 +567,10 @@ def test_tables_of_different_releases_are_refused(tmp_path):
         tmp_path / "ab_g_dyn.csv", participant_id=[f"sub-{IDS[0]}"], session_id=["ses-00A"]
     )
 
-    with pytest.raises(DataError, match=r"one release.*a\.csv.*ab_g_dyn\.csv"):
+    with pytest.raises(DataError) as caught:
         load((table, new), images)
+
+    assert ["a.csv", "ab_g_dyn.csv"] == [path.name for path in caught.value.found]
 
 
 def test_families_of_different_releases_are_refused(tmp_path):
@@ -559,8 +583,11 @@ def test_families_of_different_releases_are_refused(tmp_path):
         rel_family_id=["8"],
     )
 
-    with pytest.raises(DataError, match="1 people are in different families by 'rel_family_id'"):
+    with pytest.raises(DataError) as caught:
         load((table, other), images)
+
+    assert 1 == len(caught.value.found)
+    assert "'rel_family_id'" in caught.value.what
 
 
 def test_a_family_called_777_is_a_family(tmp_path):
@@ -600,8 +627,12 @@ def test_a_named_column_that_is_missing_is_an_error(tmp_path, option):
     """The message names the key and the nearest column."""
     table, images = write_pair(tmp_path, household=["h", "h"])
 
-    with pytest.raises(DataError, match=f"did you mean 'household'.*set cohort.{option}"):
+    with pytest.raises(DataError) as caught:
         load(table, images, **{option: "houshold"})
+
+    assert "household" in caught.value.found
+    assert "did you mean 'household'" in caught.value.hint
+    assert caught.value.hint.endswith(f"set cohort.{option}")
 
 
 def test_age_is_given_in_years(tmp_path):
@@ -668,16 +699,22 @@ def test_a_session_is_known_by_its_name_in_any_release(tmp_path, name):
 
 def test_a_session_that_is_not_there_lists_those_that_are(tmp_path):
     """A misspelt session is no empty study."""
-    with pytest.raises(DataError, match=f"'3_year'.*{YEAR_2}.*{BASELINE}.*cohort.session"):
+    with pytest.raises(DataError) as caught:
         load(*write_visits(tmp_path), session="3_year")
+
+    assert {YEAR_2, BASELINE} <= set(caught.value.found)
+    assert ("'3_year'", "set cohort.session") == (caught.value.expected, caught.value.hint)
 
 
 def test_without_a_baseline_the_sessions_are_listed(tmp_path):
     """The default is no guess: another visit must be asked for."""
     table = write_rows(tmp_path / "t.csv", src_subject_id=["NDAR_INV0A1B2C3D"], eventname=[YEAR_2])
 
-    with pytest.raises(DataError, match=f"the baseline.*{YEAR_2}"):
+    with pytest.raises(DataError) as caught:
         load(table, touch(tmp_path, bulk(IDS[0])))
+
+    assert (YEAR_2,) == caught.value.found
+    assert "the baseline" in caught.value.expected
 
 
 def test_a_table_without_subjects_names_file_and_columns(tmp_path):
@@ -685,14 +722,22 @@ def test_a_table_without_subjects_names_file_and_columns(tmp_path):
     table, images = write_pair(tmp_path)
     write_rows(table.parent / "notes.csv", who=["x"], what=["y"])
 
-    with pytest.raises(DataError, match=r"notes\.csv: .*subjectkey.*who, what"):
+    with pytest.raises(DataError) as caught:
         load(table.parent, images)
+
+    assert ((table.parent / "notes.csv",), ("who", "what")) == (
+        caught.value.where,
+        caught.value.found,
+    )
 
 
 def test_a_folder_without_tables_is_an_error(tmp_path):
     """The message says which files count as tables."""
-    with pytest.raises(DataError, match=r"\.txt, \.csv, \.tsv, \.parquet"):
+    with pytest.raises(DataError) as caught:
         load(tmp_path, tmp_path)
+
+    assert (tmp_path,) == caught.value.where
+    assert ".txt, .csv, .tsv, .parquet" in caught.value.expected
 
 
 def test_quality_control_by_another_column(tmp_path):
@@ -707,8 +752,11 @@ def test_quality_control_by_another_column(tmp_path):
 
 def test_quality_control_that_is_nowhere_is_an_error(tmp_path):
     """A filter that cannot be applied is never left out silently."""
-    with pytest.raises(DataError, match=r"'imgincl_t1w_include'.*set cohort\.qc"):
+    with pytest.raises(DataError) as caught:
         load(*write_pair(tmp_path), require_qc=True)
+
+    assert "'imgincl_t1w_include'" in caught.value.what
+    assert caught.value.hint.endswith("set cohort.qc")
 
 
 def test_an_ignored_quality_column_is_an_error(tmp_path):
@@ -731,8 +779,10 @@ def test_codes_of_the_recipe_join_those_of_the_study(tmp_path):
 
     assert ["control", "case"] == read_target(found, "group")
     assert found.missing >= {"777", "999", "-9"}
-    with pytest.raises(DataError, match=r"cohort\.codes"):
+    with pytest.raises(DataError) as caught:
         load(table, images, codes={"grup": {"0": "control"}})
+
+    assert caught.value.hint.endswith("set cohort.codes")
 
 
 def test_sources_are_the_tables_and_the_scans(tmp_path):

@@ -62,8 +62,10 @@ def test_both_kinds_of_scan_need_a_choice(tmp_path):
     """A person with a whole head and a brain gets neither silently."""
     options = write_study(tmp_path, "subject_id\n1\n", "1.nii.gz", "1_brain.nii.gz")
 
-    with pytest.raises(DataError, match='set prefer = "brain" or "whole"'):
+    with pytest.raises(DataError) as caught:
         Gard(options).load()
+
+    assert 'set prefer = "brain" or "whole"' in caught.value.hint
 
 
 @pytest.mark.parametrize(("prefer", "name"), [("brain", "1_brain.nii.gz"), ("whole", "1.nii.gz")])
@@ -83,8 +85,10 @@ def test_two_scans_of_one_kind_are_refused(tmp_path):
     names = ("7.nii.gz", "007.nii.gz")
     options = write_study(tmp_path, "subject_id\n7\n", *names, prefer="whole")
 
-    with pytest.raises(DataError, match="several images"):
+    with pytest.raises(DataError) as caught:
         Gard(options).load()
+
+    assert 2 == len(caught.value.found)
 
 
 def test_the_coding_of_sex_is_never_guessed(tmp_path):
@@ -93,8 +97,10 @@ def test_the_coding_of_sex_is_never_guessed(tmp_path):
     table = Gard(write_study(tmp_path, "subject_id,sex\n1,1\n2,2\n", *names)).load()
     head = Categorical(CategoricalOptions(column="sex"))
 
-    with pytest.raises(DataError, match="neither the recipe nor the study says what they mean"):
+    with pytest.raises(DataError) as caught:
         head.read(table.scans["sex"], codes=table.codes.get("sex", {}), missing=table.missing)
+
+    assert "write labels" in caught.value.hint
 
 
 def test_text_classes_are_read(tmp_path):
@@ -112,5 +118,8 @@ def test_a_missing_id_column_names_what_there_is(tmp_path):
     """The message shows the columns and the key to set."""
     options = write_study(tmp_path, "ID,age\n1,60\n", "1.nii.gz")
 
-    with pytest.raises(DataError, match=r"no column 'subject_id'.*set cohort.subject"):
+    with pytest.raises(DataError) as caught:
         Gard(options).load()
+
+    assert "'subject_id'" in caught.value.what
+    assert caught.value.hint.endswith("set cohort.subject")

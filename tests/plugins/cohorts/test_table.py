@@ -83,28 +83,32 @@ def test_a_missing_subject_shows_columns_and_candidates(tmp_path):
         Table(options).load()
 
     assert str(caught.value) == (
-        f"{options.table}: expected to be told which column holds the id of a person; likely are "
-        "'RID' or 'ptid'; it has 'PTGENDER', 'ptid', 'RID'; write subject = 'RID' in [cohort] if "
-        "that is it"
+        f"{options.table}: expected to be told which column holds the id of a person, found "
+        "'PTGENDER', 'ptid', 'RID'; likely are 'RID' or 'ptid'; write subject = 'RID' in [cohort] "
+        "if that is it"
     )
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "message"),
+    ("option", "value", "likely"),
     [
-        ("subject", "Id", "no column 'Id'; did you mean 'id'"),
-        ("subject", "person", "did you mean 'id'"),
-        ("session", "visits", "did you mean 'visit'.*cohort.session"),
-        ("family", "fam", "it has 'id', 'visit', 'sex'; set cohort.family"),
-        ("codes", {"gender": {"1": "male"}}, "no column 'gender'.*cohort.codes"),
+        ("subject", "Id", "did you mean 'id'? "),
+        ("subject", "person", "did you mean 'id'? "),
+        ("session", "visits", "did you mean 'visit'? "),
+        ("family", "fam", ""),
+        ("codes", {"gender": {"1": "male"}}, ""),
     ],
 )
-def test_a_wrong_column_shows_the_likeliest(tmp_path, option, value, message):
+def test_a_wrong_column_shows_the_likeliest(tmp_path, option, value, likely):
     """Each option names its own key."""
     options = write_study(tmp_path, "id,visit,sex\na,1,M\n", ["a.nii.gz"], subject="id")
 
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError) as caught:
         Table(attrs.evolve(options, **{option: value})).load()
+
+    error = caught.value
+    assert ((options.table,), ("id", "visit", "sex")) == (error.where, error.found)
+    assert f"{likely}it has 'id', 'visit', 'sex'; set cohort.{option}" == error.hint
 
 
 def test_visits_without_a_declared_column_are_refused(tmp_path):
@@ -112,18 +116,22 @@ def test_visits_without_a_declared_column_are_refused(tmp_path):
     text = "RID,VISCODE,AGE\n1,bl,70\n1,m12,71\n2,bl,60\n"
     options = write_study(tmp_path, text, ["1.nii.gz", "2.nii.gz"], subject="RID")
 
-    with pytest.raises(DataError, match=r'1 person has several rows.*session = "VISCODE"'):
+    with pytest.raises(DataError) as caught:
         Table(options).load()
+
+    assert ("1",) == caught.value.found
+    assert 'session = "VISCODE"' in caught.value.hint
 
 
 def test_visits_that_would_share_an_image_are_refused(tmp_path):
     """A pattern without the session cannot serve several visits (D16)."""
     options = write_study(tmp_path, "id,v\na,1\na,2\n", ["a.nii.gz"], subject="id", session="v")
 
-    with pytest.raises(
-        DataError, match=r"names one image for all of them; set cohort.keep_session"
-    ):
+    with pytest.raises(DataError) as caught:
         Table(options).load()
+
+    assert ("a",) == caught.value.found
+    assert "set cohort.keep_session" in caught.value.hint
 
 
 def test_visits_are_rows_of_one_subject(tmp_path):
@@ -184,10 +192,11 @@ def test_several_images_of_a_row_need_a_rule(tmp_path):
         tmp_path, "id\na\n", ["a/r10.nii", "a/r2.nii"], subject="id", pattern="{subject}/r*.nii"
     )
 
-    with pytest.raises(
-        DataError, match=r"several images .2.*r2\.nii.*r10\.nii.*several = \"first\""
-    ):
+    with pytest.raises(DataError) as caught:
         Table(options).load()
+
+    assert ["r2.nii", "r10.nii"] == [path.rpartition("/")[2] for path in caught.value.found]
+    assert 'several = "first"' in caught.value.hint
 
     chosen = load(attrs.evolve(options, several="last"))
     assert {"a": "a/r10.nii"} == images_of(chosen, tmp_path)
@@ -212,16 +221,21 @@ def test_an_image_of_two_possible_people_is_refused(tmp_path):
         tmp_path, "id\nA\nA_1\n", ["A_1_T1.nii"], subject="id", pattern="{subject}_*.nii"
     )
 
-    with pytest.raises(DataError, match=r"'A_1_T1.nii' may be of 'A' or 'A_1'"):
+    with pytest.raises(DataError) as caught:
         Table(options).load()
+
+    assert ("A", "A_1") == caught.value.found
 
 
 def test_a_pattern_that_nothing_fits_shows_what_there_is(tmp_path):
     """The message shows examples of names."""
     options = write_study(tmp_path, "id\na\n", ["anat/a.nii"], subject="id")
 
-    with pytest.raises(DataError, match=r"'\{subject\}.nii.gz', found 1 images .* 'anat/a.nii'"):
+    with pytest.raises(DataError) as caught:
         Table(options).load()
+
+    assert (options.images,) == caught.value.where
+    assert ("anat/a.nii",) == caught.value.found
 
 
 @pytest.mark.parametrize("pattern", ["T1.nii.gz", "{subject}/{run}.nii", "{subject}/}.nii"])
@@ -307,10 +321,13 @@ def test_an_hcp_table(tmp_path, pattern):
     table = load(options)
 
     assert ["F1", "F1"] == table.scans["family"].tolist()
-    with pytest.raises(DataError, match='ranges are for use = "categorical"'):
+    with pytest.raises(DataError) as caught:
         Numerical(NumericalOptions(column="Age")).read(
             table.scans["Age"], codes={}, missing=table.missing
         )
+
+    assert "numbers" == caught.value.expected
+    assert 'use = "categorical"' in caught.value.hint
 
 
 def test_declared_codes_are_applied_once_and_as_declared(tmp_path):
@@ -343,8 +360,10 @@ def test_an_integer_column_is_what_the_head_says(tmp_path):
     number = Numerical(NumericalOptions(column="age")).read(ages, codes={}, missing=frozenset())
 
     assert [9.0, 10.0, 11.0] == number.values.tolist()  # noqa: PD011
-    with pytest.raises(DataError, match="numeric codes"):
+    with pytest.raises(DataError) as caught:
         Categorical(CategoricalOptions(column="age")).read(ages, codes={}, missing=frozenset())
+
+    assert "write labels" in caught.value.hint
 
 
 def test_excel_parquet_and_text_give_the_same_cohort(tmp_path):

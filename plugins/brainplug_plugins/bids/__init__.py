@@ -1,0 +1,1 @@
+"""What the loader of BIDS folders is made of."""
