@@ -2,7 +2,7 @@
 
     BrainplugError              shown to the user as text, exit code 1
     ├── RecipeError             a recipe cannot be used; holds every problem found
-    ├── PluginError             a plugin failed to load, or clashes with another
+    ├── PluginError             a plugin failed: to load, to keep its role, or at its work
     ├── DataError               a table, an image folder or a task file is not as declared
     │   └── ScanError           one scan cannot be read; becomes an exclusion
     ├── LeakageError            a subject or a family stands in two pools
@@ -119,19 +119,25 @@ class RecipeError(BrainplugError):
 
 
 class PluginError(BrainplugError):
-    """A plugin failed to load, or two plugins offer one name.
+    """A plugin failed to load, broke the contract of its role, or raised something.
 
     Args:
         plugin: name of the entry point or of the part.
         distribution: installed distribution(s) it comes from.
-        cause: what went wrong, in words.
+        cause: what went wrong and what to do, in words.
+        role: of the part, such as `metrics`; empty where it is the plugin as a whole.
+        method: of the part, that raised or returned what is wrong; empty where none was called.
     """
 
-    def __init__(self, plugin: str, distribution: str, cause: str) -> None:
-        """Keep plugin, distribution and cause as attributes."""
+    def __init__(
+        self, plugin: str, distribution: str, cause: str, *, role: str = "", method: str = ""
+    ) -> None:
+        """Keep plugin, distribution, cause, role and method as attributes."""
         self.plugin = plugin
         self.distribution = distribution
         self.cause = cause
+        self.role = role
+        self.method = method
         super().__init__(cause, where=f"plugin {plugin!r} of {distribution}")
 
 

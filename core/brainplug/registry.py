@@ -15,6 +15,8 @@ import attrs
 import pluggy
 
 from brainplug.api import hooks
+from brainplug.api.contracts import CONTRACTS
+from brainplug.api.guard import Origin, build, in_one_line
 from brainplug.api.roles import (
     CohortLoader,
     Metric,
@@ -33,15 +35,7 @@ if TYPE_CHECKING:
 
 GROUP = "brainplug"
 
-ROLES: Mapping[str, str] = {
-    "cohorts": "cohort loader",
-    "heads": "task head",
-    "splits": "split strategy",
-    "pairings": "pairing",
-    "prompts": "prompt template",
-    "models": "model",
-    "metrics": "metric",
-}
+ROLES: Mapping[str, str] = {role: contract.words for role, contract in CONTRACTS.items()}
 """Roles in the order of a recipe, each with the words for one part of it."""
 
 PART_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -130,10 +124,27 @@ class Registry:
         """Return the distribution a part comes from."""
         return self.sources[role, name].distribution
 
+    def origin(self, role: str, name: str) -> Origin:
+        """Return where the behaviours of a part come from, for messages."""
+        return Origin(role, name, str(self.distribution(role, name)))
+
+    def build(self, role: str, name: str, **options: object) -> Any:
+        """Build the behaviour of a part that no table of the recipe describes.
+
+        Raises:
+            PluginError: it takes other options, or is not of the shape of its role.
+        """
+        part, origin = self.get(role, name), self.origin(role, name)
+        try:
+            chosen = part.options(**options)
+        except (TypeError, ValueError) as error:
+            raise origin.raised(part.options.__name__, error) from error
+        return build(part, chosen, origin)
+
     def make_metric(self, name: str) -> Metric:
         """Build a metric from its defaults; a recipe gives a metric no options."""
-        part: Part[Metric] = self.get("metrics", name)
-        return part.make(part.options())
+        metric: Metric = self.build("metrics", name)
+        return metric
 
     def before_run(self, *, recipe: Any, folder: Path) -> None:
         """Tell every observer that a run starts; an observer that fails stops it."""
@@ -164,15 +175,6 @@ class Registry:
                 raise
             except Exception as error:  # noqa: BLE001 (a plugin may raise anything)
                 yield failure_of(source, f"{hook} failed: {in_one_line(error)}", error)
-
-
-def in_one_line(error: BaseException) -> str:
-    """Say an exception in one line, its class first.
-
-    >>> in_one_line(ModuleNotFoundError("No module named 'x'"))
-    "ModuleNotFoundError: No module named 'x'"
-    """
-    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
 
 
 def failure_of(source: Source, cause: str, error: BaseException | None = None) -> PluginError:

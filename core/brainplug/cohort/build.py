@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pandas as pd
 
+from brainplug.api.guard import name_of
 from brainplug.api.records import SCAN_COLUMNS, CohortTable
-from brainplug.cohort.contract import check_table, name_of
+from brainplug.cohort.contract import check_table
 from brainplug.cohort.duplicates import find_same_images, name_others
 from brainplug.errors import DataError, ScanError, show
 from brainplug.imaging.cache import fill_cache, read_headers

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def name_of(part: object) -> str:
-    """Name the class of a part as its author would look for it."""
-    return f"{type(part).__module__}.{type(part).__qualname__}"
-
-
 def check_table(table: CohortTable, loader: str) -> None:
     """Hold a loader to its contract, since strangers write loaders.
 

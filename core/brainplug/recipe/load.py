@@ -9,15 +9,8 @@ import attrs
 import tomli_w
 
 import brainplug
-from brainplug.api.roles import (
-    CohortLoader,
-    ModelBackbone,
-    Pairing,
-    PromptTemplate,
-    SplitStrategy,
-    TaskHead,
-)
-from brainplug.errors import BrainplugError, RecipeError
+from brainplug.api.contracts import CONTRACTS
+from brainplug.errors import BrainplugError, PluginError, RecipeError
 from brainplug.recipe.deepspeed import check_deepspeed
 from brainplug.recipe.options import is_table, plain
 from brainplug.recipe.phases import check_phases
@@ -41,14 +34,7 @@ if TYPE_CHECKING:
 
     from brainplug.registry import Registry
 
-ROLE_OF: dict[Any, str] = {
-    CohortLoader: "cohorts",
-    TaskHead: "heads",
-    SplitStrategy: "splits",
-    Pairing: "pairings",
-    PromptTemplate: "prompts",
-    ModelBackbone: "models",
-}
+ROLE_OF: dict[Any, str] = {contract.protocol: role for role, contract in CONTRACTS.items()}
 """Protocol of a chosen part -> the role it is looked up in."""
 
 MADE_FROM = ("cohort", "target", "split", "pairing", "prompt")
@@ -92,7 +78,7 @@ def read_recipe(path: Path | str, registry: Registry) -> RecipeFile:
     try:
         recipe: Recipe = recipe_converter(registry, path.parent).structure(data, Recipe)
     except ProblemsError as error:
-        raise RecipeError(source, [*lacking.lines(), *error.lines()]) from None
+        raise RecipeError(source, [*lacking.lines(), *error.lines()]) from error
     if lacking.problems:
         raise RecipeError(source, lacking.lines())
     across = ProblemsError(check_across(recipe, registry))
@@ -224,13 +210,25 @@ def structure_chosen(
         raise ProblemsError([(("use",), str(error))]) from None
     others = {key: each for key, each in value.items() if key != "use"}
     chosen: Chosen[Any] = Chosen(
-        use=use, options=converter.structure(others, part.options), part=part
+        use=use,
+        options=converter.structure(others, part.options),
+        part=part,
+        origin=registry.origin(role, use),
     )
     try:
         chosen.make()
-    except (ValueError, BrainplugError) as error:
-        raise ProblemsError([((), line) for line in text_of(error).splitlines()]) from None
+    except BrainplugError as error:
+        told = refusal_of(error)
+        raise ProblemsError([((), line) for line in told.splitlines()]) from error
     return chosen
+
+
+def refusal_of(error: BrainplugError) -> str:
+    """Say why a part was not built; a `ValueError` is how a part refuses what the user gave it."""
+    cause = error.__cause__
+    if isinstance(error, PluginError) and isinstance(cause, ValueError):
+        return text_of(cause)
+    return str(error)
 
 
 def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:

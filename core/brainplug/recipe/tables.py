@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 import attrs
 from attrs.validators import and_, deep_iterable, ge, gt, le, lt, matches_re, min_len, optional
 
+from brainplug.api.guard import Origin, build
 from brainplug.api.records import Grid
 from brainplug.api.roles import (
     CohortLoader,
@@ -48,15 +49,21 @@ class Chosen(Generic[Behaviour]):
         use: name of the part.
         options: an instance of that part's options class.
         part: the part itself; two choices are equal when name and options are.
+        origin: where the part comes from.
     """
 
     use: str
     options: Any
     part: Part[Behaviour] = attrs.field(eq=False, repr=False)
+    origin: Origin = attrs.field(eq=False, repr=False)
 
     def make(self) -> Behaviour:
-        """Build the behaviour from its options."""
-        return self.part.make(self.options)
+        """Build the behaviour from its options, guarded.
+
+        Raises:
+            PluginError: it cannot be built, or is not of the shape of its role.
+        """
+        return build(self.part, self.options, self.origin)
 
 
 @attrs.frozen(kw_only=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.api.guard import behind
 from brainplug.api.roles import AsksAll, UsesTraining, able
 from brainplug.cohort.build import StudyParts
 from brainplug.errors import DataError
@@ -160,9 +161,9 @@ class Workspace:
         """
         named = [part.part.make.__module__ for _, part in self.chosen(*sections)]
         if "target" in sections:  # finished task files choose the head without a table
-            named.append(type(self.head).__module__)
+            named.append(type(behind(self.head)).__module__)
         if "metrics" in sections:
-            named += [type(metric).__module__ for metric in self.metrics.values()]
+            named += [type(behind(metric)).__module__ for metric in self.metrics.values()]
         return tuple(dict.fromkeys(each for name in named for each in with_helpers(name)))
 
     def distributions(self) -> dict[str, str]:
@@ -216,8 +217,7 @@ def make_head(recipe: Recipe, registry: Registry) -> TaskHead:
     kind, target = peek_target(recipe.tasks)
     if recipe.target is not None:
         return fit_for_files(recipe.target.make(), kind, target)
-    part = registry.get("heads", kind)
-    head: TaskHead = part.make(part.options(column=target))
+    head: TaskHead = registry.build("heads", kind, column=target)
     return head
 
 

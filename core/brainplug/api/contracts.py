@@ -1,0 +1,231 @@
+"""What each role asks of a behaviour, worked out from the protocols of `roles`.
+
+Names, signatures and types are read from the protocols themselves, so that a role is described in
+one place. A behaviour is held to them when it is built, which is when a recipe names its part.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import types
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+from brainplug.api import records, roles
+from brainplug.api.roles import (
+    CohortLoader,
+    Fixed,
+    Metric,
+    ModelBackbone,
+    Pairing,
+    Prepares,
+    PromptTemplate,
+    ReadsFiles,
+    Repeats,
+    ScoresResamples,
+    Speaks,
+    SplitStrategy,
+    TaskHead,
+    UsesTraining,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@attrs.frozen
+class Contract:
+    """One role: what its behaviours must have, and what they may have besides.
+
+    Attributes:
+        words: one part of the role in words.
+        protocol: what every behaviour of the role has.
+        abilities: what a behaviour may declare in its class attribute `abilities`.
+    """
+
+    words: str
+    protocol: type
+    abilities: tuple[type, ...] = ()
+
+
+CONTRACTS: Mapping[str, Contract] = {
+    "cohorts": Contract("cohort loader", CohortLoader, (Prepares,)),
+    "heads": Contract("task head", TaskHead),
+    "splits": Contract("split strategy", SplitStrategy, (Repeats, ReadsFiles)),
+    "pairings": Contract("pairing", Pairing, (Speaks, UsesTraining)),
+    "prompts": Contract("prompt template", PromptTemplate, (Fixed,)),
+    "models": Contract("model", ModelBackbone, (ReadsFiles,)),
+    "metrics": Contract("metric", Metric, (ScoresResamples,)),
+}
+"""Roles in the order of a recipe."""
+
+
+@attrs.frozen
+class Named:
+    """A type that is known by its name only, since its module imports torch."""
+
+    name: str
+
+
+@attrs.frozen
+class Member:
+    """Something a protocol asks for.
+
+    Attributes:
+        name: of the attribute or the method.
+        text: the type of the attribute, or of what the method returns, as the protocol has it.
+        type: the same as an object.
+        signature: how the method is called; None for an attribute.
+    """
+
+    name: str
+    text: str
+    type: Any
+    signature: inspect.Signature | None = None
+
+    def __str__(self) -> str:
+        """Write the member as its author would declare it.
+
+        >>> print(*members_of(ScoresResamples))
+        score_resamples(predictions, counts)
+        >>> print(members_of(Metric)[1])
+        kind: 'categorical' or 'numerical'
+        """
+        if self.signature is None:
+            return f"{self.name}: {type_in_words(self.type, self.text)}"
+        plain = [
+            each.replace(annotation=inspect.Parameter.empty)
+            for each in self.signature.parameters.values()
+        ]
+        return f"{self.name}{inspect.Signature(plain)}"
+
+
+@cache
+def members_of(protocol: type) -> tuple[Member, ...]:
+    """Return what a protocol asks for: its methods and properties, then its attributes."""
+    found = []
+    for name, value in vars(protocol).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, property):
+            text = inspect.get_annotations(value.fget)["return"] if value.fget else "Any"
+            found.append(Member(name, text, resolve(text)))
+        elif inspect.isfunction(value):
+            signature = inspect.signature(value)
+            own = signature.replace(parameters=list(signature.parameters.values())[1:])
+            text = str(signature.return_annotation)
+            found.append(Member(name, text, resolve(text), own))
+    for name, annotation in inspect.get_annotations(protocol).items():
+        found.append(Member(name, str(annotation), resolve(str(annotation))))
+    return tuple(sorted(found, key=lambda member: member.signature is None))
+
+
+def resolve(annotation: str) -> Any:
+    """Turn an annotation of a protocol into a type."""
+    holder = types.SimpleNamespace(__annotations__={"it": annotation})
+    known = {**vars(records), **vars(roles), "Path": Path}
+    try:
+        return get_type_hints(holder, known)["it"]
+    except NameError:
+        return Named(annotation)
+
+
+def matches(value: object, expected: Any) -> bool:  # noqa: PLR0911 - one line for each sort of type
+    """Say whether a value is of a type that a protocol names.
+
+    >>> matches(("mae",), tuple[str, ...]), matches("mae", tuple[str, ...]), matches(True, float)
+    (True, False, False)
+    """
+    origin, inner = get_origin(expected), get_args(expected)
+    if isinstance(expected, Named):
+        return expected.name in {each.__name__ for each in type(value).__mro__}
+    if expected is Any:
+        return True
+    if origin in (Union, types.UnionType):
+        return any(matches(value, each) for each in inner)
+    if origin is Literal:
+        return isinstance(value, str) and value in inner
+    if origin is tuple:
+        return isinstance(value, tuple) and all(matches(each, inner[0]) for each in value)
+    if expected in (int, float):
+        numbers = (int,) if expected is int else (int, float)
+        return isinstance(value, numbers) and not isinstance(value, bool)
+    return isinstance(value, origin or expected)
+
+
+def classes_of(expected: Any) -> frozenset[type]:
+    """Return the classes whose own instances are surely of a type.
+
+    >>> sorted(each.__name__ for each in classes_of(str | float | None))
+    ['NoneType', 'float', 'str']
+    """
+    members = get_args(expected) if get_origin(expected) in (Union, types.UnionType) else [expected]
+    return frozenset(each for each in members if isinstance(each, type) and not get_args(each))
+
+
+def type_in_words(expected: Any, text: str) -> str:
+    """Say a type: the values it allows where they are few, else as the protocol writes it."""
+    if get_origin(expected) is Literal:
+        return " or ".join(map(repr, get_args(expected)))
+    return text
+
+
+def find_faults(behaviour: object, role: str) -> Iterator[str]:
+    """Say what keeps a behaviour from its role: members, signatures, types and abilities."""
+    contract = CONTRACTS[role]
+    yield from find_missing(behaviour, contract.protocol, f"a {contract.words}")
+    declared = getattr(behaviour, "abilities", ())
+    if not isinstance(declared, tuple):
+        yield f"abilities: expected a tuple such as (Repeats,), got {declared!r}"
+        return
+    for ability in declared:
+        name = getattr(ability, "__name__", repr(ability))
+        if ability in contract.abilities:
+            yield from find_missing(behaviour, ability, f"a {contract.words} that is {name}")
+        else:
+            known = ", ".join(each.__name__ for each in contract.abilities) or "none"
+            yield f"abilities: a {contract.words} cannot declare {name}; known are {known}"
+
+
+def find_missing(behaviour: object, protocol: type, what: str) -> Iterator[str]:
+    """Say which members of a protocol a behaviour lacks, or has in another shape."""
+    for member in members_of(protocol):
+        if not hasattr(behaviour, member.name):
+            yield f"{what} has {member}{suggest_member(behaviour, member.name, protocol)}"
+            continue
+        value = getattr(behaviour, member.name)
+        if member.signature is not None:
+            yield from find_bad_call(value, member)
+        elif not matches(value, member.type):
+            yield f"expected {member}, got {value!r}"
+
+
+def suggest_member(behaviour: object, name: str, protocol: type) -> str:
+    """Say that a member is not there, and which one may be meant for it."""
+    taken = {member.name for member in members_of(protocol)}
+    others = [each for each in dir(behaviour) if not each.startswith("_") and each not in taken]
+    near = difflib.get_close_matches(name, others, n=1)
+    return f", this one has {near[0]!r}; did you mean {name!r}?" if near else ", this one has not"
+
+
+def find_bad_call(method: object, member: Member) -> Iterator[str]:
+    """Say why a method cannot be called as its role calls it."""
+    assert member.signature is not None
+    if not callable(method):
+        yield f"expected a method {member}, got {method!r}"
+        return
+    try:
+        signature = inspect.signature(method)
+    except (TypeError, ValueError):  # a builtin that does not tell
+        return
+    asked = member.signature.parameters.values()
+    positional = [each.name for each in asked if each.kind is not each.KEYWORD_ONLY]
+    keywords = {each.name: each.name for each in asked if each.kind is each.KEYWORD_ONLY}
+    try:
+        signature.bind(*positional, **keywords)
+    except TypeError as error:
+        yield f"{member.name}{signature} cannot be called as {member}: {error}"

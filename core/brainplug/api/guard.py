@@ -1,0 +1,255 @@
+"""Behaviours as the engine holds them: whatever one raises names the part and its package.
+
+A behaviour is built here and nowhere else. It is held to the contract of its role, then stands
+behind a `Guard` that looks like it, turns what its methods raise into a `PluginError`, and refuses
+what they return when it is of another type than the protocol says.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_origin
+
+import attrs
+
+from brainplug.api import roles
+from brainplug.api.contracts import (
+    CONTRACTS,
+    Member,
+    classes_of,
+    find_faults,
+    find_missing,
+    matches,
+    members_of,
+    type_in_words,
+)
+from brainplug.errors import BrainplugError, PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from brainplug.api.roles import Part
+
+Behaviour = TypeVar("Behaviour")
+
+
+@attrs.frozen
+class Origin:
+    """Where a behaviour comes from, for messages.
+
+    Attributes:
+        role: of its part, such as `metrics`.
+        part: name of its part.
+        distribution: name and version of the distribution that offers it.
+    """
+
+    role: str
+    part: str
+    distribution: str
+
+    def __str__(self) -> str:
+        """Say it in words.
+
+        >>> str(Origin("metrics", "mae", "brainplug 0.1.0"))
+        "metric 'mae' of brainplug 0.1.0"
+        """
+        return f"{CONTRACTS[self.role].words} {self.part!r} of {self.distribution}"
+
+    def error(self, cause: str, *, method: str = "") -> PluginError:
+        """Make the error of this part."""
+        return PluginError(self.part, self.distribution, cause, role=self.role, method=method)
+
+    def raised(self, method: str, error: BaseException) -> PluginError:
+        """Make the error that stands for whatever a method raised."""
+        return self.error(
+            f"{method} of the {CONTRACTS[self.role].words} raised {in_one_line(error)}; "
+            "tell its authors, or name another part; --verbose shows where it was",
+            method=method,
+        )
+
+
+def in_one_line(error: BaseException) -> str:
+    """Say an exception in one line, its class first.
+
+    >>> in_one_line(ModuleNotFoundError("No module named 'x'"))
+    "ModuleNotFoundError: No module named 'x'"
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+
+
+def build(part: Part[Behaviour], options: object, origin: Origin) -> Behaviour:
+    """Build the behaviour of a part, hold it to its role, and guard it.
+
+    Raises:
+        PluginError: it cannot be built, or is not of the shape of its role.
+    """
+    behaviour = _settle(lambda: part.make(options), "making", origin)
+    faults = _settle(lambda: list(find_faults(behaviour, origin.role)), "reading", origin)
+    if faults:
+        cause = f"not a {CONTRACTS[origin.role].words} that can be used: {'; '.join(faults)}"
+        raise origin.error(f"{cause}; correct {name_of(behaviour)}, or name another part")
+    return guard(behaviour, origin)
+
+
+def guard(behaviour: Behaviour, origin: Origin) -> Behaviour:
+    """Put a guard before a behaviour; to a type checker it is still the behaviour."""
+    contract = CONTRACTS[origin.role]
+    protocols = [contract.protocol, *getattr(behaviour, "abilities", ())]
+    return cast("Behaviour", Guard(behaviour, origin, protocols))
+
+
+class Guard:
+    """Stands before a behaviour and looks like it."""
+
+    def __init__(self, behaviour: object, origin: Origin, protocols: Iterable[type]) -> None:
+        """Keep the behaviour and what its methods may return."""
+        returns = {
+            member.name: member
+            for protocol in protocols
+            for member in members_of(protocol)
+            if member.signature is not None
+        }
+        # All in the instance's own dictionary, where an attribute is found before `__getattr__`.
+        self.__dict__.update(_behind=behaviour, _origin=origin, _returns=returns)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the behaviour; a method is wrapped once and kept."""
+        behaviour, origin = self.__dict__["_behind"], self.__dict__["_origin"]
+        if name.startswith("__"):  # Python asks a class, not us
+            raise AttributeError(name)
+        try:
+            value = getattr(behaviour, name)
+        except (BrainplugError, MemoryError):
+            raise
+        except Exception as error:
+            lacks = inspect.getattr_static(behaviour, name, None) is None
+            if isinstance(error, AttributeError) and lacks:
+                raise
+            raise origin.raised(name, error) from error
+        if not callable(value) or isinstance(value, type):
+            return value
+        method = guard_method(value, name, origin, self.__dict__["_returns"].get(name))
+        self.__dict__[name] = method
+        return method
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute of the behaviour."""
+        self.__dict__.pop(name, None)
+        setattr(self.__dict__["_behind"], name, value)
+
+    def __repr__(self) -> str:
+        """Show the behaviour."""
+        return repr(self.__dict__["_behind"])
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, Origin]]:
+        """Travel to another process as what it is made from."""
+        return guard, (self.__dict__["_behind"], self.__dict__["_origin"])
+
+
+def behind(behaviour: Behaviour) -> Behaviour:
+    """Return the object that a plugin made, without its guard."""
+    return vars(behaviour)["_behind"] if isinstance(behaviour, Guard) else behaviour
+
+
+def origin_of(behaviour: object) -> Origin | None:
+    """Say where a guarded behaviour comes from, None where it has no guard."""
+    origin: Origin | None = vars(behaviour)["_origin"] if isinstance(behaviour, Guard) else None
+    return origin
+
+
+def name_of(behaviour: object) -> str:
+    """Name a behaviour by part and package, or where it has no guard by its class."""
+    origin, kind = origin_of(behaviour), type(behaviour)
+    if origin is not None:
+        return f"{origin.part!r} of {origin.distribution}"
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def guard_method(
+    method: Callable[..., Any], name: str, origin: Origin, member: Member | None
+) -> Callable[..., Any]:
+    """Wrap a method so that whatever it raises names the part."""
+    settle = _settler(name, origin, member)
+    # `say` and `parse` are asked a million times; most results need no second look.
+    usual = classes_of(member.type) if member else ()
+
+    @functools.wraps(method)
+    def call(*arguments: object, **keywords: object) -> Any:
+        try:
+            result = method(*arguments, **keywords)
+            return result if type(result) in usual else settle(result)
+        except (BrainplugError, MemoryError):
+            raise
+        except Exception as error:
+            raise origin.raised(name, error) from error
+
+    return call
+
+
+def _settler(name: str, origin: Origin, member: Member | None) -> Callable[[Any], Any]:
+    """Return the function that looks at what a method returned."""
+    if member is None:
+        return lambda result: _watch(result, name, origin) if _is_lazy(result) else result
+    made = getattr(roles, member.text, None)  # `fit` makes `Answers`
+    if isinstance(made, type) and getattr(made, "_is_protocol", False):
+        return lambda result: _guard_made(result, made, name, origin)
+    if member.type is type(None):
+        return lambda result: result
+    if get_origin(member.type) is tuple:
+        return lambda result: _take(
+            tuple(result) if _is_lazy(result) or isinstance(result, list) else result,
+            member,
+            origin,
+        )
+    return lambda result: _take(result, member, origin)
+
+
+def _take(result: Any, member: Member, origin: Origin) -> Any:
+    """Return what a method returned, where it is of the type the protocol says."""
+    if matches(result, member.type):
+        return result
+    shown = repr(result)
+    given = f"{type(result).__name__} {shown if len(shown) < 100 else shown[:100] + '…'}"
+    raise origin.error(
+        f"{member.name} of the {CONTRACTS[origin.role].words} must return "
+        f"{type_in_words(member.type, member.text)}, returned {given}; tell its authors, or name "
+        "another part",
+        method=member.name,
+    )
+
+
+def _guard_made(result: object, protocol: type, name: str, origin: Origin) -> object:
+    """Hold what a method made to its protocol, and guard it as the part's own."""
+    faults = list(find_missing(result, protocol, f"what {name} returns"))
+    if faults:
+        raise origin.error(
+            f"{name} returned no {protocol.__name__} that can be used: {'; '.join(faults)}; "
+            f"correct {name_of(result)}, or name another part",
+            method=name,
+        )
+    return Guard(result, origin, [protocol])
+
+
+def _is_lazy(result: object) -> bool:
+    return hasattr(type(result), "__next__")
+
+
+def _watch(items: Iterator[Any], name: str, origin: Origin) -> Iterator[Any]:
+    """Give the items of an iterator; what it raises between them names the part."""
+    try:
+        yield from items
+    except (BrainplugError, MemoryError):
+        raise
+    except Exception as error:
+        raise origin.raised(name, error) from error
+
+
+def _settle(work: Callable[[], Behaviour], name: str, origin: Origin) -> Behaviour:
+    """Do a piece of work that a plugin is asked for."""
+    try:
+        return work()
+    except (BrainplugError, MemoryError):
+        raise
+    except Exception as error:
+        raise origin.raised(name, error) from error
