@@ -6,16 +6,17 @@ remembered with its cause and becomes an error only when a recipe asks for it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
+from inspect import isroutine
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pluggy
 
 from brainplug.api import hooks
-from brainplug.api.contracts import CONTRACTS
+from brainplug.api.contracts import CONTRACTS, find_defect
 from brainplug.api.guard import Origin, build, in_one_line
 from brainplug.api.roles import (
     CohortLoader,
@@ -38,7 +39,8 @@ GROUP = "brainplug"
 ROLES: Mapping[str, str] = {role: contract.words for role, contract in CONTRACTS.items()}
 """Roles in the order of a recipe, each with the words for one part of it."""
 
-PART_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+OBSERVERS = frozenset({"brainplug_before_run", "brainplug_after_run", "brainplug_on_run_error"})
+"""Hooks that are told of a run; the others offer parts."""
 
 
 @attrs.frozen
@@ -109,14 +111,14 @@ class Registry:
         """Return the part of this name.
 
         Raises:
-            PluginError: the plugin of this name failed to load.
+            PluginError: the plugin of this name failed to load, or several offer this name.
             BrainplugError: no plugin offers it.
         """
         parts = self.parts(role)
         if name in parts:
             return parts[name]
         for failure in self.failures:
-            if failure.plugin == name:
+            if failure.plugin == name and failure.role in ("", role):
                 raise failure
         raise BrainplugError(f"unknown {ROLES[role]}: {name!r}; {suggestion(name, parts)}")
 
@@ -184,6 +186,30 @@ def failure_of(source: Source, cause: str, error: BaseException | None = None) -
     return failure
 
 
+def blame(error: BaseException) -> PluginError | None:
+    """Find the plugin whose code an exception comes from, None where it is nobody's.
+
+    What a behaviour raises is caught where it is called; this is for code that others call, such
+    as the network that a model has built.
+    """
+    entries = list(entry_points(group=GROUP))
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__"))
+        for entry in sorted(entries, key=lambda entry: entry.module != module):
+            if entry.module.partition(".")[0] == module.partition(".")[0]:
+                cause = f"{frame.f_code.co_name} in {module} raised {in_one_line(error)}"
+                told = f"{cause}; tell its authors; --verbose shows where it was"
+                return failure_of(source_of(entry), told, error)
+    return None
+
+
+def source_of(entry: EntryPoint) -> Source:
+    """Say which distribution declares an entry point."""
+    owner = entry.dist
+    found = Distribution(owner.name, owner.version) if owner else Distribution("unknown")
+    return Source(entry.name, found)
+
+
 def make_manager() -> pluggy.PluginManager:
     """Make a plugin manager that knows every hook of brainplug and no plugin yet."""
     manager = pluggy.PluginManager(hooks.PROJECT)
@@ -197,9 +223,6 @@ def load_registry(*, discover: bool = True, plugins: Iterable[object] = ()) -> R
     Args:
         discover: whether installed plugins are found by their entry points.
         plugins: further plugins, modules or objects with hook implementations.
-
-    Raises:
-        PluginError: two plugins offer one name in one role.
     """
     manager = make_manager()
     loaders = _given(plugins) + (_installed() if discover else [])
@@ -213,8 +236,9 @@ def load_registry(*, discover: bool = True, plugins: Iterable[object] = ()) -> R
         else:
             sources[name] = source
     found = [each for role in ROLES for each in _collect(manager, role, sources)]
-    offers = [each for each in found if isinstance(each, Offer)]
-    failures += [each for each in found if isinstance(each, PluginError)]
+    offers = [each for _, each in found if isinstance(each, Offer)]
+    failures += [each for _, each in found if isinstance(each, PluginError)]
+    failures += _find_idle(manager, sources, {source for source, _ in found})
     return _registry(manager, sources, offers, failures)
 
 
@@ -233,13 +257,7 @@ def _given(plugins: Iterable[object]) -> list[tuple[Source, Callable[[], object]
 
 def _installed() -> list[tuple[Source, Callable[[], object]]]:
     """Find the entry points of all installed distributions, loading none."""
-
-    def source(entry: EntryPoint) -> Source:
-        owner = entry.dist
-        found = Distribution(owner.name, owner.version) if owner else Distribution("unknown")
-        return Source(entry.name, found)
-
-    found = [(source(entry), entry.load) for entry in entry_points(group=GROUP)]
+    found = [(source_of(entry), entry.load) for entry in entry_points(group=GROUP)]
     return sorted(found, key=lambda pair: (str(pair[0].distribution), pair[0].entry_point))
 
 
@@ -274,7 +292,7 @@ def _misspelt(manager: pluggy.PluginManager, plugin: object) -> str:
 
 def _collect(
     manager: pluggy.PluginManager, role: str, sources: Mapping[str, Source]
-) -> Iterator[Offer | PluginError]:
+) -> Iterator[tuple[Source, Offer | PluginError]]:
     """Ask each plugin for its parts of one role, so that a failing one is known by name."""
     hook = f"brainplug_{role}"
     for implementation in getattr(manager.hook, hook).get_hookimpls():
@@ -282,33 +300,43 @@ def _collect(
         try:
             parts = list(implementation.function())
         except Exception as error:  # noqa: BLE001 (a plugin may raise anything)
-            yield failure_of(source, f"{hook} failed: {in_one_line(error)}", error)
+            yield source, failure_of(source, f"{hook} failed: {in_one_line(error)}", error)
             continue
         for part in parts:
             defect = find_defect(part)
             if defect is None:
-                yield Offer(role, part, source)
+                yield source, Offer(role, part, source)
             else:
                 name = part.name if isinstance(part, Part) else source.entry_point
-                yield PluginError(str(name), str(source.distribution), defect)
+                failure = PluginError(str(name), str(source.distribution), defect, role=role)
+                yield source, failure
 
 
-def find_defect(part: object) -> str | None:
-    """Say why a part cannot be used, None where it can."""
-    if not isinstance(part, Part):
-        return f"expected a Part: {part!r}"
-    if not isinstance(part.name, str) or not PART_NAME.fullmatch(part.name):
-        return f"expected a name of lower case letters, digits and hyphens: {part.name!r}"
-    options = part.options
-    if not (isinstance(options, type) and attrs.has(options) and attrs.inspect(options).is_frozen):
-        return f"expected options that are an attrs.frozen class: {options!r}"
-    try:
-        fields = attrs.fields_dict(attrs.resolve_types(options))
-    except NameError as error:
-        return f"import the types of {options.__name__} at run time, they are read there: {error}"
-    if "use" in fields:
-        return f"{options.__name__} has an option 'use', the key that names the plugin itself"
-    return None
+def _find_idle(
+    manager: pluggy.PluginManager,
+    sources: Mapping[str, Source],
+    heard: Collection[Source],
+) -> Iterator[PluginError]:
+    """Find plugins that offer nothing, and functions that look like hooks and are none."""
+    for name, plugin in manager.list_name_plugin():
+        source = sources[name]  # of the first entry point, where several name one module
+        forgotten = [
+            each
+            for each in sorted(dir(plugin))
+            if each.startswith("brainplug_")
+            and isroutine(getattr(plugin, each))
+            and not hasattr(getattr(plugin, each), f"{hooks.PROJECT}_impl")
+        ]
+        observing = {caller.name for caller in manager.get_hookcallers(plugin) or ()} & OBSERVERS
+        if forgotten:
+            listed = ", ".join(forgotten)
+            yield failure_of(source, f"{listed} is not called; put @hookimpl above it")
+        elif source not in heard and not observing:
+            yield failure_of(
+                source,
+                "it offers no part and observes no run; let its entry point name the module that "
+                "has functions such as brainplug_metrics, each below @hookimpl and yielding parts",
+            )
 
 
 def _registry(
@@ -320,22 +348,29 @@ def _registry(
     """Order offers by role and name."""
     parts: dict[str, dict[str, Part[Any]]] = {role: {} for role in ROLES}
     sources: dict[tuple[str, str], Source] = {}
+    claims: dict[tuple[str, str], list[Offer]] = {}
     for offer in sorted(offers, key=lambda offer: offer.part.name):
-        key = (offer.role, offer.part.name)
-        if key in sources:
-            raise _clash(offer, sources[key])
-        parts[offer.role][offer.part.name] = offer.part
-        sources[key] = offer.source
+        claims.setdefault((offer.role, offer.part.name), []).append(offer)
+    clashes = [_clash(several) for several in claims.values() if len(several) > 1]
+    for (role, name), (offer, *others) in claims.items():
+        if not others:  # a name that several claim is nobody's
+            parts[role][name] = offer.part
+            sources[role, name] = offer.source
     return Registry(
-        **parts, failures=tuple(failures), sources=sources, manager=manager, plugins=plugins
+        **parts,
+        failures=(*failures, *clashes),
+        sources=sources,
+        manager=manager,
+        plugins=plugins,
     )
 
 
-def _clash(offer: Offer, first: Source) -> PluginError:
-    """Make the error of two parts with one name."""
-    owners = sorted({str(first.distribution), str(offer.source.distribution)})
+def _clash(offers: Sequence[Offer]) -> PluginError:
+    """Make the error of parts with one name; it is raised where a recipe names it."""
+    role = offers[0].role
     return PluginError(
-        offer.part.name,
-        " and ".join(owners),
-        f"two parts with one name, each a {ROLES[offer.role]}; uninstall or rename one",
+        offers[0].part.name,
+        " and ".join(sorted({str(offer.source.distribution) for offer in offers})),
+        f"{len(offers)} parts with one name, each a {ROLES[role]}; uninstall or rename one",
+        role=role,
     )

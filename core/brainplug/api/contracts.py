@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import types
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from brainplug.api.roles import (
     Metric,
     ModelBackbone,
     Pairing,
+    Part,
     Prepares,
     PromptTemplate,
     ReadsFiles,
@@ -35,6 +37,9 @@ from brainplug.api.roles import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+
+PART_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @attrs.frozen
@@ -229,3 +234,24 @@ def find_bad_call(method: object, member: Member) -> Iterator[str]:
         signature.bind(*positional, **keywords)
     except TypeError as error:
         yield f"{member.name}{signature} cannot be called as {member}: {error}"
+
+
+def find_defect(part: object) -> str | None:
+    """Say why a part cannot be used, None where it can."""
+    if not isinstance(part, Part):
+        return f"expected a Part: {part!r}"
+    if not isinstance(part.name, str) or not PART_NAME.fullmatch(part.name):
+        return f"expected a name of lower case letters, digits and hyphens: {part.name!r}"
+    options = part.options
+    if not (isinstance(options, type) and attrs.has(options) and attrs.inspect(options).is_frozen):
+        return (
+            f"expected options that are an attrs class, got {options!r}; decorate it with "
+            "@attrs.frozen(kw_only=True)"
+        )
+    try:
+        fields = attrs.fields_dict(attrs.resolve_types(options))
+    except NameError as error:
+        return f"import the types of {options.__name__} at run time, they are read there: {error}"
+    if "use" in fields:
+        return f"{options.__name__} has an option 'use', the key that names the plugin itself"
+    return None

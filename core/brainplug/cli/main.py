@@ -51,19 +51,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = given.command(given) or 0
     except (BrainplugError, OSError) as error:
         if ranks.tells(error):
-            print(f"brainplug: error: {ranks.place}{describe(error)}", file=sys.stderr)
+            tell(error, ranks, verbose=given.verbose)
         code = 1
     except KeyboardInterrupt:
         if ranks.main and LAUNCHED not in os.environ:  # else the launcher says so
             print("brainplug: stopped; the same command goes on from here", file=sys.stderr)
         code = 130
     except Exception as error:
-        if ranks.world == 1:
+        from brainplug.registry import blame
+
+        failure = blame(error)
+        if ranks.world == 1 and failure is None:
             raise
-        if ranks.tells(error):
-            traceback.print_exception(error)
+        if ranks.tells(failure or error):
+            tell(failure or error, ranks, verbose=given.verbose)
         code = 1
     return ranks.leave(code)
+
+
+def tell(error: Exception, ranks: Ranks, *, verbose: bool) -> None:
+    """Print what went wrong; with its traceback where that is asked for, or where it is our bug."""
+    from brainplug.errors import BrainplugError
+
+    expected = isinstance(error, BrainplugError | OSError)
+    if verbose or not expected:
+        traceback.print_exception(error)
+    if expected:
+        print(f"brainplug: error: {ranks.place}{describe(error)}", file=sys.stderr)
 
 
 def describe(error: Exception) -> str:
@@ -104,6 +118,26 @@ def make_parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="say what a run would do; trains nothing")
     check.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
     check.set_defaults(command=check_command)
+    add_prepare(commands)
+    old = commands.add_parser(
+        "import", help="print a recipe that says what an older YAML file says"
+    )
+    old.add_argument("settings", type=Path, help="YAML training settings of an older tool")
+    old.set_defaults(command=import_command)
+    plugins = commands.add_parser("plugins", help="list the parts, or the options of one")
+    which = plugins.add_mutually_exclusive_group()
+    which.add_argument("name", nargs="?", help="name of a part whose options are shown")
+    which.add_argument("--recipe", action="store_true", help="show the keys that are no plugin's")
+    plugins.set_defaults(command=plugins_command)
+    for command in commands.choices.values():
+        command.add_argument(
+            "--verbose", action="store_true", help="show the traceback of an error as well"
+        )
+    return parser
+
+
+def add_prepare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe `prepare`."""
     prepare = commands.add_parser("prepare", help="make the task files of a recipe, and stop there")
     prepare.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
     prepare.add_argument(
@@ -118,17 +152,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     prepare.add_argument("--fresh", action="store_true", help="start over")
     prepare.set_defaults(command=prepare_command)
-    old = commands.add_parser(
-        "import", help="print a recipe that says what an older YAML file says"
-    )
-    old.add_argument("settings", type=Path, help="YAML training settings of an older tool")
-    old.set_defaults(command=import_command)
-    plugins = commands.add_parser("plugins", help="list the parts, or the options of one")
-    which = plugins.add_mutually_exclusive_group()
-    which.add_argument("name", nargs="?", help="name of a part whose options are shown")
-    which.add_argument("--recipe", action="store_true", help="show the keys that are no plugin's")
-    plugins.set_defaults(command=plugins_command)
-    return parser
 
 
 def read_count(text: str) -> int:
@@ -210,6 +233,8 @@ def launch_run(given: argparse.Namespace, ranks: Ranks) -> int:
         arguments += ["--output", str(given.output)]
     if given.fresh:
         arguments.append("--fresh")
+    if given.verbose:
+        arguments.append("--verbose")
     return launch(given.devices, arguments)
 
 

@@ -10,6 +10,7 @@ import attrs
 import pandas as pd
 
 from brainplug.api.guard import name_of
+from brainplug.api.laws import column_faults, hold, source_faults
 from brainplug.api.records import SCAN_COLUMNS, CohortTable
 from brainplug.cohort.contract import check_table
 from brainplug.cohort.duplicates import find_same_images, name_others
@@ -126,6 +127,8 @@ def collect(
         table = study.loader.load()
     name = study.name or table.study
     check_table(table, name_of(study.loader))
+    if not table.images_pending:
+        hold(study.loader, source_faults(study.loader))
     check_join(table, audit)
     scans, twice = drop_repeated(as_text(table.scans))
     scans, without = drop_without_target(scans, study.head, table)
@@ -291,19 +294,9 @@ def drop_without_target(
     raw = get_target(scans, head.column, table.notes)
     found = head.read(raw, codes=table.codes.get(head.column, {}), missing=table.missing)
     values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
-    if not (values.index.equals(scans.index) and reasons.index.equals(scans.index)):
+    for fault in column_faults(raw, found):
         raise DataError(
-            f"it breaks its contract: values and reasons must have the index of the {len(scans)} "
-            "rows it was given",
-            where=f"the task head {name_of(head)}",
-        )
-    mute = values.isna() & ~(reasons.fillna("") != "")
-    if mute.any():
-        raise DataError(
-            f"it breaks its contract: {int(mute.sum())} rows have neither a value nor a reason, "
-            f"for example {raw[mute].iloc[0]!r}",
-            where=f"the task head {name_of(head)}",
-            found=tuple(raw[mute]),
+            f"it breaks its contract: {fault}", where=f"the task head {name_of(head)}"
         )
     scans = rename_clashes(scans).assign(target=values)
     lost = []

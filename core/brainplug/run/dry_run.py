@@ -10,6 +10,7 @@ import attrs
 import pandas as pd
 from rich.markup import escape
 
+from brainplug.api.laws import fit_answers, hold_metrics
 from brainplug.api.records import SPLITS, Image, list_pools
 from brainplug.audit.console import finding_lines
 from brainplug.audit.leakage import find_leaks
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from brainplug.api.records import ModelPlan, Split, TargetKind
-    from brainplug.api.roles import ModelBackbone, TaskHead
+    from brainplug.api.roles import Metric, ModelBackbone, TaskHead
     from brainplug.recipe.tables import Recipe, RecipeFile, TaskFiles
     from brainplug.registry import Registry
     from brainplug.tasks.task import Task
@@ -67,10 +68,11 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
     """
     recipe = file.recipe
     head = make_head(recipe, registry)
-    make_metrics(recipe, registry, head)
+    metrics = make_metrics(recipe, registry, head)
     if recipe.tasks is None:
-        counts, first = check_design(recipe, head, console)
+        counts, first = check_design(recipe, head, metrics, console)
     else:
+        hold_metrics(metrics, ())
         counts, first = check_files(recipe.tasks, console)
     plan = recipe.model.make().plan(recipe.images.shape)
     for note in plan.notes:
@@ -78,7 +80,9 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
     console.print(task_table(recipe, counts, first, plan))
 
 
-def check_design(recipe: Recipe, head: TaskHead, console: Console) -> tuple[dict[Split, int], Task]:
+def check_design(
+    recipe: Recipe, head: TaskHead, metrics: Mapping[str, Metric], console: Console
+) -> tuple[dict[Split, int], Task]:
     """Print counts from the tables to the tasks; return tasks a split, and the first one."""
     design = Design.of(recipe)
     cohort = gather(
@@ -99,7 +103,8 @@ def check_design(recipe: Recipe, head: TaskHead, console: Console) -> tuple[dict
     split = split_cohort(chosen.strategy, cohort.frame, seed=recipe.seed, asks_all=design.asks_all)
     refuse_findings(find_leaks(pool_scans(cohort.frame, split)), allow_shortcut=True)
     pooled = add_pools(cohort.frame, split)
-    answers = head.fit(training_values(cohort.frame, split))
+    answers = fit_answers(head, training_values(cohort.frame, split))
+    hold_metrics(metrics, answers.labels)
     console.print(pool_table(pooled, answers.strata(pooled["target"])))
     tell_design(recipe, chosen, cohort.frame, split, console)
     pairs, said = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.api.laws import hold_metrics
 from brainplug.api.roles import ReadsFiles, able
 from brainplug.errors import DataError
 from brainplug.imaging.cache import content_hash, fill_cache
@@ -141,6 +142,7 @@ def run_training(workspace: Workspace) -> None:
     """Train from the last whole checkpoint; keep the weights of the best validation."""
     from brainplug.training.stage import Folders, Selection, train_model
 
+    hold_metrics(workspace.metrics, fit_answers(workspace).labels)
     stage = training_stage(workspace)
     common = attrs.evolve(stage, settings=learning_settings(workspace))
     name = workspace.selecting

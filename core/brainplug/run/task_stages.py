@@ -12,6 +12,7 @@ import attrs
 import pandas as pd
 from rich.markup import escape
 
+from brainplug.api import laws
 from brainplug.api.records import SPLITS, Split
 from brainplug.api.roles import Prepares, ReadsFiles, able
 from brainplug.audit.balance import describe_split
@@ -193,7 +194,7 @@ def run_pairs(workspace: Workspace) -> None:
 def fit_answers(workspace: Workspace) -> Answers:
     """Fix labels and precision from the training scans alone."""
     cohort = read_cohort(workspace, "subject", "target")
-    return workspace.head.fit(training_values(cohort, read_split(workspace)))
+    return laws.fit_answers(workspace.head, training_values(cohort, read_split(workspace)))
 
 
 def dialogues_stage(workspace: Workspace) -> Stage:

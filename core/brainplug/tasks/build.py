@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 import orjson
 
+from brainplug.api.guard import name_of
+from brainplug.api.laws import early_faults
 from brainplug.api.records import Case
 from brainplug.api.roles import Fixed, able
 from brainplug.errors import DataError
@@ -145,7 +147,7 @@ class TaskMaker:
             DataError: scans are not shown once each, the query's value is given away before the
                 answer, or the answer cannot be read back.
         """
-        check_turns(task)
+        check_turns(task, hint=f"correct the prompt template {self.named}")
         labels = self.answers.labels
         other: TargetValue | None = next((each for each in labels if each != task.truth), None)
         if other is None and task.kind == "numerical":
@@ -153,12 +155,12 @@ class TaskMaker:
         if other is not None:
             told = map(self.answers.say, (*task.reference_values, other))
             reworded = self.turns(task.task_id, list(told))
-            if reworded[:-1] != task.turns[:-1]:
+            for fault in early_faults(task.turns, reworded):
                 raise DataError(
-                    "the prompt template says the query's value before the answer",
+                    fault,
                     where=f"task {task.task_id!r}",
                     found=other,
-                    hint="only the last turn may depend on it",
+                    hint=f"correct the prompt template {self.named}",
                 )
         said = "".join(part for part in task.turns[-1].content if isinstance(part, str))
         wanted = self.answers.parse(self.answers.say(task.truth))
@@ -168,8 +170,13 @@ class TaskMaker:
                 where=f"task {task.task_id!r}",
                 expected=f"the answer {said!r} to be read back as {wanted!r}",
                 found=(said, self.answers.parse(said)),
-                hint="reword prompt.answer",
+                hint=f"reword prompt.answer, or correct the prompt template {self.named}",
             )
+
+    @property
+    def named(self) -> str:
+        """Name the template and its package."""
+        return name_of(self.template)
 
 
 def plain_path(path: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import orjson
 
+from brainplug.api.laws import dialogue_faults
 from brainplug.api.records import Image, Split, TargetKind, TargetValue, Turn
 from brainplug.errors import DataError
 from brainplug.runtime.files import replacing
@@ -157,25 +158,18 @@ def write_rows(path: Path, rows: Iterable[bytes]) -> int:
     return count
 
 
-def check_turns(task: Task) -> None:
-    """Check that a dialogue ends with an answer and shows its scans in order, once each."""
-    shown = [part.index for turn in task.turns for part in turn.content if isinstance(part, Image)]
-    if shown != list(range(len(task.images))):
-        raise DataError(
-            f"{shown} in the dialogue",
-            where=f"task {task.task_id!r}",
-            expected=f"each of {len(task.images)} scans once and in order",
-            found=tuple(shown),
-        )
-    roles = [turn.role for turn in task.turns[-2:]]
-    if roles != ["user", "assistant"]:
-        raise DataError(
-            where=f"task {task.task_id!r}",
-            expected="to end with user and assistant",
-            found=tuple(roles),
-        )
-    if any(isinstance(part, Image) for part in task.turns[-1].content):
-        raise DataError("the answer shows a scan", where=f"task {task.task_id!r}")
+def check_turns(task: Task, *, hint: str = "") -> None:
+    """Check that a dialogue ends with an answer and shows its scans in order, once each.
+
+    Args:
+        task: with the dialogue.
+        hint: what to do where it does not.
+
+    Raises:
+        DataError: it does not.
+    """
+    for fault in dialogue_faults(task.turns, len(task.images)):
+        raise DataError(fault, where=f"task {task.task_id!r}", hint=hint)
 
 
 Tasks = dict[Split, list[Task]]

@@ -107,7 +107,8 @@ class Bids:
         """Name the tables with their levels, and the folder of scans."""
         sides = [*self._session_files(), *self._phenotype_files()]
         tables = (self.table, *sides)
-        return (*tables, *(path.with_suffix(".json") for path in tables), self.images)
+        levels = (path.with_suffix(".json") for path in tables)
+        return (*tables, *(path for path in levels if path.exists()), self.images)
 
     def load(self) -> CohortTable:
         """Read participants.tsv with what lies beside it, and find the scan of each visit."""

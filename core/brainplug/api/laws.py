@@ -1,0 +1,280 @@
+"""The laws of each role: what a behaviour must keep beyond names and signatures.
+
+Each is a function that yields what is broken, in words. `brainplug check` and a run hold the parts
+of a recipe to them before anything is trained, and `brainplug.testing` those of a plugin.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from brainplug.api.guard import name_of, origin_of
+from brainplug.api.records import Case, Image, Predictions, Turn
+from brainplug.api.roles import Fixed, ReadsFiles, ScoresResamples, able
+from brainplug.errors import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from brainplug.api.records import TargetColumn
+    from brainplug.api.roles import Answers, CohortLoader, Metric, PromptTemplate, TaskHead
+
+SAMPLE = 50
+"""Training values that are said and read back, from the smallest to the largest."""
+
+
+def hold(behaviour: object, faults: Iterable[str]) -> None:
+    """Hold a behaviour to a law.
+
+    Args:
+        behaviour: built from a part; named in the message.
+        faults: what is broken, as the laws of this module yield it.
+
+    Raises:
+        PluginError: something is.
+    """
+    found = list(faults)
+    if not found:
+        return
+    cause = f"breaks a law of its role: {'; '.join(found)}; tell its authors, or name another part"
+    origin = origin_of(behaviour)
+    raise origin.error(cause) if origin else PluginError(name_of(behaviour), "this program", cause)
+
+
+def fit_answers(head: TaskHead, values: pd.Series) -> Answers:
+    """Fit a head to the training values, and hold its answers to their laws.
+
+    Raises:
+        PluginError: an answer is not read back as the value it was said for.
+    """
+    answers = head.fit(values)
+    hold(head, answer_faults(answers, values))
+    return answers
+
+
+def answer_faults(answers: Answers, values: pd.Series) -> Iterator[str]:
+    """Say where answers are not read back as they were said, or have no stratum.
+
+    Args:
+        answers: fitted to these values.
+        values: of the training scans.
+    """
+    known = sorted(values.dropna().unique().tolist())
+    if answers.labels:
+        unknown = [value for value in known if value not in answers.labels]
+        if unknown:
+            yield f"labels lack {unknown[0]!r}, a value it was fitted to"
+            return
+    chosen: Sequence[str | float] = answers.labels or known[:: max(1, len(known) // SAMPLE)]
+    for value in chosen:
+        fault = find_misreading(answers, value)
+        if fault:
+            yield fault
+            return  # the others are like it
+    if answers.parse("") is not None:
+        yield f"parse('') returns {answers.parse('')!r}; expected None, since nothing is stated"
+    shown = pd.Series(list(chosen), index=[f"scan {place}" for place in range(len(chosen))])
+    strata = answers.strata(shown)
+    if not strata.index.equals(shown.index) or not all(isinstance(each, str) for each in strata):
+        yield "strata returns no text for each value, with the index of the values"
+
+
+def find_misreading(answers: Answers, value: str | float) -> str | None:
+    """Say how a value is misread, None where it is read back.
+
+    A label must come back itself. A number is said with so many decimals; what comes back must be
+    what was said.
+    """
+    said = answers.say(value)
+    read = answers.parse(said)
+    if isinstance(value, str):
+        kept = read == value
+    else:
+        kept = isinstance(read, int | float) and math.isfinite(read) and answers.say(read) == said
+    return None if kept else f"say({value!r}) is {said!r}, which parse reads as {read!r}"
+
+
+def column_faults(raw: pd.Series, found: TargetColumn) -> Iterator[str]:
+    """Say where a head that read a column left rows without a value and without a reason."""
+    values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
+    if not (values.index.equals(raw.index) and reasons.index.equals(raw.index)):
+        yield f"values and reasons must have the index of the {len(raw)} rows it was given"
+        return
+    mute = values.isna() & ~(reasons.fillna("") != "")
+    if mute.any():
+        yield (
+            f"{int(mute.sum())} rows have neither a value nor a reason, for example "
+            f"{raw[mute].iloc[0]!r}"
+        )
+
+
+def hold_metrics(metrics: Mapping[str, Metric], labels: Sequence[str]) -> None:
+    """Let every metric of a run score small made-up samples before anything is trained.
+
+    Raises:
+        PluginError: one raises, or returns something else than a float.
+    """
+    for metric in metrics.values():
+        hold(metric, metric_faults(metric, labels))
+
+
+def metric_faults(metric: Metric, labels: Sequence[str] = ()) -> Iterator[str]:
+    """Say where a metric gives no number, or another one for weighted subjects.
+
+    Args:
+        metric: of either kind.
+        labels: the classes of the target; two made-up ones where there are none.
+    """
+    for name, sample in make_samples(metric, labels).items():
+        score = metric.score(sample)
+        if not isinstance(score, float):
+            yield f"score returns {score!r} for {name}, expected a float (nan where undefined)"
+        elif able(metric, ScoresResamples):
+            yield from weight_faults(metric, sample, score, name)
+
+
+def weight_faults(
+    metric: ScoresResamples, sample: Predictions, score: float, name: str
+) -> Iterator[str]:
+    """Say where counts of subjects are not what repeating these subjects is."""
+    num = len(sample.truth)
+    counts = np.ones((2, num))
+    counts[1] = 2
+    scores = np.asarray(metric.score_resamples(sample, counts))
+    if scores.shape != (2,):
+        yield f"score_resamples returns the shape {scores.shape} for 2 samples of {name}"
+    elif not np.allclose(scores, score, rtol=1e-6, atol=1e-9, equal_nan=True):
+        yield f"score of {name} is {score}, score_resamples makes it {scores.tolist()}"
+
+
+def make_samples(metric: Metric, labels: Sequence[str] = ()) -> dict[str, Predictions]:
+    """Make up predictions such as a run may hand to a metric, by what they are.
+
+    >>> from types import SimpleNamespace
+    >>> samples = make_samples(SimpleNamespace(kind="categorical"))
+    >>> samples["made-up predictions"].truth.tolist()[:3]
+    ['a', 'b', 'a']
+    """
+    if metric.kind == "numerical":
+        truth = np.linspace(20.0, 80.0, 12)
+        errors = np.resize([1.5, -3.0, 0.0, 4.5, -0.5], len(truth))
+        whole = Predictions(truth=truth, predicted=truth + errors, train_mean=48.0)
+        return {"made-up predictions": whole, "a single subject": take(whole, slice(1))}
+    names = tuple(labels) or ("a", "b")
+    places = np.arange(6 * len(names)) % len(names)
+    shifted = np.where(np.arange(len(places)) % 3 == 2, (places + 1) % len(names), places)
+    truth = np.array([names[place] for place in places], dtype=object)
+    predicted = np.array([names[place] for place in shifted], dtype=object)
+    predicted[0] = None  # an answer that nobody could read
+    chances = np.full((len(places), len(names)), 0.4 / len(names))
+    chances[np.arange(len(places)), shifted] += 0.6
+    whole = Predictions(truth=truth, predicted=predicted, labels=names, probabilities=chances)
+    return {
+        "made-up predictions": whole,
+        "predictions without probabilities": attrs.evolve(whole, probabilities=None),
+        "a single subject": take(whole, slice(1, 2)),
+    }
+
+
+def take(predictions: Predictions, rows: slice) -> Predictions:
+    """Return some of the subjects."""
+    chances = predictions.probabilities
+    return attrs.evolve(
+        predictions,
+        truth=predictions.truth[rows],
+        predicted=predictions.predicted[rows],
+        probabilities=None if chances is None else chances[rows],
+    )
+
+
+def source_faults(behaviour: CohortLoader | ReadsFiles) -> Iterator[str]:
+    """Say which of the files that a behaviour says it reads are not there."""
+    lost = [path for path in behaviour.sources() if not path.exists()]
+    if lost:
+        yield f"sources names {lost[0]}, which is not there; name the files that are read"
+
+
+def dialogue_faults(turns: Sequence[Turn], images: int) -> Iterator[str]:
+    """Say what is wrong with a dialogue that shows so many scans."""
+    shown = [part.index for turn in turns for part in turn.content if isinstance(part, Image)]
+    if shown != list(range(images)):
+        yield f"expected each of {images} scans once and in order, the dialogue shows {shown}"
+    roles = [turn.role for turn in turns[-2:]]
+    if roles != ["user", "assistant"]:
+        yield f"expected to end with user and assistant, got {roles}"
+    elif any(isinstance(part, Image) for part in turns[-1].content):
+        yield "the answer shows a scan"
+
+
+def early_faults(turns: Sequence[Turn], reworded: Sequence[Turn]) -> Iterator[str]:
+    """Say whether turns before the answer change when only the query's value does."""
+    if list(turns[:-1]) != list(reworded[:-1]):
+        yield (
+            "the prompt template says the query's value before the answer; only the last turn may "
+            "depend on it"
+        )
+
+
+def template_faults(template: PromptTemplate, cases: Iterable[tuple[Case, str]]) -> Iterator[str]:
+    """Say what is wrong with the dialogues of a template.
+
+    Args:
+        template: words them.
+        cases: each with another value in words that its query might have.
+    """
+    for case, other in cases:
+        turns = tuple(template.dialogue(case))
+        found = [
+            *dialogue_faults(turns, len(case.references) + 1),
+            *early_faults(turns, tuple(template.dialogue(attrs.evolve(case, query=other)))),
+        ]
+        if case.query not in "".join(map(str, turns[-1].content)):
+            found.append(f"the answer does not say {case.query!r}")
+        if able(template, Fixed) and template.fixed:
+            found += fixed_faults(template, case)
+        yield from (f"with {len(case.references)} references: {fault}" for fault in found)
+
+
+def fixed_faults(template: Any, case: Case) -> Iterator[str]:
+    """Say whether a template that calls its wording fixed lets anything else decide a word."""
+    words = [*case.references, case.query]
+    slots = [f"\ue000{place}\ue001" for place in range(len(words))]
+    blank = attrs.evolve(case, references=tuple(slots[:-1]), query=slots[-1], seed=case.seed + 1)
+    filled = []
+    for turn in template.dialogue(blank):
+        content = []
+        for part in turn.content:
+            text = part
+            for slot, word in zip(slots, words, strict=True):
+                text = text.replace(slot, word) if isinstance(text, str) else text
+            content.append(text)
+        filled.append(Turn(turn.role, tuple(content)))
+    if filled != list(template.dialogue(case)):
+        yield "fixed is true, and its wording depends on more than the place of each value"
+
+
+def make_cases(
+    references: Sequence[int] = (1, 2, 4), target: str = "sex"
+) -> list[tuple[Case, str]]:
+    """Make up cases with so many references, each with another value of the query."""
+    from brainplug.api.records import Case
+
+    told = itertools.cycle(["first value", "second value"])
+    return [
+        (
+            Case(
+                target=target,
+                references=tuple(itertools.islice(told, count)),
+                query="second value",
+                seed=count,
+            ),
+            "first value",
+        )
+        for count in references
+    ]
