@@ -61,14 +61,17 @@ def test_one_failing_plugin_stops_no_other(strangers):
     assert "brainplug_metrix" in listed.stderr
 
 
-def test_a_taken_name_is_an_error_that_names_both(tmp_path):
-    """Two parts of one name stop the command."""
-    listed = brainplug(install(["clashing"], tmp_path), "plugins")
+def test_a_taken_name_is_nobodys_and_stops_what_asks_for_it(tmp_path):
+    """Of two parts of one name a recipe gets neither; other parts are as usable as before."""
+    seen = install(["clashing"], tmp_path)
 
-    assert 1 == listed.returncode
-    assert "'mae'" in listed.stderr
-    assert "brainplug-clashing" in listed.stderr
-    assert "brainplug 0" in listed.stderr
+    for command, code in (("plugins", 0), (("plugins", "mae"), 1), (("plugins", "rmse"), 0)):
+        listed = brainplug(seen, *([command] if isinstance(command, str) else command))
+
+        assert code == listed.returncode
+        assert "'mae'" in listed.stderr
+        assert "brainplug-clashing 0.1.0" in listed.stderr
+        assert "brainplug 0.1.0" in listed.stderr
 
 
 def test_a_strangers_study_and_words_run_end_to_end(strangers, tmp_path, make_scan):

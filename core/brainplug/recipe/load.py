@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from cattrs import Converter
 
+    from brainplug.api.records import TargetKind
     from brainplug.registry import Registry
 
 ROLE_OF: dict[Any, str] = {contract.protocol: role for role, contract in CONTRACTS.items()}
@@ -248,7 +250,7 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
             yield keys, str(error)
             continue
         if kind is not None and metric.kind != kind:
-            fitting = [each for each in registry.metrics if registry.make_metric(each).kind == kind]
+            fitting = find_metrics(kind, registry)
             problem = f"expected a metric of a {kind} target, as target.use is: {name!r}"
             yield keys, f"{problem}; fitting are {', '.join(map(repr, fitting))}"
     if kind == "numerical" and recipe.evaluation.answer == "score":
@@ -262,6 +264,16 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
         backbone.plan(recipe.images.shape)
     except BrainplugError as error:
         yield ("images", "shape"), str(error)
+
+
+def find_metrics(kind: TargetKind, registry: Registry) -> list[str]:
+    """Return the names of the metrics of a kind; one that cannot be built was not asked for."""
+    found = []
+    for name in registry.metrics:
+        with suppress(BrainplugError):
+            if registry.make_metric(name).kind == kind:
+                found.append(name)
+    return found
 
 
 def check_studies(recipe: Recipe) -> Iterator[Problem]:
