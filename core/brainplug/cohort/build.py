@@ -295,9 +295,7 @@ def drop_without_target(
     found = head.read(raw, codes=table.codes.get(head.column, {}), missing=table.missing)
     values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
     for fault in column_faults(raw, found):
-        raise DataError(
-            f"it breaks its contract: {fault}", where=f"the task head {name_of(head)}"
-        )
+        raise DataError(f"it breaks its contract: {fault}", where=f"the task head {name_of(head)}")
     scans = rename_clashes(scans).assign(target=values)
     lost = []
     for reason in sorted(set(reasons.dropna().unique().tolist()) - {""}):
