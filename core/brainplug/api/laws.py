@@ -200,11 +200,16 @@ def source_faults(behaviour: CohortLoader | ReadsFiles) -> Iterator[str]:
         yield f"sources names {lost[0]}, which is not there; name the files that are read"
 
 
+def images_of(turns: Sequence[Turn]) -> tuple[int, ...]:
+    """Return the scans that a dialogue shows, in order."""
+    return tuple(part.index for turn in turns for part in turn.content if isinstance(part, Image))
+
+
 def dialogue_faults(turns: Sequence[Turn], images: int) -> Iterator[str]:
     """Say what is wrong with a dialogue that shows so many scans."""
-    shown = [part.index for turn in turns for part in turn.content if isinstance(part, Image)]
-    if shown != list(range(images)):
-        yield f"expected each of {images} scans once and in order, the dialogue shows {shown}"
+    shown = images_of(turns)
+    if shown != tuple(range(images)):
+        yield f"expected each of {images} scans once and in order, the dialogue shows {[*shown]}"
     roles = [turn.role for turn in turns[-2:]]
     if roles != ["user", "assistant"]:
         yield f"expected to end with user and assistant, got {roles}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import orjson
 
-from brainplug.api.laws import dialogue_faults
+from brainplug.api.laws import dialogue_faults, images_of
 from brainplug.api.records import Image, Split, TargetKind, TargetValue, Turn
 from brainplug.errors import DataError
 from brainplug.runtime.files import replacing
@@ -169,7 +169,8 @@ def check_turns(task: Task, *, hint: str = "") -> None:
         DataError: it does not.
     """
     for fault in dialogue_faults(task.turns, len(task.images)):
-        raise DataError(fault, where=f"task {task.task_id!r}", hint=hint)
+        shown = images_of(task.turns)
+        raise DataError(fault, where=f"task {task.task_id!r}", found=shown, hint=hint)
 
 
 Tasks = dict[Split, list[Task]]
