@@ -18,6 +18,7 @@ import attrs
 
 from brainplug.api import records, roles
 from brainplug.api.roles import (
+    AsksAll,
     CohortLoader,
     Fixed,
     Metric,
@@ -32,6 +33,8 @@ from brainplug.api.roles import (
     Speaks,
     SplitStrategy,
     TaskHead,
+    TellsOfSplit,
+    UsesTarget,
     UsesTraining,
 )
 
@@ -60,7 +63,11 @@ class Contract:
 CONTRACTS: Mapping[str, Contract] = {
     "cohorts": Contract("cohort loader", CohortLoader, (Prepares,)),
     "heads": Contract("task head", TaskHead),
-    "splits": Contract("split strategy", SplitStrategy, (Repeats, ReadsFiles)),
+    "splits": Contract(
+        "split strategy",
+        SplitStrategy,
+        (Repeats, ReadsFiles, AsksAll, UsesTarget, TellsOfSplit),
+    ),
     "pairings": Contract("pairing", Pairing, (Speaks, UsesTraining)),
     "prompts": Contract("prompt template", PromptTemplate, (Fixed,)),
     "models": Contract("model", ModelBackbone, (ReadsFiles,)),

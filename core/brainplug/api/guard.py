@@ -221,14 +221,19 @@ def _take(result: Any, member: Member, origin: Origin) -> Any:
 
 def _guard_made(result: object, protocol: type, name: str, origin: Origin) -> object:
     """Hold what a method made to its protocol, and guard it as the part's own."""
-    faults = list(find_missing(result, protocol, f"what {name} returns"))
+    own = protocol is CONTRACTS[origin.role].protocol  # another behaviour of the same role
+    faults = list(
+        find_faults(result, origin.role)
+        if own
+        else find_missing(result, protocol, f"what {name} returns")
+    )
     if faults:
         raise origin.error(
             f"{name} returned no {protocol.__name__} that can be used: {'; '.join(faults)}; "
             f"correct {name_of(result)}, or name another part",
             method=name,
         )
-    return Guard(result, origin, [protocol])
+    return guard(result, origin) if own else Guard(result, origin, [protocol])
 
 
 def _is_lazy(result: object) -> bool:
