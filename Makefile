@@ -1,16 +1,22 @@
-# The two commands of the README: `make demo` and `make test`.
+# The commands of the README, `make demo` and `make test`, and what CONTRIBUTING.md names.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+WORKERS ?= 2
 
-.PHONY: demo test lint types check clean
+# One thread a process, which sleeps while it waits: tests share the cores with each other.
+QUIET := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
+PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadgroup
+
+.PHONY: demo test check lint types suite test-full coverage mutants clean
 
 demo: $(INSTALLED)
 	$(BIN)/brainplug run recipes/demo.toml
 
-test: $(INSTALLED)
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+test: lint types suite
+
+check: test
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -20,7 +26,20 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-check: lint types test
+suite: $(INSTALLED)
+	$(QUIET) $(BIN)/python $(PYTEST)
+
+test-full: $(INSTALLED)
+	$(QUIET) $(BIN)/python -m pytest -m full
+
+coverage: $(INSTALLED)
+	$(BIN)/coverage erase
+	$(QUIET) $(BIN)/coverage run $(PYTEST)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+mutants: $(INSTALLED)
+	$(QUIET) $(BIN)/python benchmarks/mutants.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from made_up_pools import labels, make_tasks, pool
 from small import DESIGN, GRID, LEARNING
@@ -15,6 +16,9 @@ from small import DESIGN, GRID, LEARNING
 __all__ = ["labels", "make_tasks", "pool"]  # fixtures
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+settings.register_profile("any-speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-speed")
 
 collect_ignore = ["third_party", "two_ranks"]
 """Distributions that `test_third_party.py` installs; what `test_ranks.py` puts in a path."""

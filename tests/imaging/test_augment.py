@@ -202,7 +202,7 @@ volumes = st.sampled_from(["float16", "float32", "float64"]).flatmap(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(volume=volumes, drawn=drawings)
 def test_any_change_keeps_shape_type_and_range(volume, drawn):
     """Whatever is drawn, the result is a volume as the normalisation makes them."""

@@ -76,7 +76,7 @@ def test_size_in_millimetres_survives(tmp_path, spacing):
     assert size(large) == pytest.approx(4 / 3 * np.pi * 44**3, rel=0.15)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(factor=st.floats(0.01, 1000), shift=st.floats(-15, 15))
 def test_scale_of_intensity_and_place_of_the_head_do_not_matter(tmp_path_factory, factor, shift):
     """Intensities are relative, and the head is centred without being moved in size."""

@@ -19,7 +19,8 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 DEMO = tomllib.loads((RECIPES / "demo.toml").read_text())
 TABLES = [None, *(name for name, value in DEMO.items() if isinstance(value, dict))]
 QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

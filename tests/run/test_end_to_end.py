@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +14,7 @@ import pytest
 from brainplug.cli.main import main
 from brainplug.runtime.files import read_json
 from brainplug.tasks.read import read_tasks
+from processes import kill_in_training
 
 
 def run(recipe: Path, folder: Path, *more: str) -> int:
@@ -74,22 +73,26 @@ def test_the_resolved_recipe_runs_again(write_recipe, tmp_path):
     assert (tmp_path / "a" / "split.csv").read_text() == (tmp_path / "b" / "split.csv").read_text()
 
 
+def start(recipe: Path, folder: Path) -> subprocess.Popen:
+    """Start a run in a session of its own."""
+    command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
 @pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_metrics(write_recipe, tmp_path):
     """After `kill -9` in the middle of training the same command ends as if nothing had been."""
     recipe = write_recipe(epochs=12)
     run(recipe, tmp_path / "whole")
-    folder = tmp_path / "killed"
-    command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ.copy())
-    deadline = time.monotonic() + 120
-    whole = "checkpoints/*/checkpoint-*/complete.json"
-    while not list(folder.glob(whole)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (folder / "model").exists()
 
+    folder = kill_in_training(lambda folder: start(recipe, folder), lambda name: tmp_path / name)
+    assert not (folder / "model").exists()
     assert run(recipe, folder) == 0
 
     assert read_json(tmp_path / "whole" / "metrics.json") == read_json(folder / "metrics.json")

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,9 @@ from brainplug.errors import RunError
 from brainplug.runtime.files import read_json
 from brainplug.runtime.ranks import Ranks
 from brainplug.runtime.torchrun import check_devices
+from processes import HANG_S, finish, wait_until
+
+pytestmark = pytest.mark.xdist_group("ranks")
 
 SITE = Path(__file__).parents[1] / "two_ranks"
 """A `sitecustomize` that puts work of a second in the place of the training."""
@@ -36,6 +38,7 @@ def start(*command: str, folder: Path, training: str = "well") -> subprocess.Pop
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -43,7 +46,7 @@ def run_on_two(recipe: Path, folder: Path, *more: str, training: str = "well"):
     """Return exit code, output and errors of a run on two ranks."""
     command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
     process = start(*command, "--devices", "2", *more, folder=folder, training=training)
-    printed, complained = process.communicate(timeout=120)
+    printed, complained = finish(process)
     return process.returncode, printed, complained
 
 
@@ -108,10 +111,10 @@ def test_ctrl_c_ends_all_ranks(prepared):
     recipe, folder = prepared
     command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
     process = start(*command, "--devices", "2", folder=folder, training="endless")
-    wait_for(folder / "begun")
+    wait_until(lambda: has_text(folder / "begun"), process)
 
     process.send_signal(signal.SIGINT)
-    _, complained = process.communicate(timeout=60)
+    _, complained = finish(process)
 
     assert process.returncode == 130
     assert complained == "brainplug: stopped; the same command goes on from here\n"
@@ -123,24 +126,28 @@ def test_a_killed_launcher_takes_its_ranks_along(prepared):
     recipe, folder = prepared
     command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
     process = start(*command, "--devices", "2", folder=folder, training="endless")
-    wait_for(folder / "begun")
+    wait_until(lambda: has_text(folder / "begun"), process)
     rank = int((folder / "begun").read_text())
 
     process.kill()
-    process.communicate()
+    finish(process)
 
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{rank}").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: not lives(rank))
     assert main(["run", str(recipe), "--output", str(folder), "--until", "volumes"]) == 0
 
 
-def wait_for(path: Path) -> None:
-    """Wait until a file is there and has something in it."""
-    deadline = time.monotonic() + 60
-    while not (path.exists() and path.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def lives(process: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has asked for does not."""
+    try:
+        told = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return told.rpartition(")")[2].split()[0] != "Z"
+
+
+def has_text(path: Path) -> bool:
+    """Whether a file is there and has something in it."""
+    return path.exists() and bool(path.read_text())
 
 
 def test_torchrun_starts_the_ranks_as_well(prepared):
@@ -149,7 +156,7 @@ def test_torchrun_starts_the_ranks_as_well(prepared):
     command = [*TORCHRUN, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
 
     process = start(*command, "--until", "training", folder=folder, training="fails everywhere")
-    _, complained = process.communicate(timeout=120)
+    _, complained = finish(process)
 
     assert process.returncode == 1
     assert 1 == complained.count("brainplug: error: ")
@@ -201,7 +208,7 @@ def test_accelerate_and_deepspeed_use_the_group_that_is_there(tmp_path):
     )
 
     done = subprocess.run(
-        [*TORCHRUN, str(script)], check=True, capture_output=True, text=True, timeout=120
+        [*TORCHRUN, str(script)], check=True, capture_output=True, text=True, timeout=HANG_S
     )
 
     assert [[[0, 2, 0], [1, 2, 1]], [[0], [0]]] == json.loads(done.stdout)

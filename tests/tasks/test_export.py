@@ -188,7 +188,8 @@ def tasks(draw):
 
 
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(made=st.lists(tasks(), max_size=4))
 def test_every_form_tells_the_same_dialogue(tmp_path, made):

@@ -15,6 +15,7 @@ import pytest
 from brainplug.runtime.files import read_json
 from brainplug.tasks.task import write_tasks
 from hub_format import write_checkpoint
+from processes import HANG_S
 from small import make_task
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def memory_gib() -> float:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.skipif(memory_gib() < MOST_GIB + 2, reason="needs 18 GiB of memory")
 def test_the_full_model_trains_two_steps_and_answers_two_tasks(tmp_path, make_scan):
     """26 tower layers, 24 language layers, 1,728 patches a scan; memory stays below 16 GiB."""
@@ -82,7 +83,7 @@ def test_the_full_model_trains_two_steps_and_answers_two_tasks(tmp_path, make_sc
         [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)],
         capture_output=True,
         text=True,
-        timeout=1800,
+        timeout=4 * HANG_S,
         check=False,
     )
 

@@ -55,7 +55,7 @@ SHAPES = (
 
 
 @pytest.mark.parametrize("options", SHAPES, ids=str)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     share=st.floats(0.5, 0.95),
     classes=st.integers(2, 10),

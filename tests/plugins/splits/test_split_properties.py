@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainplug.api.records import POOLS
@@ -34,7 +34,7 @@ EVERY = {**BY_SUBJECT, **BY_FAMILY}
 
 every_strategy = pytest.mark.parametrize("strategy", EVERY.values(), ids=EVERY)
 every_family_strategy = pytest.mark.parametrize("strategy", BY_FAMILY.values(), ids=BY_FAMILY)
-quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=25)
 
 seeds = st.sampled_from([1, 2, 3])
 """With these every split is drawn a site."""
