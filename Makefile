@@ -7,7 +7,7 @@ WORKERS ?= 2
 
 # One thread a process, which sleeps while it waits: tests share the cores with each other.
 QUIET := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
-PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadgroup
+PYTEST := -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: demo test check lint types suite test-full coverage mutants clean
 

@@ -20,10 +20,15 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 settings.register_profile("any-speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-speed")
 
-collect_ignore = ["third_party", "two_ranks"]
-"""Distributions that `test_third_party.py` installs; what `test_ranks.py` puts in a path."""
+collect_ignore = ["third_party", "two_ranks", "typing/mistakes.py"]
+"""What `test_third_party.py` installs, `test_ranks.py` puts in a path, and mypy is to refuse."""
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what is slow, so that no process ends long after the other."""
+    items.sort(key=lambda item: not item.get_closest_marker("slow"))
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,6 @@ from brainplug.runtime.ranks import Ranks
 from brainplug.runtime.torchrun import check_devices
 from processes import HANG_S, finish, wait_until
 
-pytestmark = pytest.mark.xdist_group("ranks")
-
 SITE = Path(__file__).parents[1] / "two_ranks"
 """A `sitecustomize` that puts work of a second in the place of the training."""
 

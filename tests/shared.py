@@ -1,0 +1,27 @@
+"""What several tests prepare in common, made once for all processes of the suite."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
+
+
+def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder of the whole suite, made by the first test that asks; none may change it."""
+    base = factory.getbasetemp()
+    home = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with FileLock(home / f"{name}.lock"):
+        if not (home / f"{name}.made").exists():
+            shutil.rmtree(home / name, ignore_errors=True)
+            make(home / name)
+            (home / f"{name}.made").touch()
+    return home / name
