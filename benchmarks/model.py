@@ -3,6 +3,7 @@
     python benchmarks/model.py                    # the full-size architecture; an hour on 2 cores
     python benchmarks/model.py --size tiny        # every lever by itself, in a minute
     python benchmarks/model.py --cases one block  # some cases only
+    python benchmarks/model.py --json out.json    # also as JSON, with machine and commit
 
 The model is LLaVA-NeXT-Interleave with Qwen 0.5b in its full size (26 tower layers, 24 language
 layers, 1,728 patches a scan) with random weights, or `tiny`. Dialogues are those of the shipped
@@ -33,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from results import make_parser, write_results
 
 CASES = {
     "plain": {"way": "plain", "design": "group"},
@@ -437,7 +439,7 @@ def show(
 
 def main() -> None:
     """Read the command line, measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--size", choices=("full", "tiny"), default="full")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--only", help=argparse.SUPPRESS)
@@ -463,6 +465,10 @@ def main() -> None:
             show(case, found[case], plain, rate)
         if {"plain", "group"} <= set(found):
             compare(found["plain"], found["group"])
+    rows = [{"case": case, **each} for case, each in found.items()]
+    for row in rows:
+        del row["gradient"]  # thousands of numbers, of use for the comparison only
+    write_results(given.json, rows)
 
 
 def compare(plain: dict[str, Any], ours: dict[str, Any]) -> None:

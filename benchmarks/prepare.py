@@ -2,6 +2,7 @@
 
     python benchmarks/prepare.py                  # 11,868 subjects, both ways, and the ratio
     python benchmarks/prepare.py --grow           # also 50,000 and 500,000 subjects
+    python benchmarks/prepare.py --json out.json  # also as JSON, with machine and commit
 
 Both ways read the same ABCD-like table, list the same folder, draw three references a query, and
 write the same number of tasks of the same words. The plain way does so as scripts of this field
@@ -25,10 +26,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from results import make_parser, write_results
 
 REFERENCES = 3
 ABCD = 11_868
@@ -258,8 +260,9 @@ def ask(way: str, folder: Path, target: str, repeats: int) -> dict[str, float]:
     return found
 
 
-def compare(repeats: int) -> None:
-    """Print both ways side by side for an ABCD-like study."""
+def compare(repeats: int) -> list[dict[str, Any]]:
+    """Print both ways side by side for an ABCD-like study; return what was measured."""
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         make_study(Path(folder), ABCD)
         for target in TARGETS:
@@ -273,10 +276,14 @@ def compare(repeats: int) -> None:
                 f"{plain['finished'] / ours['audited']:.1f} times faster",
                 flush=True,
             )
+            study = {"subjects": ABCD, "target": target}
+            rows += [{"way": "plain"} | study | plain, {"way": "brainplug"} | study | ours]
+    return rows
 
 
-def grow(sizes: list[int]) -> None:
-    """Print how time and memory grow with the number of subjects."""
+def grow(sizes: list[int]) -> list[dict[str, Any]]:
+    """Print how time and memory grow with the number of subjects; return what was measured."""
+    rows = []
     first: dict[str, float] = {}
     for subjects in sizes:
         with tempfile.TemporaryDirectory() as folder:
@@ -292,11 +299,13 @@ def grow(sizes: list[int]) -> None:
                     f"{per_task / first[target]:.2f} of the smallest study's",
                     flush=True,
                 )
+                rows.append({"way": "brainplug", "subjects": subjects, "target": target} | ours)
+    return rows
 
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--grow", action="store_true", help="also larger studies, brainplug only")
     parser.add_argument("--repeats", type=int, default=3, help="runs of which the fastest counts")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
@@ -305,9 +314,10 @@ def main() -> None:
         way, folder, target, repeats = given.one
         measure(way, Path(folder), target, int(repeats))
         return
-    compare(given.repeats)
+    rows = compare(given.repeats)
     if given.grow:
-        grow([ABCD, 50_000, 500_000])
+        rows += grow([ABCD, 50_000, 500_000])
+    write_results(given.json, rows)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python benchmarks/volumes.py                  # 48 scans, all ways, and the ratios
     python benchmarks/volumes.py --scans 24       # the start of the processes weighs more
+    python benchmarks/volumes.py --json out.json  # also as JSON, with machine and commit
 
 The scans are made up: a noisy head of folds, skull and scalp in 256 x 256 x 180 voxels of 1 mm,
 int16, stored LAS and tilted, packed as `.nii.gz`. Each way brings all of them to 120 x 120 x 120
@@ -21,7 +22,6 @@ load of the machine is printed after each.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import tempfile
@@ -31,6 +31,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from results import make_parser, write_results
 
 from brainplug.api.records import Grid
 from brainplug.imaging.cache import fill_cache, load_volume
@@ -192,7 +193,7 @@ def main() -> None:
     """Read the command line, measure, and print."""
     import torch
 
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--scans", type=int, default=48, help="made-up scans")
     parser.add_argument("--rounds", type=int, default=3, help="how often all ways are measured")
     given = parser.parse_args()
@@ -207,6 +208,7 @@ def main() -> None:
             rounds.append(measure(paths, folder))
             print(f"round {number + 1}: load of the machine {os.getloadavg()[0]:.1f}", flush=True)
         report(rounds, given.scans)
+    write_results(given.json, [each._asdict() for each in rounds])
 
 
 if __name__ == "__main__":
