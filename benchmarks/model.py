@@ -273,7 +273,7 @@ class Bench:
                 precision="float32",
                 speed=Speed(),
             )
-            all_answers(self.bundle, self.tasks, settings)
+            all_answers(self.bundle, self.tasks, settings, split="test")
         return self.result(time.perf_counter() - start, 0.0, [])
 
     def result(self, seconds: float, loss: float, gradient: list[float]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -32,6 +33,7 @@ from brainplug.inference.records import AnswerSettings
 from brainplug.model import llava
 from brainplug.recipe.tables import Audit, Images
 from brainplug.recipe.training_tables import Speed
+from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.tasks.task import Task
@@ -51,6 +53,9 @@ from brainplug_plugins.prompts.comparison import Comparison, ComparisonOptions
 from brainplug_plugins.splits.family import Family
 from brainplug_plugins.splits.site import Site, SiteOptions
 from brainplug_plugins.splits.subject import Subject
+
+if TYPE_CHECKING:
+    from brainplug.evaluation.records import SplitScores
 
 SEX = Categorical(CategoricalOptions(column="sex"))
 IMAGES = Images(shape=(8, 8, 8), scans="listed")
@@ -167,7 +172,7 @@ def bundle():
     return built
 
 
-def answer(bundle, tasks: list[Task], **speed: bool) -> list[dict]:
+def answer(bundle, tasks: list[Task], **speed: bool) -> list[AnswerRow]:
     """Let the model answer tasks."""
     settings = AnswerSettings(
         encoder=ChatEncoder(bundle.tokenizer, 1),
@@ -180,7 +185,7 @@ def answer(bundle, tasks: list[Task], **speed: bool) -> list[dict]:
         precision="float32",
         speed=Speed(**speed),
     )
-    return all_answers(bundle, tasks, settings)
+    return all_answers(bundle, tasks, settings, split="test")
 
 
 def test_d04_an_answer_is_what_comes_after_the_prompt(bundle, monkeypatch):
@@ -198,8 +203,8 @@ def test_d04_an_answer_is_what_comes_after_the_prompt(bundle, monkeypatch):
     asked = [task(1, "female", "male"), task(2, "female", "female")]
     rows = answer(bundle, asked, check_candidates=False)
 
-    assert ["It is female."] * 2 == [row["text"] for row in rows]
-    assert ["female"] * 2 == [row["parsed"] for row in rows]
+    assert ["It is female."] * 2 == [row.answer_text for row in rows]
+    assert ["female"] * 2 == [row.prediction for row in rows]
 
 
 def test_d05_the_model_never_sees_the_answer(bundle, monkeypatch):
@@ -215,13 +220,13 @@ def test_d05_the_model_never_sees_the_answer(bundle, monkeypatch):
 
     one, other = (answer(bundle, [task(1, sex, "male")]) for sex in ("female", "male"))
 
-    assert one[0]["text"] == other[0]["text"] != ""
+    assert one[0].answer_text == other[0].answer_text != ""
     # Shared turns, question, and both candidates, which are the same for either truth.
     assert asked[:3] == asked[3:]
     assert asked[1][0].endswith("And this?<|im_end|>\n<|im_start|>assistant\n")
 
 
-def score(rows: list[dict], kind: str, metrics=None) -> dict:
+def score(rows: list[AnswerRow], kind: str, metrics=None) -> SplitScores:
     """Score answers of the test split, of people who know a training mean of 10."""
     labels = ("female", "male") if kind == "categorical" else ()
     values = ("female", "male") if labels else (9.0, 11.0)
@@ -231,24 +236,25 @@ def score(rows: list[dict], kind: str, metrics=None) -> dict:
     return score_split(rows, facts, metrics=metrics, plan=plan, rules={})
 
 
-def values_of(scored: dict) -> dict:
-    return {name: found["value"] for name, found in scored["metrics"].items()}
+def values_of(scored: SplitScores) -> dict:
+    return {name: found.value for name, found in scored.metrics.items()}
 
 
-def row(subject: str, truth, parsed, text: str = "") -> dict:
+def row(subject: str, truth, prediction, text: str = "") -> AnswerRow:
     """Make a row of `answers.jsonl`."""
-    return {
-        "subject": subject,
-        "truth": truth,
-        "parsed": parsed,
-        "text": text,
-        "references": ["r"],
-        "reference_values": [truth],
-        "probabilities": None,
-    }
+    return AnswerRow(
+        split="test",
+        task_id=subject,
+        subject=subject,
+        references=("r",),
+        reference_values=(truth,),
+        truth=truth,
+        answer_text=text,
+        prediction=prediction,
+    )
 
 
-def read_numbers(head: Numerical, said: dict[float, str]) -> list[dict]:
+def read_numbers(head: Numerical, said: dict[float, str]) -> list[AnswerRow]:
     """Read what was said of values; gives rows of answers."""
     answers = head.fit(pd.Series([-2.5, 0.25, 2.5]))
     return [
@@ -272,7 +278,7 @@ def test_d07_truth_is_read_from_the_task(bundle):
     """Truth was taken from the prediction, so a constant scored 0; here it is the task's own."""
     tasks = [task(1, "female", "male"), task(2, "male", "female")]
 
-    assert ["female", "male"] == [found["truth"] for found in answer(bundle, tasks)]
+    assert ["female", "male"] == [found.truth for found in answer(bundle, tasks)]
     constant = [row("a", 8.0, 10.0, "It is 8."), row("b", 12.0, 10.0, "It is 12.")]
     assert 2.0 == values_of(score(constant, "numerical"))["mae"]
     perfect = [row("a", 8.0, 8.0, "It is 10."), row("b", 12.0, 12.0, "It is 10.")]
@@ -287,7 +293,7 @@ def test_d08_nothing_that_can_be_read_is_no_perfect_score():
 
     assert 3.0 == values_of(silent)["mae"]
     assert {"accuracy": 0.0, "balanced-accuracy": 0.0} == values_of(wrong)
-    assert (2, 2) == (silent["unparsed_subjects"], wrong["unparsed_subjects"])
+    assert (2, 2) == (silent.counts.unparsed_subjects, wrong.counts.unparsed_subjects)
     assert all(np.isnan(metric.score(nobody)) for metric in ERRORS.values())
 
 
@@ -337,7 +343,7 @@ def test_d10_digits_of_a_name_are_no_answer(column):
 
     said = {2.5: f"The {column} is 4.5.", -2.5: f"The {column} cannot be told."}
 
-    assert [4.5, None] == [found["parsed"] for found in read_numbers(head, said)]
+    assert [4.5, None] == [found.prediction for found in read_numbers(head, said)]
 
 
 def test_d11_a_class_is_all_of_its_words():
@@ -361,7 +367,7 @@ def test_d12_accuracy_is_accuracy():
     scored = score(rows, "categorical")
 
     assert values_of(scored) == pytest.approx({"accuracy": 0.8, "balanced-accuracy": 2 / 3})
-    assert 1 == scored["unparsed_subjects"]
+    assert 1 == scored.counts.unparsed_subjects
 
 
 # What codes mean ----------------------------------------------------------------------------------

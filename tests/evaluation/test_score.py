@@ -16,8 +16,11 @@ from brainplug.errors import DataError
 from brainplug.evaluation import bootstrap
 from brainplug.evaluation.aggregate import aggregate, copying
 from brainplug.evaluation.bootstrap import BootstrapPlan, draw_resamples, estimate, resampled_scores
+from brainplug.evaluation.records import Metrics, TrainingValues
 from brainplug.evaluation.score import Rule, TargetFacts, cluster_names, score_run, score_split
 from brainplug.report.headline import claim, headline
+from brainplug.runtime.records import from_json, to_json
+from brainplug.tasks.answers import AnswerRow
 from brainplug_plugins.metrics.accuracy import Accuracy, AccuracyOptions
 from brainplug_plugins.metrics.auroc import Auroc, AurocOptions
 from brainplug_plugins.metrics.balanced_accuracy import BalancedAccuracy, BalancedAccuracyOptions
@@ -38,17 +41,17 @@ PLAN = BootstrapPlan(samples=400, confidence=0.95, seed=7)
 
 def row(subject, truth, parsed, *, reference=None, chances=None, split="test"):
     """One row of answers.jsonl."""
-    return {
-        "task_id": f"{subject}-{reference}",
-        "split": split,
-        "subject": subject,
-        "references": [] if reference is None else ["someone"],
-        "reference_values": [] if reference is None else [reference],
-        "truth": truth,
-        "text": "" if parsed is None else str(parsed),
-        "parsed": parsed,
-        "probabilities": None if chances is None else dict(zip(SEX, chances, strict=True)),
-    }
+    return AnswerRow(
+        task_id=f"{subject}-{reference}",
+        split=split,
+        subject=subject,
+        references=() if reference is None else ("someone",),
+        reference_values=() if reference is None else (reference,),
+        truth=truth,
+        answer_text="" if parsed is None else str(parsed),
+        prediction=parsed,
+        probabilities=None if chances is None else dict(zip(SEX, chances, strict=True)),
+    )
 
 
 def sex_answers(subjects, *, right=0.8, seed=1, split="test"):
@@ -89,7 +92,7 @@ def constant(answers, value):
     """The rule that always says one value."""
     return Rule(
         about=f"always {value}",
-        answers=[{**each, "parsed": value, "probabilities": None} for each in answers],
+        answers=[attrs.evolve(each, prediction=value, probabilities=None) for each in answers],
     )
 
 
@@ -199,9 +202,9 @@ def test_copying_model_is_told_from_a_reading_one():
     copied = [
         row("a", "male", value, reference=value) for value in ("male", "female", "male", "female")
     ]
-    counts = scored(copied)
+    counts = scored(copied).counts
     expected = {"copy_rate": 1.0, "copy_rate_if_right": 0.5, "flip_rate": 4 / 6}
-    assert expected == pytest.approx({name: counts[name] for name in expected})
+    assert expected == pytest.approx({name: getattr(counts, name) for name in expected})
 
 
 @pytest.mark.parametrize("pull", [0.0, 0.5, 1.0])
@@ -241,9 +244,9 @@ def test_interval_is_wider_when_answers_come_in_families():
     subjects = [f"s{i:03}" for i in range(80)]
     people = pd.DataFrame({"subject": subjects, "family": [str(i // 4) for i in range(80)]})
     alone, together = (
-        scored(answers, people=known)["metrics"]["accuracy"] for known in (None, people)
+        scored(answers, people=known).metrics["accuracy"] for known in (None, people)
     )
-    assert together["high"] - together["low"] > 1.5 * (alone["high"] - alone["low"])
+    assert together.high - together.low > 1.5 * (alone.high - alone.low)
 
 
 def test_interval_agrees_with_the_binomial():
@@ -267,7 +270,8 @@ def test_metric_without_the_quick_way_gets_the_same_interval():
             return float(np.mean(predictions.truth == predictions.predicted))
 
     found = scored(sex_answers(30), metrics={"slow": Slow(), "quick": CATEGORICAL["accuracy"]})
-    assert found["metrics"]["quick"] == pytest.approx(found["metrics"]["slow"])
+    quick, slow = (attrs.asdict(found.metrics[name]) for name in ("quick", "slow"))
+    assert quick == pytest.approx(slow)
 
 
 def test_interval_is_withheld_where_many_samples_are_undefined():
@@ -276,25 +280,25 @@ def test_interval_is_withheld_where_many_samples_are_undefined():
     answers = [
         row(f"s{i}", SEX[i == 0], SEX[i == 0], chances=each) for i, each in enumerate(chances)
     ]
-    found = scored(answers)["metrics"]["auroc"]
-    assert found["value"] == 1.0
-    assert found["low"] is None
-    assert "of the bootstrap samples, so no interval" in found["reason"]
+    found = scored(answers).metrics["auroc"]
+    assert found.value == 1.0
+    assert found.low is None
+    assert "of the bootstrap samples, so no interval" in found.reason
 
 
 def test_all_right_claims_no_certainty():
     """A perfect score has no width by the bootstrap; the exact bound is given instead."""
     answers = [row(f"s{i}", SEX[i % 2], SEX[i % 2]) for i in range(45)]
-    found = scored(answers)["metrics"]["accuracy"]
-    assert (found["value"], found["low"], found["high"]) == (1.0, None, None)
-    assert "error rate may still be up to 7.9%" in found["reason"]
+    found = scored(answers).metrics["accuracy"]
+    assert (found.value, found.low, found.high) == (1.0, None, None)
+    assert "error rate may still be up to 7.9%" in found.reason
 
 
 def test_undefined_metric_is_null_with_a_reason():
     """Without probabilities AUROC is null, never 0.0."""
-    found = scored([row("a", "male", "male"), row("b", "female", "male")])["metrics"]["auroc"]
-    assert found["value"] is None
-    assert found["reason"].startswith("not defined")
+    found = scored([row("a", "male", "male"), row("b", "female", "male")]).metrics["auroc"]
+    assert found.value is None
+    assert found.reason.startswith("not defined")
 
 
 # rules ----------------------------------------------------------------------------------------
@@ -304,9 +308,9 @@ def test_difference_is_paired():
     """A rule that answers as the model does differs from it by exactly zero in every sample."""
     answers = sex_answers(40)
     same = Rule(about="the model itself", answers=answers)
-    found = scored(answers, rules={"same": same})["difference"]["accuracy"]
-    assert (found["value"], found["against"]) == (0.0, "same")
-    assert "do not differ" in found["reason"]
+    found = scored(answers, rules={"same": same}).difference["accuracy"]
+    assert (found.value, found.against) == (0.0, "same")
+    assert "do not differ" in found.reason
 
 
 def test_paired_test_is_mcnemars_for_accuracy():
@@ -318,9 +322,9 @@ def test_paired_test_is_mcnemars_for_accuracy():
         answers=[row(f"s{i:02}", "male", "male" if i >= 16 else "female") for i in range(30)],
     )
     plan = attrs.evolve(PLAN, samples=4000)
-    found = scored(model, rules={"rule": rule}, plan=plan)["difference"]["accuracy"]
+    found = scored(model, rules={"rule": rule}, plan=plan).difference["accuracy"]
     # 22 discordant subjects, 16 for the model: 2 * P(X >= 16), X ~ Binomial(22, 1/2)
-    assert found["p_value"] == pytest.approx(0.0525, abs=0.01)
+    assert found.p_value == pytest.approx(0.0525, abs=0.01)
 
 
 def test_best_rule_is_the_one_compared_with():
@@ -330,9 +334,9 @@ def test_best_rule_is_the_one_compared_with():
         "weak": constant(answers, None),
         "strong": Rule(about="better", answers=sex_answers(40, right=0.7, seed=4)),
     }
-    found = scored(answers, rules=rules)["difference"]["accuracy"]
-    assert found["against"] == "strong"
-    assert found["low"] > 0
+    found = scored(answers, rules=rules).difference["accuracy"]
+    assert found.against == "strong"
+    assert found.low > 0
 
 
 def test_rule_over_other_subjects_is_refused():
@@ -354,7 +358,7 @@ def numerical_run():
         for s in [("val", "test")[i % 2]]
         for shown in (40.0, 60.0)
     ]
-    answers[0]["parsed"] = None
+    answers[0] = attrs.evolve(answers[0], prediction=None)
     people = pd.DataFrame(
         {
             "subject": [f"s{i:02}" for i in range(60)],
@@ -372,39 +376,40 @@ def numerical_run():
 def test_run_is_json_without_nan():
     """The whole is what `metrics.json` can hold."""
     metrics = numerical_run()
-    assert metrics == json.loads(json.dumps(metrics, allow_nan=False))
-    assert metrics["train"] == {"n": 3, "mean": 50.0, "sd": 5.0, "median": 50.0}
-    assert metrics["bootstrap"]["unit"] == "subjects"
+    text = json.dumps(to_json(metrics), allow_nan=False)
+    assert metrics == from_json(json.loads(text), Metrics, source="metrics.json")
+    assert metrics.train == TrainingValues(n=3, mean=50.0, sd=5.0, median=50.0)
+    assert metrics.intervals.unit == "subjects"
 
 
 def test_sites_with_few_subjects_are_counted_not_scored():
     """A site of one subject has no line of its own."""
-    found = numerical_run()["splits"]["test"]
-    assert {site: x["subjects"] for site, x in found["by_site"].items()} == {"A": 15, "B": 14}
-    assert found["sites_too_small"] == 1
+    found = numerical_run().splits["test"]
+    assert {site: x.subjects for site, x in found.by_site.items()} == {"A": 15, "B": 14}
+    assert found.sites_too_small == 1
 
 
 def test_unread_answers_are_counted():
     """One unread answer of one validation subject is told."""
-    found = numerical_run()["splits"]["val"]
+    found = numerical_run().splits["val"]
     names = ("unparsed_tasks", "unparsed_subjects", "partly_unparsed_subjects")
-    assert [found[name] for name in names] == [1, 0, 1]
+    assert [getattr(found.counts, name) for name in names] == [1, 0, 1]
 
 
 def test_confusion_has_a_column_for_unread_answers():
     """Every subject is in the matrix, those without an answer too."""
     answers = [row("a", "male", "male"), row("b", "male", None), row("c", "female", "male")]
-    confusion = scored(answers)["confusion"]
-    assert confusion["matrix"] == [[0, 1, 0], [0, 1, 1]]
-    assert confusion["columns"] == ["female", "male", "unparsed"]
+    confusion = scored(answers).confusion
+    assert confusion.matrix == ((0, 1, 0), (0, 1, 1))
+    assert confusion.columns == ("female", "male", "unparsed")
 
 
 def test_calibration_compares_what_is_said_with_what_is():
     """All probabilities of 0.7 or 0.3 fall into two bins."""
-    found = scored(sex_answers(40, right=1.0))["calibration"]
-    pairs = [(each["mean_probability"], each["observed"]) for each in found["bins"]]
+    found = scored(sex_answers(40, right=1.0)).calibration
+    pairs = [(each.mean_probability, each.observed) for each in found.bins]
     assert pytest.approx([number for pair in pairs for number in pair]) == [0.3, 0.0, 0.7, 1.0]
-    assert pytest.approx((found["expected_error"], found["brier"])) == (0.3, 0.18)
+    assert pytest.approx((found.expected_error, found.brier)) == (0.3, 0.18)
 
 
 def test_claim_says_no_more_than_the_interval():

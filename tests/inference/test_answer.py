@@ -91,13 +91,14 @@ def test_answers_are_those_of_each_dialogue_alone(bundle, off):
     """Free words and probabilities, with every way of sharing off and on."""
     wanted = [alone(bundle, task) for task in TASKS]
 
-    rows = all_answers(bundle, TASKS, settings_for(bundle, **dict.fromkeys(off, False)))
+    settings = settings_for(bundle, **dict.fromkeys(off, False))
+    rows = all_answers(bundle, TASKS, settings, split="test")
 
-    assert [task.task_id for task in TASKS] == [row["task_id"] for row in rows]
-    assert [text for text, _ in wanted] == [row["text"] for row in rows]
+    assert [task.task_id for task in TASKS] == [row.task_id for row in rows]
+    assert [text for text, _ in wanted] == [row.answer_text for row in rows]
     np.testing.assert_allclose(
         [chances for _, chances in wanted],
-        [list(row["probabilities"].values()) for row in rows],
+        [list(row.probabilities.values()) for row in rows],
         rtol=1e-4,
     )
 
@@ -110,10 +111,10 @@ def test_a_candidate_the_model_would_say_is_found_without_generating(bundle, mon
 
     monkeypatch.setattr(Generator, "decode_greedily", lambda *_args: pytest.fail("generated"))
 
-    (row,) = all_answers(trained, [TASKS[2]], settings_for(trained))
+    (row,) = all_answers(trained, [TASKS[2]], settings_for(trained), split="test")
 
-    assert "It is male." == wanted == row["text"]
-    assert "male" == row["most_probable"] == row["parsed"]
+    assert "It is male." == wanted == row.answer_text
+    assert "male" == row.most_probable == row.prediction
 
 
 def teach_by_heart(bundle, task):
@@ -137,13 +138,13 @@ def teach_by_heart(bundle, task):
 
 def test_one_way_alone_gives_what_both_give(bundle):
     """`score` says the most probable candidate; `generate` gives no probabilities."""
-    both = all_answers(bundle, TASKS, settings_for(bundle))
-    scored = all_answers(bundle, TASKS, settings_for(bundle, "score"))
-    said = all_answers(bundle, TASKS, settings_for(bundle, "generate"))
+    both = all_answers(bundle, TASKS, settings_for(bundle), split="test")
+    scored = all_answers(bundle, TASKS, settings_for(bundle, "score"), split="test")
+    said = all_answers(bundle, TASKS, settings_for(bundle, "generate"), split="test")
 
-    assert [row["most_probable"] for row in both] == [row["parsed"] for row in scored]
-    assert [row["text"] for row in both] == [row["text"] for row in said]
-    assert [None] * len(TASKS) == [row["probabilities"] for row in said]
+    assert [row.most_probable for row in both] == [row.prediction for row in scored]
+    assert [row.answer_text for row in both] == [row.answer_text for row in said]
+    assert [None] * len(TASKS) == [row.probabilities for row in said]
 
 
 def test_ranks_answer_every_task_once(bundle):
@@ -154,16 +155,16 @@ def test_ranks_answer_every_task_once(bundle):
         [
             row
             for rows in answer_tasks(
-                bundle, TASKS, settings_for(bundle, ranks=Ranks(rank=rank, world=2))
+                bundle, TASKS, settings_for(bundle, ranks=Ranks(rank=rank, world=2)), split="test"
             )
             for row in rows
         ]
         for rank in range(2)
     ]
-    whole = all_answers(bundle, TASKS, settings_for(bundle))
+    whole = all_answers(bundle, TASKS, settings_for(bundle), split="test")
 
     assert all(shares)
-    together = sorted(shares[0] + shares[1], key=lambda row: row["task_id"])
-    assert [(row["task_id"], row["text"]) for row in whole] == [
-        (row["task_id"], row["text"]) for row in together
+    together = sorted(shares[0] + shares[1], key=lambda row: row.task_id)
+    assert [(row.task_id, row.answer_text) for row in whole] == [
+        (row.task_id, row.answer_text) for row in together
     ]

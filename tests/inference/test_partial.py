@@ -7,9 +7,23 @@ import json
 from brainplug.cli.main import main
 from brainplug.inference import partial, stage
 from brainplug.inference.partial import KeptAnswers, cut_tasks
+from brainplug.tasks.answers import AnswerRow
 from small import TASKS
 
-ROWS = [{"task_id": f"t{number}", "text": "ä\n"} for number in range(3)]
+ROWS = [
+    AnswerRow(
+        split="val",
+        task_id=f"t{number}",
+        subject="s",
+        references=("r",),
+        reference_values=(1.5,),
+        truth=2.0,
+        answer_text="ä\n",
+        prediction=None,
+        probabilities={"male": 0.25},
+    )
+    for number in range(3)
+]
 
 
 def test_rows_are_kept_under_their_key(tmp_path):
@@ -77,5 +91,5 @@ def test_a_stopped_evaluation_asks_for_the_rest_only(write_recipe, tmp_path, mon
         for each in (whole, folder)
     )
     assert [row["task_id"] for row in wanted] == [row["task_id"] for row in got]
-    assert [row["text"] for row in wanted] == [row["text"] for row in got]
+    assert [row["answer_text"] for row in wanted] == [row["answer_text"] for row in got]
     assert not (folder / "answers.jsonl.part").exists()

@@ -38,7 +38,7 @@ def test_a_recipe_becomes_a_report(write_recipe, tmp_path, head, column):
         row["task_id"] for row in answers if row["split"] == "test"
     }
     metrics = read_json(folder / "metrics.json")
-    assert metrics["splits"]["test"]["subjects"] == len({task.subject for task in tasks})
+    assert metrics["splits"]["test"]["counts"]["subjects"] == len({task.subject for task in tasks})
     page = (folder / "report.html").read_text()
     assert not [subject for subject in cohort["subject"] if subject in page]
     assert str(tmp_path) not in page

@@ -243,8 +243,9 @@ def test_studies_are_evaluated_each_and_together(tmp_path):
     assert 0 == main(["run", str(recipe), "--output", str(tmp_path / "run")])
 
     metrics = read_json(tmp_path / "run" / "metrics.json")
-    whole = metrics["splits"]["test"]["subjects"]
-    parts = {name: found["test"]["subjects"] for name, found in metrics["studies"].items()}
+    whole = metrics["splits"]["test"]["counts"]["subjects"]
+    tested = {name: found["test"]["counts"] for name, found in metrics["studies"].items()}
+    parts = {name: counts["subjects"] for name, counts in tested.items()}
     assert {"A", "B"} == set(parts)
     assert whole == sum(parts.values())
     answers = [

@@ -131,8 +131,8 @@ def test_files_of_an_older_tool_run_to_the_report(old, tmp_path):
     assert 16 == len(tasks) == len({task.task_id for task in tasks})
     assert all(image.is_file() for task in tasks for image in task.images)
     metrics = read_json(tmp_path / "run" / "metrics.json")
-    assert 8 == metrics["splits"]["test"]["subjects"]
-    assert 16 == metrics["splits"]["test"]["tasks"]
+    assert 8 == metrics["splits"]["test"]["counts"]["subjects"]
+    assert 16 == metrics["splits"]["test"]["counts"]["tasks"]
     assert "as the finished task files have it" in (tmp_path / "run" / "report.html").read_text()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -15,12 +15,11 @@ from brainplug.api.records import Predictions
 from brainplug.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from brainplug.api.records import TargetKind, TargetValue
+    from brainplug.tasks.answers import AnswerRow
     from brainplug.tasks.task import Task
-
-    Row = Mapping[str, Any]
 
 COLUMNS = (
     "subject",
@@ -35,7 +34,7 @@ COLUMNS = (
 
 
 def aggregate(
-    answers: Iterable[Row], kind: TargetKind, labels: Sequence[str], train_mean: float | None
+    answers: Iterable[AnswerRow], kind: TargetKind, labels: Sequence[str], train_mean: float | None
 ) -> pd.DataFrame:
     """Return one row a subject, sorted; two where the truth differs between its scans.
 
@@ -56,17 +55,14 @@ def aggregate(
         readable answers that differ, NaN without a pair), `spread` (mean absolute difference of
         such pairs, numerical only).
 
-    >>> row = {"subject": "a", "truth": 3.0, "parsed": 2.0}
-    >>> aggregate([row, {**row, "parsed": None}], "numerical", (), 9.0)["prediction"].tolist()
-    [9.0]
     """
     if kind == "numerical" and train_mean is None:
         raise DataError(
             "none", expected="the mean of the training values, as a numerical target needs it"
         )
-    groups: dict[tuple[str, TargetValue], list[Row]] = {}
+    groups: dict[tuple[str, TargetValue], list[AnswerRow]] = {}
     for row in answers:
-        groups.setdefault((row["subject"], row["truth"]), []).append(row)
+        groups.setdefault((row.subject, row.truth), []).append(row)
     rows = []
     for subject, truth in sorted(groups):
         group = groups[subject, truth]
@@ -84,10 +80,10 @@ def aggregate(
 
 
 def vote(
-    group: Sequence[Row], labels: Sequence[str], chances: tuple[float, ...] | None
+    group: Sequence[AnswerRow], labels: Sequence[str], chances: tuple[float, ...] | None
 ) -> str | None:
     """Return the label most answers state, None where none could be read."""
-    votes = Counter(row["parsed"] for row in group if row["parsed"] is not None)
+    votes = Counter(row.prediction for row in group if row.prediction is not None)
     if not votes:
         return None
     most = max(votes.values())
@@ -96,7 +92,7 @@ def vote(
         raise DataError(
             f"the answer {votes.most_common(1)[0][0]!r}, which is not among the labels "
             f"{', '.join(labels)}",
-            where=f"subject {group[0]['subject']!r}",
+            where=f"subject {group[0].subject!r}",
             found=votes.most_common(1)[0][0],
         )
     if chances is None:
@@ -104,9 +100,9 @@ def vote(
     return max(tied, key=lambda label: chances[list(labels).index(label)])
 
 
-def penalised_median(group: Sequence[Row], truth: float, train_mean: float) -> float:
+def penalised_median(group: Sequence[AnswerRow], truth: float, train_mean: float) -> float:
     """Return the median answer, or the training mean if an answer is lacking and that is worse."""
-    read = [float(row["parsed"]) for row in group if row["parsed"] is not None]
+    read = [float(row.prediction) for row in group if row.prediction is not None]
     if not read:
         return train_mean
     own = float(np.median(read))
@@ -115,18 +111,20 @@ def penalised_median(group: Sequence[Row], truth: float, train_mean: float) -> f
     return train_mean
 
 
-def mean_probabilities(group: Sequence[Row], labels: Sequence[str]) -> tuple[float, ...] | None:
+def mean_probabilities(
+    group: Sequence[AnswerRow], labels: Sequence[str]
+) -> tuple[float, ...] | None:
     """Return the mean probability of each label, None where a task has none."""
-    chances = [row.get("probabilities") for row in group]
+    chances = [row.probabilities for row in group]
     if not labels or any(chance is None for chance in chances):
         return None
     table = np.array([[chance[label] for label in labels] for chance in chances if chance])
     return tuple(table.mean(axis=0).tolist())
 
 
-def reading(group: Sequence[Row]) -> tuple[int, int, float, float]:
+def reading(group: Sequence[AnswerRow]) -> tuple[int, int, float, float]:
     """Return the number of tasks and of unread answers, and how the read ones differ."""
-    read = [row["parsed"] for row in group if row["parsed"] is not None]
+    read = [row.prediction for row in group if row.prediction is not None]
     unread = len(group) - len(read)
     pairs = list(combinations(read, 2))
     if not pairs:
@@ -134,7 +132,8 @@ def reading(group: Sequence[Row]) -> tuple[int, int, float, float]:
     flips = float(np.mean([one != other for one, other in pairs]))
     if isinstance(read[0], str):
         return len(group), unread, flips, float("nan")
-    return len(group), unread, flips, float(np.mean([abs(one - other) for one, other in pairs]))
+    spread = float(np.mean([abs(float(one) - float(other)) for one, other in pairs]))
+    return len(group), unread, flips, spread
 
 
 def make_predictions(
@@ -170,25 +169,26 @@ class Copying:
     pull: float | None
 
 
-def copying(answers: Sequence[Row]) -> Copying:
+def copying(answers: Sequence[AnswerRow]) -> Copying:
     """Measure copying over the tasks of one split that have references."""
-    read = [row for row in answers if row["parsed"] is not None and row["reference_values"]]
+    read = [row for row in answers if row.prediction is not None and row.reference_values]
     if not read:
         return Copying(rate=None, rate_if_right=None, pull=None)
-    if isinstance(read[0]["parsed"], str):
-        shown: list[tuple[Row, str]] = [
-            (row, Counter(row["reference_values"]).most_common(1)[0][0]) for row in read
-        ]
+    if isinstance(read[0].prediction, str):
+        shown = [(row, Counter(row.reference_values).most_common(1)[0][0]) for row in read]
         return Copying(
-            rate=float(np.mean([row["parsed"] == value for row, value in shown])),
-            rate_if_right=float(np.mean([row["truth"] == value for row, value in shown])),
+            rate=float(np.mean([row.prediction == value for row, value in shown])),
+            rate_if_right=float(np.mean([row.truth == value for row, value in shown])),
             pull=None,
         )
-    places = max(decimals(row["parsed"]) for row in read)
+    said = [float(row.prediction) for row in read if row.prediction is not None]
+    places = max(map(decimals, said))
     return Copying(
-        rate=float(np.mean([repeats(row, row["parsed"], places) for row in read])),
-        rate_if_right=float(np.mean([repeats(row, row["truth"], places) for row in read])),
-        pull=reference_pull(read),
+        rate=float(
+            np.mean([repeats(row, value, places) for row, value in zip(read, said, strict=True)])
+        ),
+        rate_if_right=float(np.mean([repeats(row, float(row.truth), places) for row in read])),
+        pull=reference_pull(read, said),
     )
 
 
@@ -202,21 +202,23 @@ def decimals(value: float) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-def repeats(row: Row, value: float, places: int) -> bool:
+def repeats(row: AnswerRow, value: float, places: int) -> bool:
     """Tell whether a value is that of a reference, rounded as the answers are."""
     return any(
-        round(float(reference), places) == round(float(value), places)
-        for reference in row["reference_values"]
+        round(float(reference), places) == round(value, places)
+        for reference in row.reference_values
     )
 
 
-def reference_pull(read: Sequence[Row]) -> float | None:
+def reference_pull(read: Sequence[AnswerRow], said: Sequence[float]) -> float | None:
     """Return the slope of answer on mean reference within subjects, None without variation."""
     frame = pd.DataFrame(
         {
-            "subject": [row["subject"] for row in read],
-            "answer": [float(row["parsed"]) for row in read],
-            "shown": [float(np.mean(row["reference_values"])) for row in read],
+            "subject": [row.subject for row in read],
+            "answer": said,
+            "shown": [
+                float(np.mean([float(each) for each in row.reference_values])) for row in read
+            ],
         }
     )
     centred = frame[["answer", "shown"]] - frame.groupby("subject").transform("mean")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -58,10 +58,6 @@ class Estimate:
     low: float | None = None
     high: float | None = None
     reason: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold."""
-        return attrs.asdict(self)
 
 
 @attrs.frozen(kw_only=True, eq=False)

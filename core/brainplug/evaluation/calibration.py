@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from brainplug.evaluation.records import Calibration, CalibrationBin
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -14,16 +16,12 @@ if TYPE_CHECKING:
 FEW_BINS, MANY_BINS, ENOUGH_FOR_MANY = 5, 10, 200
 
 
-def calibration(predictions: Predictions) -> dict[str, Any] | None:
+def calibration(predictions: Predictions) -> Calibration | None:
     """Bin probabilities against what was observed, None without probabilities.
 
     With two classes the probability is that of the second label; with more it is that of the most
     probable label, against whether that label is right.
 
-    Returns:
-        `of` (which probability, in words), `bins` (`low`, `high`, `n`, `mean_probability`,
-        `observed`; empty bins are left out), `expected_error` (mean distance of the two, weighted
-        by bin) and `brier` (mean squared distance over all labels, from 0 to 2).
     """
     chances, labels = predictions.probabilities, predictions.labels
     if chances is None or not len(chances):
@@ -36,29 +34,29 @@ def calibration(predictions: Predictions) -> dict[str, Any] | None:
         of, stated, observed = "the most probable label", chances.max(axis=1), right
     bins = reliability(stated, observed)
     actual = predictions.truth[:, None] == np.array(labels, dtype=object)[None, :]
-    return {
-        "of": of,
-        "bins": bins,
-        "expected_error": sum(
-            each["n"] * abs(each["mean_probability"] - each["observed"]) for each in bins
-        )
+    return Calibration(
+        of=of,
+        bins=bins,
+        expected_error=sum(each.n * abs(each.mean_probability - each.observed) for each in bins)
         / len(stated),
-        "brier": float(((chances - actual) ** 2).sum(axis=1).mean()),
-    }
+        brier=float(((chances - actual) ** 2).sum(axis=1).mean()),
+    )
 
 
-def reliability(stated: Float[np.ndarray, " n"], observed: Bool[np.ndarray, " n"]) -> list[Any]:
+def reliability(
+    stated: Float[np.ndarray, " n"], observed: Bool[np.ndarray, " n"]
+) -> tuple[CalibrationBin, ...]:
     """Return bins of equal width with their mean probability and observed frequency."""
     number = MANY_BINS if len(stated) >= ENOUGH_FOR_MANY else FEW_BINS
     places = np.minimum((stated * number).astype(int), number - 1)
-    return [
-        {
-            "low": place / number,
-            "high": (place + 1) / number,
-            "n": int((places == place).sum()),
-            "mean_probability": float(stated[places == place].mean()),
-            "observed": float(observed[places == place].mean()),
-        }
+    return tuple(
+        CalibrationBin(
+            low=place / number,
+            high=(place + 1) / number,
+            n=int((places == place).sum()),
+            mean_probability=float(stated[places == place].mean()),
+            observed=float(observed[places == place].mean()),
+        )
         for place in range(number)
         if (places == place).any()
-    ]
+    )

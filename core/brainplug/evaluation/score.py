@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -25,11 +25,23 @@ from brainplug.evaluation.bootstrap import (
     resampled_scores,
 )
 from brainplug.evaluation.calibration import calibration
+from brainplug.evaluation.records import (
+    AnswerCounts,
+    BaselineScores,
+    Confusion,
+    Difference,
+    Intervals,
+    Metrics,
+    ReportedScore,
+    SiteScores,
+    SplitScores,
+    Target,
+    TrainingValues,
+)
+from brainplug.tasks.answers import AnswerRow
 
 if TYPE_CHECKING:
     from brainplug.api.roles import Metric
-
-Row = Mapping[str, Any]
 
 SMALLEST_SITE = 5
 """Sites with fewer subjects are counted, not scored."""
@@ -73,7 +85,7 @@ class Rule:
     """
 
     about: str
-    answers: Sequence[Row]
+    answers: Sequence[AnswerRow]
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -93,14 +105,14 @@ class System:
 
 
 def score_run(
-    answers: Sequence[Row],
+    answers: Sequence[AnswerRow],
     facts: TargetFacts,
     *,
     metrics: Mapping[str, Metric],
     plan: BootstrapPlan,
     rules: Mapping[str, Rule],
-) -> dict[str, Any]:
-    """Score all answers of a run; the result is `metrics.json`, with `selected` left open.
+) -> Metrics:
+    """Score all answers of a run; which checkpoint, candidates and studies are left open.
 
     Args:
         answers: rows of `answers.jsonl`.
@@ -109,23 +121,20 @@ def score_run(
         plan: how intervals are made.
         rules: what the model is compared with, by name.
     """
-    splits = [split for split in ("val", "test") if any(row["split"] == split for row in answers)]
-    subjects = {row["subject"] for row in answers}
-    return {
-        "target": {
-            "name": facts.name,
-            "kind": facts.kind,
-            "labels": list(facts.labels),
-            "unit": facts.unit,
-        },
-        "selected": None,
-        "bootstrap": {
-            "samples": plan.samples,
-            "unit": "families" if has_families(facts.people, subjects) else "subjects",
-            "confidence": plan.confidence,
-        },
-        "train": describe_training(facts),
-        "splits": {
+    splits = [split for split in ("val", "test") if any(row.split == split for row in answers)]
+    subjects = {row.subject for row in answers}
+    return Metrics(
+        target=Target(
+            name=facts.name, kind=facts.kind, labels=tuple(facts.labels), unit=facts.unit
+        ),
+        selected=None,
+        intervals=Intervals(
+            samples=plan.samples,
+            unit="families" if has_families(facts.people, subjects) else "subjects",
+            confidence=plan.confidence,
+        ),
+        train=describe_training(facts),
+        splits={
             split: score_split(
                 of_split(answers, split),
                 facts,
@@ -138,17 +147,19 @@ def score_run(
             )
             for split in splits
         },
-    }
+        candidates=None,
+        studies={},
+    )
 
 
 def score_split(
-    answers: Sequence[Row],
+    answers: Sequence[AnswerRow],
     facts: TargetFacts,
     *,
     metrics: Mapping[str, Metric],
     plan: BootstrapPlan,
     rules: Mapping[str, Rule],
-) -> dict[str, Any]:
+) -> SplitScores:
     """Score the answers of one split, and every rule on the same subjects and samples."""
     frame = aggregate(answers, facts.kind, facts.labels, facts.train_mean)
     resamples = draw_resamples(cluster_names(frame["subject"], facts.people), plan)
@@ -158,27 +169,30 @@ def score_split(
         name: score_system(rule_predictions(rule, frame, facts), metrics, resamples)
         for name, rule in rules.items()
     }
-    return {
-        **count_answers(answers, frame),
-        "clusters": resamples.num_clusters,
-        "metrics": describe_scores(
+    by_site, too_small = score_sites(frame, facts, metrics)
+    return SplitScores(
+        counts=count_answers(answers, frame),
+        clusters=resamples.num_clusters,
+        metrics=describe_scores(
             model, metrics, plan, unit=facts.unit, note=certainty_note(predictions, resamples)
         ),
-        "rules": {
-            name: {
-                "about": rules[name].about,
-                "metrics": describe_scores(system, metrics, plan, unit=facts.unit),
-            }
+        baselines={
+            name: BaselineScores(
+                about=rules[name].about,
+                metrics=describe_scores(system, metrics, plan, unit=facts.unit),
+            )
             for name, system in ruled.items()
         },
-        "difference": {
+        difference={
             name: compare(name, metric, systems=(model, ruled), resamples=resamples)
             for name, metric in metrics.items()
         },
-        **describe_predictions(predictions),
-        **score_sites(frame, facts, metrics),
-        "calibration": calibration(predictions),
-    }
+        confusion=count_confusions(predictions) if predictions.labels else None,
+        scatter=None if predictions.labels else pair_values(predictions),
+        by_site=by_site,
+        sites_too_small=too_small,
+        calibration=calibration(predictions),
+    )
 
 
 def score_system(
@@ -195,26 +209,24 @@ def score_system(
     return System(predictions=predictions, scores=scores)
 
 
-def of_split(answers: Sequence[Row], split: str) -> list[Row]:
+def of_split(answers: Sequence[AnswerRow], split: str) -> list[AnswerRow]:
     """Return the rows of one split."""
-    return [row for row in answers if row["split"] == split]
+    return [row for row in answers if row.split == split]
 
 
-def describe_training(facts: TargetFacts) -> dict[str, Any]:
+def describe_training(facts: TargetFacts) -> TrainingValues:
     """Describe the training values: what a guess without any image would rest on."""
+    size = len(facts.train_values)
     if facts.kind == "categorical":
         counts = Counter(facts.train_values)
-        return {
-            "n": len(facts.train_values),
-            "counts": {label: counts[label] for label in facts.labels},
-        }
+        return TrainingValues(n=size, counts={label: counts[label] for label in facts.labels})
     values = np.array(facts.train_values, dtype=float)
-    return {
-        "n": len(values),
-        "mean": float(values.mean()),
-        "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-        "median": float(np.median(values)),
-    }
+    return TrainingValues(
+        n=size,
+        mean=float(values.mean()),
+        sd=float(values.std(ddof=1)) if size > 1 else None,
+        median=float(np.median(values)),
+    )
 
 
 def has_families(people: pd.DataFrame | None, subjects: set[str]) -> bool:
@@ -257,7 +269,7 @@ def describe_scores(
     *,
     unit: str,
     note: str = "",
-) -> dict[str, Any]:
+) -> dict[str, ReportedScore]:
     """Describe the scores of one system with their intervals, directions and units.
 
     Args:
@@ -272,11 +284,11 @@ def describe_scores(
         found = estimate(system.scores[name].value, system.scores[name].samples, plan)
         if note and found.value is not None and found.low is None:
             found = attrs.evolve(found, reason=f"{found.reason}; {note}")
-        described[name] = {
-            **found.as_json(),
-            "higher_is_better": metric.higher_is_better,
-            "unit": unit if metric.unit == "target" else metric.unit,
-        }
+        described[name] = ReportedScore(
+            **attrs.asdict(found),
+            higher_is_better=metric.higher_is_better,
+            unit=unit if metric.unit == "target" else metric.unit,
+        )
     return described
 
 
@@ -299,7 +311,7 @@ def compare(
     *,
     systems: tuple[System, Mapping[str, System]],
     resamples: Resamples,
-) -> dict[str, Any]:
+) -> Difference:
     """Subtract the best rule from the model, sample by sample, and test the difference.
 
     The best rule is chosen on these very subjects, which favours the rules.
@@ -318,71 +330,84 @@ def compare(
         if np.isfinite(system.scores[name].value)
     }
     if not defined:
-        nothing = Estimate(reason="no rule has this score").as_json()
-        return {"against": None, **nothing, "p_value": None, "clear": False}
+        nothing = Estimate(reason="no rule has this score")
+        return Difference(
+            against=None,
+            **attrs.asdict(nothing),
+            p_value=None,
+            clear=False,
+            higher_is_better=metric.higher_is_better,
+        )
     best = max(defined, key=lambda rule: defined[rule])
     one, other = model.scores[name], rules[best].scores[name]
     gap = estimate(one.value - other.value, one.samples - other.samples, resamples.plan)
     p_value = paired_p_value(metric, model.predictions, rules[best].predictions, resamples)
-    return {
-        "against": best,
-        **gap.as_json(),
-        "p_value": p_value,
-        "clear": is_clear(gap, p_value, resamples.plan),
-        "higher_is_better": metric.higher_is_better,
-    }
+    return Difference(
+        against=best,
+        **attrs.asdict(gap),
+        p_value=p_value,
+        clear=is_clear(gap, p_value, resamples.plan),
+        higher_is_better=metric.higher_is_better,
+    )
 
 
-def count_answers(answers: Sequence[Row], frame: pd.DataFrame) -> dict[str, Any]:
+def count_answers(answers: Sequence[AnswerRow], frame: pd.DataFrame) -> AnswerCounts:
     """Count tasks, unread answers, and how answers follow the reference."""
     copied = copying(answers)
     silent = frame["unparsed"] == frame["tasks"]
-    return {
-        "subjects": int(frame["subject"].nunique()),
-        "tasks": len(answers),
-        "unparsed_tasks": int(frame["unparsed"].sum()),
-        "unparsed_subjects": int(silent.sum()),
-        "partly_unparsed_subjects": int(((frame["unparsed"] > 0) & ~silent).sum()),
-        "flip_rate": finite_or_none(frame["flips"].mean()),
-        "spread": finite_or_none(frame["spread"].mean()),
-        "copy_rate": copied.rate,
-        "copy_rate_if_right": copied.rate_if_right,
-        "reference_pull": copied.pull,
-    }
+    return AnswerCounts(
+        subjects=int(frame["subject"].nunique()),
+        tasks=len(answers),
+        unparsed_tasks=int(frame["unparsed"].sum()),
+        unparsed_subjects=int(silent.sum()),
+        partly_unparsed_subjects=int(((frame["unparsed"] > 0) & ~silent).sum()),
+        flip_rate=finite_or_none(frame["flips"].mean()),
+        spread=finite_or_none(frame["spread"].mean()),
+        copy_rate=copied.rate,
+        copy_rate_if_right=copied.rate_if_right,
+        reference_pull=copied.pull,
+    )
 
 
-def describe_predictions(predictions: Predictions) -> dict[str, Any]:
-    """Give the confusion matrix, or truth against prediction."""
-    if not predictions.labels:
-        pairs = zip(predictions.truth, predictions.predicted, strict=True)
-        return {"scatter": [[float(f"{value:.4g}") for value in pair] for pair in pairs]}
+def pair_values(predictions: Predictions) -> tuple[tuple[float, float], ...]:
+    """Return truth and prediction of each person, as many digits as a plot shows."""
+    pairs = zip(predictions.truth, predictions.predicted, strict=True)
+    return tuple((float(f"{truth:.4g}"), float(f"{value:.4g}")) for truth, value in pairs)
+
+
+def count_confusions(predictions: Predictions) -> Confusion:
+    """Count truth against prediction, unread answers in a column of their own."""
     columns = (*predictions.labels, None)
     counted = Counter(zip(predictions.truth, predictions.predicted, strict=True))
-    return {
-        "confusion": {
-            "labels": list(predictions.labels),
-            "columns": [*predictions.labels, "unparsed"],
-            "matrix": [[counted[row, column] for column in columns] for row in predictions.labels],
-        }
-    }
+    return Confusion(
+        labels=predictions.labels,
+        columns=(*predictions.labels, "unparsed"),
+        matrix=tuple(
+            tuple(counted[row, column] for column in columns) for row in predictions.labels
+        ),
+    )
 
 
 def score_sites(
     frame: pd.DataFrame, facts: TargetFacts, metrics: Mapping[str, Metric]
-) -> dict[str, Any]:
-    """Score each site with enough subjects, where there are several."""
+) -> tuple[dict[str, SiteScores], int]:
+    """Score each site with enough subjects, where there are several.
+
+    Returns:
+        The scores by site, and the number of sites with too few subjects.
+    """
     if facts.people is None or "site" not in facts.people:
-        return {"by_site": {}, "sites_too_small": 0}
+        return {}, 0
     known = facts.people.dropna(subset=["site"]).drop_duplicates("subject")
     sites = frame["subject"].map(dict(zip(known["subject"], known["site"], strict=True)))
     sizes = frame["subject"].groupby(sites).nunique()
     large = sizes[sizes >= SMALLEST_SITE]
-    found: dict[str, Any] = {}
+    found: dict[str, SiteScores] = {}
     for site, size in large.items() if len(sizes) > 1 else ():
         members = make_predictions(frame[sites == site], facts.labels, facts.train_mean)
         scores = {name: finite_or_none(metric.score(members)) for name, metric in metrics.items()}
-        found[str(site)] = {"subjects": int(size), **scores}
-    return {"by_site": found, "sites_too_small": len(sizes) - len(large)}
+        found[str(site)] = SiteScores(subjects=int(size), metrics=scores)
+    return found, len(sizes) - len(large)
 
 
 def finite_or_none(value: float) -> float | None:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from brainplug.evaluation.bootstrap import BootstrapPlan
+from brainplug.evaluation.records import CandidateScores
 from brainplug.evaluation.score import Rule, TargetFacts, score_run
+from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.baselines import rule_predictions, rules_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import pandas as pd
 
     from brainplug.api.records import Split
     from brainplug.api.roles import Answers, Metric, TaskHead
+    from brainplug.evaluation.records import Metrics
     from brainplug.recipe.tables import Evaluation
     from brainplug.tasks.task import Task, Tasks
-
-
-def read_answers(path: Path) -> list[dict[str, Any]]:
-    """Read `answers.jsonl`."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -48,12 +44,12 @@ class Scoring:
 
 
 def score(
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[AnswerRow],
     tasks: Tasks,
     scoring: Scoring,
     *,
     people: pd.DataFrame | None,
-) -> dict[str, Any]:
+) -> Metrics:
     """Score the answers of a run, and of each study where there are several, as `studies`.
 
     The result is `metrics.json`.
@@ -87,39 +83,37 @@ def score(
     }
     whole = score_run(rows, facts, metrics=metrics, plan=plan, rules=rules)
     both = scoring.evaluation.answer == "both" and bool(facts.labels)
-    whole["candidates"] = score_candidates(rows, facts, metrics, plan) if both else None
-    whole["studies"] = {}
+    studies = {}
     for study, members in people_by_study(people).items():
         mine = {
             name: attrs.evolve(rule, answers=of(rule.answers, members))
             for name, rule in rules.items()
         }
         scored = score_run(of(rows, members), facts, metrics=metrics, plan=plan, rules=mine)
-        whole["studies"][study] = scored["splits"]
-    return whole
+        studies[study] = scored.splits
+    return attrs.evolve(
+        whole,
+        candidates=score_candidates(rows, facts, metrics, plan) if both else None,
+        studies=studies,
+    )
 
 
 def score_candidates(
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[AnswerRow],
     facts: TargetFacts,
     metrics: Mapping[str, Metric],
     plan: BootstrapPlan,
-) -> dict[str, Any]:
-    """Score the most probable candidate answers beside what was said freely.
-
-    Returns:
-        `splits` with their scores, and `agreement`: for each split the share of answers in which
-        both state the same.
-    """
-    chosen = [{**row, "parsed": row["most_probable"]} for row in rows]
+) -> CandidateScores:
+    """Score the most probable candidate answers beside what was said freely."""
+    chosen = [attrs.evolve(row, prediction=row.most_probable) for row in rows]
     scored = score_run(chosen, facts, metrics=metrics, plan=plan, rules={})
     alike: dict[str, list[bool]] = {}
     for row in rows:
-        alike.setdefault(row["split"], []).append(row["parsed"] == row["most_probable"])
-    return {
-        "splits": {split: found["metrics"] for split, found in scored["splits"].items()},
-        "agreement": {split: sum(found) / len(found) for split, found in alike.items()},
-    }
+        alike.setdefault(row.split, []).append(row.prediction == row.most_probable)
+    return CandidateScores(
+        splits={split: found.metrics for split, found in scored.splits.items()},
+        agreement={split: sum(found) / len(found) for split, found in alike.items()},
+    )
 
 
 def people_by_study(people: pd.DataFrame | None) -> dict[str, set[str]]:
@@ -129,28 +123,27 @@ def people_by_study(people: pd.DataFrame | None) -> dict[str, set[str]]:
     return {str(study): set(found["subject"]) for study, found in people.groupby("study")}
 
 
-def of(rows: Sequence[Mapping[str, Any]], members: set[str]) -> list[Mapping[str, Any]]:
+def of(rows: Sequence[AnswerRow], members: set[str]) -> list[AnswerRow]:
     """Return the answers of some subjects."""
-    return [row for row in rows if row["subject"] in members]
+    return [row for row in rows if row.subject in members]
 
 
 def rule_rows(
     rule: str, asked: Sequence[tuple[Split, Task]], train: Sequence[Task]
-) -> list[dict[str, Any]]:
-    """Return a rule's answers in the form of `answers.jsonl`."""
+) -> list[AnswerRow]:
+    """Return a rule's answers as rows like the model's."""
     tasks = [task for _, task in asked]
     said = rule_predictions(rule, tasks, train)
     return [
-        {
-            "task_id": task.task_id,
-            "split": split,
-            "subject": task.subject,
-            "references": list(task.references),
-            "reference_values": list(task.reference_values),
-            "truth": task.truth,
-            "text": "",
-            "parsed": value,
-            "probabilities": None,
-        }
+        AnswerRow(
+            task_id=task.task_id,
+            split=split,
+            subject=task.subject,
+            references=task.references,
+            reference_values=task.reference_values,
+            truth=task.truth,
+            answer_text="",
+            prediction=value,
+        )
         for (split, task), value in zip(asked, said, strict=True)
     ]

@@ -1,31 +1,33 @@
 """What the model says freely, task by task, and the probabilities of the candidate answers.
 
-Tasks that begin alike are answered together; `reader` says how.
+Tasks that begin alike are answered together; `generator` says how.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from brainplug.errors import DataError
 from brainplug.inference.generator import TOKENS_AT_ONCE, Generator
 from brainplug.inference.records import Answer, AnswerSettings, Question
+from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.encode import encode_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from brainplug.api.records import Split
     from brainplug.model.bundle import ModelBundle
     from brainplug.tasks.task import Task
 
 
 def answer_tasks(
-    bundle: ModelBundle, tasks: Sequence[Task], settings: AnswerSettings
-) -> Iterator[list[dict[str, Any]]]:
-    """Answer this rank's share of the tasks; yields rows of `answers.jsonl`, some at a time.
+    bundle: ModelBundle, tasks: Sequence[Task], settings: AnswerSettings, *, split: Split
+) -> Iterator[list[AnswerRow]]:
+    """Answer this rank's share of the tasks; yields some rows at a time.
 
     Generation is greedy, so the same model gives the same answers on any number of ranks. Over all
     ranks every task is answered once.
@@ -34,15 +36,16 @@ def answer_tasks(
         bundle: the model, in evaluation mode, whole on this rank.
         tasks: what is asked; the answers they hold are not shown to the model.
         settings: how.
+        split: of the tasks.
     """
-    reader = Generator(bundle, settings)
+    generator = Generator(bundle, settings)
     lower = settings.precision == "bfloat16"
     kind = bundle.model.device.type
     with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=lower):
         for groups in batches_of_groups(tasks, settings):
             asked = [[ask(number, tasks[number], settings) for number in each] for each in groups]
-            for said in reader.answer(asked):
-                yield [make_row(tasks[each.number], each, settings) for each in said]
+            for said in generator.answer(asked):
+                yield [make_row(tasks[each.number], each, settings, split) for each in said]
 
 
 def batches_of_groups(tasks: Sequence[Task], settings: AnswerSettings) -> Iterator[list[list[int]]]:
@@ -72,23 +75,29 @@ def batches_of_groups(tasks: Sequence[Task], settings: AnswerSettings) -> Iterat
 
 
 def all_answers(
-    bundle: ModelBundle, tasks: Sequence[Task], settings: AnswerSettings, *, done: Any = None
-) -> list[dict[str, Any]]:
+    bundle: ModelBundle,
+    tasks: Sequence[Task],
+    settings: AnswerSettings,
+    *,
+    split: Split,
+    done: Callable[[int], None] | None = None,
+) -> list[AnswerRow]:
     """Answer tasks on all ranks and return the rows of all, in the order of the tasks.
 
     Args:
         bundle: the model.
         tasks: what is asked.
         settings: how.
+        split: of the tasks.
         done: called with the number of tasks answered on this rank, after each few.
     """
-    own: list[dict[str, Any]] = []
-    for rows in answer_tasks(bundle, tasks, settings):
+    own: list[AnswerRow] = []
+    for rows in answer_tasks(bundle, tasks, settings, split=split):
         own += rows
         if done is not None:
             done(len(own) * settings.ranks.world)
     gathered = settings.ranks.share(settings.ranks.gather(own))
-    by_task = {row["task_id"]: row for rows in gathered for row in rows}
+    by_task = {row.task_id: row for rows in gathered for row in rows}
     return [by_task[task.task_id] for task in tasks]
 
 
@@ -104,23 +113,22 @@ def ask(number: int, task: Task, settings: AnswerSettings) -> Question:
     )
 
 
-def make_row(task: Task, said: Answer, settings: AnswerSettings) -> dict[str, Any]:
-    """Return a row of `answers.jsonl`."""
-    row: dict[str, Any] = {
-        "task_id": task.task_id,
-        "subject": task.subject,
-        "references": list(task.references),
-        "reference_values": list(task.reference_values),
-        "truth": task.truth,
-        "text": said.text,
-        "parsed": settings.answers.parse(said.text),
-        "probabilities": None,
-    }
-    if said.chances is not None and said.best is not None:
-        labels = settings.answers.labels
-        row["probabilities"] = dict(zip(labels, said.chances, strict=True))
-        row["most_probable"] = settings.answers.parse(said.best)
-    return row
+def make_row(task: Task, said: Answer, settings: AnswerSettings, split: Split) -> AnswerRow:
+    """Return what is written down of an answer."""
+    scored = said.chances is not None and said.best is not None
+    labels, parse = settings.answers.labels, settings.answers.parse
+    return AnswerRow(
+        split=split,
+        task_id=task.task_id,
+        subject=task.subject,
+        references=task.references,
+        reference_values=task.reference_values,
+        truth=task.truth,
+        answer_text=said.text,
+        prediction=parse(said.text),
+        probabilities=dict(zip(labels, said.chances or (), strict=True)) if scored else None,
+        most_probable=parse(said.best or "") if scored else None,
+    )
 
 
 def candidate(task: Task, label: str, settings: AnswerSettings) -> list[int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from brainplug.runtime.files import replacing
+from brainplug.runtime.records import from_lines, to_lines
+from brainplug.tasks.answers import AnswerRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,26 +32,26 @@ class KeptAnswers:
     path: Path
     key: str
 
-    def read(self) -> list[dict[str, Any]]:
+    def read(self) -> list[AnswerRow]:
         """Return the rows kept under this key; a file of another is begun anew."""
         lines = self.path.read_text(encoding="utf-8").split("\n") if self.path.exists() else [""]
         *whole, _cut_short = lines  # a row that was being written when the run was killed
         if whole[:1] != [self.key]:
             self.path.write_text(f"{self.key}\n", encoding="utf-8")
             return []
-        rows = [json.loads(line) for line in whole[1:]]
+        rows = from_lines(whole[1:], AnswerRow, source=str(self.path))
         self.path.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
         return rows
 
-    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+    def add(self, rows: Iterable[AnswerRow]) -> None:
         """Add rows at the end."""
         with self.path.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            file.write(to_lines(rows))
 
-    def finish(self, path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    def finish(self, path: Path, rows: Iterable[AnswerRow]) -> None:
         """Write all rows as `answers.jsonl`, whole or not at all, and forget those kept."""
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            file.write(to_lines(rows))
         self.path.unlink()
 
 

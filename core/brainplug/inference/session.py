@@ -85,7 +85,7 @@ class ModelSession:
         None where the metric is not defined for these answers.
         """
         labels = self.answers.labels
-        rows = all_answers(bundle, self.tasks["val"], self.answer_settings(bundle))
+        rows = all_answers(bundle, self.tasks["val"], self.answer_settings(bundle), split="val")
         mean = train_mean(self.tasks["train"]) if self.kind == "numerical" else None
         frame = aggregate(rows, self.kind, labels, mean)
         score = metric.score(make_predictions(frame, labels, mean))

@@ -36,7 +36,7 @@ def write_answers(session: ModelSession, *, model: Path, kept: KeptAnswers, to: 
         bundle.model.to(torch.device("cuda", ranks.local))
     settings = session.answer_settings(bundle)
     asked = [(split, task) for split in EVALUATED for task in session.tasks[split]]
-    given = {(row["split"], row["task_id"]): row for row in ranks.once(kept.read)}
+    given = {(row.split, row.task_id): row for row in ranks.once(kept.read)}
     with session.progress("answering") as report:
 
         def tell(count: int) -> None:
@@ -45,9 +45,8 @@ def write_answers(session: ModelSession, *, model: Path, kept: KeptAnswers, to: 
         for split in EVALUATED:
             left = [task for task in session.tasks[split] if (split, task.task_id) not in given]
             for piece in cut_tasks(left):
-                found = all_answers(bundle, piece, settings, done=tell)
-                rows = [{"split": split, **row} for row in found]
+                rows = all_answers(bundle, piece, settings, split=split, done=tell)
                 ranks.once(partial(kept.add, rows))
-                given |= {(split, row["task_id"]): row for row in rows}
+                given |= {(split, row.task_id): row for row in rows}
     ordered = [given[split, task.task_id] for split, task in asked]
     ranks.once(lambda: kept.finish(to, ordered))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from brainplug.api.records import Volume
+    from brainplug.evaluation.records import Confusion, SplitScores
 
 INK, ACCENT, MUTED = "#1f2933", "#2463a8", "#8a97a6"
 
@@ -48,17 +49,17 @@ def as_png(figure: Figure) -> str:
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def draw_scores(split: Mapping[str, Any], metric: str) -> str:
+def draw_scores(split: SplitScores, metric: str) -> str:
     """Draw the model's score and every rule's, with their intervals."""
-    systems = [("model", split["metrics"].get(metric))]
-    systems += [(name, rule["metrics"].get(metric)) for name, rule in split["rules"].items()]
-    shown = [(name, score) for name, score in systems if score and score["value"] is not None]
+    systems = [("model", split.metrics.get(metric))]
+    systems += [(name, each.metrics.get(metric)) for name, each in split.baselines.items()]
+    shown = [(name, score) for name, score in systems if score and score.value is not None]
     figure, axis = make_figure(6.4, 0.42 * len(shown) + 0.7)
     for place, (name, score) in enumerate(reversed(shown)):
         colour = ACCENT if name == "model" else MUTED
-        if score["low"] is not None:
-            axis.plot([score["low"], score["high"]], [place, place], color=colour, lw=2)
-        axis.plot(score["value"], place, "o", color=colour, ms=7)
+        if score.low is not None:
+            axis.plot([score.low, score.high], [place, place], color=colour, lw=2)
+        axis.plot(score.value, place, "o", color=colour, ms=7)
     axis.set_yticks(range(len(shown)), [name for name, _ in reversed(shown)])
     axis.set_xlabel(metric_name(metric))
     axis.set_ylim(-0.6, len(shown) - 0.4)
@@ -106,16 +107,16 @@ def follow_on(
     return rows, list(begins.values())
 
 
-def draw_confusion(confusion: Mapping[str, Any]) -> str:
+def draw_confusion(confusion: Confusion) -> str:
     """Draw truth against answer, unread answers in a column of their own."""
-    matrix = np.asarray(confusion["matrix"], dtype=float)
-    columns = [*confusion["labels"], "unread"][: matrix.shape[1]]
+    matrix = np.asarray(confusion.matrix, dtype=float)
+    columns = [*confusion.labels, "unread"][: matrix.shape[1]]
     figure, axis = make_figure(1.1 * matrix.shape[1] + 2.2, 0.8 * matrix.shape[0] + 1.2)
     axis.imshow(matrix, cmap="Blues", vmin=0, vmax=max(1.0, matrix.max() * 1.4), aspect="auto")
     for (row, column), count in np.ndenumerate(matrix):
         axis.text(column, row, f"{count:.0f}", ha="center", va="center", color=INK)
     axis.set_xticks(range(len(columns)), columns)
-    axis.set_yticks(range(matrix.shape[0]), confusion["labels"])
+    axis.set_yticks(range(matrix.shape[0]), confusion.labels)
     axis.set_xlabel("answer")
     axis.set_ylabel("truth")
     return as_svg(figure)

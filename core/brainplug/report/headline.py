@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rich.table import Table
+
+    from brainplug.evaluation.records import (
+        AnswerCounts,
+        Difference,
+        Metrics,
+        ReportedScore,
+        SplitScores,
+    )
 
 MINUS = "\u2212"
 
@@ -23,74 +31,75 @@ METRIC_NAMES = {
 }
 
 
-def headline(metrics: Mapping[str, Any], of: str = "") -> Table:
+def headline(metrics: Metrics, of: str = "") -> Table:
     """Return the test scores with intervals, beside every rule, for the terminal.
 
     Args:
-        metrics: content of `metrics.json`.
-        of: the study whose scores they are, where they are not those of all.
+        metrics: of the run.
+        of: the study whose scores are shown, where they are not those of all.
     """
     from rich.table import Table
 
-    split = shown_split(metrics)
-    scored = metrics["splits"][split]
+    splits = metrics.studies[of] if of else metrics.splits
+    split = shown_split(splits)
+    scored = splits[split]
     people = f"{split} subjects" + (f" of {of}" if of else "")
-    table = Table(title=f"{metrics['target']['name']}: {scored['subjects']} {people}")
+    table = Table(title=f"{metrics.target.name}: {scored.counts.subjects} {people}")
     table.add_column("")
-    for name, score in scored["metrics"].items():
-        unit = f" ({score['unit']})" if score["unit"] else ""
-        arrow = "↑" if score["higher_is_better"] else "↓"
+    for name, score in scored.metrics.items():
+        unit = f" ({score.unit})" if score.unit else ""
+        arrow = "↑" if score.higher_is_better else "↓"
         table.add_column(f"{metric_name(name)}{unit} {arrow}", justify="right")
-    table.add_row("model", *map(show_estimate, scored["metrics"].values()), style="bold")
-    for rule, ruled in scored["rules"].items():
-        table.add_row(rule, *map(show_estimate, ruled["metrics"].values()))
-    level = f"{metrics['bootstrap']['confidence']:.0%}"
-    table.caption = f"rules see no image; {level} intervals over {metrics['bootstrap']['unit']}"
+    table.add_row("model", *map(show_estimate, scored.metrics.values()), style="bold")
+    for name, baseline in scored.baselines.items():
+        table.add_row(name, *map(show_estimate, baseline.metrics.values()))
+    level = f"{metrics.intervals.confidence:.0%}"
+    table.caption = f"rules see no image; {level} intervals over {metrics.intervals.unit}"
     return table
 
 
-def claim(metrics: Mapping[str, Any]) -> str:
+def claim(metrics: Metrics) -> str:
     """Say the main result in words.
 
     Args:
-        metrics: content of `metrics.json`.
+        metrics: of the run.
     """
-    split = shown_split(metrics)
-    scored = metrics["splits"][split]
-    name, score = next(iter(scored["metrics"].items()))
+    split = shown_split(metrics.splits)
+    scored = metrics.splits[split]
+    name, score = next(iter(scored.metrics.items()))
     kind = "held-out" if split == "test" else "validation"
-    opening = f"On {scored['subjects']} {kind} subjects, {metric_name(name)}"
-    if score["value"] is None:
-        return f"{opening} is not defined: {score['reason']}."
-    unit = f" {score['unit']}" if score["unit"] else ""
-    level = f"{metrics['bootstrap']['confidence']:.0%} CI "
+    opening = f"On {scored.counts.subjects} {kind} subjects, {metric_name(name)}"
+    if score.value is None:
+        return f"{opening} is not defined: {score.reason}."
+    unit = f" {score.unit}" if score.unit else ""
+    level = f"{metrics.intervals.confidence:.0%} CI "
     sentences = [
-        f"{opening} was {show_number(score['value'])}{unit}{bracketed(score, level)}.",
+        f"{opening} was {show_number(score.value)}{unit}{bracketed(score, level)}.",
         compare_in_words(scored, name),
-        unread_in_words(scored, metrics["target"]["kind"]),
+        unread_in_words(scored.counts, metrics.target.kind),
         candidates_in_words(metrics),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def compare_in_words(scored: Mapping[str, Any], name: str) -> str:
+def compare_in_words(scored: SplitScores, name: str) -> str:
     """Say how the model stands to the best rule, by the interval of their difference."""
-    difference = scored["difference"][name]
-    if difference["against"] is None:
+    difference = scored.difference[name]
+    if difference.against is None:
         return ""
-    rule = scored["rules"][difference["against"]]["metrics"][name]
+    best = scored.baselines[difference.against].metrics[name]
     opening = (
-        f"The best rule that sees no image, “{difference['against']}”, reached "
-        f"{show_number(rule['value'])}{bracketed(rule)}"
+        f"The best rule that sees no image, “{difference.against}”, reached "
+        f"{show_number(best.value)}{bracketed(best)}"
     )
-    gap = f"{show_number(difference['value'])}{bracketed(difference)}"
-    p_value = difference["p_value"]
+    gap = f"{show_number(difference.value)}{bracketed(difference)}"
+    p_value = difference.p_value
     tested = "" if p_value is None else f"; paired permutation {show_p(p_value)}"
-    sign = 1 if difference["higher_is_better"] else -1
-    verdict = "better" if sign * (difference["value"] or 0) > 0 else "worse"
-    if difference["clear"]:
+    sign = 1 if difference.higher_is_better else -1
+    verdict = "better" if sign * (difference.value or 0) > 0 else "worse"
+    if difference.clear:
         return f"{opening}: the model did {verdict}, by a difference of {gap}{tested}."
-    if difference["low"] is None:
+    if difference.low is None:
         return f"{opening}; their difference is {gap} without an interval{tested}."
     return (
         f"{opening}. The difference, {gap}{tested}, is not clear of zero: on these subjects the "
@@ -107,9 +116,9 @@ def show_p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def unread_in_words(scored: Mapping[str, Any], kind: str) -> str:
+def unread_in_words(counts: AnswerCounts, kind: str) -> str:
     """Say how many answers could not be read and what became of them."""
-    unread = scored["unparsed_tasks"]
+    unread = counts.unparsed_tasks
     if not unread:
         return ""
     fate = (
@@ -117,25 +126,25 @@ def unread_in_words(scored: Mapping[str, Any], kind: str) -> str:
         if kind == "categorical"
         else "their subjects are scored with the larger of their own error and the training mean's"
     )
-    return f"{unread} of {scored['tasks']} answers could not be read; {fate}."
+    return f"{unread} of {counts.tasks} answers could not be read; {fate}."
 
 
-def candidates_in_words(metrics: Mapping[str, Any]) -> str:
+def candidates_in_words(metrics: Metrics) -> str:
     """Say how the most probable candidate answers score, and how often they are what is said."""
-    found, split = metrics.get("candidates"), shown_split(metrics)
+    found, split = metrics.candidates, shown_split(metrics.splits)
     if not found:
         return ""
-    name, score = next(iter(found["splits"][split].items()))
+    name, score = next(iter(found.splits[split].items()))
     return (
         f"Read off as the most probable candidate answer, {metric_name(name)} was "
         f"{show_estimate(score)}; that is what the model says freely in "
-        f"{found['agreement'][split]:.0%} of {metrics['splits'][split]['tasks']} answers."
+        f"{found.agreement[split]:.0%} of {metrics.splits[split].counts.tasks} answers."
     )
 
 
-def shown_split(metrics: Mapping[str, Any]) -> str:
+def shown_split(splits: Mapping[str, SplitScores]) -> str:
     """Return the split a reader is shown first: test where it was answered."""
-    return "test" if "test" in metrics["splits"] else next(iter(metrics["splits"]))
+    return "test" if "test" in splits else next(iter(splits))
 
 
 def metric_name(name: str) -> str:
@@ -163,13 +172,13 @@ def show_number(value: float | None) -> str:
     return text.replace("-", MINUS) if float(text) else text.replace("-", "")
 
 
-def bracketed(score: Mapping[str, Any], level: str = "") -> str:
+def bracketed(score: ReportedScore | Difference, level: str = "") -> str:
     """Write an interval in brackets, nothing where there is none."""
-    if score["low"] is None:
-        return f" (no interval: {score['reason']})" if level else ""
-    return f" ({level}{show_number(score['low'])} to {show_number(score['high'])})"
+    if score.low is None:
+        return f" (no interval: {score.reason})" if level else ""
+    return f" ({level}{show_number(score.low)} to {show_number(score.high)})"
 
 
-def show_estimate(score: Mapping[str, Any]) -> str:
+def show_estimate(score: ReportedScore) -> str:
     """Write a score and its interval for a table."""
-    return f"{show_number(score['value'])}{bracketed(score)}"
+    return f"{show_number(score.value)}{bracketed(score)}"

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from brainplug.api.records import SPLITS, Image, asked_pools
+from brainplug.evaluation.records import Metrics
 from brainplug.report.figures import (
     draw_confusion,
     draw_history,
@@ -21,12 +22,15 @@ from brainplug.report.figures import (
 )
 from brainplug.report.headline import claim, metric_name, show_estimate
 from brainplug.runtime.files import read_json, write_text
+from brainplug.runtime.records import read_record
+from brainplug.tasks.answers import read_answers
 from brainplug.tasks.read import read_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from brainplug.api.records import TargetKind
+    from brainplug.evaluation.records import Intervals, SelectedCheckpoint, SplitScores
     from brainplug.recipe.tables import Recipe
     from brainplug.runtime.run_folder import RunFolder
     from brainplug.tasks.task import Task
@@ -79,19 +83,19 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
     named = {
         "cohort": files.facts,
         "audit": files.audit,
-        "metrics": files.metrics,
         "training": files.training,
     }
     read = {name: read_json(path) for name, path in named.items()}
-    metrics, individual = read["metrics"], sources.recipe.report.individual
-    test = metrics["splits"]["test"]
-    first, selected = next(iter(test["metrics"])), read["training"]["selected"]
+    metrics = read_record(files.metrics, Metrics)
+    individual, test = sources.recipe.report.individual, metrics.splits["test"]
+    chosen_by = metrics.selected.metric if metrics.selected else next(iter(test.metrics))
     studies = read["cohort"]["studies"]
     tasks = [task for path in sorted(files.tasks.glob("*_test.json")) for task in read_tasks(path)]
     return {
         **read,
+        "metrics": metrics,
         "studies": studies,
-        "title": f"{metrics['target']['name']} from {' and '.join(s['study'] for s in studies)}",
+        "title": f"{metrics.target.name} from {' and '.join(s['study'] for s in studies)}",
         "claim": claim(metrics),
         "individual": individual,
         "test": test,
@@ -101,46 +105,44 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
             for note in study["notes"]
         ],
         "by_study": {
-            study: (splits["test"]["subjects"], score_rows(splits["test"]))
-            for study, splits in metrics["studies"].items()
+            study: (splits["test"].counts.subjects, score_rows(splits["test"]))
+            for study, splits in metrics.studies.items()
             if "test" in splits
         },
-        "metric_names": {name: metric_name(name) for name in test["metrics"]},
+        "metric_names": {name: metric_name(name) for name in test.metrics},
         "systems": score_rows(test),
-        "scores": [draw_scores(test, name) for name in test["metrics"]],
-        "history": draw_history(
-            read["training"]["history"], selected["metric"] if selected else first
-        ),
+        "scores": [draw_scores(test, name) for name in test.metrics],
+        "history": draw_history(read["training"]["history"], chosen_by),
         "predictions": draw_predictions(metrics, individual=individual),
         "examples": make_examples(sources, tasks),
         "averages": [] if individual else draw_averages(sources),
-        "record": read_record(sources),
+        "record": read_provenance(sources),
         "recipe": read_recipe_text(sources, individual=individual),
         "splits": SPLITS,
         "split_notes": read_split_notes(sources),
-        "checklist": make_checklist(sources, read),
+        "checklist": make_checklist(sources, read, metrics),
     }
 
 
-def score_rows(split: dict[str, Any]) -> list[tuple[str, list[str]]]:
+def score_rows(split: SplitScores) -> list[tuple[str, list[str]]]:
     """Return the model and every rule with their scores in words."""
-    systems = [("model", split["metrics"])]
-    systems += [(name, rule["metrics"]) for name, rule in split["rules"].items()]
+    systems = [("model", split.metrics)]
+    systems += [(name, baseline.metrics) for name, baseline in split.baselines.items()]
     return [(name, [show_estimate(score) for score in scores.values()]) for name, scores in systems]
 
 
-def draw_predictions(metrics: dict[str, Any], *, individual: bool) -> str:
+def draw_predictions(metrics: Metrics, *, individual: bool) -> str:
     """Draw the confusion matrix, or predicted against true values."""
-    test = metrics["splits"]["test"]
-    if metrics["target"]["kind"] == "categorical":
-        return draw_confusion(test["confusion"])
-    return draw_scatter(test["scatter"], metrics["train"]["mean"], single=individual)
+    test = metrics.splits["test"]
+    if test.confusion is not None:
+        return draw_confusion(test.confusion)
+    return draw_scatter(test.scatter or (), metrics.train.mean, single=individual)
 
 
 def make_examples(sources: Sources, tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """Return a few test dialogues with what the model said; scans only on an individual page."""
     individual = sources.recipe.report.individual
-    said = {row["task_id"]: row["text"] for row in read_rows(sources.files.answers)}
+    said = {row.task_id: row.answer_text for row in read_answers(sources.files.answers)}
     step = max(1, len(tasks) // max(1, sources.recipe.report.examples))
     chosen = tasks[::step][: sources.recipe.report.examples]
     return [
@@ -201,14 +203,7 @@ def mean_volume(load: Callable[[Path], np.ndarray], paths: Sequence[Path]) -> np
     return np.asarray(total) / len(paths)
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read a file of one JSON row a line."""
-    from brainplug.evaluation.stage import read_answers
-
-    return read_answers(path)
-
-
-def read_record(sources: Sources) -> dict[str, Any]:
+def read_provenance(sources: Sources) -> dict[str, Any]:
     """Return versions, seed, hardware and times, as far as the run has come."""
     path = sources.files.record
     return dict(read_json(path)) if path.exists() else {}
@@ -233,9 +228,11 @@ def without_paths(text: str, *, individual: bool) -> str:
     return text if individual else re.sub(r"(?<![\w.])/(?:[^/\s\"']+/)+", f"{HIDDEN}/", text)
 
 
-def make_checklist(sources: Sources, read: dict[str, Any]) -> list[tuple[str, str]]:
+def make_checklist(
+    sources: Sources, read: dict[str, Any], metrics: Metrics
+) -> list[tuple[str, str]]:
     """Return reporting items that follow from the run, after TRIPOD+AI and CLAIM."""
-    pools, train = read["audit"]["pools"], read["metrics"]["train"]
+    pools = read["audit"]["pools"]
     asked = sum(pools[name]["subjects"] for name in asked_pools("test") if name in pools)
     flows = [study["flow"] for study in read["cohort"]["studies"]]
     rows, usable = (sum(flow[place][1] for flow in flows) for place in (0, -1))
@@ -251,12 +248,12 @@ def make_checklist(sources: Sources, read: dict[str, Any]) -> list[tuple[str, st
         ),
         (
             "Sample size",
-            f"{train['n']} training and {asked} test queries",
+            f"{metrics.train.n} training and {asked} test queries",
         ),
         ("Model", f"{sources.recipe.model.use}; {count_weights(read['training'])} weights learn"),
-        ("Selection", describe_selection(read["metrics"]["selected"])),
+        ("Selection", describe_selection(metrics.selected)),
         ("Outcome", "free greedy answers, read by rule; an unread answer counts as wrong"),
-        ("Uncertainty", describe_intervals(read["metrics"]["bootstrap"])),
+        ("Uncertainty", describe_intervals(metrics.intervals)),
     ]
 
 
@@ -269,18 +266,18 @@ def count_weights(training: dict[str, Any]) -> str:
     return ", then ".join(f"{total:,}" for total in totals)
 
 
-def describe_selection(selected: dict[str, Any] | None) -> str:
+def describe_selection(selected: SelectedCheckpoint | None) -> str:
     """Say how the checkpoint was chosen."""
     if selected is None:
         return "last weights; no validation gave a score"
-    name = metric_name(selected["metric"])
-    phase = f" of phase {selected['phase']}" if selected["phase"] > 1 else ""
-    return f"best {name} on the validation subjects, step {selected['step']}{phase}"
+    name = metric_name(selected.metric)
+    phase = f" of phase {selected.phase}" if selected.phase > 1 else ""
+    return f"best {name} on the validation subjects, step {selected.step}{phase}"
 
 
-def describe_intervals(bootstrap: dict[str, Any]) -> str:
+def describe_intervals(intervals: Intervals) -> str:
     """Say how intervals were made."""
     return (
-        f"{bootstrap['confidence']:.0%} percentile bootstrap over {bootstrap['unit']}, "
-        f"{bootstrap['samples']} samples"
+        f"{intervals.confidence:.0%} percentile bootstrap over {intervals.unit}, "
+        f"{intervals.samples} samples"
     )

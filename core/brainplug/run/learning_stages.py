@@ -33,6 +33,9 @@ from brainplug.tasks.read import iterate_tasks
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rich.console import Console
+
+    from brainplug.evaluation.records import Metrics
     from brainplug.inference.session import ModelSession
     from brainplug.run.context import Workspace
 
@@ -237,8 +240,10 @@ def metrics_stage(workspace: Workspace) -> Stage:
 
 def run_metrics(workspace: Workspace) -> None:
     """Score the answers and show the result."""
-    from brainplug.evaluation.stage import Scoring, read_answers, score
-    from brainplug.report.headline import candidates_in_words, headline
+    from brainplug.evaluation.records import SelectedCheckpoint
+    from brainplug.evaluation.stage import Scoring, score
+    from brainplug.runtime.records import from_json, write_record
+    from brainplug.tasks.answers import read_answers
 
     recipe = workspace.recipe
     metrics = score(
@@ -253,13 +258,23 @@ def run_metrics(workspace: Workspace) -> None:
         ),
         people=read_cohort(workspace, "subject", "family", "site", "study"),
     )
-    metrics["selected"] = read_json(workspace.files.training)["selected"]
-    write_json(workspace.files.metrics, metrics)
-    workspace.console.print(headline(metrics))
-    if metrics["candidates"]:
-        workspace.console.print(candidates_in_words(metrics))
-    for study, splits in metrics["studies"].items():
-        workspace.console.print(headline({**metrics, "splits": splits}, of=study))
+    selected = read_json(workspace.files.training)["selected"]
+    if selected is not None:
+        chosen = from_json(selected, SelectedCheckpoint, source=str(workspace.files.training))
+        metrics = attrs.evolve(metrics, selected=chosen)
+    write_record(workspace.files.metrics, metrics)
+    show_result(workspace.console, metrics)
+
+
+def show_result(console: Console, metrics: Metrics) -> None:
+    """Show the scores beside the baselines', of all and of each study."""
+    from brainplug.report.headline import candidates_in_words, headline
+
+    console.print(headline(metrics))
+    if metrics.candidates:
+        console.print(candidates_in_words(metrics))
+    for study in metrics.studies:
+        console.print(headline(metrics, of=study))
 
 
 def report_stage(workspace: Workspace) -> Stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,11 +13,10 @@ from brainplug.design.split import as_study_alone, by_study
 from brainplug.report.headline import metric_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rich.table import Table
 
     from brainplug.api.roles import SplitStrategy
+    from brainplug.evaluation.records import Metrics
     from brainplug.recipe.tables import Recipe
 
 
@@ -39,25 +39,50 @@ def recipe_of_run(recipe: Recipe, options: Any) -> Recipe:
     return attrs.evolve(recipe, split=attrs.evolve(recipe.split, options=options))
 
 
-def summarise(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+@attrs.frozen(kw_only=True)
+class RunScores:
+    """The test scores of one of several runs."""
+
+    subjects: int
+    metrics: Mapping[str, float | None]
+
+
+@attrs.frozen(kw_only=True)
+class Summary:
+    """The test scores of several runs: `summary.json`.
+
+    Attributes:
+        runs: by name.
+        mean: of each metric over runs.
+        sd: standard deviation of each metric over runs.
+    """
+
+    runs: Mapping[str, RunScores]
+    mean: Mapping[str, float | None]
+    sd: Mapping[str, float | None]
+
+
+def summarise(metrics: Mapping[str, Metrics]) -> Summary:
     """Return the test scores of each run, and their mean and standard deviation over runs.
 
     Args:
-        metrics: content of `metrics.json` by the name of the run.
+        metrics: of each run by its name.
     """
-    scores = {
-        run: {name: score["value"] for name, score in found["splits"]["test"]["metrics"].items()}
-        for run, found in metrics.items()
+    tests = {run: found.splits["test"] for run, found in metrics.items()}
+    runs = {
+        run: RunScores(
+            subjects=test.counts.subjects,
+            metrics={name: score.value for name, score in test.metrics.items()},
+        )
+        for run, test in tests.items()
     }
-    frame = pd.DataFrame(scores).T.astype("float64")
-    return {
-        "runs": {
-            run: {"test subjects": metrics[run]["splits"]["test"]["subjects"], **found}
-            for run, found in scores.items()
-        },
-        "mean": {name: finite(value) for name, value in frame.mean().items()},
-        "sd": {name: finite(value) for name, value in frame.std(ddof=1).items()},
-    }
+    frame = pd.DataFrame({run: dict(each.metrics) for run, each in runs.items()})
+    frame = frame.T.astype("float64")
+    return Summary(
+        runs=runs,
+        mean={str(name): finite(value) for name, value in frame.mean().items()},
+        sd={str(name): finite(value) for name, value in frame.std(ddof=1).items()},
+    )
 
 
 def finite(value: float) -> float | None:
@@ -65,17 +90,17 @@ def finite(value: float) -> float | None:
     return float(value) if value == value else None  # noqa: PLR0124 (NaN)
 
 
-def summary_table(summary: Mapping[str, Any]) -> Table:
+def summary_table(summary: Summary) -> Table:
     """Show what `summarise` gives."""
     from rich.table import Table
 
-    names = list(summary["mean"])
+    names = list(summary.mean)
     heads = map(metric_name, names)
-    table = Table("run", "test subjects", *heads, title=f"{len(summary['runs'])} runs")
-    for run, found in summary["runs"].items():
-        table.add_row(run, str(found["test subjects"]), *(show(found[name]) for name in names))
-    for words in ("mean", "sd"):
-        table.add_row(words, "", *(show(summary[words][name]) for name in names), style="bold")
+    table = Table("run", "test subjects", *heads, title=f"{len(summary.runs)} runs")
+    for run, found in summary.runs.items():
+        table.add_row(run, str(found.subjects), *(show(found.metrics[name]) for name in names))
+    for words, scores in (("mean", summary.mean), ("sd", summary.sd)):
+        table.add_row(words, "", *(show(scores[name]) for name in names), style="bold")
     return table
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
+from brainplug.evaluation.records import Metrics
 from brainplug.recipe.load import recipe_text
 from brainplug.recipe.tables import STAGES
 from brainplug.run.arithmetic import read_arithmetic
@@ -20,6 +21,7 @@ from brainplug.run.repeats import list_runs, recipe_of_run, summarise, summary_t
 from brainplug.run.task_stages import read_cohort
 from brainplug.runtime.files import read_json, write_json, write_text
 from brainplug.runtime.ranks import ALONE, RankError, Ranks, name_accelerator
+from brainplug.runtime.records import read_record, write_record
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.runtime.workers import uncollected
 from brainplug.tasks.export import export_tasks
@@ -98,7 +100,7 @@ def do_stages(workspace: Workspace, until: str) -> None:
     ledger = Ledger(workspace.files.path)
     for stage in ranks.in_turn(lambda: stages_until(workspace, until)):
         do_stage(stage, ledger, workspace)
-        ranks.once(lambda: write_record(workspace, ledger))
+        ranks.once(lambda: write_provenance(workspace, ledger))
         if stage.name == "cohort" and until != "cohort":
             runs = ranks.once(lambda: several_runs(workspace))
             if runs:
@@ -174,10 +176,10 @@ def end_runs(
     finished = {
         name: workspace.files.of_run(name).metrics for name in runs if scored and name not in failed
     }
-    found = {name: read_json(path) for name, path in finished.items() if path.is_file()}
+    found = {name: read_record(path, Metrics) for name, path in finished.items() if path.is_file()}
     if found:
         summary = summarise(found)
-        write_json(workspace.files.summary, summary)
+        write_record(workspace.files.summary, summary)
         workspace.console.print(summary_table(summary))
     if failed:
         causes = "; ".join(f"{name}: {error}" for name, error in failed.items())
@@ -286,7 +288,7 @@ def end_stage(stage: Stage, ledger: Ledger, key: str, seconds: float) -> None:
     log(ledger.folder, f"{stage.name} done in {seconds:.1f} s")
 
 
-def write_record(workspace: Workspace, ledger: Ledger) -> None:
+def write_provenance(workspace: Workspace, ledger: Ledger) -> None:
     """Write down versions, seed, hardware and the times of the stages done so far."""
     record = make_record(
         seed=workspace.recipe.seed,

@@ -1,0 +1,250 @@
+"""The records of `metrics.json`: what the answers of a run are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from brainplug.api.records import TargetKind
+
+
+@attrs.frozen(kw_only=True)
+class ReportedScore:
+    """A metric's score of one system, with its interval.
+
+    Attributes:
+        value: None where the score is not defined.
+        low: lower end of the interval, None where there is none.
+        high: upper end.
+        reason: why something is None, else empty.
+        higher_is_better: direction of the metric.
+        unit: of the score, may be empty.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str
+    higher_is_better: bool
+    unit: str
+
+
+@attrs.frozen(kw_only=True)
+class Difference:
+    """The model's score less that of the best baseline, on the same subjects.
+
+    Attributes:
+        against: the baseline; None where none has this score.
+        value: the difference.
+        low: lower end of its interval, None where there is none.
+        high: upper end.
+        reason: why something is None, else empty.
+        p_value: of the paired permutation test, None where the score is not defined.
+        clear: whether the difference is clear of zero.
+        higher_is_better: direction of the metric.
+    """
+
+    against: str | None
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str
+    p_value: float | None
+    clear: bool
+    higher_is_better: bool
+
+
+@attrs.frozen(kw_only=True)
+class BaselineScores:
+    """A baseline that sees no image: what it does, and its scores."""
+
+    about: str
+    metrics: Mapping[str, ReportedScore]
+
+
+@attrs.frozen(kw_only=True)
+class Confusion:
+    """Truth (rows) against prediction (columns, the last for answers that could not be read)."""
+
+    labels: tuple[str, ...]
+    columns: tuple[str, ...]
+    matrix: tuple[tuple[int, ...], ...]
+
+
+@attrs.frozen(kw_only=True)
+class SiteScores:
+    """The scores of one site with enough subjects."""
+
+    subjects: int
+    metrics: Mapping[str, float | None]
+
+
+@attrs.frozen(kw_only=True)
+class CalibrationBin:
+    """Answers whose stated probability lies from `low` to `high`."""
+
+    low: float
+    high: float
+    n: int
+    mean_probability: float
+    observed: float
+
+
+@attrs.frozen(kw_only=True)
+class Calibration:
+    """Stated probabilities against what was observed.
+
+    Attributes:
+        of: which probability, in words.
+        bins: empty ones are left out.
+        expected_error: mean distance of stated and observed, weighted by bin.
+        brier: mean squared distance over all labels, from 0 to 2.
+    """
+
+    of: str
+    bins: tuple[CalibrationBin, ...]
+    expected_error: float
+    brier: float
+
+
+@attrs.frozen(kw_only=True)
+class AnswerCounts:
+    """How many answers there are, how many could be read, and how they follow the reference.
+
+    Attributes:
+        subjects: people asked.
+        tasks: dialogues asked.
+        unparsed_tasks: answers that could not be read.
+        unparsed_subjects: people none of whose answers could be read.
+        partly_unparsed_subjects: people some of whose answers could not be read.
+        flip_rate: share of pairs of one person's answers that differ.
+        spread: mean absolute difference of such pairs, numerical only.
+        copy_rate: share of the readable answers that repeat a reference's value.
+        copy_rate_if_right: the same share, had every answer been right.
+        reference_pull: slope of answer on reference within people, numerical only.
+    """
+
+    subjects: int
+    tasks: int
+    unparsed_tasks: int
+    unparsed_subjects: int
+    partly_unparsed_subjects: int
+    flip_rate: float | None
+    spread: float | None
+    copy_rate: float | None
+    copy_rate_if_right: float | None
+    reference_pull: float | None
+
+
+@attrs.frozen(kw_only=True)
+class SplitScores:
+    """What the answers to one split are worth.
+
+    Attributes:
+        counts: of answers.
+        clusters: independent families or people.
+        metrics: the model's scores, the headline first.
+        baselines: scores of what sees no image, by name.
+        difference: the model less the best baseline, by metric.
+        confusion: categorical targets only.
+        scatter: truth and prediction of each person, numerical targets only.
+        by_site: sites with enough people.
+        sites_too_small: how many have not.
+        calibration: None without probabilities.
+    """
+
+    counts: AnswerCounts
+    clusters: int
+    metrics: Mapping[str, ReportedScore]
+    baselines: Mapping[str, BaselineScores]
+    difference: Mapping[str, Difference]
+    confusion: Confusion | None
+    scatter: tuple[tuple[float, float], ...] | None
+    by_site: Mapping[str, SiteScores]
+    sites_too_small: int
+    calibration: Calibration | None
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """The target of a run."""
+
+    name: str
+    kind: TargetKind
+    labels: tuple[str, ...]
+    unit: str
+
+
+@attrs.frozen(kw_only=True)
+class Intervals:
+    """How intervals were made: bootstrap samples of `unit`s, and their coverage."""
+
+    samples: int
+    unit: str
+    confidence: float
+
+
+@attrs.frozen(kw_only=True)
+class TrainingValues:
+    """What a guess without any image would rest on.
+
+    Attributes:
+        n: training people.
+        counts: of each label, categorical targets only.
+        mean: of the values, numerical targets only.
+        sd: None with one person.
+        median: numerical targets only.
+    """
+
+    n: int
+    counts: Mapping[str, int] | None = None
+    mean: float | None = None
+    sd: float | None = None
+    median: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SelectedCheckpoint:
+    """The checkpoint that is kept, and the validation score that chose it."""
+
+    phase: int
+    metric: str
+    value: float
+    step: int
+
+
+@attrs.frozen(kw_only=True)
+class CandidateScores:
+    """The most probable candidate answers, scored beside what was said freely.
+
+    Attributes:
+        splits: their scores.
+        agreement: share of answers in which both state the same.
+    """
+
+    splits: Mapping[str, Mapping[str, ReportedScore]]
+    agreement: Mapping[str, float]
+
+
+@attrs.frozen(kw_only=True)
+class Metrics:
+    """All of `metrics.json`.
+
+    Attributes:
+        target: what was asked for.
+        selected: the checkpoint; None where no validation gave a score.
+        intervals: how they were made.
+        train: the training values.
+        splits: validation and test.
+        candidates: None where words or candidates alone were asked for.
+        studies: the splits of each study, where there are several.
+    """
+
+    target: Target
+    selected: SelectedCheckpoint | None
+    intervals: Intervals
+    train: TrainingValues
+    splits: Mapping[str, SplitScores]
+    candidates: CandidateScores | None
+    studies: Mapping[str, Mapping[str, SplitScores]]

@@ -1,0 +1,53 @@
+"""What was answered to tasks: the rows of `answers.jsonl`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+from brainplug.api.records import Split, TargetValue
+from brainplug.runtime.records import from_lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@attrs.frozen(kw_only=True)
+class AnswerRow:
+    """The answer to one task, with what it is scored by.
+
+    Attributes:
+        split: of the task.
+        task_id: as in the task file.
+        subject: whose scan the query is.
+        references: scans it is compared with.
+        reference_values: what the dialogue says of them.
+        truth: value of the query.
+        answer_text: what the model says, or its most probable candidate.
+        prediction: the value that was read in it; None where none or several could be.
+        probabilities: of each candidate answer; None where they were not scored.
+        most_probable: value of the most probable candidate; None where they were not scored.
+    """
+
+    split: Split
+    task_id: str
+    subject: str
+    references: tuple[str, ...]
+    reference_values: tuple[TargetValue, ...]
+    truth: TargetValue
+    answer_text: str
+    prediction: TargetValue | None
+    probabilities: Mapping[str, float] | None = None
+    most_probable: TargetValue | None = None
+
+
+def read_answers(path: Path) -> list[AnswerRow]:
+    """Read `answers.jsonl`.
+
+    Raises:
+        RunError: a row is damaged.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return from_lines(lines, AnswerRow, source=str(path))
