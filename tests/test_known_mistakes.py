@@ -25,7 +25,8 @@ from brainplug.design.split import add_pools, pool_scans, split_cohort
 from brainplug.errors import DataError, LeakageError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.bootstrap import BootstrapPlan
-from brainplug.evaluation.score import TargetFacts, score_split
+from brainplug.evaluation.describe import TargetFacts
+from brainplug.evaluation.score import score_split
 from brainplug.findings import refuse_findings
 from brainplug.inference.answer import all_answers
 from brainplug.inference.generator import Generator

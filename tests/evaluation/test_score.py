@@ -16,8 +16,9 @@ from brainplug.errors import DataError
 from brainplug.evaluation import bootstrap
 from brainplug.evaluation.aggregate import aggregate, copying
 from brainplug.evaluation.bootstrap import BootstrapPlan, draw_resamples, estimate, resampled_scores
+from brainplug.evaluation.describe import TargetFacts
 from brainplug.evaluation.records import Metrics, TrainingValues
-from brainplug.evaluation.score import Rule, TargetFacts, cluster_names, score_run, score_split
+from brainplug.evaluation.score import Rule, cluster_names, score_run, score_split
 from brainplug.report.headline import claim, headline
 from brainplug.runtime.records import from_json, to_json
 from brainplug.tasks.answers import AnswerRow

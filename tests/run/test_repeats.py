@@ -73,10 +73,10 @@ def test_a_run_that_fails_stops_no_other(folds, tmp_path, capsys, monkeypatch):
 
     whole = task_stages.split_cohort
 
-    def split(strategy, cohort, *, seed):
+    def split(strategy, cohort, **more):
         if strategy.options.fold == 2:
             raise DataError("made to fail")
-        return whole(strategy, cohort, seed=seed)
+        return whole(strategy, cohort, **more)
 
     monkeypatch.setattr(task_stages, "split_cohort", split)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.evaluation.bootstrap import BootstrapPlan
+from brainplug.evaluation.describe import TargetFacts
 from brainplug.evaluation.records import CandidateScores
-from brainplug.evaluation.score import Rule, TargetFacts, score_run
+from brainplug.evaluation.score import Rule, score_run
 from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.baselines import rule_predictions, rules_for
 
