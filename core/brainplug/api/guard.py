@@ -62,8 +62,10 @@ class Origin:
 
     def raised(self, method: str, error: BaseException) -> PluginError:
         """Make the error that stands for whatever a method raised."""
+        # Of a file it may be the user's own; the plugin did not say so in words of its own.
+        look = "look at what it names, " if isinstance(error, OSError) else ""
         return self.error(
-            f"{method} of the {CONTRACTS[self.role].words} raised {in_one_line(error)}; "
+            f"{method} of the {CONTRACTS[self.role].words} raised {in_one_line(error)}; {look}"
             "tell its authors, or name another part; --verbose shows where it was",
             method=method,
         )

@@ -49,10 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ranks = Ranks.of(os.environ)
     try:
         code: int = given.command(given) or 0
-    except (BrainplugError, OSError) as error:
-        if ranks.tells(error):
-            tell(error, ranks, verbose=given.verbose)
-        code = 1
     except KeyboardInterrupt:
         if ranks.main and LAUNCHED not in os.environ:  # else the launcher says so
             print("brainplug: stopped; the same command goes on from here", file=sys.stderr)
@@ -60,11 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         from brainplug.registry import blame
 
-        failure = blame(error)
-        if ranks.world == 1 and failure is None:
+        failure = error if isinstance(error, BrainplugError) else blame(error) or error
+        if ranks.world == 1 and not isinstance(failure, BrainplugError | OSError):
             raise
-        if ranks.tells(failure or error):
-            tell(failure or error, ranks, verbose=given.verbose)
+        if ranks.tells(failure):
+            tell(failure, ranks, verbose=given.verbose)
         code = 1
     return ranks.leave(code)
 
