@@ -209,8 +209,11 @@ def test_a_cache_that_cannot_be_written_is_no_fault_of_a_scan(tmp_path, make_sca
     scans = [make_scan(tmp_path / f"{number}.nii.gz", seed=number) for number in range(2)]
     (tmp_path / "cache").write_text("a file where the folder should be")
 
-    with pytest.raises(RunError, match="the cache cannot be written"):
+    with pytest.raises(RunError) as caught:
         fill_cache(scans, grid=GRID, cache=tmp_path / "cache", progress=lambda *_: None)
+
+    assert str(tmp_path / "cache") in caught.value.where[0]
+    assert "BRAINPLUG_CACHE" in caught.value.hint
 
 
 def test_a_volume_is_looked_for_once_in_a_process(tmp_path, monkeypatch):

@@ -222,7 +222,12 @@ def launch_run(given: argparse.Namespace, ranks: Ranks) -> int:
     from brainplug.runtime.torchrun import check_devices, launch
 
     if ranks.world > 1:
-        raise RunError("--devices starts the processes that torchrun has started; leave it out")
+        raise RunError(
+            "torchrun has started this process already",
+            where="--devices",
+            found=ranks.world,
+            hint="leave it out",
+        )
     check_devices(given.devices)
     arguments = ["run", given.recipe, "--until", given.until]
     if given.output:

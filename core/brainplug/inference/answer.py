@@ -139,7 +139,8 @@ def candidate(task: Task, label: str, settings: AnswerSettings) -> list[int]:
     reworded, found = words.subn(lambda _match: answers.say(label), text)
     if found != 1:
         raise DataError(
-            f"task {task.task_id!r}: expected the answer to say "
-            f"{answers.say(task.truth)!r} once, got {text!r}"
+            where=f"task {task.task_id!r}",
+            expected=f"the answer to say {answers.say(task.truth)!r} once",
+            found=text,
         )
     return encoder.answer(reworded)

@@ -57,7 +57,9 @@ def load_bundle(folder: Path) -> ModelBundle:
         DataError: the folder has no patch file, or weights are missing, cut short or left over.
     """
     if not (folder / PATCH_FILE).exists():
-        raise DataError(f"{folder}: no {PATCH_FILE}; expected a model folder written by brainplug")
+        raise DataError(
+            f"no {PATCH_FILE}", where=folder, expected="a model folder written by brainplug"
+        )
     facts = read_object(folder / PATCH_FILE)
     shape, patch = tuple(facts["shape"]), tuple(facts["patch"])
     find_weights(folder)
@@ -66,12 +68,13 @@ def load_bundle(folder: Path) -> ModelBundle:
     )
     amiss = {name: sorted(map(str, keys)) for name, keys in found.items() if keys}
     if amiss:
-        raise DataError(f"{folder}: the weights do not fit the model: {amiss}")
+        raise DataError(f"the weights do not fit the model: {amiss}", where=folder, found=amiss)
     stated, tokens = model.config.image_seq_length, count_patches(shape, patch)
     if stated != tokens:
         raise DataError(
-            f"{folder / 'config.json'}: image_seq_length: expected {tokens}, the patches of a scan "
-            f"by {PATCH_FILE}, got {stated}"
+            where=(folder / "config.json", "image_seq_length"),
+            expected=f"{tokens}, the patches of a scan by {PATCH_FILE}",
+            found=stated,
         )
     tokenizer = AutoTokenizer.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False

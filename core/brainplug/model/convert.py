@@ -66,7 +66,7 @@ def load_llava(
             )
         except Exception as error:  # whatever else is odd about a config, it is the folder's
             raise DataError(
-                f"{checkpoint.folder}: transformers cannot load this: {error}"
+                f"transformers cannot load this: {error}", where=checkpoint.folder
             ) from error
         check_kept(checkpoint, found)
         torch.manual_seed(seed)
@@ -89,7 +89,9 @@ def check_kept(checkpoint: Checkpoint, found: dict[str, set[object]]) -> None:
     }
     if any(amiss.values()):
         told = {kind: names[:3] for kind, names in amiss.items() if names}
-        raise DataError(f"{checkpoint.folder}: the weights do not fit the model: {told}")
+        raise DataError(
+            f"the weights do not fit the model: {told}", where=checkpoint.folder, found=amiss
+        )
 
 
 def old_embeddings(checkpoint: Checkpoint) -> list[Weight]:
@@ -175,12 +177,15 @@ def load_tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
             folder, local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # as above
-        raise DataError(f"{folder}: transformers cannot load the tokenizer: {error}") from error
+        raise DataError(f"transformers cannot load the tokenizer: {error}", where=folder) from error
     for marker, place in checkpoint.markers.items():
-        if tokenizer.convert_tokens_to_ids(marker) != place:
+        found = tokenizer.convert_tokens_to_ids(marker)
+        if found != place:
             raise DataError(
-                f"{folder}: expected {place} for {marker!r} as in tokenizer.json, transformers "
-                f"reads {tokenizer.convert_tokens_to_ids(marker)}"
+                f"{found} by transformers",
+                where=folder,
+                expected=f"{place} for {marker!r} as in tokenizer.json",
+                found=found,
             )
     tokenizer.eos_token = END
     tokenizer.pad_token = tokenizer.pad_token or END

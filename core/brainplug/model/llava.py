@@ -41,7 +41,7 @@ def install_patches(
             parent.embeddings = fresh.to(model.device, model.dtype)
             return
     raise DataError(
-        f"the model's vision tower is {type(model.model.vision_tower).__name__}, expected SigLIP"
+        type(model.model.vision_tower).__name__, where="the model's vision tower", expected="SigLIP"
     )
 
 
@@ -91,8 +91,9 @@ def choose_kernels(model: LlavaForConditionalGeneration, *, onednn: bool | Liter
     onednn = wanted and model.device.type == "cpu"
     if onednn and not carries_onednn():
         raise RunError(
-            "speed.onednn: this PyTorch carries no oneDNN, which the recipe asks for or the run "
-            "began with; set onednn = false in [speed], which trains anew, or go on where it began"
+            "this PyTorch carries no oneDNN, which the recipe asks for or the run began with",
+            where="speed.onednn",
+            hint="set onednn = false in [speed], which trains anew, or go on where it began",
         )
     if onednn:
         speed_up(model)

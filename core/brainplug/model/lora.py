@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from brainplug.api.records import MODEL_PARTS
-from brainplug.errors import DataError
+from brainplug.errors import DataError, show
 from brainplug.model.llava import idle_in_tower, part_of
 
 if TYPE_CHECKING:
@@ -124,18 +124,15 @@ def find_targets(model: LlavaForConditionalGeneration, lora: Lora) -> list[str]:
     empty = [part for part in lora.parts if not known[part] & set(lora.targets)]
     if unknown or empty:
         raise DataError(
-            f"lora.targets: expected names of linear layers in {' and '.join(lora.parts)}, got "
-            f"{', '.join(map(repr, sorted(unknown) or lora.targets))}; there are "
-            + "; ".join(f"in {part} {list_names(known[part])}" for part in lora.parts)
+            where="lora.targets",
+            expected=f"names of linear layers in {' and '.join(lora.parts)}",
+            found=tuple(sorted(unknown) or lora.targets),
+            hint="there are "
+            + "; ".join(f"in {part} {show(sorted(known[part]))}" for part in lora.parts),
         )
     return [
         name for part in lora.parts for name, last in layers[part].items() if last in lora.targets
     ]
-
-
-def list_names(names: Iterable[str]) -> str:
-    """Return names in quotes, or say that there is none."""
-    return ", ".join(map(repr, sorted(names))) or "none"
 
 
 def linear_layers(model: LlavaForConditionalGeneration, part: str) -> Iterator[tuple[str, str]]:

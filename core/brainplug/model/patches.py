@@ -24,7 +24,10 @@ def count_patches(shape: tuple[int, int, int], patch: tuple[int, int, int]) -> i
     """
     if any(size % edge for size, edge in zip(shape, patch, strict=True)):
         raise DataError(
-            f"images.shape {shape} must be a multiple of model.patch {patch} along every axis"
+            str(shape),
+            where="images.shape",
+            expected=f"a multiple of model.patch {patch} along every axis",
+            found=shape,
         )
     return math.prod(size // edge for size, edge in zip(shape, patch, strict=True))
 

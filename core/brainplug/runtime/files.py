@@ -85,8 +85,10 @@ def into_cache() -> Iterator[None]:
         yield
     except OSError as error:
         raise RunError(
-            f"{error.filename}: the cache cannot be written: {error.strerror}; free space there, "
-            "or name another folder in BRAINPLUG_CACHE"
+            f"the cache cannot be written: {error.strerror}",
+            where=error.filename,
+            found=error.errno,
+            hint="free space there, or name another folder in BRAINPLUG_CACHE",
         ) from error
 
 

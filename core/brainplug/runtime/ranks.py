@@ -98,9 +98,10 @@ class Ranks:
         missing = [name for name in NEEDED if name not in os.environ]
         if missing:
             raise RunError(
-                f"WORLD_SIZE is {self.world}, so this is one of several processes; expected "
-                f"{', '.join(missing)} in the environment too: start it with torchrun, or unset "
-                "WORLD_SIZE"
+                f"WORLD_SIZE is {self.world}, so this is one of several processes, but the "
+                f"environment lacks {', '.join(missing)}",
+                found=tuple(missing),
+                hint="start it with torchrun, or unset WORLD_SIZE",
             )
         end_with_parent()
         connect(self)
@@ -263,8 +264,11 @@ def connect(ranks: Ranks) -> None:
     if gpus:
         if ranks.local >= gpus:
             raise RunError(
-                f"{platform.node()}: expected a GPU for each process, got {gpus} for "
-                f"{ranks.local + 1} or more; start as many as there are GPUs"
+                f"{gpus} for {ranks.local + 1} or more",
+                where=platform.node(),
+                expected="a GPU for each process",
+                found=gpus,
+                hint="start as many as there are GPUs",
             )
         torch.cuda.set_device(ranks.local)
     backend = "cpu:gloo,cuda:nccl" if gpus else "gloo"

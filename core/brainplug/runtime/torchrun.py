@@ -42,7 +42,9 @@ def launch(devices: int, arguments: Sequence[str]) -> int:
             return failure.exitcode
         raise RunError(
             f"process {rank} of {devices} was ended by {signal.Signals(-failure.exitcode).name}, "
-            "most often for lack of memory; the same command goes on from here"
+            "most often for lack of memory",
+            found=(rank, -failure.exitcode),
+            hint="the same command goes on from here",
         ) from None
     except SignalException as error:
         if error.sigval == signal.SIGINT:
@@ -84,6 +86,8 @@ def check_devices(devices: int) -> None:
     gpus = torch.cuda.device_count()  # those that CUDA_VISIBLE_DEVICES shows; none is touched
     if 0 < gpus < devices:
         raise RunError(
-            f"--devices {devices}: expected at most one process a GPU, of which "
-            f"{gpus} can be seen here"
+            f"{gpus} GPUs here",
+            where=f"--devices {devices}",
+            expected="at most one process a GPU",
+            found=gpus,
         )

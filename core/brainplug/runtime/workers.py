@@ -62,8 +62,10 @@ def in_processes(
             yield from _in_turn(pool, function, items, at_once=2 * count)
     except BrokenProcessPool as error:
         raise RunError(
-            f"one of {count} worker processes ended before its work was done, "
-            "most often for lack of memory; start again, what is done is kept"
+            f"one of {count} worker processes ended before its work was done, most often for "
+            "lack of memory",
+            found=count,
+            hint="start again, what is done is kept",
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -182,11 +182,16 @@ def refuse_limits(limits: Limits, num_tasks: int, world: int) -> None:
     """Refuse limits that a single task exceeds, and more processes than tasks."""
     if not limits.allow(1, 1):
         raise RunError(
-            f"a dialogue has {limits.cost(1, 1)} tokens, training.batch_tokens is {limits.tokens}; "
-            "raise it, or use larger patches"
+            f"a dialogue has {limits.cost(1, 1)} tokens",
+            where=f"training.batch_tokens {limits.tokens}",
+            found=limits.cost(1, 1),
+            hint="raise it, or use larger patches",
         )
     if num_tasks < world:
-        raise RunError(f"{num_tasks} training tasks cannot be shared out over {world} processes")
+        raise RunError(
+            f"{num_tasks} training tasks cannot be shared out over {world} processes",
+            found=(num_tasks, world),
+        )
 
 
 def sort_out(

@@ -55,15 +55,20 @@ def find_start(job: TrainingJob) -> Start:
     written = read_json(checkpoint / COMPLETE)
     if written["deepspeed"] != str(options.deepspeed):
         raise RunError(
-            f"{checkpoint}: written with training.deepspeed {written['deepspeed']}, this run has "
-            f"{options.deepspeed}; name the same, or start over with --fresh"
+            f"it was written with training.deepspeed {written['deepspeed']}, this run has "
+            f"{options.deepspeed}",
+            where=checkpoint,
+            found=(written["deepspeed"], str(options.deepspeed)),
+            hint="name the same, or start over with --fresh",
         )
     steps = written["world"] * written["accumulation"]
     if written["world"] % ranks.world:
         raise RunError(
-            f"{checkpoint}: written by {written['world']} ranks; {ranks.world} cannot take the "
-            "same optimiser steps. Go on with as many, or with a number that divides it, or start "
-            "over with --fresh"
+            f"it was written by {written['world']} ranks; {ranks.world} cannot take the same "
+            "optimiser steps",
+            where=checkpoint,
+            found=(written["world"], ranks.world),
+            hint="go on with as many, or with a number that divides it, or start over with --fresh",
         )
     universal = bool(options.deepspeed) and written["world"] != ranks.world
     if universal:
@@ -120,8 +125,11 @@ def refuse_misfit(model: Any, found: Any, folder: Path) -> None:
     missing = [name for name in found.missing_keys if name not in tied]
     if missing or found.unexpected_keys:
         raise RunError(
-            f"{folder}: a checkpoint does not fit the model: missing {missing[:3]}, "
-            f"left over {found.unexpected_keys[:3]}; start over with --fresh"
+            f"a checkpoint does not fit the model: missing {missing[:3]}, left over "
+            f"{found.unexpected_keys[:3]}",
+            where=folder,
+            found=(tuple(missing), tuple(found.unexpected_keys)),
+            hint="start over with --fresh",
         )
 
 
@@ -143,7 +151,9 @@ def make_universal(checkpoint: Path) -> None:
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise RunError(
-                f"{checkpoint}: DeepSpeed cannot rewrite it for another number of ranks: {last}; "
-                "go on with as many ranks as wrote it, or start over with --fresh"
+                f"DeepSpeed cannot rewrite it for another number of ranks: {last}",
+                where=checkpoint,
+                found=last,
+                hint="go on with as many ranks as wrote it, or start over with --fresh",
             )
         (checkpoint / "latest_universal").write_text(target.name, encoding="ascii")

@@ -39,7 +39,7 @@ def make_deepspeed(options: Training, *, cpu: bool) -> dict[str, Any] | None:
     if not isinstance(options.deepspeed, str):
         problems = list(check_file(options.deepspeed, options))
         if problems:
-            raise RunError("; ".join(problems))
+            raise RunError("; ".join(problems), found=tuple(problems))
         own = read_settings(options.deepspeed)
         return own if number_format(own) else own | make_formats(options)
     return {

@@ -54,7 +54,11 @@ def make_schedule(options: Training, *, steps_per_epoch: int, place: str = "trai
     steps = steps_per_epoch * options.epochs
     if options.warmup_steps >= steps:
         raise RunError(
-            f"{place}.warmup_steps is {options.warmup_steps}, but {place}.epochs {options.epochs} "
-            f"of {steps_per_epoch} optimiser steps make {steps}; lower it"
+            f"{options.warmup_steps}, but {place}.epochs {options.epochs} of {steps_per_epoch} "
+            f"optimiser steps make {steps}",
+            where=f"{place}.warmup_steps",
+            expected="fewer steps than the training has",
+            found=options.warmup_steps,
+            hint="lower it",
         )
     return Schedule(steps=steps, every=min(steps, steps_per_epoch * options.epochs_per_validation))

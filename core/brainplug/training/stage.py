@@ -121,9 +121,7 @@ def train_phase(
     """
     bundle, seed = begin(), (session.recipe.seed + phase.number - 1) % 2**32
     if not isinstance(bundle, ModelBundle):
-        raise DataError(
-            f"expected a ModelBundle from the model's build, got {type(bundle).__name__}"
-        )
+        raise DataError(type(bundle).__name__, expected="a ModelBundle from the model's build")
     train_only(bundle.model, phase.parts)
     if phase.options.lora:
         add_adapters(bundle.model, phase.options.lora, seed=seed)

@@ -84,8 +84,9 @@ class ComparisonTrainer(Trainer):
         loss = super().training_step(*args, **kwargs)
         if not torch.isfinite(loss):
             raise RunError(
-                f"the loss became {loss.item()} at step {self.state.global_step}; "
-                "lower training.learning_rate or lengthen training.warmup_steps"
+                f"the loss became {loss.item()} at step {self.state.global_step}",
+                found=(loss.item(), self.state.global_step),
+                hint="lower training.learning_rate or lengthen training.warmup_steps",
             )
         return loss
 

@@ -140,8 +140,10 @@ def test_planning_is_light(checkpoint):
 
 def test_a_shape_that_patches_do_not_fill_is_refused(checkpoint):
     """The message names the patch."""
-    with pytest.raises(DataError, match=r"multiple of model\.patch"):
+    with pytest.raises(DataError) as caught:
         make(checkpoint).plan((8, 8, 9))
+
+    assert "model.patch" in caught.value.expected
 
 
 def test_inflated_activations_keep_their_scale():
@@ -335,8 +337,12 @@ def test_a_saved_folder_with_the_wrong_count_is_refused(tmp_path, checkpoint):
     build(checkpoint).save(tmp_path)
     change(tmp_path, "config.json", image_seq_length=25)
 
-    with pytest.raises(DataError, match=r"image_seq_length: expected 24.*got 25"):
+    with pytest.raises(DataError) as caught:
         load_bundle(tmp_path)
+
+    assert (tmp_path / "config.json", "image_seq_length") == caught.value.where
+    assert 25 == caught.value.found
+    assert caught.value.expected.startswith("24, ")
 
 
 def test_the_saved_template_writes_what_was_trained(tmp_path, checkpoint):
@@ -376,8 +382,10 @@ def test_what_transformers_cannot_load_is_an_error_of_the_folder(tmp_path):
     folder = write_checkpoint(tmp_path)
     change(folder, "config.json", projector_hidden_act="no such function")
 
-    with pytest.raises(DataError, match=r"transformers cannot load this: .*no such function"):
+    with pytest.raises(DataError) as caught:
         build(folder)
+
+    assert "no such function" in caught.value.what
 
 
 def test_several_feature_layers_are_shown_together(tmp_path):
