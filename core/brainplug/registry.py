@@ -144,7 +144,7 @@ class Registry:
         return build(part, chosen, origin)
 
     def make_metric(self, name: str) -> Metric:
-        """Build a metric from its defaults; a recipe gives a metric no options."""
+        """Build a metric from its defaults, where a recipe or a head names it and no more."""
         metric: Metric = self.build("metrics", name)
         return metric
 

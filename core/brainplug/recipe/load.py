@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -11,8 +10,10 @@ import tomli_w
 
 import brainplug
 from brainplug.api.contracts import CONTRACTS
+from brainplug.api.roles import Metric
 from brainplug.errors import BrainplugError, PluginError, RecipeError
 from brainplug.recipe.deepspeed import check_deepspeed
+from brainplug.recipe.metrics import check_metrics
 from brainplug.recipe.options import is_table, plain
 from brainplug.recipe.phases import check_phases
 from brainplug.recipe.requirements import check_needs
@@ -22,18 +23,18 @@ from brainplug.recipe.strict import (
     read_toml,
     refused,
     strict_converter,
+    structure_sequence,
     structure_fields,
     text_of,
     validate,
 )
-from brainplug.recipe.tables import Chosen, Recipe, RecipeFile, Study
+from brainplug.recipe.tables import Chosen, Evaluation, Recipe, RecipeFile, Study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cattrs import Converter
 
-    from brainplug.api.records import TargetKind
     from brainplug.registry import Registry
 
 ROLE_OF: dict[Any, str] = {contract.protocol: role for role, contract in CONTRACTS.items()}
@@ -122,15 +123,20 @@ def recipe_converter(registry: Registry, base: Path) -> Converter:
     """
     converter = strict_converter(base)
 
-    def structure(value: Any, expected: Any) -> Chosen[Any]:
+    def structure_part(value: Any, expected: Any) -> Chosen[Any]:
         (protocol,) = get_args(expected)
-        return structure_chosen(converter, value, registry=registry, role=ROLE_OF[protocol])
+        structure = structure_metric if protocol is Metric else structure_chosen
+        return structure(converter, value, registry=registry, role=ROLE_OF[protocol])
 
     # cattrs asks the hooks registered last first, so these come before those of plain tables.
-    converter.register_structure_hook_func(is_chosen, structure)
+    converter.register_structure_hook_func(is_chosen, structure_part)
     converter.register_structure_hook_func(
         lambda expected: expected == tuple[Study, ...],
         lambda value, _: structure_studies(converter, value),
+    )
+    converter.register_structure_hook_func(
+        lambda expected: expected == tuple[Chosen[Metric], ...],
+        lambda value, expected: structure_metrics(converter, value, expected),
     )
     return converter
 
@@ -225,6 +231,29 @@ def structure_chosen(
     return chosen
 
 
+def structure_metrics(converter: Converter, value: Any, expected: Any) -> Any:
+    """Accept an array of names and tables."""
+    if not isinstance(value, list):
+        raise refused("an array of names of metrics, or of tables", value)
+    return structure_sequence(converter, value, expected)
+
+
+def structure_metric(
+    converter: Converter, value: Any, *, registry: Registry, role: str
+) -> Chosen[Any]:
+    """Accept the name of a metric alone, which stands for its table without options."""
+    if not isinstance(value, str | dict):
+        raise refused("a table with the key 'use', or a name", value)
+    if isinstance(value, dict):
+        return structure_chosen(converter, value, registry=registry, role=role)
+    try:
+        return structure_chosen(converter, {"use": value}, registry=registry, role=role)
+    except ProblemsError as error:  # there is no key 'use' to point at
+        raise ProblemsError(
+            [(() if keys == ("use",) else keys, text) for keys, text in error.problems]
+        ) from error
+
+
 def refusal_of(error: BrainplugError) -> str:
     """Say why a part was not built; a `ValueError` is how a part refuses what the user gave it."""
     cause = error.__cause__
@@ -235,24 +264,9 @@ def refusal_of(error: BrainplugError) -> str:
 
 def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
     """Find what is wrong between tables that are each valid by themselves."""
-    named: list[tuple[tuple[str | int, ...], str]] = [
-        (("evaluation", "metrics", index), name)
-        for index, name in enumerate(recipe.evaluation.metrics)
-    ]
-    if recipe.training.select_by is not None:
-        named.append((("training", "select_by"), recipe.training.select_by))
+    yield from check_metrics(recipe, registry)
     kind = recipe.target.make().kind if recipe.target else None
     backbone = recipe.model.make()
-    for keys, name in named:
-        try:
-            metric = registry.make_metric(name)
-        except BrainplugError as error:
-            yield keys, str(error)
-            continue
-        if kind is not None and metric.kind != kind:
-            fitting = find_metrics(kind, registry)
-            problem = f"expected a metric of a {kind} target, as target.use is: {name!r}"
-            yield keys, f"{problem}; fitting are {', '.join(map(repr, fitting))}"
     if kind == "numerical" and recipe.evaluation.answer == "score":
         problem = "a numerical target has no candidate answers: expected 'generate' or 'both'"
         yield ("evaluation", "answer"), f"{problem}: 'score'"
@@ -264,16 +278,6 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
         backbone.plan(recipe.images.shape)
     except BrainplugError as error:
         yield ("images", "shape"), str(error)
-
-
-def find_metrics(kind: TargetKind, registry: Registry) -> list[str]:
-    """Return the names of the metrics of a kind; one that cannot be built was not asked for."""
-    found = []
-    for name in registry.metrics:
-        with suppress(BrainplugError):
-            if registry.make_metric(name).kind == kind:
-                found.append(name)
-    return found
 
 
 def check_studies(recipe: Recipe) -> Iterator[Problem]:
@@ -312,9 +316,18 @@ def resolve_table(table: Any) -> Any:
         return resolve_table(table.loader) | {
             key: resolve_table(value) for key, value in own.items() if value is not None
         }
+    if isinstance(table, Evaluation):
+        metrics = [resolve_metric(each) for each in table.metrics]
+        return {**plain(attrs.evolve(table, metrics=())), "metrics": metrics}
     if isinstance(table, tuple):
         return [resolve_table(each) for each in table]
     return plain(table)
+
+
+def resolve_metric(metric: Chosen[Metric]) -> Any:
+    """Write a metric as its name, or as a table where it has options."""
+    table = resolve_table(metric)
+    return table if len(table) > 1 else metric.use
 
 
 def recipe_text(recipe: Recipe) -> str:

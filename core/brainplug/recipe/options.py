@@ -137,7 +137,12 @@ def default_in_words(field: attrs.Attribute[Any]) -> str:
         if default.takes_self:
             return "computed"
         default = default.factory()
-    return NOT_SET if default is None else as_toml(plain(default))
+    return in_toml(default)
+
+
+def in_toml(value: Any) -> str:
+    """Write the value of an option on one line, as `default_in_words` does."""
+    return NOT_SET if value is None else as_toml(plain(value))
 
 
 def as_toml(value: Any) -> str:

@@ -12,6 +12,7 @@ from brainplug.api.guard import Origin, build
 from brainplug.api.records import Grid
 from brainplug.api.roles import (
     CohortLoader,
+    Metric,
     ModelBackbone,
     Pairing,
     Part,
@@ -145,8 +146,12 @@ class Images:
 class Evaluation:
     """`[evaluation]`: what is measured on the validation and test queries."""
 
-    metrics: tuple[str, ...] = attrs.field(
-        default=(), metadata=about("metrics to report; without it those of the task head")
+    metrics: tuple[Chosen[Metric], ...] = attrs.field(
+        default=(),
+        metadata=about(
+            "metrics to report, each a name, or a table of use and its options; without it those "
+            "of the task head"
+        ),
     )
     bootstrap: int = attrs.field(
         default=2000, validator=ge(100), metadata=about("bootstrap samples of subjects or families")

@@ -152,8 +152,8 @@ class Training:
     select_by: str | None = attrs.field(
         default=None,
         metadata=about(
-            "metric on the validation subjects that chooses the checkpoint; "
-            "without it the first of evaluation.metrics"
+            "metric on the validation subjects that chooses the checkpoint, named as its scores "
+            "are; without it the first of evaluation.metrics"
         ),
     )
     report_to: tuple[str, ...] = attrs.field(

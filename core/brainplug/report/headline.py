@@ -150,10 +150,11 @@ def shown_split(splits: Mapping[str, SplitScores]) -> str:
 def metric_name(name: str) -> str:
     """Return a metric's name as it is written in a sentence.
 
-    >>> metric_name("r2"), metric_name("median-error")
-    ('R²', 'median error')
+    >>> metric_name("r2"), metric_name("median-error"), metric_name("pinball-loss (at = -0.5)")
+    ('R²', 'median error', 'pinball loss (at = -0.5)')
     """
-    return METRIC_NAMES.get(name, name.replace("-", " "))
+    part, opening, options = name.partition(" (")
+    return METRIC_NAMES.get(part, part.replace("-", " ")) + opening + options
 
 
 def show_number(value: float | None) -> str:

@@ -17,6 +17,7 @@ from brainplug.cohort.build import StudyParts
 from brainplug.errors import DataError
 from brainplug.imaging.cache import load_volume
 from brainplug.recipe.load import resolve
+from brainplug.recipe.metrics import metric_label, selecting_label
 from brainplug.runtime.files import cache_folder
 from brainplug.runtime.ranks import ALONE, Ranks
 from brainplug.runtime.run_folder import RunFolder
@@ -135,7 +136,10 @@ class Workspace:
     @property
     def selecting(self) -> str:
         """Name of the metric that chooses the checkpoint."""
-        return self.recipe.training.select_by or next(iter(self.metrics))
+        select_by = self.recipe.training.select_by
+        if select_by is None:
+            return next(iter(self.metrics))
+        return selecting_label(select_by, self.recipe.evaluation.metrics)
 
     def load_volume(self, path: Path) -> Volume:
         """Return a scan on the common grid, from the cache where it is there."""
@@ -241,10 +245,12 @@ def make_metrics(recipe: Recipe, registry: Registry, head: TaskHead) -> dict[str
     Raises:
         DataError: a metric is for another kind of target, which finished task files settle.
     """
-    names = [*(recipe.evaluation.metrics or head.metrics)]
-    if recipe.training.select_by:
-        names.append(recipe.training.select_by)
-    made = {name: registry.make_metric(name) for name in names}
+    chosen, select_by = recipe.evaluation.metrics, recipe.training.select_by
+    made = {metric_label(each): each.make() for each in chosen}
+    names = [] if chosen else [*head.metrics]
+    if select_by and selecting_label(select_by, chosen) not in made:
+        names.append(select_by)
+    made |= {name: registry.make_metric(name) for name in names}
     unfit = [name for name, metric in made.items() if metric.kind != head.kind]
     if unfit:
         raise DataError(

@@ -16,6 +16,7 @@ from brainplug.api.laws import hold_metrics
 from brainplug.api.roles import ReadsFiles, able
 from brainplug.errors import DataError
 from brainplug.imaging.cache import content_hash, fill_cache
+from brainplug.recipe.metrics import metric_label
 from brainplug.recipe.phases import plan_phases
 from brainplug.run.arithmetic import settle, settled
 from brainplug.run.ledger import Stage, make_key
@@ -123,7 +124,11 @@ def learning_settings(workspace: Workspace) -> dict[str, Any]:
     """
     evaluation = workspace.recipe.evaluation
     return workspace.settings("seed", "images", "augmentation", "model", "target") | {
-        "evaluation": [evaluation.metrics, evaluation.answer, evaluation.max_new_tokens],
+        "evaluation": [
+            [*map(metric_label, evaluation.metrics)],
+            evaluation.answer,
+            evaluation.max_new_tokens,
+        ],
         "weights": {study.name: study.weight for study in workspace.recipe.cohort},
     }
 

@@ -1,0 +1,102 @@
+"""What the metrics of a recipe are called, each of them once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import attrs
+
+from brainplug.errors import BrainplugError
+from brainplug.recipe.options import default_in_words, in_toml, key_in_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from brainplug.api.records import TargetKind
+    from brainplug.api.roles import Metric
+    from brainplug.recipe.strict import Problem
+    from brainplug.recipe.tables import Chosen, Recipe
+    from brainplug.registry import Registry
+
+
+def metric_label(metric: Chosen[Metric]) -> str:
+    """Return the name a metric is scored under: its part's, with the options that were changed.
+
+    So two of one part differ in name, and neither is renamed when the other comes or goes.
+    """
+    changed = [
+        f"{key_in_toml(field.alias)} = {written}"
+        for field in attrs.fields(type(metric.options))
+        if field.init
+        and (written := in_toml(getattr(metric.options, field.name))) != default_in_words(field)
+    ]
+    return f"{metric.use} ({', '.join(changed)})" if changed else metric.use
+
+
+def selecting_label(select_by: str, metrics: Sequence[Chosen[Metric]]) -> str:
+    """Return the name under which the metric that chooses the checkpoint is scored.
+
+    Args:
+        select_by: as the recipe has it: such a name, or that of a part.
+        metrics: those that are reported.
+    """
+    found = labels_of(select_by, metrics)
+    return found[0] if len(found) == 1 else select_by
+
+
+def labels_of(name: str, metrics: Sequence[Chosen[Metric]]) -> list[str]:
+    """Return the reported metrics that a name means: the one it is of, or all of that part."""
+    labels = {metric_label(each): each.use for each in metrics}
+    return [name] if name in labels else [label for label, use in labels.items() if use == name]
+
+
+def check_metrics(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
+    """Find metrics that are named twice, cannot be made, or are for another kind of target."""
+    kind = recipe.target.make().kind if recipe.target else None
+    place = ("evaluation", "metrics")
+    seen: set[str] = set()
+    for index, chosen in enumerate(recipe.evaluation.metrics):
+        name = metric_label(chosen)
+        if name in seen:
+            yield (*place, index), f"named twice: {name!r}"
+        seen.add(name)
+        yield from check_kind((*place, index), name, chosen.make(), kind, registry)
+    select_by, reported = recipe.training.select_by, recipe.evaluation.metrics
+    if select_by is None or selecting_label(select_by, reported) in seen:
+        return
+    place = ("training", "select_by")
+    several = labels_of(select_by, reported)
+    if several:
+        yield place, f"expected one of {', '.join(map(repr, several))}: {select_by!r}"
+        return
+    try:
+        metric = registry.make_metric(select_by)
+    except BrainplugError as error:
+        yield place, str(error)
+        return
+    yield from check_kind(place, select_by, metric, kind, registry)
+
+
+def check_kind(
+    keys: tuple[str | int, ...],
+    name: str,
+    metric: Metric,
+    kind: TargetKind | None,
+    registry: Registry,
+) -> Iterator[Problem]:
+    """Ask for a metric of the kind of the target, where the recipe says it."""
+    if kind is not None and metric.kind != kind:
+        fitting = ", ".join(map(repr, find_metrics(kind, registry)))
+        problem = f"expected a metric of a {kind} target, as target.use is: {name!r}"
+        yield keys, f"{problem}; fitting are {fitting}"
+
+
+def find_metrics(kind: TargetKind, registry: Registry) -> list[str]:
+    """Return the names of the metrics of a kind; one that cannot be built was not asked for."""
+    found = []
+    for name in registry.metrics:
+        with suppress(BrainplugError):
+            if registry.make_metric(name).kind == kind:
+                found.append(name)
+    return found
