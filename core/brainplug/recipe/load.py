@@ -23,8 +23,8 @@ from brainplug.recipe.strict import (
     read_toml,
     refused,
     strict_converter,
-    structure_sequence,
     structure_fields,
+    structure_sequence,
     text_of,
     validate,
 )
