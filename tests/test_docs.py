@@ -51,7 +51,7 @@ def test_every_part_that_is_named_exists():
     """Names after `use =` in the pages are names of parts."""
     known = {
         name
-        for role in ("cohorts", "splits", "pairings", "models")
+        for role in ("cohorts", "splits", "pairings", "models", "metrics")
         for name in REGISTRY.parts(role)
     }
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
