@@ -117,3 +117,70 @@ def test_sites_are_left_out_each(write_recipe, tmp_path):
         pools = pd.read_csv(home / "split.csv", dtype=str).set_index("subject")["pool"]
         here = cohort.loc[cohort["site"] == home.name.removeprefix("site-"), "subject"]
         assert pools[here].str.startswith("test").all()
+
+
+def seeded(write_recipe, line: str):
+    """A recipe whose `[training]` has one more line."""
+    recipe = write_recipe(epochs=1)
+    recipe.write_text(recipe.read_text().replace("[training]\n", f"[training]\n{line}\n"))
+    return recipe
+
+
+def test_seeds_are_trainings_on_one_split(write_recipe, tmp_path):
+    """Tables are the same to the byte, weights differ; `summary.json` sums up all seeds."""
+    recipe, folder = seeded(write_recipe, "seeds = [1, 2]"), tmp_path / "run"
+
+    assert 0 == run("run", recipe, folder, "--until", "metrics")
+
+    first, second = (folder / "runs" / f"seed-{seed}" for seed in (1, 2))
+    for name in ("split.csv", "pairs.parquet", "audit.json", "volumes.json"):
+        assert (folder / name).read_bytes() == (first / name).read_bytes()
+        assert (folder / name).read_bytes() == (second / name).read_bytes()
+    losses = [
+        [row["loss"] for row in read_json(home / "training.json")["history"] if "loss" in row]
+        for home in (first, second)
+    ]
+    assert losses[0] != losses[1]
+    assert ["seed-1", "seed-2"] == list(read_json(folder / "summary.json")["runs"])
+    assert not (folder / "model").exists()
+
+
+def test_the_seed_of_training_moves_nobody(write_recipe, tmp_path, capsys):
+    """Without it the recipe's seed draws the weights; another one trains anew, and that only."""
+    recipe, folder = write_recipe(epochs=1), tmp_path / "run"
+    assert 0 == run("run", recipe, folder, "--until", "training")
+    losses = read_json(folder / "training.json")["history"]
+    split = (folder / "split.csv").read_bytes()
+    capsys.readouterr()
+
+    same = seeded(write_recipe, "seed = 7")
+    assert 0 == run("run", same, folder, "--until", "training")
+    assert "training   as before" in capsys.readouterr().out
+    assert losses == read_json(folder / "training.json")["history"]
+
+    assert 0 == run("run", seeded(write_recipe, "seed = 8"), folder, "--until", "training")
+    printed = capsys.readouterr().out
+    assert all(f"{name:<10} as before" in printed for name in ("split", "pairs", "dialogues"))
+    assert losses != read_json(folder / "training.json")["history"]
+    assert split == (folder / "split.csv").read_bytes()
+
+
+def test_seeds_within_folds_are_summed_up_together(folds, tmp_path):
+    """Each seed of each fold is a run; the summary counts all of them."""
+    recipe = folds
+    recipe.write_text(recipe.read_text().replace("[training]\n", "[training]\nseeds = [1, 2]\n"))
+    recipe.write_text(recipe.read_text().replace("folds = 4", "folds = 3"))
+
+    assert 0 == run("run", recipe, tmp_path / "run", "--until", "metrics")
+
+    expected = [f"fold-{fold}/seed-{seed}" for fold in (1, 2, 3) for seed in (1, 2)]
+    assert expected == list(read_json(tmp_path / "run" / "summary.json")["runs"])
+
+
+@pytest.mark.parametrize("line", ["seed = 1\nseeds = [1]", "seeds = [2, 2]"])
+def test_seeds_that_contradict_each_other_are_refused(write_recipe, tmp_path, capsys, line):
+    """One of them would be ignored, or trained twice."""
+    assert 1 == run("run", seeded(write_recipe, line), tmp_path / "run")
+
+    assert "seeds" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -20,8 +20,17 @@ FILLED = ("epochs", "learning_rate", "warmup_steps", "lora")
 """Keys of a phase that are those of `[training]` where it does not name them."""
 
 
-IRRELEVANT = ("phase", "save_minutes", "report_to", "deepspeed", "gradient_checkpointing")
-"""Keys of `[training]` that are filled in, or change nothing of what is learnt but by rounding."""
+IRRELEVANT = (
+    "phase",
+    "seed",
+    "seeds",
+    "save_minutes",
+    "report_to",
+    "deepspeed",
+    "gradient_checkpointing",
+)
+"""Keys of `[training]` that are filled in, that all phases share, or that change nothing of what is
+learnt but by rounding."""
 
 
 @attrs.frozen(kw_only=True)

@@ -217,7 +217,7 @@ class Recipe:
     seed: int = attrs.field(
         default=1234,
         validator=and_(ge(0), lt(2**32)),
-        metadata=about("salt of the split and seed of every draw"),
+        metadata=about("salt of split and pairs, and seed of every draw not named in [training]"),
     )
     cohort: tuple[Study, ...] = attrs.field(
         default=(), metadata=about("the study, or several as [[cohort]]")
@@ -247,6 +247,11 @@ class Recipe:
     evaluation: Evaluation = attrs.field(factory=Evaluation, metadata=about("how it is measured"))
     audit: Audit = attrs.field(factory=Audit, metadata=about("what stops a run"))
     report: Report = attrs.field(factory=Report, metadata=about("what the page shows"))
+
+    @property
+    def training_seed(self) -> int:
+        """What draws the weights and the order of tasks."""
+        return self.seed if self.training.seed is None else self.training.seed
 
 
 @attrs.frozen(kw_only=True)

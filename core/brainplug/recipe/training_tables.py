@@ -78,6 +78,19 @@ class Phase:
 class Training:
     """`[training]`: how the model learns. Loss is taken on the last answer only."""
 
+    seed: int | None = attrs.field(
+        default=None,
+        validator=optional(and_(ge(0), lt(2**32))),
+        metadata=about(
+            "draws weights and the order of tasks; without it the recipe's seed, which also salts "
+            "split and pairs"
+        ),
+    )
+    seeds: tuple[int, ...] = attrs.field(
+        default=(),
+        validator=deep_iterable(and_(ge(0), lt(2**32))),
+        metadata=about("a training for each of these seeds, on the one split; not beside seed"),
+    )
     epochs: int = attrs.field(
         default=50, validator=ge(1), metadata=about("passes over the training tasks")
     )
@@ -164,6 +177,13 @@ class Training:
             "their keys are read from the environment only"
         ),
     )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse seeds of which one would be ignored."""
+        if self.seeds and self.seed is not None:
+            raise ValueError(f"seed and seeds exclude each other: {self.seed}, {list(self.seeds)}")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds: expected different numbers: {list(self.seeds)}")
 
     @property
     def is_zero3(self) -> bool:

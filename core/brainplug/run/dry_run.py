@@ -32,7 +32,7 @@ from brainplug.imaging.cache import make_volume
 from brainplug.recipe.phases import plan_phases
 from brainplug.recipe.strict import path_of
 from brainplug.run.context import Design, make_head, make_metrics
-from brainplug.run.repeats import list_runs, recipe_of_run
+from brainplug.run.repeats import list_splits, with_split
 from brainplug.tasks.adopt import Adopted, list_sources, peek_target, refuse_empty, take_over
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.read import Glance
@@ -78,6 +78,9 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
     for note in plan.notes:
         console.print(f"[dim]{escape(note)}[/dim]")
     console.print(task_table(recipe, counts, first, plan))
+    if recipe.training.seeds:
+        told = ", ".join(map(str, recipe.training.seeds))
+        console.print(f"{len(recipe.training.seeds)} such trainings, of the seeds {told}")
 
 
 def check_design(
@@ -144,11 +147,11 @@ def check_mute(recipe: Recipe, pairs: pd.DataFrame, pooled: pd.DataFrame) -> Non
 
 def first_run(recipe: Recipe, design: Design, cohort: pd.DataFrame, console: Console) -> Design:
     """Return the design, or that of the first of several runs, naming all."""
-    several = list_runs(design.strategy, cohort)
+    several = list_splits(recipe, design.strategy, cohort)
     if not several:
         return design
     console.print(f"{len(several)} runs: {', '.join(several)}; the first is shown")
-    return Design.of(recipe_of_run(recipe, next(iter(several.values()))))
+    return Design.of(next(iter(several.values())))
 
 
 def tell_design(
@@ -184,7 +187,7 @@ def share_pools(recipe: Recipe) -> Design | None:
     if getattr(options, "pools", "shared") == "shared":
         return None
     shared = attrs.evolve(options, pools="shared", query=None)
-    return Design.of(recipe_of_run(recipe, shared))
+    return Design.of(with_split(recipe, shared))
 
 
 def check_files(files: TaskFiles, console: Console) -> tuple[dict[Split, int], Task]:

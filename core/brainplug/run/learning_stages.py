@@ -123,7 +123,8 @@ def learning_settings(workspace: Workspace) -> dict[str, Any]:
     Of the evaluation those that decide which checkpoint is chosen.
     """
     evaluation = workspace.recipe.evaluation
-    return workspace.settings("seed", "images", "augmentation", "model", "target") | {
+    return workspace.settings("images", "augmentation", "model", "target") | {
+        "training.seed": workspace.recipe.training_seed,
         "evaluation": [
             [*map(metric_label, evaluation.metrics)],
             evaluation.answer,

@@ -1,8 +1,8 @@
-"""Several runs of one recipe: the folds of a cross-validation, or each site left out once."""
+"""Several runs of one recipe: folds, each site left out once, or several seeds of training."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -10,33 +10,70 @@ import pandas as pd
 
 from brainplug.api.roles import Repeats, able
 from brainplug.design.split import as_study_alone, by_study
+from brainplug.evaluation.records import Metrics
 from brainplug.report.headline import metric_name
+from brainplug.runtime.files import read_json
+from brainplug.runtime.records import read_record
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from brainplug.api.roles import SplitStrategy
-    from brainplug.evaluation.records import Metrics
     from brainplug.recipe.tables import Recipe
+    from brainplug.runtime.run_folder import RunFolder
 
 
-def list_runs(strategy: SplitStrategy | Repeats, cohort: pd.DataFrame) -> Mapping[str, Any]:
-    """Return the split's options of each run by its name; empty where there is one run only.
+def list_splits(
+    recipe: Recipe, strategy: SplitStrategy | Repeats, cohort: pd.DataFrame
+) -> dict[str, Recipe]:
+    """Return the recipe of each run that the split stands for; empty where there is one only.
 
     Args:
+        recipe: of all.
         strategy: of the recipe.
         cohort: the cohort frame, of one study or several.
     """
     if not able(strategy, Repeats):
         return {}
     shown = [as_study_alone(scans, study) for study, scans in by_study(cohort)]
-    return strategy.runs(pd.concat(shown, ignore_index=True))
+    options = strategy.runs(pd.concat(shown, ignore_index=True))
+    return {name: with_split(recipe, each) for name, each in options.items()}
 
 
-def recipe_of_run(recipe: Recipe, options: Any) -> Recipe:
-    """Return the recipe of one of several runs."""
+def list_trainings(recipe: Recipe) -> dict[str, Recipe]:
+    """Return the recipe of each training that `[training] seeds` asks for; empty for one only."""
+    return {
+        f"seed-{seed}": attrs.evolve(
+            recipe, training=attrs.evolve(recipe.training, seed=seed, seeds=())
+        )
+        for seed in recipe.training.seeds
+    }
+
+
+def with_split(recipe: Recipe, options: Any) -> Recipe:
+    """Return the recipe with other options of its split."""
     assert recipe.split is not None
     return attrs.evolve(recipe, split=attrs.evolve(recipe.split, options=options))
+
+
+def collect_metrics(files: RunFolder, failed: Collection[str] = ()) -> dict[str, Metrics]:
+    """Return the metrics of every run in a folder that has some; those of runs in runs too.
+
+    Args:
+        files: of the folder that holds the runs.
+        failed: runs whose older scores are not looked at.
+    """
+    found: dict[str, Metrics] = {}
+    for name in read_json(files.run_list):
+        own = files.of_run(name)
+        if name in failed:
+            continue
+        if own.run_list.is_file():
+            inner = collect_metrics(own)
+            found |= {f"{name}/{each}": metrics for each, metrics in inner.items()}
+        elif own.metrics.is_file():
+            found[name] = read_record(own.metrics, Metrics)
+    return found
 
 
 @attrs.frozen(kw_only=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
-from brainplug.evaluation.records import Metrics
 from brainplug.recipe.load import recipe_text
 from brainplug.recipe.tables import STAGES
 from brainplug.run.arithmetic import read_arithmetic
@@ -17,11 +16,17 @@ from brainplug.run.learning_stages import make_stages
 from brainplug.run.ledger import LEDGER, Ledger, Stage, make_key, now
 from brainplug.run.lock import taken
 from brainplug.run.provenance import make_record
-from brainplug.run.repeats import list_runs, recipe_of_run, summarise, summary_table
+from brainplug.run.repeats import (
+    collect_metrics,
+    list_splits,
+    list_trainings,
+    summarise,
+    summary_table,
+)
 from brainplug.run.task_stages import read_cohort
 from brainplug.runtime.files import read_json, write_json, write_text
 from brainplug.runtime.ranks import ALONE, RankError, Ranks, name_accelerator
-from brainplug.runtime.records import read_record, write_record
+from brainplug.runtime.records import write_record
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.runtime.workers import uncollected
 from brainplug.tasks.export import export_tasks
@@ -32,7 +37,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from brainplug.recipe.tables import RecipeFile
+    from brainplug.recipe.tables import Recipe, RecipeFile
     from brainplug.registry import Registry
 
 TABULAR = ("split", "pairs", "dialogues")
@@ -98,14 +103,15 @@ def do_stages(workspace: Workspace, until: str) -> None:
     ranks = workspace.ranks
     ranks.once(lambda: write_recipe(workspace))
     ledger = Ledger(workspace.files.path)
+    done: list[Stage] = []
     for stage in ranks.in_turn(lambda: stages_until(workspace, until)):
         do_stage(stage, ledger, workspace)
         ranks.once(lambda: write_provenance(workspace, ledger))
-        if stage.name == "cohort" and until != "cohort":
-            runs = ranks.once(lambda: several_runs(workspace))
-            if runs:
-                do_runs(workspace, runs, until)
-                return
+        done.append(stage)
+        runs = {} if stage.name == until else runs_after(stage, workspace)
+        if runs:
+            do_runs(workspace, runs, until, shared=done)
+            return
 
 
 def write_recipe(workspace: Workspace) -> None:
@@ -130,26 +136,39 @@ def stages_until(workspace: Workspace, until: str) -> list[Stage]:
     return todo[: names.index(until) + 1]
 
 
-def several_runs(workspace: Workspace) -> dict[str, Any]:
-    """Return the split's options of each run, where the split stands for several."""
-    if not able(workspace.design.strategy, Repeats):
-        return {}
-    return dict(list_runs(workspace.design.strategy, read_cohort(workspace)))
+def runs_after(stage: Stage, workspace: Workspace) -> Mapping[str, Recipe]:
+    """Return the recipes that the run goes on with in folders of their own, empty for one only.
+
+    Folds part when the cohort is known; seeds of training when all tables and volumes are there.
+    """
+    recipe, ranks = workspace.recipe, workspace.ranks
+    if stage.name == "cohort" and able(workspace.design.strategy, Repeats):
+        strategy = workspace.design.strategy
+        return ranks.in_turn(lambda: list_splits(recipe, strategy, read_cohort(workspace)))
+    return list_trainings(recipe) if stage.name == "volumes" else {}
 
 
-def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
+def do_runs(
+    workspace: Workspace, runs: Mapping[str, Recipe], until: str, *, shared: Sequence[Stage]
+) -> None:
     """Do each run in a folder of its own within the run folder, then sum them up.
+
+    Args:
+        workspace: of the whole.
+        runs: recipe of each run by its name.
+        until: name of the last stage wanted.
+        shared: stages that are done and that all runs have in common.
 
     Raises:
         RunError: some runs could not be done; the others were.
     """
     ranks = workspace.ranks
-    ranks.once(lambda: begin_runs(workspace, list(runs)))
+    ranks.once(lambda: begin_runs(workspace, list(runs), shared))
     failed: dict[str, BrainplugError] = {}
-    for name, options in runs.items():
+    for name, recipe in runs.items():
         workspace.console.rule(f"run {name}")
         try:
-            do_run(workspace, name, options, until)
+            do_run(workspace, name, recipe, until, shared=shared)
         except RankError:  # the ranks are no longer in step
             raise
         except BrainplugError as error:
@@ -158,9 +177,9 @@ def do_runs(workspace: Workspace, runs: Mapping[str, Any], until: str) -> None:
     ranks.once(lambda: end_runs(workspace, runs, failed, until))
 
 
-def begin_runs(workspace: Workspace, names: list[str]) -> None:
+def begin_runs(workspace: Workspace, names: list[str], shared: Sequence[Stage]) -> None:
     """Write down which runs there are."""
-    forget_single(workspace.files)
+    forget_single(workspace.files, shared)
     write_json(workspace.files.run_list, names)
 
 
@@ -173,10 +192,7 @@ def end_runs(
         RunError: some could not be done.
     """
     scored = STAGES.index(until) >= STAGES.index("metrics")  # older scores are of other runs
-    finished = {
-        name: workspace.files.of_run(name).metrics for name in runs if scored and name not in failed
-    }
-    found = {name: read_record(path, Metrics) for name, path in finished.items() if path.is_file()}
+    found = collect_metrics(workspace.files, failed) if scored else {}
     if found:
         summary = summarise(found)
         write_record(workspace.files.summary, summary)
@@ -186,25 +202,29 @@ def end_runs(
         raise RunError(f"{len(failed)} of {len(list(runs))} runs could not be done: {causes}")
 
 
-def forget_single(files: RunFolder) -> None:
+def forget_single(files: RunFolder, shared: Sequence[Stage]) -> None:
     """Delete what a single run left where several are now: pools and tasks of another split."""
     import shutil
 
-    for folder in (files.tasks, files.exports):
-        shutil.rmtree(folder, ignore_errors=True)
-    for file in (files.split, files.pairs, files.audit):
+    kept = {path for stage in shared for path in stage.writes}
+    if files.tasks not in kept:
+        for folder in (files.tasks, files.exports):
+            shutil.rmtree(folder, ignore_errors=True)
+    for file in {files.split, files.pairs, files.audit} - kept:
         file.unlink(missing_ok=True)
 
 
-def do_run(workspace: Workspace, name: str, options: Any, until: str) -> None:
+def do_run(
+    workspace: Workspace, name: str, recipe: Recipe, until: str, *, shared: Sequence[Stage]
+) -> None:
     """Do one of several runs."""
     ranks, files = workspace.ranks, workspace.files.of_run(name)
     with ExitStack() as stack:
         ranks.once(lambda: stack.enter_context(taken(files)))
-        ranks.once(lambda: share_cohort(workspace.files, files))
+        ranks.once(lambda: share_stages(workspace.files, files, shared))
         inner = ranks.in_turn(
             lambda: Workspace.open(
-                recipe_of_run(workspace.recipe, options),
+                recipe,
                 registry=workspace.registry,
                 folder=files.path,
                 console=workspace.console,
@@ -214,14 +234,21 @@ def do_run(workspace: Workspace, name: str, options: Any, until: str) -> None:
         do_stages(inner, until)
 
 
-def share_cohort(files: RunFolder, own: RunFolder) -> None:
-    """Give a run the cohort that all runs have in common, so that it is not read again."""
+def share_stages(files: RunFolder, own: RunFolder, stages: Sequence[Stage]) -> None:
+    """Give a run what all runs have in common, so that it is not made again."""
     import shutil
 
-    for file in (files.cohort, files.facts, files.exclusions):
-        shutil.copy2(file, own.path / file.name)
-    done = Ledger(files.path).read()["cohort"]
-    write_json(own.path / LEDGER, {**Ledger(own.path).read(), "cohort": done})
+    entries = Ledger(files.path).read()
+    for stage in stages:
+        for path in stage.writes:
+            copy = own.path / path.relative_to(files.path)
+            if path.is_dir():
+                shutil.rmtree(copy, ignore_errors=True)
+                shutil.copytree(path, copy)
+            else:
+                shutil.copy2(path, copy)
+    known = {stage.name: entries[stage.name] for stage in stages}
+    write_json(own.path / LEDGER, {**Ledger(own.path).read(), **known})
 
 
 def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:

@@ -86,7 +86,7 @@ def train_model(
     if deleted:
         told = ", ".join(deleted)
         session.show(f"deleted in {folders.checkpoints.name}/, made from other settings: {told}")
-    begin = partial(backbone.build, recipe.images.shape, seed=recipe.seed)
+    begin = partial(backbone.build, recipe.images.shape, seed=recipe.training_seed)
     for phase, folder in zip(phases, kept, strict=True):
         if ranks.once(folder.is_done):
             session.show(f"[dim]{phase.title} as before[/dim]")
@@ -119,7 +119,7 @@ def train_phase(
         DataError: a model part built no bundle, or adapters are asked for on layers that the model
             has not.
     """
-    bundle, seed = begin(), (session.recipe.seed + phase.number - 1) % 2**32
+    bundle, seed = begin(), (session.recipe.training_seed + phase.number - 1) % 2**32
     if not isinstance(bundle, ModelBundle):
         raise DataError(type(bundle).__name__, expected="a ModelBundle from the model's build")
     train_only(bundle.model, phase.parts)
@@ -177,7 +177,7 @@ def make_augmenter(recipe: Recipe, phase: int) -> Augmenter | None:
     if not recipe.augmentation.active:
         return None
     return Augmenter(
-        options=recipe.augmentation, grid=recipe.images.grid, seed=recipe.seed, phase=phase
+        options=recipe.augmentation, grid=recipe.images.grid, seed=recipe.training_seed, phase=phase
     )
 
 
