@@ -6,9 +6,13 @@ import copy
 import pickle
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from brainplug.checkpoint.read import read_checkpoint
+from brainplug.checkpoint.tensors import find_weights
 from brainplug.errors import (
+    BrainplugError,
     DataError,
     LeakageError,
     PluginError,
@@ -17,6 +21,13 @@ from brainplug.errors import (
     ScanError,
 )
 from brainplug.runtime.workers import in_processes
+from brainplug.tasks.read import read_tasks
+from brainplug.toolkit.image_matching import find_images
+from brainplug.toolkit.tables import get_column, read_table
+from brainplug.training.batch_sampler import Limits, refuse_limits
+from brainplug_plugins.heads.categorical import Categorical, CategoricalOptions
+from brainplug_plugins.heads.numerical import Numerical, NumericalOptions
+from brainplug_plugins.splits.assigned import Assigned, AssignedOptions
 
 FACTS = {
     "where": ("t.csv", "column 'age'"),
@@ -138,3 +149,94 @@ class OwnError(DataError):
     def __init__(self, arms):
         super().__init__(expected="2 arms", found=arms)
         self.arms = arms
+
+
+def read_missing(folder):
+    read_table(folder / "t.csv")
+
+
+def read_short(folder):
+    (folder / "t.csv").write_text("id,age\n1,2\n3\n")
+    read_table(folder / "t.csv")
+
+
+def ask_for_a_column(_folder):
+    get_column(pd.DataFrame(columns=["id", "sex"]), "Sex", option="target.column", source="t.csv")
+
+
+def look_for_images(folder):
+    find_images(folder / "T1")
+
+
+def split_by_codes(_folder):
+    cohort = pd.DataFrame({"subject": ["a", "b"], "part": ["0", "train"]})
+    Assigned(AssignedOptions(column="part")).assign(cohort.assign(family=None), seed=1)
+
+
+def read_words_as_numbers(_folder):
+    head = Numerical(NumericalOptions(column="age"))
+    head.read(pd.Series(["old", "30", "old"], dtype="str"), codes={}, missing=frozenset())
+
+
+def read_codes_as_words(_folder):
+    head = Categorical(CategoricalOptions(column="sex"))
+    head.read(pd.Series(["1", "2"], dtype="str"), codes={}, missing=frozenset())
+
+
+def read_a_cut_task_file(folder):
+    (folder / "tasks.json").write_text('[\n{"task_id": "t-1"}\n]')
+    read_tasks(folder / "tasks.json")
+
+
+def read_no_checkpoint(folder):
+    read_checkpoint(folder / "llava")
+
+
+def read_half_a_checkpoint(folder):
+    (folder / "pytorch_model.bin").touch()
+    find_weights(folder)
+
+
+def share_out_too_little(_folder):
+    refuse_limits(Limits(tasks=9, tokens=11, prefix=7, branch=5), 4, 1)
+
+
+def start_too_many(_folder):
+    refuse_limits(Limits(tasks=9), 2, 3)
+
+
+WORDINGS = {
+    read_missing: "FOLDER/t.csv: expected a table, found no such file",
+    read_short: "FOLDER/t.csv: line 3: expected 2 values as in the header, found 1: '3'",
+    ask_for_a_column: "t.csv: there is no column 'Sex'; did you mean 'sex'? it has 'id', 'sex'; "
+    "set target.column",
+    look_for_images: "FOLDER/T1: expected a folder of images, found no such folder",
+    split_by_codes: "column 'part': expected 'train', 'val', 'test', 'train_query', "
+    "'train_reference', 'val_query', 'val_reference', 'test_query', 'test_reference', found '0' "
+    '(1 row); write what each means, as in values = { "0" = "train" } in [split]',
+    read_words_as_numbers: "target column 'age': expected numbers, found text: 'old' (2 rows); "
+    'classes and ranges are for use = "categorical", and codes that mean no value go to missing '
+    "in [target]",
+    read_codes_as_words: "target column 'sex': the values are numeric codes and neither the "
+    "recipe nor the study says what they mean: '1' (1 row), '2' (1 row); "
+    'write labels = { 1 = "…", 2 = "…" } in [target]',
+    read_a_cut_task_file: "FOLDER/tasks.json: task 't-1': expected the keys task_id, subject_ids, "
+    "images, conversations, metadata, found a row without 'subject_ids', 'images', "
+    "'conversations', 'metadata'",
+    read_no_checkpoint: "FOLDER/llava: expected the folder of a Llava checkpoint, found none",
+    read_half_a_checkpoint: "FOLDER: expected model.safetensors or model.safetensors.index.json, "
+    "found pickle files only: 'pytorch_model.bin'; reading these can run code they hold, so they "
+    "are not read: save the model again with transformers' save_pretrained",
+    share_out_too_little: "training.batch_tokens 11: a dialogue has 12 tokens; raise it, or use "
+    "larger patches",
+    start_too_many: "2 training tasks cannot be shared out over 3 processes",
+}
+
+
+@pytest.mark.parametrize("fail", WORDINGS, ids=lambda fail: fail.__name__)
+def test_the_wording_of_errors_is_kept(tmp_path, fail):
+    """One text of each family, whole, as a user reads it; other tests hold the facts alone."""
+    with pytest.raises(BrainplugError) as caught:
+        fail(tmp_path)
+
+    assert WORDINGS[fail] == str(caught.value).replace(str(tmp_path), "FOLDER")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from brainplug.api.records import SPLITS, asked_pools, shown_pools
 from brainplug.api.roles import Speaks, UsesTraining, able
-from brainplug.errors import DataError
+from brainplug.errors import DataError, show
 from brainplug.toolkit.families import family_groups
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _pair_split(
     try:
         pairs = pairing.pair(queries, references, seed=seed)
     except DataError as error:
-        raise DataError(f"pairs of {split}: {error}") from error
+        raise error.within(f"pairs of {split}") from error
     _check_pairs(pairs, queries, references, f"{split} queries, {source} references")
     said = pairing.notes(pairs, queries, references) if able(pairing, Speaks) else ()
     numbers = pairs.groupby("query", sort=False).cumcount()
@@ -122,9 +122,12 @@ def _check_labels(cohort: pd.DataFrame, answers: Answers) -> None:
             for label, count in unknown["target"].value_counts().items()
         )
         raise DataError(
-            f"expected the labels of the target that training scans have, "
-            f"{', '.join(map(repr, answers.labels))}; there are also {listed}; give every study "
-            "the same labels, or leave these out of the target"
+            f"also {listed}",
+            expected=f"the labels of the target that training scans have, {show(answers.labels)}",
+            found={
+                str(label): int(count) for label, count in unknown["target"].value_counts().items()
+            },
+            hint="give every study the same labels, or leave these out of the target",
         )
 
 
@@ -135,8 +138,9 @@ def _check_pairs(
     lacking = [name for name in ("query", "references") if name not in pairs.columns]
     if lacking:
         raise DataError(
-            f"pairs of {pools}: expected the columns query and references, "
-            f"got {', '.join(map(str, pairs.columns))}"
+            where=f"pairs of {pools}",
+            expected="the columns query and references",
+            found=tuple(pairs.columns),
         )
     asked, told = set(pairs["query"].tolist()), pairs["references"].tolist()
     _check_known(asked, queries.index, f"pool of {pools}")
@@ -145,12 +149,18 @@ def _check_pairs(
         _check_others(pairs, queries, references, pools)
     repeated = [scans for scans in told if len(scans) > 1 and len(set(scans)) < len(scans)]
     if repeated:
-        raise DataError(f"pairs of {pools}: a task shows one reference twice: {repeated[0]!r}")
+        raise DataError(
+            f"a task shows one reference twice: {repeated[0]!r}",
+            where=f"pairs of {pools}",
+            found=tuple(repeated[0]),
+        )
     left = sorted(set(queries.index.tolist()) - asked)
     if left:
         raise DataError(
-            f"pairs of {pools}: {len(left)} of {len(queries)} queries got no task, for example "
-            f"{', '.join(map(repr, left[:5]))}; every query must be asked at least once"
+            f"{len(left)} of {len(queries)} queries got no task, for example {show(left[:5])}",
+            where=f"pairs of {pools}",
+            found=tuple(left),
+            hint="every query must be asked at least once",
         )
 
 
@@ -172,9 +182,11 @@ def _check_others(
     ]
     if related:
         raise DataError(
-            f"pairs of {pools}: {len(related)} tasks show a query itself or its relatives as a "
-            f"reference, for example {', '.join(map(repr, dict.fromkeys(related[:5])))}; a pairing "
-            "must leave scans of the own subject and family out"
+            f"{len(related)} tasks show a query itself or its relatives as a reference, for "
+            f"example {show(list(dict.fromkeys(related[:5])))}",
+            where=f"pairs of {pools}",
+            found=tuple(related),
+            hint="a pairing must leave scans of the own subject and family out",
         )
 
 
@@ -183,5 +195,6 @@ def _check_known(scans: set[Hashable], pool: pd.Index, name: str) -> None:
     if unknown:
         raise DataError(
             f"the pairing named {len(unknown)} scans that are not in the {name}, for example "
-            f"{', '.join(map(repr, unknown[:5]))}"
+            f"{show(unknown[:5])}",
+            found=tuple(unknown),
         )

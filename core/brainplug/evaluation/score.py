@@ -208,8 +208,11 @@ def rule_predictions(rule: Rule, frame: pd.DataFrame, facts: TargetFacts) -> Pre
         frame[["subject", "truth"]].to_numpy().tolist()
     ):
         raise DataError(
-            f"the rule {rule.about!r} must answer the same tasks as the model: expected "
-            f"{len(frame)} subjects with their truths, got {len(ruled)}"
+            f"{len(ruled)} subjects",
+            where=f"the rule {rule.about!r}",
+            expected=f"answers to the same tasks as the model's, of {len(frame)} subjects with "
+            "their truths",
+            found=len(ruled),
         )
     return make_predictions(ruled, facts.labels, facts.train_mean)
 

@@ -26,7 +26,9 @@ def taken(files: RunFolder) -> Iterator[None]:
     """
     folder = files.path
     if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder}: expected a run folder, found a file; name another with --output")
+        raise RunError(
+            "a file", where=folder, expected="a run folder", hint="name another with --output"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     with held(files):
         yield
@@ -45,9 +47,11 @@ def held(files: RunFolder) -> Iterator[None]:
     except Timeout as error:
         holder = read_json(files.holder) if files.holder.exists() else {}
         raise RunError(
-            f"{files.path}: held by process {holder.get('process', 'unknown')} on "
-            f"{holder.get('host', 'an unknown host')} since {holder.get('since', '(unknown)')}; "
-            "wait for it, stop it, or name another folder with --output"
+            f"held by process {holder.get('process', 'unknown')} on "
+            f"{holder.get('host', 'an unknown host')} since {holder.get('since', '(unknown)')}",
+            where=files.path,
+            found=holder,
+            hint="wait for it, stop it, or name another folder with --output",
         ) from error
     try:
         write_json(files.holder, describe_holder())

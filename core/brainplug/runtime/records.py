@@ -53,8 +53,10 @@ def from_json(data: object, expected: type[Record], *, source: str) -> Record:
     except BaseValidationError as error:
         wrong = "; ".join(transform_error(error)[:3])
         raise RunError(
-            f"{source}: expected {getattr(expected, '__name__', expected)}, found other content "
-            f"({wrong}); delete it, and the same command makes it anew"
+            f"other content ({wrong})",
+            where=source,
+            expected=getattr(expected, "__name__", expected),
+            hint="delete it, and the same command makes it anew",
         ) from None
     return found
 
@@ -100,6 +102,8 @@ def parse_line(line: str, *, where: str) -> Any:
         return json.loads(line)
     except ValueError as error:
         raise RunError(
-            f"{where}: expected a JSON row ({error}); delete the file, and the same command makes "
-            "it anew"
+            f"another text ({error})",
+            where=where,
+            expected="a JSON row",
+            hint="delete the file, and the same command makes it anew",
         ) from None

@@ -87,10 +87,11 @@ def seat_apart(
     _, units, room = best
     if room.sum() < slots:
         raise DataError(
-            f"each query{f' of a block of {width}' if width > 1 else ''} is to meet {slots} "
-            f"references outside its family, but for some there are only {int(room.sum())} that "
-            f"all can meet (of {list_groups([group])}); ask for fewer references, a smaller "
-            "block, or use more subjects"
+            f"only {int(room.sum())} for some that all can meet (of {list_groups([group])})",
+            expected=f"{slots} references outside its family for each "
+            f"query{f' of a block of {width}' if width > 1 else ''}",
+            found=int(room.sum()),
+            hint="ask for fewer references, a smaller block, or use more subjects",
         )
     return units, room
 

@@ -11,7 +11,7 @@ from attrs.validators import ge
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Part, UsesTraining, about
-from brainplug.errors import DataError
+from brainplug.errors import DataError, show
 from brainplug.toolkit.balanced_draws import deal_strata, make_frame, numbers, shuffle
 from brainplug.toolkit.pairing_groups import per_task_option, read_pools
 from brainplug.toolkit.shared_draws import distance_from
@@ -90,8 +90,9 @@ class Anchors:
         if len(without):
             raise DataError(
                 f"{len(without)} queries are of the family of nearly all {self.options.anchors} "
-                f"anchors, for example {', '.join(map(repr, without[:5]))}; use more anchors or "
-                'the split "family"'
+                f"anchors, for example {show(without[:5])}",
+                found=tuple(without),
+                hint='use more anchors or the split "family"',
             )
 
 
@@ -106,7 +107,7 @@ def choose_anchors(pool: Pool, num: int, salt: str) -> Int[np.ndarray, " num"]:
     """
     people = pd.DataFrame({"stratum": pool.stratum, "subject": pool.subject}).drop_duplicates()
     if num < people["stratum"].nunique() or num > people["subject"].nunique():
-        raise DataError(describe_pool(pool, people, num))
+        raise misfit(pool, people, num)
     sizes = np.bincount(people["stratum"])
     queue = shuffle(salt, np.arange(len(pool.scans)))
     chosen: list[int] = []
@@ -141,15 +142,17 @@ def stand_in(pools: Pools, met: Int[np.ndarray, "q anchor"], salt: str) -> None:
             met[query, slot] = others[np.lexsort((drawn[others], near[others]))[0]]
 
 
-def describe_pool(pool: Pool, people: pd.DataFrame, num: int) -> str:
-    """Say why the training references cannot give so many anchors."""
+def misfit(pool: Pool, people: pd.DataFrame, num: int) -> DataError:
+    """Make the error that says why the training references cannot give so many anchors."""
     names = dict(zip(pool.stratum.tolist(), pool.frame["stratum"].astype("str"), strict=True))
     counts = people["stratum"].map(names).value_counts().sort_index()
     listed = ", ".join(f"{name!r} {count}" for name, count in counts.items())
-    return (
-        f"expected anchors from {len(counts)}, one for each class or bin of the training "
-        f"references, to {people['subject'].nunique()}, one for each person in them ({listed}), "
-        f"got {num}; change anchors, or use fewer classes or bins"
+    return DataError(
+        where="pairing.anchors",
+        expected=f"from {len(counts)}, one for each class or bin of the training references, to "
+        f"{people['subject'].nunique()}, one for each person in them ({listed})",
+        found=num,
+        hint="change anchors, or use fewer classes or bins",
     )
 
 

@@ -11,7 +11,7 @@ from attrs.validators import ge, optional
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Part, Speaks, about
-from brainplug.errors import DataError
+from brainplug.errors import DataError, show
 from brainplug.toolkit.balanced_draws import (
     Deal,
     deal_strata,
@@ -193,8 +193,10 @@ def check_strata(pools: Pools) -> None:
             for name, asked, count in zip(pools.strata, wanted, there, strict=True)
         )
         raise DataError(
-            f"no reference is in {', '.join(map(repr, lacking))} ({counts}); use more subjects, "
-            'fewer classes or bins, or use = "anchors", whose references are training scans'
+            f"no reference is in {show(lacking)} ({counts})",
+            found=tuple(lacking),
+            hint='use more subjects, fewer classes or bins, or use = "anchors", whose references '
+            "are training scans",
         )
 
 
@@ -213,10 +215,12 @@ def check_company(pools: Pools, there: Sequence[int]) -> None:
     ]
     if alone:
         raise DataError(
-            f"in a shared pool everybody meets others, but all scans of {', '.join(alone)} are of "
-            "one person or family, who would never see their own class or bin and so could tell "
-            'it; use more subjects, fewer classes or bins, the split "stratified", or '
-            'use = "anchors", whose references are training scans'
+            f"in a shared pool everybody meets others, but all scans of {', '.join(alone)} are "
+            "of one person or family, who would never see their own class or bin and so could "
+            "tell it",
+            found=tuple(alone),
+            hint='use more subjects, fewer classes or bins, the split "stratified", or '
+            'use = "anchors", whose references are training scans',
         )
 
 

@@ -129,13 +129,17 @@ class Matched:
         numerical = pd.api.types.is_numeric_dtype(queries["value"])
         if numerical and self.options.same is not None:
             raise DataError(
-                "same is a share of references of the query's class, but the target is "
-                "numerical; give distance in its place"
+                "same is a share of references of the query's class, but the target is numerical",
+                where="pairing.same",
+                found=self.options.same,
+                hint="give distance in its place",
             )
         if not numerical and self.options.distance is not None:
             raise DataError(
-                "distance is a difference of values, but the target is categorical; give same "
-                "in its place"
+                "distance is a difference of values, but the target is categorical",
+                where="pairing.distance",
+                found=self.options.distance,
+                hint="give same in its place",
             )
 
     def _share_out(self, pools: Pools, salt: str) -> Int[np.ndarray, " q"]:
@@ -226,9 +230,12 @@ def count_others(
     if own < wants[0] or others < wants[1]:
         where = f" in {group.name}" if group.name else ""
         raise DataError(
-            f"each query of {pools.strata[stratum]!r}{where} is to meet {wants[0]} references of "
-            f"its class and {wants[1]} of others, but {own} and {others} are there; ask for "
-            "fewer references, change same, or use more subjects"
+            f"{own} and {others}",
+            where=f"queries of {pools.strata[stratum]!r}{where}",
+            expected=f"{wants[0]} references of their class and {wants[1]} of others for each to "
+            "meet",
+            found=(own, others),
+            hint="ask for fewer references, change same, or use more subjects",
         )
     sizes[stratum] = 0
     return sizes
@@ -248,9 +255,10 @@ def check_near(pools: Pools, group: Group, near: Int[np.ndarray, " q"], wanted: 
         )
         where = f" in {group.name}" if group.name else ""
         raise DataError(
-            f"{len(few)} of {len(near)} queries{where} have fewer than {wanted} references outside "
-            f"their family within the distance, for example {listed}; use a larger distance, "
-            "fewer references or more subjects"
+            f"{len(few)} of {len(near)} queries{where} have fewer than {wanted} references "
+            f"outside their family within the distance, for example {listed}",
+            found=tuple(pools.queries.scans[group.queries[few]]),
+            hint="use a larger distance, fewer references or more subjects",
         )
 
 

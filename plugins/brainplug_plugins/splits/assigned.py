@@ -14,8 +14,8 @@ from attrs.validators import min_len, optional
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import POOLS, SPLITS
 from brainplug.api.roles import Part, ReadsFiles, about
-from brainplug.errors import DataError, LeakageError
-from brainplug.toolkit.codes import normal_code, show_counts
+from brainplug.errors import DataError, LeakageError, show
+from brainplug.toolkit.codes import count_values, normal_code, show_counts
 from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.hashed_pools import (
     USUAL_QUERY,
@@ -159,8 +159,9 @@ class Assigned:
         if self.options.column is None:
             return keys.map(self._saved).fillna(subjects.map(self._saved)).astype("str")
         if self.options.column not in cohort.columns:
-            problem = no_column(self.options.column, cohort.columns, option="split.column")
-            raise DataError(f"the cohort: {problem}")
+            raise no_column(self.options.column, cohort.columns, option="split.column").within(
+                "the cohort"
+            )
         source = f"column {self.options.column!r}"
         raw = cohort[self.options.column].astype("str")
         return keys.map(read_pools(keys, raw, self.options.meanings, source)).astype("str")
@@ -198,8 +199,11 @@ class Assigned:
         if any(without_zeros(each) in alike for each in lacking):
             hint = "correct the ids, which stand there in another spelling"
         raise DataError(
-            f"{self._source()}: {len(lacking)} of {cohort['subject'].nunique()} subjects have no "
-            f"pool, for example {', '.join(map(repr, lacking[:5]))}{self._examples()}; {hint}"
+            f"{len(lacking)} of {cohort['subject'].nunique()} subjects have no pool, for example "
+            f"{show(lacking[:5])}{self._examples()}",
+            where=self._source(),
+            found=tuple(lacking),
+            hint=hint,
         )
 
     def _is_of_others(self) -> bool:
@@ -234,8 +238,9 @@ def read_pools(
     """
     written = values.str.strip()
     said = written.notna() & (written != "")
-    if (said & subjects.isna()).any():
-        raise DataError(f"{source}: {int((said & subjects.isna()).sum())} rows have no subject")
+    lost = int((said & subjects.isna()).sum())
+    if lost:
+        raise DataError(f"{lost} rows have no subject", where=source, found=lost)
     names = {each: meanings.get(normal_code(each)) for each in written[said].unique()}
     unknown = [each for each, meaning in names.items() if meaning is None]
     if unknown:
@@ -252,8 +257,11 @@ def unknown_values(found: pd.Series, meanings: Mapping[str, str], source: str) -
     """Make the error for values that mean no pool."""
     example = str(found.iloc[0])
     return DataError(
-        f"{source}: expected {', '.join(map(repr, meanings))}, found {show_counts(found)}; "
-        f'write what each means, as in values = {{ "{example}" = "train" }} in [split]'
+        show_counts(found),
+        where=source,
+        expected=show(tuple(meanings)),
+        found=count_values(found),
+        hint=f'write what each means, as in values = {{ "{example}" = "train" }} in [split]',
     )
 
 

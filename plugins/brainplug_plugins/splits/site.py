@@ -13,7 +13,7 @@ from attrs.validators import and_, gt, lt, min_len, optional
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import SPLITS
 from brainplug.api.roles import Part, Repeats, about
-from brainplug.errors import DataError
+from brainplug.errors import DataError, show
 from brainplug.toolkit.codes import find_missing, show_counts
 from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.hashed_pools import (
@@ -165,8 +165,10 @@ class Site:
         labels = sorted(sites.shown.unique(), key=natural_key)
         if len(labels) < 2:
             raise DataError(
-                f"expected at least two sites to leave one out, found {sites.list_all()}; set "
-                "split.column, or use another split"
+                sites.list_all(),
+                expected="at least two sites to leave one out",
+                found=tuple(labels),
+                hint="set split.column, or use another split",
             )
         return {
             name: attrs.evolve(self.options, test=(label,), each=False)
@@ -198,8 +200,7 @@ class Sites:
             DataError: there is no such column, or a scan has no site.
         """
         if column not in cohort.columns:
-            problem = no_column(column, cohort.columns, option="split.column")
-            raise DataError(f"the cohort: {problem}")
+            raise no_column(column, cohort.columns, option="split.column").within("the cohort")
         names = cohort[column].astype("str").str.strip()
         lacking = names.isna() | names.isin(find_missing(names.dropna().unique(), ()))
         if lacking.any():
@@ -225,8 +226,9 @@ class Sites:
         unknown = [site for site in wanted if site.strip() not in known]
         if unknown:
             raise DataError(
-                f"split.{option}: no scan is from {', '.join(map(repr, unknown))}; column "
-                f"{self.column!r} has {self.list_all()}"
+                f"no scan is from {show(unknown)}; column {self.column!r} has {self.list_all()}",
+                where=f"split.{option}",
+                found=tuple(unknown),
             )
 
     def list_all(self) -> str:
@@ -238,9 +240,11 @@ def no_site(subjects: pd.Series, scans: int, column: str) -> DataError:
     """Make the error for scans of which nobody knows where they are from."""
     examples = ", ".join(map(repr, sorted(subjects.unique())[:5]))
     return DataError(
-        f"{len(subjects)} of {scans} scans have no site in column {column!r}, for example those of "
-        f"{examples}; fill the column in, set the column of the site in [cohort], set "
-        "split.column, or leave these rows out of the table"
+        f"{len(subjects)} of {scans} scans have no site in column {column!r}, for example those "
+        f"of {examples}",
+        found=tuple(sorted(subjects.unique())),
+        hint="fill the column in, set the column of the site in [cohort], set split.column, or "
+        "leave these rows out of the table",
     )
 
 

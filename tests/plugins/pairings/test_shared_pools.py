@@ -191,8 +191,10 @@ def test_a_class_that_nobody_else_has_is_refused(labels, pool):
     people = pool("p", ["a"] * 9 + ["b", "b"])
     people["family"] = pd.Series([None] * 9 + ["f", "f"], dtype="str").to_numpy()
 
-    with pytest.raises(DataError, match="all scans of 'b' 2 are of one person or family"):
+    with pytest.raises(DataError) as caught:
         pair(people)
+
+    assert ("'b' 2",) == caught.value.found
 
 
 def test_too_few_people_are_refused(pool):
@@ -200,8 +202,10 @@ def test_too_few_people_are_refused(pool):
     people = pool("p", ["a", "b"] * 3)
     people["family"] = pd.Series(["f"] * 4 + [None] * 2, dtype="str").to_numpy()
 
-    with pytest.raises(DataError, match="for some there are only 2 that all can meet"):
+    with pytest.raises(DataError) as caught:
         pair(people, references_per_query=4)
+
+    assert 2 == caught.value.found
 
 
 @pytest.mark.parametrize("same", [0.0, 0.5, 1.0])

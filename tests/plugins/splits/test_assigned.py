@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -86,14 +85,11 @@ def test_other_codings_are_declared():
 
 def test_codes_are_never_guessed():
     """Values without a meaning are shown with their counts, and how to declare them."""
-    message = (
-        "column 'part': expected 'train', 'val', 'test', 'train_query', 'train_reference', "
-        "'val_query', 'val_reference', 'test_query', 'test_reference', found '0' (2 rows), "
-        '\'1\' (1 row); write what each means, as in values = { "0" = "train" } in [split]'
-    )
-
-    with pytest.raises(DataError, match=re.escape(message)):
+    with pytest.raises(DataError) as caught:
         assign(make_cohort("abcd", part=["0", "1", "0", "test"]), column="part")
+
+    assert (("column 'part'",), {"0": 2, "1": 1}) == (caught.value.where, caught.value.found)
+    assert caught.value.hint.endswith('values = { "0" = "train" } in [split]')
 
 
 def test_all_sessions_follow_the_one_that_is_told():
@@ -165,10 +161,11 @@ def test_a_file_may_name_the_study(write):
 def test_subjects_that_are_not_told_stop_the_run(write):
     """By default nobody is drawn: the user sees how many and who."""
     path = write("subject,pool\na,train\nb,\n")
-    message = f"{path}: 2 of 3 subjects have no pool, for example 'b', 'c'; it has 1 subjects"
 
-    with pytest.raises(DataError, match=re.escape(message)):
+    with pytest.raises(DataError) as caught:
         assign(make_cohort("abc"), file=path)
+
+    assert ((str(path),), ("b", "c")) == (caught.value.where, caught.value.found)
 
 
 def test_subjects_that_are_not_told_can_be_drawn():
@@ -210,10 +207,13 @@ def test_drawn_relatives_stay_together():
 def test_a_file_of_other_people_is_refused(write, others):
     """Where no id is found the two sides write them in different ways, and both are shown."""
     path = write("subject,pool\nsub-a,train\n")
-    message = "2 of 2 subjects have no pool, for example 'a', 'b'; it has 1 subjects, for example"
 
-    with pytest.raises(DataError, match=re.escape(f"{message} 'sub-a'; correct the ids")):
+    with pytest.raises(DataError) as caught:
         assign(make_cohort("ab"), file=path, others=others)
+
+    assert ("a", "b") == caught.value.found
+    assert caught.value.what.endswith("it has 1 subjects, for example 'sub-a'")
+    assert caught.value.hint.startswith("correct the ids")
 
 
 def test_a_file_of_other_studies_draws_this_one(write):
@@ -234,22 +234,31 @@ def test_columns_that_a_file_lacks_are_named(write, options, key):
     """The file, its columns and the key to set are in the error."""
     path = write("subject,part\na,train\n")
 
-    with pytest.raises(DataError, match=rf"there is no column .*'part'; set {key}"):
+    with pytest.raises(DataError) as caught:
         assign(make_cohort("a"), file=path, **options)
+
+    assert (path,) == caught.value.where
+    assert ("subject", "part") == caught.value.found
+    assert caught.value.hint.endswith(f"set {key}")
 
 
 def test_a_column_that_the_cohort_lacks_is_named():
     """The same for the cohort."""
-    with pytest.raises(DataError, match=r"the cohort: there is no column 'prt'.* 'part'"):
+    with pytest.raises(DataError) as caught:
         assign(make_cohort("a", part=["train"]), column="prt")
+
+    assert ("the cohort",) == caught.value.where
+    assert "part" in caught.value.found
 
 
 def test_a_row_without_a_subject_is_refused(write):
     """A pool beside no id is somebody who would silently be drawn."""
     path = write("subject,pool\na,train\n,test\n")
 
-    with pytest.raises(DataError, match="1 rows have no subject"):
+    with pytest.raises(DataError) as caught:
         assign(make_cohort("a"), file=path)
+
+    assert ((str(path),), 1) == (caught.value.where, caught.value.found)
 
 
 def test_the_file_is_a_source(write):
