@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from brainplug.api.roles import SplitStrategy
 
 
+USES_TARGET = (
+    "this split depends on the target and on who is in the table: with another target, or with "
+    "people who come or go, others are tested; to keep the test people, keep split.csv and name it "
+    'with use = "assigned"'
+)
+"""What is told of a split that a strategy made by the target."""
+
+
 def split_cohort(
     strategy: SplitStrategy, cohort: pd.DataFrame, *, seed: int, asks_all: bool = False
 ) -> pd.DataFrame:
@@ -99,9 +107,9 @@ def tell_split(strategy: SplitStrategy, cohort: pd.DataFrame, split: pd.DataFram
         cohort: the cohort frame.
         split: `subject` and `pool`.
     """
+    said = dict.fromkeys([USES_TARGET] if able(strategy, UsesTarget) else [])
     if not able(strategy, TellsOfSplit):
-        return []
-    said: dict[str, None] = {}
+        return list(said)
     for study, scans in by_study(add_pools(cohort, split)):
         shown = as_study_alone(scans, study, target=able(strategy, UsesTarget))
         said.update(dict.fromkeys(strategy.notes(shown.drop(columns="pool"), shown["pool"])))

@@ -90,6 +90,64 @@ def check_query(query: float | None, pools: PoolDesign) -> None:
         )
 
 
+def folds_option() -> Any:
+    """Make the option `folds` of a split strategy."""
+    return attrs.field(
+        default=None,
+        validator=optional(ge(3)),
+        metadata=about(
+            "number of folds of a cross-validation: in each run all of one fold are asked, the "
+            "next one gives the references of test and validation (with shared pools or anchors "
+            "none has to), the others train and validate; not together with fractions"
+        ),
+    )
+
+
+def fold_option() -> Any:
+    """Make the option `fold` of a split strategy."""
+    return attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about("the one fold to test, from 1; not set means one run for each fold"),
+    )
+
+
+def check_fractions(folds: int | None) -> None:
+    """Refuse folds beside fractions.
+
+    Raises:
+        ValueError: says what folds do.
+    """
+    if folds is not None:
+        raise ValueError(
+            "folds and fractions exclude each other: with folds, one fold is tested, one "
+            "gives the references, and the others train and validate; leave one of the two out"
+        )
+
+
+def check_fold(fold: int | None, folds: int | None) -> None:
+    """Refuse a fold that there is not.
+
+    Raises:
+        ValueError: names fold and folds.
+    """
+    if fold is not None and folds is None:
+        raise ValueError(f"fold needs folds, the number of folds: fold = {fold}")
+    if fold is not None and folds is not None and fold > folds:
+        raise ValueError(f"fold must be 1 to folds: fold = {fold}, folds = {folds}")
+
+
+def list_folds(fold: int | None, folds: int | None) -> dict[str, int]:
+    """Return the fold of each run of a cross-validation by its name; none where one is chosen.
+
+    >>> list_folds(None, 3)
+    {'fold-1': 1, 'fold-2': 2, 'fold-3': 3}
+    """
+    if folds is None or fold is not None:
+        return {}
+    return {f"fold-{number}": number for number in range(1, folds + 1)}
+
+
 @attrs.frozen(kw_only=True)
 class DrawOptions:
     """Options of a strategy that draws groups of people by shares, or into folds."""
@@ -103,39 +161,22 @@ class DrawOptions:
     )
     pools: Literal["halves", "shared"] = pools_option()
     query: float | None = query_option("groups (with folds, of those that train)")
-    folds: int | None = attrs.field(
-        default=None,
-        validator=optional(ge(3)),
-        metadata=about(
-            "number of folds of a cross-validation: in each run all of one fold are asked, the "
-            "next one gives the references of test and validation (with shared pools or anchors "
-            "none has to), the others train and validate; not together with fractions"
-        ),
-    )
-    fold: int | None = attrs.field(
-        default=None,
-        validator=optional(ge(1)),
-        metadata=about("the one fold to test, from 1; not set means one run for each fold"),
-    )
+    folds: int | None = folds_option()
+    fold: int | None = fold_option()
 
     def __attrs_post_init__(self) -> None:
         """Refuse settings of which one would be ignored."""
-        if self.folds is not None and self.fractions is not None:
-            raise ValueError(
-                "folds and fractions exclude each other: with folds, one fold is tested, one "
-                "gives the references, and the others train and validate; leave one of the two out"
-            )
-        if self.fold is not None and self.folds is None:
-            raise ValueError(f"fold needs folds, the number of folds: fold = {self.fold}")
-        if self.fold is not None and self.folds is not None and self.fold > self.folds:
-            raise ValueError(f"fold must be 1 to folds: fold = {self.fold}, folds = {self.folds}")
+        if self.fractions is not None:
+            check_fractions(self.folds)
+        check_fold(self.fold, self.folds)
         check_query(self.query, self.pools)
 
     def runs(self) -> dict[str, DrawOptions]:
         """Return the options of each run of a cross-validation; none where one is chosen."""
-        if self.folds is None or self.fold is not None:
-            return {}
-        return {f"fold-{fold}": attrs.evolve(self, fold=fold) for fold in range(1, self.folds + 1)}
+        return {
+            name: attrs.evolve(self, fold=fold)
+            for name, fold in list_folds(self.fold, self.folds).items()
+        }
 
 
 def uniform(salt: str, keys: Iterable[str]) -> Float[np.ndarray, " n"]:
