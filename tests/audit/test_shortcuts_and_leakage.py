@@ -10,7 +10,7 @@ import pytest
 
 from brainplug.api.records import POOLS, Image, Turn
 from brainplug.audit.balance import describe_split
-from brainplug.audit.leakage import find_leaks, find_task_leaks
+from brainplug.audit.leakage import find_kin, find_leaks, find_task_leaks
 from brainplug.audit.shortcuts import audit_words, information, measure_dependence
 from brainplug.design.split import pool_scans
 from brainplug.errors import DataError, LeakageError
@@ -127,6 +127,54 @@ def test_a_shortcut_may_be_allowed():
 
     assert any("gives away" in finding.what for finding in findings)
     assert any("says the opposite" in finding.what and "%" in finding.what for finding in findings)
+
+
+def shared_pools(families: list[str | None]) -> pd.DataFrame:
+    """Put three people into one shared pool of training."""
+    people = [f"p{number}" for number in range(3)]
+    cohort = pd.DataFrame({"subject": people, "scan": people, "family": families}, dtype="str")
+    return pool_scans(cohort, pd.DataFrame({"subject": people, "pool": "train"}))
+
+
+def test_people_of_a_shared_pool_may_meet():
+    """Queries and references of one shared pool are no leak, of two splits they are."""
+    tasks = {"train": [make_task("p0", "a", "p1", "b")], "val": [], "test": []}
+    pooled = shared_pools([None] * 3)
+
+    assert [] == find_leaks(pooled)
+    assert [] == find_task_leaks(tasks, SAME, pooled)
+    assert [] == find_kin(tasks, pooled)
+    moved = pooled.assign(pool=["train", "val", "val"])
+    (leak,) = find_task_leaks(tasks, SAME, moved)
+    assert ("p1",) == leak.members
+
+
+@pytest.mark.parametrize(
+    ("reference", "families", "images"),
+    [
+        ("p0", [None] * 3, [None] * 3),
+        ("p1", ["f", "f", None], [None] * 3),
+        ("p1", [None] * 3, ["one", "one", None]),
+    ],
+    ids=["itself", "a relative", "a copy"],
+)
+def test_a_task_that_shows_kin_is_a_leak(reference, families, images):
+    """The files are searched for queries that meet themselves, relatives or their own image."""
+    tasks = {"train": [make_task("p0", "a", reference, "b"), make_task("p2", "a", "p0", "b")]}
+    pooled = shared_pools(families).assign(same_image=pd.Series(images, dtype="str"))
+
+    (leak,) = find_kin({**tasks, "val": [], "test": []}, pooled)
+
+    assert ("leak", ("p0",)) == (leak.kind, leak.members)
+
+
+def test_shared_pools_are_described_whole():
+    """The audit counts a shared pool once, by the name of its split."""
+    found = describe_split(shared_pools([None] * 3).assign(target=["a", "b", "a"], site="s"))
+
+    assert ["train", "val_query", "val_reference"] == list(found["pools"])[:3]
+    assert 3 == found["pools"]["train"]["subjects"]
+    assert {"a": 2, "b": 1} == found["balance"]["target"]["train"]["counts"]
 
 
 def test_a_reference_from_another_pool_is_a_leak():

@@ -70,6 +70,26 @@ DESIGNS = {
         'use = "matched"\ndistance = 1.5',
     ),
     "number, family, anchors": (BMI, FAMILY, 'use = "anchors"\nanchors = 6'),
+    "sex, stratified, shared": (
+        SEX,
+        'use = "stratified"\npools = "shared"',
+        'use = "independent"\nreferences_per_query = 3',
+    ),
+    "number, stratified, shared block": (
+        BMI,
+        'use = "stratified"\nbins = 3\npools = "shared"',
+        'use = "independent"\nblock = 3',
+    ),
+    "sex, family, shared anchors": (
+        SEX,
+        'use = "family"\npools = "shared"',
+        'use = "anchors"\nanchors = 6',
+    ),
+    "number, stratified, matched": (
+        BMI,
+        'use = "stratified"',
+        'use = "matched"\ndistance = 1.5',
+    ),
 }
 
 
@@ -106,7 +126,10 @@ def prepare(folder: Path, rows: list[str], design: str) -> Path:
 
 def read_bytes(run: Path) -> dict[str, bytes]:
     """Return the content of every file that must be the same to the byte."""
-    files = [*(run / "tasks").iterdir(), *(run / name for name in ("split.csv", "audit.json"))]
+    files = [
+        *(run / "tasks").iterdir(),
+        *(run / name for name in ("split.csv", "audit.json", "split.json")),
+    ]
     files += [run / name for name in ("cohort.json", "pairs.json", "exclusions.csv")]
     return {path.name: path.read_bytes() for path in files}
 
@@ -128,7 +151,7 @@ def test_a_shuffled_table_gives_the_same_files(tmp_path, design):
     other = prepare(tmp_path, random.Random(5).sample(rows, len(rows)), design)
 
     assert one != other
-    assert len(read_bytes(one)) == 8
+    assert len(read_bytes(one)) == 9
     assert read_bytes(one) == read_bytes(other)
     for name in ("cohort.parquet", "pairs.parquet"):
         pd.testing.assert_frame_equal(pd.read_parquet(one / name), pd.read_parquet(other / name))
