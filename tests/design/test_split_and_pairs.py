@@ -86,8 +86,9 @@ def test_what_a_split_says_is_told_once():
 
     said = tell_split(Seer(), cohort, split)
 
-    assert [USES_TARGET, "90 scans, 30 of the test", "240 scans, 80 of the test"] == said
-    assert [] == tell_split(Watcher(), cohort, split)
+    asked = describe_pools(split, asks_all=False)
+    assert [asked, USES_TARGET, "90 scans, 30 of the test", "240 scans, 80 of the test"] == said
+    assert [asked] == tell_split(Watcher(), cohort, split)
 
 
 def test_the_shipped_split_by_target_says_so():
@@ -97,8 +98,8 @@ def test_the_shipped_split_by_target_says_so():
 
     said = tell_split(strategy, cohort, split_cohort(strategy, cohort, seed=1))
 
-    assert USES_TARGET == said[0]
-    assert 'use = "subject"' in said[1]
+    assert USES_TARGET == said[1]
+    assert 'use = "subject"' in said[2]
 
 
 @pytest.mark.parametrize("strategy", [Family(DrawOptions()), Site(SiteOptions(test=("s1",)))])

@@ -99,15 +99,20 @@ def ask_strategy(
     return split
 
 
-def tell_split(strategy: SplitStrategy, cohort: pd.DataFrame, split: pd.DataFrame) -> list[str]:
-    """Return what a strategy says of the split it made, in every study.
+def tell_split(
+    strategy: SplitStrategy, cohort: pd.DataFrame, split: pd.DataFrame, *, asks_all: bool = False
+) -> list[str]:
+    """Return who is asked, and what a strategy says of the split it made, in every study.
 
     Args:
         strategy: that made it.
         cohort: the cohort frame.
         split: `subject` and `pool`.
+        asks_all: whether the references of all splits are training scans.
     """
-    said = dict.fromkeys([USES_TARGET] if able(strategy, UsesTarget) else [])
+    said = dict.fromkeys([describe_pools(split, asks_all=asks_all)])
+    if able(strategy, UsesTarget):
+        said[USES_TARGET] = None
     if not able(strategy, TellsOfSplit):
         return list(said)
     for study, scans in by_study(add_pools(cohort, split)):

@@ -20,7 +20,6 @@ from brainplug.design.pairs import make_pairs
 from brainplug.design.split import (
     add_pools,
     count_asked,
-    describe_pools,
     pool_scans,
     split_cohort,
     tell_split,
@@ -158,10 +157,7 @@ def tell_design(
     recipe: Recipe, design: Design, cohort: pd.DataFrame, split: pd.DataFrame, console: Console
 ) -> None:
     """Print who is asked, what the split says of itself, and how more people would be asked."""
-    for note in (
-        describe_pools(split, asks_all=design.asks_all),
-        *tell_split(design.strategy, cohort, split),
-    ):
+    for note in tell_split(design.strategy, cohort, split, asks_all=design.asks_all):
         console.print(f"[dim]{escape(note)}[/dim]")
     asked = count_asked(split)
     if asked["test"][0] >= FEW_ASKED:

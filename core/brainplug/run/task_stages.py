@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 import pandas as pd
-from rich.markup import escape
 
 from brainplug.api import laws
 from brainplug.api.records import SPLITS, Split
@@ -25,7 +24,6 @@ from brainplug.design.pairs import make_pairs, reference_split
 from brainplug.design.split import (
     add_pools,
     count_asked,
-    describe_pools,
     pool_scans,
     split_cohort,
     tell_split,
@@ -109,10 +107,7 @@ def split_stage(workspace: Workspace) -> Stage:
     """Who is in which pool."""
     return Stage(
         name="split",
-        settings={
-            **workspace.settings("seed", "split"),
-            "references": "training" if workspace.design.asks_all else "own",
-        },
+        settings=workspace.settings("seed", "split") | {"asks_all": workspace.design.asks_all},
         reads=lambda: [workspace.files.cohort, *files_of(workspace.design.strategy)],
         writes=(workspace.files.split, workspace.files.split_notes),
         code=(
@@ -137,18 +132,13 @@ def files_of(strategy: SplitStrategy) -> tuple[Path, ...]:
 
 def run_split(workspace: Workspace) -> None:
     """Put subjects into pools, and make sure from the file that the pools are apart."""
-    cohort, design = read_cohort(workspace), workspace.design
-    split = split_cohort(
-        design.strategy, cohort, seed=workspace.recipe.seed, asks_all=design.asks_all
-    )
-    notes = [
-        describe_pools(split, asks_all=design.asks_all),
-        *tell_split(design.strategy, cohort, split),
-    ]
+    cohort, seed = read_cohort(workspace), workspace.recipe.seed
+    strategy, asks_all = workspace.design.strategy, workspace.design.asks_all
+    split = split_cohort(strategy, cohort, seed=seed, asks_all=asks_all)
+    notes = tell_split(strategy, cohort, split, asks_all=asks_all)
     write_json(workspace.files.split_notes, {"asked": count_asked(split), "notes": notes})
     write_csv(workspace.files.split, split)
-    for note in notes:
-        workspace.console.print(f"[dim]{escape(note)}[/dim]")
+    workspace.console.print("\n".join(notes), style="dim", markup=False)
     findings = find_leaks(pool_scans(cohort, read_split(workspace)))
     refuse_findings(findings, allow_shortcut=True)
 
