@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from brainplug.api.records import TargetColumn
-    from brainplug.api.roles import Answers, CohortLoader, Metric, PromptTemplate, TaskHead
+    from brainplug.api.roles import Answers, CohortLoader, Metric, Part, PromptTemplate, TaskHead
 
 SAMPLE = 50
 """Training values that are said and read back, from the smallest to the largest."""
@@ -45,6 +45,17 @@ def hold(behaviour: object, faults: Iterable[str]) -> None:
     cause = f"breaks a law of its role: {'; '.join(found)}; tell its authors, or name another part"
     origin = origin_of(behaviour)
     raise origin.error(cause) if origin else PluginError(name_of(behaviour), "this program", cause)
+
+
+def part_faults(part: Part[Any]) -> Iterator[str]:
+    """Say what a part does not tell its users: what it does, and what each option is about."""
+    if not part.summary:
+        yield "the docstring of its behaviour is empty; its first line is what users are shown"
+    for field in attrs.fields(part.options):
+        if not field.metadata.get("about"):
+            yield f"option {field.name!r} is not described; give metadata=about(…)"
+        if not field.kw_only:
+            yield f"option {field.name!r} is positional; make the options kw_only"
 
 
 def fit_answers(head: TaskHead, values: pd.Series) -> Answers:

@@ -1,0 +1,277 @@
+"""Every law of every role, held to the parts of a plugin."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pandas as pd
+
+from brainplug.api import laws
+from brainplug.api.contracts import find_defect
+from brainplug.api.guard import Origin, build
+from brainplug.api.records import POOLS
+from brainplug.api.roles import (
+    AsksAll,
+    Prepares,
+    ReadsFiles,
+    Repeats,
+    Speaks,
+    TellsOfSplit,
+    UsesTraining,
+    able,
+)
+from brainplug.cohort.contract import check_table
+from brainplug.design.pairs import make_pairs
+from brainplug.design.split import split_cohort, tell_split
+from brainplug.errors import BrainplugError
+from brainplug.registry import ROLES, load_registry
+from brainplug.testing.data import make_people, make_pools
+
+if TYPE_CHECKING:
+    from brainplug.api.roles import (
+        CohortLoader,
+        Metric,
+        ModelBackbone,
+        Pairing,
+        Part,
+        PromptTemplate,
+        SplitStrategy,
+        TaskHead,
+    )
+
+HEAVY = ("torch", "transformers", "accelerate", "nibabel", "nilearn", "sklearn", "scipy")
+"""What the module of a plugin imports inside its functions only."""
+
+LARGEST_BUILT = 5_000_000
+"""Parameters of the largest model that is built to be looked at."""
+
+
+@attrs.frozen(kw_only=True)
+class Example:
+    """What a part is tried with, where its defaults or the made-up data do not fit it.
+
+    Attributes:
+        options: its options, by keyword.
+        raw: texts of a target column that a task head reads.
+        codes: what they mean, as a study defines it.
+        people: cohort that a split strategy is given; see `make_people`.
+        references: numbers of references that a prompt template words.
+        shape: voxels of a scan that a model is planned for.
+    """
+
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    raw: tuple[str, ...] = ()
+    codes: Mapping[str, str] = attrs.field(factory=dict)
+    people: pd.DataFrame | None = None
+    references: tuple[int, ...] = (1, 2, 4)
+    shape: tuple[int, int, int] = (16, 16, 16)
+
+
+def check_plugin(plugin: object, examples: Mapping[str, Example] | None = None) -> None:
+    """Hold a plugin, and every part it offers, to every law.
+
+    Args:
+        plugin: module or object with hook implementations, as its entry point names it.
+        examples: what a part is tried with, by its name.
+
+    Raises:
+        AssertionError: names each part and each law it breaks, a line each.
+    """
+    registry = load_registry(discover=False, plugins=[plugin])
+    found = [str(failure) for failure in registry.failures]
+    if isinstance(plugin, ModuleType):
+        found += weight_faults(plugin.__name__)
+    given = dict(examples or {})
+    for role in ROLES:
+        for name, part in registry.parts(role).items():
+            found += faults_of(part, role, given.pop(name, Example()))
+    found += [f"no part has the name {name!r}, for which there is an example" for name in given]
+    assert not found, "\n".join(found)
+
+
+def check_part(part: Part[Any], role: str, example: Example | None = None) -> None:
+    """Hold one part to every law of its role.
+
+    Args:
+        part: as a hook yields it.
+        role: `cohorts`, `heads`, `splits`, `pairings`, `prompts`, `models` or `metrics`.
+        example: what it is tried with.
+
+    Raises:
+        AssertionError: names each law it breaks, a line each.
+    """
+    found = faults_of(part, role, example or Example())
+    assert not found, "\n".join(found)
+
+
+def faults_of(part: Part[Any], role: str, example: Example) -> list[str]:
+    """Say which laws a part breaks."""
+    defect = find_defect(part)
+    if defect is not None:
+        return [f"{ROLES[role]} {part!r}: {defect}"]
+    named = f"{ROLES[role]} {part.name!r}"
+    found = list(laws.part_faults(part))
+    try:
+        behaviour = build(
+            part, part.options(**example.options), Origin(role, part.name, "this program")
+        )
+        found += CHECKS[role](behaviour, example)
+    except TypeError as error:
+        found.append(f"give its options in an Example: {error}")
+    except (BrainplugError, ValueError) as error:
+        found.append(str(error))
+    return [f"{named}: {fault}" for fault in found]
+
+
+def weight_faults(module: str) -> Iterator[str]:
+    """Say which heavy library the import of a module brings in."""
+    code = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    seen = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ran = subprocess.run(  # noqa: S603 - Python itself, and the module that is tested
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=seen
+    )
+    if ran.returncode:
+        yield f"{module} cannot be imported by itself: {ran.stderr.strip().splitlines()[-1]}"
+    elif ran.stdout.strip():
+        listed = ", ".join(ran.stdout.split())
+        yield f"{module}: imports {listed}; import it in the function that needs it"
+
+
+def check_loader(loader: CohortLoader, example: Example) -> Iterator[str]:  # noqa: ARG001 (alike)
+    """Let a loader read its study; every row must be accounted for and every file be there."""
+    if able(loader, Prepares):
+        loader.prepare(lambda _done, _total: None)
+    table = loader.load()
+    check_table(table, "it")
+    yield from laws.source_faults(loader)
+    if not table.images_pending:
+        lost = [image for image in table.scans["image"] if not Path(image).exists()]
+        yield from (f"scans names {image}, which is not there" for image in lost[:1])
+
+
+def check_head(head: TaskHead, example: Example) -> Iterator[str]:
+    """Let a head read a column, and say and read back its values."""
+    texts = example.raw or (("1", "2.5", "4") if head.kind == "numerical" else ("left", "right"))
+    raw = pd.Series([*texts, *texts, pd.NA], index=range(7, 8 + 2 * len(texts)), dtype="str")
+    found = head.read(raw, codes=example.codes, missing=frozenset())
+    yield from laws.column_faults(raw, found)
+    values = found.values.dropna()  # noqa: PD011 (a field of TargetColumn)
+    if len(values) < len(texts):
+        yield f"it reads {list(texts)} as {values.tolist()}; give raw texts in an Example"
+    yield from laws.answer_faults(head.fit(values), values)
+    if not head.metrics:
+        yield "metrics is empty; name those that are reported when a recipe names none"
+
+
+def check_split(strategy: SplitStrategy, example: Example) -> Iterator[str]:
+    """Let a strategy split made-up people; see `design.split` for what it is held to."""
+    people = make_people() if example.people is None else example.people
+    if able(strategy, Repeats):
+        runs = strategy.runs(people.drop(columns="target"))
+        yield from (f"runs: expected names, got {name!r}" for name in runs if not name)
+    if able(strategy, ReadsFiles):
+        yield from laws.source_faults(strategy)
+    whole = strategy  # a type checker narrows the name below
+    pools = split_cohort(strategy, people, seed=1)
+    if not pools.equals(split_cohort(strategy, people, seed=1)):
+        yield "assign gives other pools for the same seed"
+    if able(strategy, TellsOfSplit):
+        tell_split(whole, people, pools)
+    if able(strategy, AsksAll):
+        split_cohort(strategy.ask_all(), people, seed=1, asks_all=True)
+
+
+def check_pairing(pairing: Pairing, example: Example) -> Iterator[str]:  # noqa: ARG001 (alike)
+    """Let a pairing choose references; see `design.pairs` for what it is held to."""
+    people = make_people()
+    halves = POOLS if not able(pairing, UsesTraining) else ("train_query", "train_reference")
+    people["pool"] = [halves[place % len(halves)] for place in range(len(people))]
+    for numerical in (False, True):
+        cohort = people.assign(target=people["age"].astype(float)) if numerical else people
+        make_pairs(pairing, cohort, Plain(labels=() if numerical else ("a", "b")), seed=1)
+        queries, references = make_pools(numerical=numerical)
+        pairs = pairing.pair(queries, references, seed=1)
+        again = pairing.pair(queries.iloc[::-1], references.iloc[::-1], seed=1)
+        if as_set(pairs) != as_set(again):
+            yield "pair gives other pairs when the rows come in another order"
+        if able(pairing, Speaks):
+            pairing.notes(pairs, queries, references)
+
+
+def check_prompt(template: PromptTemplate, example: Example) -> Iterator[str]:
+    """Let a template word made-up comparisons."""
+    yield from laws.template_faults(template, laws.make_cases(example.references))
+
+
+def check_model(backbone: ModelBackbone, example: Example) -> Iterator[str]:
+    """Hold a model to its plan, and build it twice where it is small."""
+    plan = backbone.plan(example.shape)
+    if plan.tokens_per_image < 1 or plan.context_length < 1:
+        yield f"plan: expected numbers above 0, got {plan}"
+    if backbone.count_tokens("a sentence of some words") < backbone.count_tokens("a"):
+        yield "count_tokens gives fewer tokens for a longer text"
+    if able(backbone, ReadsFiles):
+        yield from laws.source_faults(backbone)
+    if not 0 < plan.num_parameters <= LARGEST_BUILT:
+        return
+    from brainplug.model.patches import count_patches
+
+    one, two = (backbone.build(example.shape, seed=7) for _ in range(2))
+    if count_patches(one.shape, one.patch) != plan.tokens_per_image:
+        yield f"plan says {plan.tokens_per_image} tokens a scan, the model has others"
+    weights = zip(one.model.parameters(), two.model.parameters(), strict=True)
+    if not all(bool((first == second).all()) for first, second in weights):
+        yield "build draws other weights from the same seed"
+
+
+def check_metric(metric: Metric, example: Example) -> Iterator[str]:  # noqa: ARG001 (alike)
+    """Let a metric score made-up predictions of two and of three classes, or of numbers."""
+    for labels in ((), ("a", "b", "c")):
+        yield from laws.metric_faults(metric, labels)
+
+
+CHECKS: Mapping[str, Callable[[Any, Example], Iterable[str]]] = {
+    "cohorts": check_loader,
+    "heads": check_head,
+    "splits": check_split,
+    "pairings": check_pairing,
+    "prompts": check_prompt,
+    "models": check_model,
+    "metrics": check_metric,
+}
+"""Role -> what yields the laws that a behaviour breaks."""
+
+
+@attrs.frozen(kw_only=True)
+class Plain:
+    """Answers that are said as they are; enough to draw pairs."""
+
+    labels: tuple[str, ...]
+
+    def say(self, value: str | float) -> str:
+        """Say a value."""
+        return str(value)
+
+    def parse(self, text: str) -> str | float | None:
+        """Read a value."""
+        return text if self.labels else float(text)
+
+    def code(self, value: str | float) -> int | float:
+        """Number a label; a number is its own."""
+        return self.labels.index(str(value)) if self.labels else float(value)
+
+    def strata(self, values: pd.Series) -> pd.Series:
+        """Return the label, or which half a number is in."""
+        return values if self.labels else (values > 0).map(str).astype("str")
+
+
+def as_set(pairs: pd.DataFrame) -> set[tuple[str, tuple[str, ...]]]:
+    """Return pairs without their order."""
+    return set(zip(pairs["query"], map(tuple, pairs["references"]), strict=True))
