@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import nibabel
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from brainplug.testing import write_scan
 from made_up_pools import labels, make_tasks, pool
 from small import DESIGN, GRID, LEARNING
 
@@ -44,17 +43,6 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the folder of real data is not beside this checkout")
     return SHARED_DATA
-
-
-def write_scan(path: Path, seed: int = 0, shape: tuple[int, ...] = (12, 14, 10)) -> Path:
-    """Write a scan of a bright blob in a dark field, 8 mm voxels."""
-    rng = np.random.default_rng(seed)
-    voxels = rng.uniform(0, 5, shape).astype("float32")
-    voxels[3:9, 4:11, 2:8] += 100 + rng.uniform(0, 50)
-    affine = np.diag([8.0, 8.0, 8.0, 1.0])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nibabel.save(nibabel.Nifti1Image(voxels, affine), path)
-    return path
 
 
 @pytest.fixture

@@ -204,6 +204,16 @@ def take(predictions: Predictions, rows: slice) -> Predictions:
     )
 
 
+def hold_sources(behaviour: object) -> None:
+    """Hold a split strategy or a model that reads files of its own to naming them.
+
+    Raises:
+        PluginError: one that it names is not there.
+    """
+    if able(behaviour, ReadsFiles):
+        hold(behaviour, source_faults(behaviour))
+
+
 def source_faults(behaviour: CohortLoader | ReadsFiles) -> Iterator[str]:
     """Say which of the files that a behaviour says it reads are not there."""
     lost = [path for path in behaviour.sources() if not path.exists()]

@@ -3,6 +3,22 @@
 A plugin yields `Part(name, Options, Behaviour)` from the hook of its role. `Options` is an attrs
 class, frozen and keyword only, whose fields are described with `about`. `Behaviour(options)` makes
 an object that satisfies one of the protocols below; heavy imports belong inside it.
+
+Some protocols are abilities: what a behaviour may offer beyond its role. It counts only where the
+class declares it, `abilities = (Repeats, ReadsFiles)`:
+
+    Prepares          a cohort loader that writes its study to disk first
+    Repeats           a split strategy that stands for several runs
+    UsesTarget        a split strategy that sees the target
+    AsksAll           a split strategy that draws otherwise where all references are of training
+    TellsOfSplit      a split strategy that has something to say of its split
+    ReadsFiles        a split strategy or a model that reads files of its own
+    Speaks            a pairing that has something to say of its pairs
+    UsesTraining      a pairing that takes the references of every split from training
+    Fixed             a prompt template whose wording may never vary
+    ScoresResamples   a metric that scores all bootstrap samples at once
+
+Members, signatures and types of these protocols are what `contracts` holds a behaviour to.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from cattrs import Converter
 
+    from brainplug.api.guard import Origin
     from brainplug.registry import Registry
 
 ROLE_OF: dict[Any, str] = {contract.protocol: role for role, contract in CONTRACTS.items()}
@@ -226,7 +227,7 @@ def structure_chosen(
     try:
         chosen.make()
     except BrainplugError as error:
-        told = refusal_of(error)
+        told = refusal_of(error, chosen.origin)
         raise ProblemsError([((), line) for line in told.splitlines()]) from error
     return chosen
 
@@ -254,11 +255,11 @@ def structure_metric(
         ) from error
 
 
-def refusal_of(error: BrainplugError) -> str:
+def refusal_of(error: BrainplugError, origin: Origin) -> str:
     """Say why a part was not built; a `ValueError` is how a part refuses what the user gave it."""
     cause = error.__cause__
     if isinstance(error, PluginError) and isinstance(cause, ValueError):
-        return text_of(cause)
+        return f"{text_of(cause)} (says the {origin})"
     return str(error)
 
 

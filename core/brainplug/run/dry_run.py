@@ -10,7 +10,7 @@ import attrs
 import pandas as pd
 from rich.markup import escape
 
-from brainplug.api.laws import fit_answers, hold_metrics
+from brainplug.api.laws import fit_answers, hold_metrics, hold_sources
 from brainplug.api.records import SPLITS, Image, list_pools
 from brainplug.audit.console import finding_lines
 from brainplug.audit.leakage import find_leaks
@@ -73,7 +73,9 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
     else:
         hold_metrics(metrics, ())
         counts, first = check_files(recipe.tasks, console)
-    plan = recipe.model.make().plan(recipe.images.shape)
+    backbone = recipe.model.make()
+    hold_sources(backbone)
+    plan = backbone.plan(recipe.images.shape)
     for note in plan.notes:
         console.print(f"[dim]{escape(note)}[/dim]")
     console.print(task_table(recipe, counts, first, plan))
@@ -107,6 +109,7 @@ def check_design(
     pooled = add_pools(cohort.frame, split)
     answers = fit_answers(head, training_values(cohort.frame, split))
     hold_metrics(metrics, answers.labels)
+    hold_sources(chosen.strategy)
     console.print(pool_table(pooled, answers.strata(pooled["target"])))
     tell_design(recipe, chosen, cohort.frame, split, console)
     pairs, said = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)

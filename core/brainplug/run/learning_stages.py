@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.api.laws import hold_metrics
+from brainplug.api.laws import hold_metrics, hold_sources
 from brainplug.api.roles import ReadsFiles, able
 from brainplug.errors import DataError
 from brainplug.imaging.cache import content_hash, fill_cache
@@ -152,6 +152,7 @@ def run_training(workspace: Workspace) -> None:
     from brainplug.training.stage import Folders, Selection, train_model
 
     hold_metrics(workspace.metrics, fit_answers(workspace).labels)
+    hold_sources(workspace.backbone)
     stage = training_stage(workspace)
     common = attrs.evolve(stage, settings=learning_settings(workspace))
     name = workspace.selecting

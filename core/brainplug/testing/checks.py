@@ -35,6 +35,7 @@ from brainplug.registry import ROLES, load_registry
 from brainplug.testing.data import make_people, make_pools
 
 if TYPE_CHECKING:
+    from brainplug.api.records import TargetKind
     from brainplug.api.roles import (
         CohortLoader,
         Metric,
@@ -62,6 +63,7 @@ class Example:
         raw: texts of a target column that a task head reads.
         codes: what they mean, as a study defines it.
         people: cohort that a split strategy is given; see `make_people`.
+        kinds: of the targets whose scans a pairing is given.
         references: numbers of references that a prompt template words.
         shape: voxels of a scan that a model is planned for.
     """
@@ -70,6 +72,7 @@ class Example:
     raw: tuple[str, ...] = ()
     codes: Mapping[str, str] = attrs.field(factory=dict)
     people: pd.DataFrame | None = None
+    kinds: tuple[TargetKind, ...] = ("categorical", "numerical")
     references: tuple[int, ...] = (1, 2, 4)
     shape: tuple[int, int, int] = (16, 16, 16)
 
@@ -188,12 +191,12 @@ def check_split(strategy: SplitStrategy, example: Example) -> Iterator[str]:
         split_cohort(strategy.ask_all(), people, seed=1, asks_all=True)
 
 
-def check_pairing(pairing: Pairing, example: Example) -> Iterator[str]:  # noqa: ARG001 (alike)
+def check_pairing(pairing: Pairing, example: Example) -> Iterator[str]:
     """Let a pairing choose references; see `design.pairs` for what it is held to."""
     people = make_people()
     halves = POOLS if not able(pairing, UsesTraining) else ("train_query", "train_reference")
     people["pool"] = [halves[place % len(halves)] for place in range(len(people))]
-    for numerical in (False, True):
+    for numerical in (kind == "numerical" for kind in example.kinds):
         cohort = people.assign(target=people["age"].astype(float)) if numerical else people
         make_pairs(pairing, cohort, Plain(labels=() if numerical else ("a", "b")), seed=1)
         queries, references = make_pools(numerical=numerical)
