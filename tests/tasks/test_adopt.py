@@ -307,7 +307,7 @@ def test_check_says_what_is_missing(old, tmp_path, capsys):
     ("target", "words"),
     [
         ('use = "numerical"\ncolumn = "sex"', "the categorical target 'sex'"),
-        ('use = "categorical"\ncolumn = "gender"', "[target] names the categorical 'gender'"),
+        ('use = "categorical"\ncolumn = "gender"', "found the categorical 'gender'"),
     ],
 )
 def test_a_target_that_is_not_the_files_is_refused(old, tmp_path, capsys, command, target, words):

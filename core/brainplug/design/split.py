@@ -8,7 +8,7 @@ import pandas as pd
 
 from brainplug.api.records import POOLS, SPLITS, asked_pools, list_pools, shown_pools
 from brainplug.api.roles import TellsOfSplit, UsesTarget, able
-from brainplug.errors import DataError, LeakageError
+from brainplug.errors import DataError, LeakageError, show
 from brainplug.toolkit.study_ids import unmark
 
 if TYPE_CHECKING:
@@ -88,8 +88,10 @@ def ask_strategy(
     again = strategy.assign(shown.iloc[::-1], seed=seed)
     if not pools.sort_index().astype("str").equals(again.sort_index().astype("str")):
         raise DataError(
-            "the split strategy gave other pools when the rows came in another order; what it "
-            "draws must not depend on that"
+            "other pools when the rows came in another order",
+            where="the split strategy",
+            expected="the same pools whatever the order",
+            hint="what it draws must not depend on that",
         )
     people = scans["subject"].reset_index(drop=True)
     split = pd.DataFrame({"subject": people, "pool": pools.astype("str")}).drop_duplicates()
@@ -174,8 +176,9 @@ def add_pools(cohort: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
     lacking = cohort.loc[pools.isna(), "subject"].unique()
     if len(lacking):
         raise DataError(
-            f"{len(lacking)} subjects of the cohort have no pool, for example "
-            f"{', '.join(map(repr, lacking[:5]))}; make the split anew"
+            f"{len(lacking)} subjects of the cohort have no pool, for example {show(lacking[:5])}",
+            found=tuple(lacking),
+            hint="make the split anew",
         )
     return cohort.assign(pool=pools)
 
@@ -192,16 +195,20 @@ def _check_names(pools: pd.Series, cohort: pd.DataFrame) -> None:
     """Refuse an answer that is not one known pool for each row."""
     if not pools.index.sort_values().equals(cohort.index):
         raise DataError(
-            f"the split strategy must return one pool for each of {len(cohort)} rows with their "
-            f"index, got {len(pools)}"
+            str(len(pools)),
+            where="the split strategy",
+            expected=f"one pool for each of {len(cohort)} rows with their index",
+            found=len(pools),
         )
     known = (*POOLS, *SPLITS)
     unknown = pools[~pools.isin(known)]
     if len(unknown):
         raise DataError(
-            f"the split strategy returned {unknown.iloc[0]!r} for subject "
-            f"{cohort.loc[unknown.index[0], 'subject']!r} ({len(unknown)} such rows); "
-            f"expected one of {', '.join(known)}"
+            f"{unknown.iloc[0]!r} for subject {cohort.loc[unknown.index[0], 'subject']!r} "
+            f"({len(unknown)} such rows)",
+            where="the split strategy",
+            expected=f"one of {', '.join(known)}",
+            found=tuple(unknown.unique()),
         )
 
 
@@ -214,8 +221,9 @@ def _check_filled(split: pd.DataFrame) -> None:
         if set(SPLITS).intersection(sizes):
             empty = list(dict.fromkeys(map(_split_of, empty)))
         raise DataError(
-            f"no subject is in {', '.join(empty)} (subjects in each pool: {listed}); "
-            "use more subjects, other fractions or another seed"
+            f"no subject is in {', '.join(empty)} (subjects in each pool: {listed})",
+            found=sizes,
+            hint="use more subjects, other fractions or another seed",
         )
 
 

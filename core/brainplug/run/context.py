@@ -233,8 +233,11 @@ def fit_for_files(head: TaskHead, kind: str, target: str) -> TaskHead:
     """
     if head.kind != kind or target not in (head.target, head.column):
         raise DataError(
-            f"the task files have the {kind} target {target!r}; [target] names the {head.kind} "
-            f"{head.target!r}: correct it or leave it out"
+            f"the {head.kind} {head.target!r}",
+            where="[target]",
+            expected=f"the {kind} target {target!r} of the task files",
+            found=(head.kind, head.target),
+            hint="correct it or leave it out",
         )
     return head
 
@@ -254,7 +257,8 @@ def make_metrics(recipe: Recipe, registry: Registry, head: TaskHead) -> dict[str
     unfit = [name for name, metric in made.items() if metric.kind != head.kind]
     if unfit:
         raise DataError(
-            f"the task files have a {head.kind} target, {head.target!r}; expected metrics for "
-            f"that, got {', '.join(map(repr, unfit))}"
+            where="the task files",
+            expected=f"metrics for their {head.kind} target, {head.target!r}",
+            found=tuple(unfit),
         )
     return made

@@ -256,8 +256,9 @@ def task_table(recipe: Recipe, counts: Mapping[Split, int], first: Task, plan: M
     tokens = count_tokens(first, backbone, plan)
     if tokens > plan.context_length:
         raise DataError(
-            f"a dialogue has about {tokens} tokens, the model takes {plan.context_length}; use "
-            "larger patches, a smaller grid, shorter wordings or fewer references"
+            f"a dialogue has about {tokens} tokens, the model takes {plan.context_length}",
+            found=tokens,
+            hint="use larger patches, a smaller grid, shorter wordings or fewer references",
         )
     table = Table("tasks", "")
     for name, count in counts.items():

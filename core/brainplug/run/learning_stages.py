@@ -86,8 +86,10 @@ def run_volumes(workspace: Workspace) -> None:
     if refused:
         first = next(iter(refused.values()))
         raise DataError(
-            f"{len(refused)} scans of the tasks cannot be read, for example {first}; "
-            'set scans = "all" in [images], so that they are left out before references are drawn'
+            f"{len(refused)} scans of the tasks cannot be read, for example {first}",
+            found=tuple(map(str, refused)),
+            hint='set scans = "all" in [images], so that they are left out before references are '
+            "drawn",
         )
     write_json(workspace.files.volumes, {"scans": len(scans), "content": hash_scans(workspace)})
 

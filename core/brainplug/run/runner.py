@@ -199,7 +199,10 @@ def end_runs(
         workspace.console.print(summary_table(summary))
     if failed:
         causes = "; ".join(f"{name}: {error}" for name, error in failed.items())
-        raise RunError(f"{len(failed)} of {len(list(runs))} runs could not be done: {causes}")
+        raise RunError(
+            f"{len(failed)} of {len(list(runs))} runs could not be done: {causes}",
+            found=tuple(failed),
+        )
 
 
 def forget_single(files: RunFolder, shared: Sequence[Stage]) -> None:
