@@ -60,7 +60,7 @@ def brainplug_cohorts() -> Iterable[Part[CohortLoader]]:  # type: ignore[empty-b
 
 @hookspec
 def brainplug_splits() -> Iterable[Part[SplitStrategy]]:  # type: ignore[empty-body]
-    """Offer split strategies: which subject goes into which of the six pools.
+    """Offer split strategies: which subject goes into which pool.
 
     Called once, when plugins are loaded. Returns parts whose behaviour has `assign`.
 
