@@ -132,8 +132,10 @@ def test_d01_the_opposite_of_the_reference_is_no_answer():
     truth, told, _ = pair(make_cohort(), references=3)
 
     assert 0.45 < (truth == told).mean() < 0.55
-    with pytest.raises(DataError, match="says the opposite"):
+    with pytest.raises(DataError) as caught:
         refuse_shortcuts(lambda sex: ("m", "f", "f") if sex == "m" else ("f", "m", "m"), ["f", "m"])
+
+    assert "says the opposite" in caught.value.found[0]
 
 
 @pytest.mark.parametrize("classes", [3, 10])
@@ -143,8 +145,10 @@ def test_d02_copying_the_reference_is_at_chance_with_many_classes(classes):
 
     assert abs((truth == told).mean() - 1 / classes) < 0.05
     labels = [f"class {number}" for number in range(classes)]
-    with pytest.raises(DataError, match="repeats the reference"):
+    with pytest.raises(DataError) as caught:
         refuse_shortcuts(lambda own: (own, labels[own == labels[0]]), labels)
+
+    assert "repeats the reference" in caught.value.found[0]
 
 
 def test_d03_a_scan_is_never_its_own_reference():
@@ -158,8 +162,10 @@ def test_d03_a_scan_is_never_its_own_reference():
     for query, references in zip(pairs["query"], pairs["references"], strict=True):
         assert people[query] not in set(people[references])
     assert 0.4 < (truth == told).mean() < 0.6
-    with pytest.raises(DataError, match="repeats the reference"):
+    with pytest.raises(DataError) as caught:
         refuse_shortcuts(lambda sex: (sex,) * 3 + tuple("mf"[sex == "m"] * 2), ["f", "m"])
+
+    assert "repeats the reference" in caught.value.found[0]
 
 
 # What the model says ------------------------------------------------------------------------------

@@ -214,7 +214,7 @@ def check_filled(counts: pd.DataFrame, pools: pd.Series) -> None:
     empty = [pool for pool, row in there.iterrows() if (row == 0).any()]
     if empty:
         raise DataError(
-            "families are too large for it",
+            "families too large for that",
             expected="people of every class or bin in every pool",
             found={str(pool): dict(row) for pool, row in there.iterrows()},
             hint='set pools = "shared", use fewer bins or folds, another seed, or more people',

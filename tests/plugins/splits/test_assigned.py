@@ -104,18 +104,22 @@ def test_a_person_who_is_told_two_pools_is_refused(other):
     """Sessions of one person that tell different things are a leak."""
     cohort = make_cohort("aab", part=["train_query", other, "train"])
 
-    with pytest.raises(LeakageError, match="column 'part' tells subjects two pools") as raised:
+    with pytest.raises(LeakageError) as raised:
         assign(cohort, column="part")
 
     assert ("a",) == raised.value.members
+    assert "column 'part' tells subjects two pools" == raised.value.message
 
 
 def test_a_file_that_tells_two_pools_is_refused(write):
     """The same in a file, whether or not the study has the person."""
     path = write("subject,pool\nz,train\na,train_query\nz,test\n")
 
-    with pytest.raises(LeakageError, match="two pools: 1 found, for example 'z'"):
+    with pytest.raises(LeakageError) as caught:
         assign(make_cohort("a"), file=path)
+
+    assert ("z",) == caught.value.members
+    assert f"{path} tells subjects two pools" == caught.value.message
 
 
 @pytest.mark.parametrize(
