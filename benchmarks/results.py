@@ -42,7 +42,7 @@ def write_results(path: Path | None, rows: Sequence[Mapping[str, Any]]) -> None:
         "rows": list(rows),
         "commit": find_commit(),
         "changed": is_changed(),
-        "machine": describe_hardware() | {"processor": find_processor(), "load": os.getloadavg()},
+        "machine": describe_hardware() | {"load": os.getloadavg()},
         "libraries": library_versions() | {"python": platform.python_version()},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -54,12 +54,3 @@ def is_changed() -> bool:
     command = ["git", "-C", str(Path(__file__).parent), "status", "--porcelain"]
     told = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - a fixed command
     return bool(told.stdout)
-
-
-def find_processor() -> str:
-    """Return the name of the processor."""
-    facts = Path("/proc/cpuinfo")
-    if not facts.exists():
-        return platform.processor()
-    names = [line for line in facts.read_text().splitlines() if line.startswith("model name")]
-    return names[0].partition(":")[2].strip() if names else platform.processor()

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from brainplug.run.provenance import find_commit
+from brainplug.run.provenance import find_commit, find_processor
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -24,7 +24,7 @@ def test_results_name_machine_and_commit(tmp_path, monkeypatch):
     assert "prepare" == found["benchmark"]
     assert ["--json", "out.json"] == found["arguments"]
     assert find_commit() == found["commit"]
-    assert found["machine"]["processor"] == results.find_processor()
+    assert found["machine"]["processor"] == find_processor()
     assert found["machine"]["cores"] >= 1
     assert {"python", "torch", "numpy"} <= found["libraries"].keys()
 

@@ -72,10 +72,20 @@ def describe_hardware() -> dict[str, Any]:
     return {
         "system": platform.system(),
         "machine": platform.machine(),
+        "processor": find_processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(pages / 2**30, 1),
         "accelerators": find_accelerators(),
     }
+
+
+def find_processor(facts: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the name of the processor; the platform's, where no such file tells it."""
+    lines = (
+        facts.read_text(encoding="utf-8", errors="replace").splitlines() if facts.exists() else []
+    )
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()
 
 
 def find_accelerators() -> list[str]:

@@ -1,0 +1,38 @@
+"""Numbers that were recorded once: a change that is to change none is held to them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from recorded.record import describe_machine, read_facts, run
+
+RECORDED = Path(__file__).parents[1] / "recorded"
+LONG = sorted(path.stem for path in RECORDED.glob("*.json") if path.stem != "small")
+NAMES = ["small", *(pytest.param(name, marks=pytest.mark.full) for name in LONG)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_gives_what_was_recorded(name, tmp_path):
+    """Files are equal to the byte; losses and scores to the last bit on a machine of that kind."""
+    wanted = json.loads((RECORDED / f"{name}.json").read_text())
+
+    found = read_facts(run(name, tmp_path / "run", wanted["threads"]))
+
+    assert wanted["split"] == found["split"]
+    assert wanted["tasks"] == found["tasks"]
+    if wanted["machine"] == describe_machine():
+        assert (wanted["losses"], wanted["metrics"]) == (found["losses"], found["metrics"])
+    else:
+        assert found["losses"] == pytest.approx(wanted["losses"], rel=1e-6)
+        assert found["metrics"] == pytest.approx(wanted["metrics"], rel=1e-6)
+
+
+def test_the_demos_of_before_are_recorded():
+    """The recipes are kept beside what they gave."""
+    for name in ("demo-before", "demo-bmi-before"):
+        assert name in LONG
+        assert (RECORDED / f"{name}.toml").exists()
