@@ -39,7 +39,7 @@ coverage: $(INSTALLED)
 	$(BIN)/coverage report
 
 mutants: $(INSTALLED)
-	$(QUIET) $(BIN)/python benchmarks/mutants.py
+	$(QUIET) $(BIN)/python benchmarks/mutants.py $(MUTATE)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

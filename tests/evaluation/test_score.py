@@ -442,5 +442,5 @@ def test_no_sample_is_scored_by_itself(monkeypatch):
     monkeypatch.setattr(bootstrap, "score_sample", None)
     rules = {str(i): Rule(about="", answers=sex_answers(50, seed=i)) for i in range(5)}
     found = scored(sex_answers(50), rules=rules, plan=attrs.evolve(PLAN, samples=2000))
-    assert CATEGORICAL.keys() == found["metrics"].keys()
-    assert all(each["low"] < each["high"] for each in found["metrics"].values())
+    assert CATEGORICAL.keys() == found.metrics.keys()
+    assert all(each.low < each.high for each in found.metrics.values())
