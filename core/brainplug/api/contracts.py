@@ -169,14 +169,34 @@ def matches(value: object, expected: Any) -> bool:  # noqa: PLR0911 - one line f
     return isinstance(value, origin or expected)
 
 
+def field_faults(record: Any) -> Iterator[str]:
+    """Say which fields of a record are of another type than it declares.
+
+    >>> list(field_faults(records.ModelPlan(tokens_per_image=8, num_parameters=0,
+    ...                                     context_length="long")))
+    ["context_length: expected int, got 'long'"]
+    """
+    if not attrs.has(type(record)):
+        return
+    for field in attrs.fields(type(record)):
+        value, expected = getattr(record, field.name), resolve(str(field.type))
+        if not matches(value, expected):
+            words = type_in_words(expected, str(field.type))
+            yield f"{field.name}: expected {words}, got {value!r}"
+
+
 def classes_of(expected: Any) -> frozenset[type]:
-    """Return the classes whose own instances are surely of a type.
+    """Return the classes whose own instances are surely of a type; records are looked into.
 
     >>> sorted(each.__name__ for each in classes_of(str | float | None))
     ['NoneType', 'float', 'str']
     """
     members = get_args(expected) if get_origin(expected) in (Union, types.UnionType) else [expected]
-    return frozenset(each for each in members if isinstance(each, type) and not get_args(each))
+    return frozenset(
+        each
+        for each in members
+        if isinstance(each, type) and not get_args(each) and not attrs.has(each)
+    )
 
 
 def type_in_words(expected: Any, text: str) -> str:

@@ -18,6 +18,7 @@ from brainplug.api.contracts import (
     CONTRACTS,
     Member,
     classes_of,
+    field_faults,
     find_faults,
     find_missing,
     matches,
@@ -210,7 +211,15 @@ def _settler(name: str, origin: Origin, member: Member | None) -> Callable[[Any]
 def _take(result: Any, member: Member, origin: Origin) -> Any:
     """Return what a method returned, where it is of the type the protocol says."""
     if matches(result, member.type):
-        return result
+        faults = list(field_faults(result))
+        if not faults:
+            return result
+        raise origin.error(
+            f"{member.name} of the {CONTRACTS[origin.role].words} returned a "
+            f"{type(result).__name__} that cannot be used: {'; '.join(faults)}; tell its authors, "
+            "or name another part",
+            method=member.name,
+        )
     shown = repr(result)
     given = f"{type(result).__name__} {shown if len(shown) < 100 else shown[:100] + '…'}"
     raise origin.error(

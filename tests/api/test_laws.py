@@ -1,0 +1,127 @@
+"""The laws that a signature cannot say."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainplug.api import laws
+from brainplug.api.records import Image, TargetColumn, Turn
+from brainplug.api.roles import Fixed
+from brainplug.errors import PluginError
+from brainplug.registry import load_registry
+from brainplug.testing import make_case
+
+REGISTRY = load_registry()
+HANDS = pd.Series(["left", "right", "left"])
+AGES = pd.Series([20.25, 31.5, 80.0])
+
+
+@attrs.define
+class Twisted:
+    """Answers of a head of ours, one method of which is another."""
+
+    answers: object
+    changed: dict
+
+    def __getattr__(self, name):
+        return self.changed.get(name) or getattr(self.answers, name)
+
+
+@pytest.mark.parametrize(
+    ("head", "values", "changed", "words"),
+    [
+        ("categorical", HANDS, {"parse": lambda _: "left"}, "which parse reads as 'left'"),
+        ("categorical", HANDS, {"say": lambda _: "a hand"}, "say('left') is 'a hand'"),
+        ("categorical", HANDS, {"labels": ("left",)}, "labels lack 'right'"),
+        ("categorical", HANDS, {"strata": lambda each: each[:1]}, "strata returns no text"),
+        ("numerical", AGES, {"parse": lambda _: 17.0}, "which parse reads as 17.0"),
+        ("numerical", AGES, {"parse": lambda _: None}, "which parse reads as None"),
+        ("numerical", AGES, {"say": lambda each: f"{each - 1:.2f}"}, "say(20.25) is '19.25'"),
+    ],
+)
+def test_answers_are_read_back_as_they_were_said(head, values, changed, words):
+    """A label comes back itself, a number as it was said; sound answers break nothing."""
+    answers = REGISTRY.build("heads", head, column="x").fit(values)
+
+    assert [] == list(laws.answer_faults(answers, values))
+    assert words in "".join(laws.answer_faults(Twisted(answers, changed), values))
+
+
+def test_a_head_that_misreads_is_refused_by_name():
+    """Where a head is fitted its answers are held to their laws."""
+
+    class Head:
+        def fit(self, values):
+            sound = REGISTRY.build("heads", "categorical", column="x").fit(values)
+            return Twisted(sound, {"parse": lambda _: "left"})
+
+    with pytest.raises(PluginError, match="Head' of this program: breaks a law"):
+        laws.fit_answers(Head(), HANDS)
+
+
+def test_rows_without_a_value_have_a_reason():
+    """A column that a head read loses no row silently."""
+    raw = pd.Series(["1", "?"], index=[4, 9])
+    values, reasons = pd.Series([1.0, np.nan], index=[4, 9]), pd.Series(["", ""], index=[4, 9])
+
+    (mute,) = laws.column_faults(raw, TargetColumn(values=values, reasons=reasons))
+    (index,) = laws.column_faults(raw, TargetColumn(values=values[:1], reasons=reasons))
+
+    assert "neither a value nor a reason, for example '?'" in mute
+    assert "the index of the 2 rows" in index
+
+
+class Template:
+    """Words a case with a function."""
+
+    abilities = (Fixed,)
+    fixed = True
+
+    def __init__(self, word):
+        self.dialogue = word
+
+
+def sound(case):
+    shown = [Image(place) for place in range(len(case.references) + 1)]
+    return Turn.user(*shown, *case.references), Turn.assistant(f"It is {case.query}.")
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        (sound, ""),
+        (lambda case: sound(case)[:1], "expected to end with user and assistant"),
+        (lambda case: (sound(case)[0], Turn.assistant(Image(0))), "the answer shows a scan"),
+        (lambda case: (Turn.user("?"), sound(case)[1]), "expected each of 3 scans once"),
+        (lambda case: (sound(case)[0], Turn.assistant("Yes.")), "the answer does not say"),
+        (
+            lambda case: (Turn.user(*sound(case)[0].content, case.query), sound(case)[1]),
+            "says the query's value before the answer",
+        ),
+        (
+            lambda case: (Turn.user(*sound(case)[0].content, str(case.seed)), sound(case)[1]),
+            "fixed is true, and its wording depends on more",
+        ),
+    ],
+)
+def test_a_template_keeps_the_rules_of_a_dialogue(word, words):
+    """Each broken rule is said in words; a sound template breaks none."""
+    found = list(laws.template_faults(Template(word), [(make_case(2), "another")]))
+
+    assert words in "".join(found)
+    assert bool(words) == bool(found)
+
+
+def test_sources_are_there(tmp_path):
+    """A loader that names a file that is not there reads another, or none."""
+
+    class Loader:
+        def sources(self):
+            return (tmp_path, tmp_path / "people.csv")
+
+    (fault,) = laws.source_faults(Loader())
+
+    assert f"{tmp_path / 'people.csv'}, which is not there" in fault
