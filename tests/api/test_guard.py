@@ -8,15 +8,21 @@ import attrs
 import pandas as pd
 import pytest
 
-from brainplug.api.guard import Origin, behind, build, guard, name_of, origin_of
-from brainplug.api.records import Image, Turn
+from brainplug.api.guard import Origin, behind, build, guard, judging, name_of, origin_of
+from brainplug.api.records import POOLS, Image, Turn
 from brainplug.api.roles import AsksAll, Fixed, Part, able
-from brainplug.errors import DataError, PluginError
+from brainplug.design.pairs import make_pairs
+from brainplug.design.split import split_cohort
+from brainplug.errors import BrainplugError, DataError, PluginError
+from brainplug.registry import load_registry
+from brainplug.testing import make_people
 
 SPLIT = Origin("splits", "lab", "brainplug-lab 1.2")
 PROMPT = Origin("prompts", "lab", "brainplug-lab 1.2")
+PAIRING = Origin("pairings", "lab", "brainplug-lab 1.2")
 METRIC = Origin("metrics", "lab", "brainplug-lab 1.2")
 COHORT = Origin("cohorts", "lab", "brainplug-lab 1.2")
+REGISTRY = load_registry()
 
 
 @attrs.frozen(kw_only=True)
@@ -165,3 +171,66 @@ def test_what_a_behaviour_makes_is_guarded_as_its_own():
     assert able(strategy, AsksAll)
     with pytest.raises(PluginError, match="ValueError: asked"):
         strategy.assign(None, seed=1)
+
+
+class Odd:
+    """A split strategy and a pairing that return what they were made with."""
+
+    def __init__(self, result):
+        self.result = result
+
+    def assign(self, cohort, *, seed):
+        return self.result(cohort)
+
+    def pair(self, queries, references, *, seed):
+        return self.result(queries)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        lambda cohort: pd.Series("nowhere", index=cohort.index, dtype="str"),
+        lambda cohort: pd.Series([["train"]] * len(cohort), index=cohort.index),
+        lambda cohort: cohort["subject"].iloc[:3],
+        lambda cohort: pd.Series(range(len(cohort)), index=cohort.index),
+    ],
+)
+def test_a_split_of_the_wrong_kind_names_its_package(result):
+    """Unknown pools, things that are no pools, and too few of them."""
+    with pytest.raises(BrainplugError) as caught:
+        split_cohort(guard(Odd(result), SPLIT), make_people(), seed=1)
+
+    assert "split strategy 'lab' of brainplug-lab 1.2" in str(caught.value) or (
+        "'lab' of brainplug-lab 1.2: assign" in str(caught.value)
+    )
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        lambda queries: pd.DataFrame({"query": queries.index}),
+        lambda queries: pd.DataFrame({"query": queries.index, "references": 7}),
+        lambda queries: pd.DataFrame({"query": queries.index, "references": "nobody"}),
+        lambda queries: pd.DataFrame({"query": [[]], "references": [()]}),
+    ],
+)
+def test_pairs_of_the_wrong_kind_name_their_package(result):
+    """A missing column, numbers, texts and lists in the place of tuples of scans."""
+    people = make_people(60)
+    people["pool"] = [POOLS[place % 6] for place in range(len(people))]
+    answers = REGISTRY.build("heads", "categorical", column="x").fit(people["target"])
+
+    with pytest.raises(BrainplugError) as caught:
+        make_pairs(guard(Odd(result), PAIRING), people, answers, seed=1)
+
+    assert "'lab' of brainplug-lab 1.2" in str(caught.value)
+
+
+def test_what_is_wrong_with_a_result_is_told_once():
+    """A message that names the package already is left as it is; a bug of ours is none of it."""
+    named = guard(Odd(None), SPLIT)
+
+    with pytest.raises(DataError, match="^'lab' of brainplug-lab 1.2 is odd$"), judging(named, "x"):
+        raise DataError("'lab' of brainplug-lab 1.2 is odd")
+    with pytest.raises(KeyError), judging(Odd(None), "assign"):
+        raise KeyError("ours")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_origin
 
 import attrs
@@ -25,7 +26,7 @@ from brainplug.api.contracts import (
     members_of,
     type_in_words,
 )
-from brainplug.errors import BrainplugError, PluginError
+from brainplug.errors import BrainplugError, DataError, LeakageError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -159,6 +160,32 @@ def origin_of(behaviour: object) -> Origin | None:
     """Say where a guarded behaviour comes from, None where it has no guard."""
     origin: Origin | None = vars(behaviour)["_origin"] if isinstance(behaviour, Guard) else None
     return origin
+
+
+@contextmanager
+def judging(behaviour: object, method: str) -> Iterator[None]:
+    """Name a behaviour in whatever is found wrong with what one of its methods returned.
+
+    Raises:
+        PluginError: the result is such that it cannot even be looked at.
+    """
+    origin = origin_of(behaviour)
+    try:
+        yield
+    except (DataError, LeakageError) as error:
+        if origin is None or origin.distribution in str(error):
+            raise
+        raise error.within(f"the {origin}") from error
+    except (BrainplugError, MemoryError):
+        raise
+    except Exception as error:
+        if origin is None:
+            raise
+        raise origin.error(
+            f"{method} of the {CONTRACTS[origin.role].words} returned what cannot be used: "
+            f"{in_one_line(error)}; tell its authors, or name another part; --verbose shows where",
+            method=method,
+        ) from error
 
 
 def name_of(behaviour: object) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pandas as pd
 
-from brainplug.api.guard import name_of
+from brainplug.api.guard import judging, name_of
 from brainplug.api.laws import column_faults, hold, source_faults
 from brainplug.api.records import SCAN_COLUMNS, CohortTable
 from brainplug.cohort.contract import check_table
@@ -126,7 +126,8 @@ def collect(
     with uncollected():
         table = study.loader.load()
     name = study.name or table.study
-    check_table(table, name_of(study.loader))
+    with judging(study.loader, "load"):
+        check_table(table, name_of(study.loader))
     if not table.images_pending:
         hold(study.loader, source_faults(study.loader))
     check_join(table, audit)
@@ -294,8 +295,11 @@ def drop_without_target(
     raw = get_target(scans, head.column, table.notes)
     found = head.read(raw, codes=table.codes.get(head.column, {}), missing=table.missing)
     values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
-    for fault in column_faults(raw, found):
-        raise DataError(f"it breaks its contract: {fault}", where=f"the task head {name_of(head)}")
+    with judging(head, "read"):
+        for fault in column_faults(raw, found):
+            raise DataError(
+                f"it breaks its contract: {fault}", where=f"the task head {name_of(head)}"
+            )
     scans = rename_clashes(scans).assign(target=values)
     lost = []
     for reason in sorted(set(reasons.dropna().unique().tolist()) - {""}):

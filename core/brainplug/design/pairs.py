@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from brainplug.api.guard import judging
 from brainplug.api.records import SPLITS, asked_pools, shown_pools
 from brainplug.api.roles import Speaks, UsesTraining, able
 from brainplug.errors import DataError, show
@@ -95,7 +96,8 @@ def _pair_split(
         pairs = pairing.pair(queries, references, seed=seed)
     except DataError as error:
         raise error.within(f"pairs of {split}") from error
-    _check_pairs(pairs, queries, references, f"{split} queries, {source} references")
+    with judging(pairing, "pair"):
+        _check_pairs(pairs, queries, references, f"{split} queries, {source} references")
     said = pairing.notes(pairs, queries, references) if able(pairing, Speaks) else ()
     numbers = pairs.groupby("query", sort=False).cumcount()
     asked = zip(pairs["query"].tolist(), numbers.tolist(), strict=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from brainplug.api.guard import judging
 from brainplug.api.records import POOLS, SPLITS, asked_pools, list_pools, shown_pools
 from brainplug.api.roles import TellsOfSplit, UsesTarget, able
 from brainplug.errors import DataError, LeakageError, show
@@ -84,20 +85,21 @@ def ask_strategy(
     """Return `subject` and `pool` of one study, under the ids of the run."""
     shown = as_study_alone(scans, study, target=able(strategy, UsesTarget))
     pools = strategy.assign(shown, seed=seed)
-    _check_names(pools, shown)
-    again = strategy.assign(shown.iloc[::-1], seed=seed)
-    if not pools.sort_index().astype("str").equals(again.sort_index().astype("str")):
-        raise DataError(
-            "other pools when the rows came in another order",
-            where="the split strategy",
-            expected="the same pools whatever the order",
-            hint="what it draws must not depend on that",
-        )
-    people = scans["subject"].reset_index(drop=True)
-    split = pd.DataFrame({"subject": people, "pool": pools.astype("str")}).drop_duplicates()
-    twice = split.loc[split["subject"].duplicated(), "subject"]
-    if len(twice):
-        raise LeakageError("the split strategy put subjects into two pools", twice)
+    with judging(strategy, "assign"):
+        _check_names(pools, shown)
+        again = strategy.assign(shown.iloc[::-1], seed=seed)
+        if not pools.sort_index().astype("str").equals(again.sort_index().astype("str")):
+            raise DataError(
+                "other pools when the rows came in another order",
+                where="the split strategy",
+                expected="the same pools whatever the order",
+                hint="what it draws must not depend on that",
+            )
+        people = scans["subject"].reset_index(drop=True)
+        split = pd.DataFrame({"subject": people, "pool": pools.astype("str")}).drop_duplicates()
+        twice = split.loc[split["subject"].duplicated(), "subject"]
+        if len(twice):
+            raise LeakageError("the split strategy put subjects into two pools", twice)
     return split
 
 
