@@ -168,9 +168,12 @@ def tell_design(
     shared = share_pools(recipe)
     if shared is None:
         return
-    more = count_asked(
-        split_cohort(shared.strategy, cohort, seed=recipe.seed, asks_all=shared.asks_all)
-    )
+    try:
+        more = count_asked(
+            split_cohort(shared.strategy, cohort, seed=recipe.seed, asks_all=shared.asks_all)
+        )
+    except DataError:  # a proposal that cannot be followed is none
+        return
     counts = [f"{more[name][0]} in place of {asked[name][0]} of {name}" for name in SPLITS]
     console.print(
         f"only {asked['test'][0]} people of the test are asked, so the score will be uncertain; "
@@ -183,7 +186,7 @@ def share_pools(recipe: Recipe) -> Design | None:
     """Return the design of a recipe with shared pools, None where it has them or cannot."""
     assert recipe.split is not None
     options = recipe.split.options
-    if getattr(options, "pools", "shared") == "shared":
+    if getattr(options, "pools", None) != "halves" or not hasattr(options, "query"):
         return None
     shared = attrs.evolve(options, pools="shared", query=None)
     return Design.of(with_split(recipe, shared))

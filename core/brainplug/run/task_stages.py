@@ -112,12 +112,7 @@ def split_stage(workspace: Workspace) -> Stage:
         writes=(workspace.files.split, workspace.files.split_notes),
         code=(
             "brainplug.design.split",
-            "brainplug.toolkit.hashed_pools",
-            "brainplug.toolkit.families",
-            "brainplug.toolkit.codes",
-            "brainplug.toolkit.image_matching",
-            "brainplug.toolkit.study_ids",
-            "brainplug.toolkit.tables",
+            "brainplug.toolkit",
             "brainplug.audit.leakage",
             *workspace.modules("split"),
         ),
@@ -162,8 +157,7 @@ def pairs_stage(workspace: Workspace) -> Stage:
         writes=(workspace.files.pairs, workspace.files.pair_notes),
         code=(
             "brainplug.design.pairs",
-            "brainplug.toolkit.balanced_draws",
-            "brainplug.toolkit.pairing_groups",
+            "brainplug.toolkit",
             "brainplug.design.split",
             *workspace.modules("pairing", "target"),
         ),
