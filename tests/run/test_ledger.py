@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from brainplug.run.ledger import Ledger, Stage, hash_path, make_key
+from brainplug.run.changes import plain_facts, say_changes
+from brainplug.run.ledger import Ledger, Stage, hash_path
+from brainplug.runtime.code_closure import SourceTree
 from brainplug.runtime.files import replacing, write_text
 
 
-def make_stage(folder, settings=None, source="in.txt"):
+def write_made(folder):
+    write_text(folder / "out.txt", "made")
+
+
+def make_stage(folder, settings=None):
     return Stage(
         name="split",
-        settings=settings or {"seed": 1},
-        reads=lambda: [folder / source],
+        settings=settings or {"split": {"seed": 1}},
+        reads=lambda: [folder / "in.txt"],
         writes=(folder / "out.txt",),
-        code=("brainplug.design.split",),
-        run=lambda: write_text(folder / "out.txt", "made"),
+        run=partial(write_made, folder),
     )
 
 
+def made(stage):
+    return stage.made_from(SourceTree())
+
+
 def is_done(ledger, stage) -> bool:
-    return ledger.is_done(stage, make_key(stage))
+    return ledger.is_done(stage, made(stage).key)
 
 
 @pytest.fixture
@@ -30,7 +41,7 @@ def done(tmp_path):
     stage = make_stage(tmp_path)
     stage.run()
     ledger = Ledger(tmp_path)
-    ledger.note(stage, make_key(stage), 0.1)
+    ledger.note(stage, made(stage), 0.1)
     return ledger
 
 
@@ -41,31 +52,75 @@ def test_nothing_changed_is_done(done, tmp_path):
     assert is_done(done, make_stage(tmp_path))
 
 
-@pytest.mark.parametrize("change", ["settings", "content", "output"])
-def test_a_change_redoes_the_stage(done, tmp_path, change):
-    """Settings, the content of a file, and a missing result each count."""
-    stage = make_stage(tmp_path, {"seed": 2} if change == "settings" else None)
+CHANGES = {
+    "settings": "split.seed changed, 1 to 2",
+    "content": "in.txt changed",
+    "input": "in.txt is missing",
+    "output": "out.txt is missing",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_redoes_the_stage_and_is_named(done, tmp_path, change):
+    """Settings, the content of a file, and a missing file or result each count, and are told."""
+    stage = make_stage(tmp_path, {"split": {"seed": 2}} if change == "settings" else None)
     if change == "content":
         write_text(tmp_path / "in.txt", "two")
-    if change == "output":
-        (tmp_path / "out.txt").unlink()
+    if change in {"input", "output"}:
+        (tmp_path / f"{change.removesuffix('put')}.txt").unlink()
 
     assert not is_done(done, stage)
+    assert [CHANGES[change]] == done.causes(stage, made(stage))
 
 
-def test_a_forgotten_stage_is_not_done(done, tmp_path):
-    """A stage that is begun again counts as undone until it ends."""
-    done.forget(make_stage(tmp_path))
+def test_a_begun_stage_is_not_done(done, tmp_path):
+    """A stage that is begun again counts as undone until it ends, and that is its cause."""
+    stage = make_stage(tmp_path)
+    done.begin(stage, made(stage))
 
-    assert not is_done(done, make_stage(tmp_path))
+    assert not is_done(done, stage)
+    assert ["it was stopped before its end"] == done.causes(stage, made(stage))
 
 
-def test_the_key_counts_missing_files(tmp_path):
-    """A file that is not there yet is a fact like another."""
-    before = make_key(make_stage(tmp_path))
-    write_text(tmp_path / "in.txt", "one")
+def test_a_stage_that_was_never_begun_has_no_cause(tmp_path):
+    """Doing it for the first time needs no reason."""
+    stage = make_stage(tmp_path)
 
-    assert before != make_key(make_stage(tmp_path))
+    assert [] == Ledger(tmp_path).causes(stage, made(stage))
+
+
+def test_every_kind_of_change_is_said():
+    """Keys by their path with both values, files and modules by their names."""
+    before = {
+        "settings": {"training": {"learning_rate": 5e-5, "patience": 3}, "phase": [{"rank": 4}]},
+        "reads": {"a.csv": "0" * 64, "b.csv": "1" * 64},
+        "code": {"lab.codes": "2" * 16},
+    }
+    after = {
+        "settings": {"training": {"learning_rate": 1e-4, "seed": 2}, "phase": [{"rank": 2}]},
+        "reads": {"a.csv": "3" * 64, "c.csv": "1" * 64},
+        "code": {"lab.codes": "4" * 16, "lab.reader": "5" * 16},
+    }
+
+    assert [
+        "training.learning_rate changed, 5e-05 to 1e-04",
+        "training.patience is gone, it was 3",
+        "training.seed is new: 2",
+        "phase[0].rank changed, 4 to 2",
+        "a.csv changed",
+        "b.csv is gone",
+        "c.csv is new",
+        "code changed: lab.codes, lab.reader",
+    ] == say_changes(before, after)
+
+
+def test_a_huge_listing_is_kept_as_one_hash():
+    """The ledger stays small; that something changed is still known."""
+    before = plain_facts({"scans": {f"{number}.nii": "0" * 64 for number in range(1000)}})
+    after = plain_facts({"scans": {f"{number}.nii": "1" * 64 for number in range(1000)}})
+
+    assert {"count", "hash"} == set(before["scans"])
+    assert ["scans changed"] == say_changes({"facts": before}, {"facts": after})
 
 
 def test_a_folder_is_hashed_by_its_listing(tmp_path):

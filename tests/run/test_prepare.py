@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 
-import pytest
-from rich.console import Console
-
 from brainplug.cli.main import main
-from brainplug.recipe.load import read_recipe
-from brainplug.registry import load_registry
-from brainplug.run.context import Workspace
-from brainplug.run.learning_stages import make_stages
-
-PLUMBING = {
-    *("cli", "errors", "files", "hooks", "options", "parts", "pipeline", "preparation"),
-    *("processes", "recipe", "record", "registry", "run", "stages", "structure", "toml", "types"),
-    *("audit_table", "workspace"),
-}
-"""Modules that carry data about and decide nothing of a stage's result."""
 
 
 def test_prepare_stops_after_the_task_files(write_recipe, tmp_path, capsys):
@@ -93,54 +78,6 @@ def test_import_prints_a_recipe(tmp_path, capsys):
     assert 5e-5 == recipe["training"]["learning_rate"]
     assert "wandb.API_KEY" in told.err
     assert "0123456789abcdef" not in told.out + told.err
-
-
-@pytest.mark.parametrize("pairing", ["independent", "matched"])
-def test_the_ledger_knows_all_code_of_the_first_stages(write_recipe, tmp_path, pairing):
-    """Whatever module of ours runs in a stage is part of its key, so a change of it redoes it."""
-    recipe = write_recipe()
-    text = recipe.read_text()
-    if pairing == "matched":
-        text = text.replace('use = "independent"', 'use = "matched"\nsame = 0.5')
-    recipe.write_text(text)
-    registry = load_registry()
-    workspace = Workspace.open(
-        read_recipe(recipe, registry).recipe,
-        registry=registry,
-        folder=tmp_path / "run",
-        console=Console(quiet=True),
-    )
-    (tmp_path / "run").mkdir()
-
-    for stage in make_stages(workspace)[:4]:
-        lacking = {
-            name
-            for name in modules_that_run(stage) - {f"brainplug.{name}" for name in PLUMBING}
-            # What a simulated study consists of is known by its generator's version.
-            if not name.startswith("brainplug_plugins.simulation")
-        }
-        known = tuple(stage.code)
-        assert [] == sorted(
-            name
-            for name in lacking
-            if not any(name == each or name.startswith(f"{each}.") for each in known)
-        ), stage.name
-
-
-def modules_that_run(stage) -> set[str]:
-    """Run a stage, and return which modules of ours had a function called."""
-    seen = set()
-
-    def watch(frame, event, _argument):
-        if event == "call":
-            seen.add(frame.f_globals.get("__name__", ""))
-
-    sys.setprofile(watch)
-    try:
-        stage.run()
-    finally:
-        sys.setprofile(None)
-    return {name for name in seen if name.startswith("brainplug") and "." in name}
 
 
 def test_a_file_where_the_run_folder_should_be_is_told(write_recipe, tmp_path, capsys):

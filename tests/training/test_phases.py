@@ -24,7 +24,7 @@ from brainplug.runtime.files import read_json
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.training import stage
 from brainplug.training.job import TrainingJob
-from brainplug.training.phases import PhaseFolder, copy_whole, open_folders
+from brainplug.training.phases import copy_whole, open_folders, phase_keys
 from brainplug.training.schedule import make_schedule
 from brainplug.training.trainer import train
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
@@ -278,15 +278,55 @@ def test_a_phase_killed_as_it_ended_is_ended_again(two_phases, tmp_path, watch, 
 
 
 def test_checkpoints_of_other_settings_are_not_gone_on_from(two_phases, tmp_path, watch, capsys):
-    """A training that was stopped starts over when `[training]` has changed, and says so."""
-    folder = tmp_path / "run"
-    stop(two_phases, folder, watch, at=("phase-1", 3))
-    two_phases.write_text(two_phases.read_text().replace("1e-3", "2e-3"))
+    """A training that was stopped starts over when `[training]` has changed, and says so.
 
+    What it had learnt is kept, and gone on from with the old recipe.
+    """
+    folder, text = tmp_path / "run", two_phases.read_text()
+    stop(two_phases, folder, watch, at=("phase-1", 3))
+    two_phases.write_text(text.replace("1e-3", "2e-3"))
+
+    stop(two_phases, folder, watch, at=("phase-2", 2))
+
+    printed = capsys.readouterr().out
+    assert "training.phase[0].learning_rate changed, 0.001 to 0.002" in printed
+    (kept,) = kept_trainings(folder)
+    assert f"the training so far is kept in {kept.name}/" in printed
+    assert list(kept.glob("phase-1/checkpoint-*/complete.json"))
+
+    two_phases.write_text(text)
     run(two_phases, folder)
 
+    assert {"phase-1": 3, "phase-2": 1} == watch.first_steps()
+    assert f"brought back from {kept.name}/" in capsys.readouterr().out
+
+
+def kept_trainings(folder: Path) -> list[Path]:
+    return sorted(folder.glob("checkpoints.before-*"))
+
+
+def test_a_finished_training_is_kept_and_found_again(two_phases, finished, watch, capsys):
+    """Another learning rate trains anew; the old one brings the old model back, to the byte."""
+    text, model = two_phases.read_text(), (finished / "model" / "model.safetensors").read_bytes()
+    watch.trained.clear()
+    two_phases.write_text(text.replace("1e-3", "2e-3"))
+    run(two_phases, finished)
     assert {"phase-1": 1, "phase-2": 1} == watch.first_steps()
-    assert "deleted in checkpoints/, made from other settings: phase-1" in capsys.readouterr().out
+    (kept,) = kept_trainings(finished)
+    assert model == (kept / "model" / "model.safetensors").read_bytes()
+    assert model != (finished / "model" / "model.safetensors").read_bytes()
+    capsys.readouterr()
+
+    two_phases.write_text(text)
+    run(two_phases, finished, "report")
+
+    printed = capsys.readouterr().out
+    assert {} == watch.first_steps()
+    for name in ("training", "answers", "metrics", "report"):
+        assert f"{name:<10} as before" in printed
+    assert model == (finished / "model" / "model.safetensors").read_bytes()
+    assert [kept] != kept_trainings(finished)
+    assert 1 == len(kept_trainings(finished))
 
 
 def test_checkpoints_of_another_model_are_not_gone_on_from(two_phases, tmp_path, watch):
@@ -308,7 +348,13 @@ def test_a_change_of_the_second_phase_keeps_the_first(two_phases, finished, watc
     run(two_phases, finished)
 
     assert {"phase-2": 1} == watch.first_steps()
-    assert "phase 1 of 2 as before" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "training: training.phase[1].lora.rank changed, 4 to 2" in printed
+    assert "phase 1 of 2 as before" in printed
+    (kept,) = kept_trainings(finished)
+    assert {"phase-1", "phase-2", "model", "training.json", "stage.json"} == {
+        path.name for path in kept.iterdir()
+    }
 
 
 def test_settings_that_change_no_weight_keep_the_training(two_phases, tmp_path, watch):
@@ -434,28 +480,22 @@ def test_a_recipe_of_phases_is_written_whole(two_phases, tmp_path):
     assert first == second
 
 
-def open_one(folder: Path, *training: Training) -> tuple[list[PhaseFolder], list[str]]:
-    return open_folders(folder, "key", plan_phases(*training, Tiny(TinyOptions())))
-
-
-def test_folders_of_no_phase_are_deleted(tmp_path):
-    """What a recipe of more phases left is in nobody's way; loose files are left alone."""
+def test_a_phase_has_a_key_of_itself_and_those_before():
+    """Another second phase is another key, and the first keeps its own."""
     two = Training(phase=(Phase(), Phase(epochs=1)))
-    (folder, _), deleted = open_one(tmp_path, two)
-    (folder.path / "checkpoint-1").mkdir()
-    (tmp_path / "notes.txt").touch()
-    assert [] == deleted
+    other = attrs.evolve(two, phase=(Phase(), Phase(epochs=2)))
 
-    (same,), deleted = open_one(tmp_path, attrs.evolve(two, phase=(Phase(),)))
+    first, second = (
+        phase_keys("key", plan_phases(each, Tiny(TinyOptions()))) for each in (two, other)
+    )
 
-    assert ["phase-2"] == deleted
-    assert (same.path / "checkpoint-1").exists()
-    assert (tmp_path / "notes.txt").exists()
+    assert first[0] == second[0]
+    assert first[1] != second[1]
 
 
 def test_a_finished_phase_leaves_no_checkpoints(tmp_path):
     """Model and story stay; what only a stopped phase needs is deleted."""
-    (folder,), _ = open_one(tmp_path, Training())
+    (folder,) = open_folders(tmp_path, "key", plan_phases(Training(), Tiny(TinyOptions())))
     (folder.path / "checkpoint-1").mkdir()
     assert not folder.is_done()
 

@@ -1,13 +1,14 @@
 """Stage `volumes`: every scan as a normalised array on the common grid, cached by content.
 
 The cache lies outside the run folder and is shared by runs. A volume is found by the content of
-its scan, by the grid, and by the version of the algorithms, so a moved or copied scan is not
-computed again and an edited one is. Every file is written whole or not at all, without locks:
-two runs that fill the cache at once write the same bytes.
+its scan, by the grid, and by the code that decides voxels, so a moved or copied scan is not
+computed again and an edited one is, and all are once that code changes. Every file is written whole
+or not at all, without locks: two runs that fill the cache at once write the same bytes.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,10 @@ import numpy as np
 
 from brainplug.api.records import EXTENSIONS
 from brainplug.errors import ScanError
-from brainplug.imaging.resample import VERSION, normalise, resample
+from brainplug.imaging.resample import normalise, resample
 from brainplug.imaging.scan import Header, Scan, read_header, read_scan
 from brainplug.runtime import files
+from brainplug.runtime.code_closure import ENGINE, SourceTree
 from brainplug.runtime.workers import in_processes
 
 if TYPE_CHECKING:
@@ -96,6 +98,13 @@ def make_volume(path: Path, grid: Grid) -> Volume:
         ScanError: the scan cannot be used.
     """
     return normalise(resample(read_scan(path), grid))
+
+
+@functools.cache
+def voxel_code() -> str:
+    """Return a hash of the code that reads, resamples and normalises a scan, name by name."""
+    code = SourceTree().closure([make_volume], by_name=ENGINE)
+    return _sha256(repr(sorted(code.items())))
 
 
 def load_volume(path: Path, grid: Grid, cache: Path) -> np.ndarray:
@@ -200,7 +209,7 @@ def _place(settings: Settings, path: Path) -> Path:
     """Return the cache file of a scan's volume."""
     content = content_hash(path, settings.cache / "hashes")
     grid = settings.grid
-    key = _sha256(f"{content}\0{grid.shape}\0{grid.spacing_mm}\0{VERSION}")
+    key = _sha256(f"{content}\0{grid.shape}\0{grid.spacing_mm}\0{voxel_code()}")
     return _spread(settings.cache / "volumes", key, ".npy")
 
 

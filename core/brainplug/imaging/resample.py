@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from brainplug.api.records import Affine, Grid, Volume
     from brainplug.imaging.scan import Scan
 
-VERSION = 2
-"""Version of the algorithms here; raising it leaves every cached volume behind."""
-
 HEAD_MEDIAN = 0.5
 """Median of the head's voxels in a normalised volume, whose background is 0."""
 

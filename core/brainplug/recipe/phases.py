@@ -24,13 +24,14 @@ IRRELEVANT = (
     "phase",
     "seed",
     "seeds",
+    "select_by",
     "save_minutes",
     "report_to",
     "deepspeed",
     "gradient_checkpointing",
 )
 """Keys of `[training]` that are filled in, that all phases share, or that change nothing of what is
-learnt but by rounding."""
+learnt but by rounding. The metric that selects counts by its name, whichever key it is from."""
 
 
 @attrs.frozen(kw_only=True)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.api.guard import behind
+from brainplug.api.guard import Guard, behind
 from brainplug.api.roles import AsksAll, UsesTraining, able
 from brainplug.cohort.build import StudyParts
 from brainplug.errors import DataError
 from brainplug.imaging.cache import load_volume
 from brainplug.recipe.load import resolve
 from brainplug.recipe.metrics import metric_label, selecting_label
+from brainplug.runtime.code_closure import ENGINE, SourceTree
 from brainplug.runtime.files import cache_folder
 from brainplug.runtime.ranks import ALONE, Ranks
 from brainplug.runtime.run_folder import RunFolder
@@ -63,23 +63,12 @@ class Design:
     @classmethod
     def of(cls, recipe: Recipe) -> Design:
         """Build the parts."""
-        assert recipe.target
-        assert recipe.split
         assert recipe.pairing
         assert recipe.prompt
-        strategy, pairing = recipe.split.make(), recipe.pairing.make()
-        if able(pairing, UsesTraining) and able(strategy, AsksAll):
-            strategy = strategy.ask_all()
+        pairing = recipe.pairing.make()
         return cls(
-            studies=tuple(
-                StudyParts(
-                    name=study.name,
-                    loader=study.loader.make(),
-                    head=(study.target or recipe.target).make(),
-                )
-                for study in recipe.cohort
-            ),
-            strategy=strategy,
+            studies=make_studies(recipe),
+            strategy=make_strategy(recipe, pairing),
             pairing=pairing,
             template=recipe.prompt.make(),
         )
@@ -88,6 +77,28 @@ class Design:
     def asks_all(self) -> bool:
         """Whether all references are training scans, so that validation and test need none."""
         return able(self.pairing, UsesTraining)
+
+
+def make_strategy(recipe: Recipe, pairing: Pairing) -> SplitStrategy:
+    """Build the split; where no pool has references of its own, it may ask everybody."""
+    assert recipe.split
+    strategy = recipe.split.make()
+    if able(pairing, UsesTraining) and able(strategy, AsksAll):
+        return strategy.ask_all()
+    return strategy
+
+
+def make_studies(recipe: Recipe) -> tuple[StudyParts, ...]:
+    """Build the loader of each study, and the head that reads its target."""
+    assert recipe.target
+    return tuple(
+        StudyParts(
+            name=study.name,
+            loader=study.loader.make(),
+            head=(study.target or recipe.target).make(),
+        )
+        for study in recipe.cohort
+    )
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -128,10 +139,42 @@ class Workspace:
             ranks=ranks,
         )
 
+    # One part a property: a stage depends on the code of those that it asks for.
     @cached_property
-    def design(self) -> Design:
-        """The parts that make task files."""
-        return Design.of(self.recipe)
+    def studies(self) -> tuple[StudyParts, ...]:
+        """The studies that scans come from."""
+        return make_studies(self.recipe)
+
+    @cached_property
+    def strategy(self) -> SplitStrategy:
+        """What puts people in pools."""
+        return make_strategy(self.recipe, self.pairing)
+
+    @property
+    def asks_all(self) -> bool:
+        """Whether all references are training scans, so that validation and test need none."""
+        return able(self.pairing, UsesTraining)
+
+    @cached_property
+    def pairing(self) -> Pairing:
+        """What chooses references."""
+        assert self.recipe.pairing
+        return self.recipe.pairing.make()
+
+    @cached_property
+    def template(self) -> PromptTemplate:
+        """What words a comparison."""
+        assert self.recipe.prompt
+        return self.recipe.prompt.make()
+
+    @cached_property
+    def code(self) -> SourceTree:
+        """The source that stages depend on: ours, and that of the plugins of the recipe."""
+        names = {name for name in self.distributions() if name != ENGINE}
+        return SourceTree(
+            memo=self.cache / "imports.json",
+            siblings=frozenset(top for name in names for top in top_modules(name)),
+        )
 
     @property
     def selecting(self) -> str:
@@ -150,6 +193,17 @@ class Workspace:
         resolved = resolve(self.recipe)
         return {name: resolved.get(name) for name in sections}
 
+    def grid(self) -> dict[str, Any]:
+        """Return the grid of all scans, JSON-ready, by the keys of `[images]`."""
+        grid = self.recipe.images.grid
+        return {"shape": list(grid.shape), "spacing_mm": list(grid.spacing_mm)}
+
+    def metric_parts(self, *labels: str) -> tuple[object, ...]:
+        """Return what some metrics are made by and made of."""
+        chosen = {metric_label(each): each.part.make for each in self.recipe.evaluation.metrics}
+        made = [chosen[label] for label in labels if label in chosen]
+        return (*made, *(behind(self.metrics[label]) for label in labels))
+
     def chosen(self, *sections: str) -> list[tuple[str, Chosen[Any]]]:
         """Return the parts that sections name, each with its role."""
         found = [(ROLES[name], getattr(self.recipe, name)) for name in sections if name in ROLES]
@@ -157,18 +211,12 @@ class Workspace:
             found += [("cohorts", study.loader) for study in self.recipe.cohort]
         return [(role, part) for role, part in found if part is not None]
 
-    def modules(self, *sections: str) -> tuple[str, ...]:
-        """Return the modules of the parts that sections name, with those they are made of.
-
-        Args:
-            sections: of the recipe; `metrics` means all that are scored.
-        """
-        named = [part.part.make.__module__ for _, part in self.chosen(*sections)]
-        if "target" in sections:  # finished task files choose the head without a table
-            named.append(type(behind(self.head)).__module__)
-        if "metrics" in sections:
-            named += [type(behind(metric)).__module__ for metric in self.metrics.values()]
-        return tuple(dict.fromkeys(each for name in named for each in with_helpers(name)))
+    def parts(self, *sections: str) -> tuple[object, ...]:
+        """Return what the parts of some sections are made by and made of, whose code decides."""
+        found: list[object] = [Guard]  # stands before each of them
+        for _, chosen in self.chosen(*sections):
+            found += [chosen.part.make, chosen.part.options]
+        return tuple(found)
 
     def distributions(self) -> dict[str, str]:
         """Return the version of each distribution the recipe's parts come from."""
@@ -196,21 +244,14 @@ class Workspace:
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def with_helpers(name: str) -> list[str]:
-    """Return a loaded module, and those of its own package that it takes names from."""
-    package, found = name.partition(".")[0], [name]
-    for each in found:
-        values = vars(sys.modules[each]).values() if each in sys.modules else ()
-        homes = (
-            value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            for value in values
-        )
-        found += dict.fromkeys(
-            home
-            for home in homes
-            if isinstance(home, str) and home.partition(".")[0] == package and home not in found
-        )
-    return found
+def top_modules(distribution: str) -> set[str]:
+    """Return the top-level modules that a distribution installs."""
+    try:
+        files = metadata.files(distribution) or ()
+    except metadata.PackageNotFoundError:  # handed over by a program
+        return set()
+    tops = {file.parts[0].removesuffix(".py") for file in files if file.suffix == ".py"}
+    return {top for top in tops if top.isidentifier()}
 
 
 def make_head(recipe: Recipe, registry: Registry) -> TaskHead:

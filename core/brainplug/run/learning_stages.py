@@ -8,18 +8,20 @@ so that finished task files can take the place of everything before them.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.api.guard import behind
 from brainplug.api.laws import hold_metrics, hold_sources
 from brainplug.api.roles import ReadsFiles, able
 from brainplug.errors import DataError
 from brainplug.imaging.cache import content_hash, fill_cache
-from brainplug.recipe.metrics import metric_label
+from brainplug.recipe.load import resolve
 from brainplug.recipe.phases import plan_phases
 from brainplug.run.arithmetic import settle, settled
-from brainplug.run.ledger import Stage, make_key
+from brainplug.run.ledger import MadeFrom, Recalled, Stage
 from brainplug.run.task_stages import (
     DESIGN_STAGES,
     adopt_stage,
@@ -30,13 +32,12 @@ from brainplug.run.task_stages import (
 )
 from brainplug.runtime.files import read_json, write_json
 from brainplug.tasks.read import iterate_tasks
+from brainplug.training.aside import TrainingHome, make_room
+from brainplug.training.phases import phase_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import Console
-
-    from brainplug.evaluation.records import Metrics
     from brainplug.inference.session import ModelSession
     from brainplug.run.context import Workspace
 
@@ -51,12 +52,12 @@ def volumes_stage(workspace: Workspace) -> Stage:
     """Every scan that a task shows, as an array on the common grid."""
     return Stage(
         name="volumes",
-        settings=workspace.settings("images"),
+        settings={"images": workspace.grid()},
         reads=lambda: all_task_files(workspace),
-        facts=lambda: hash_scans(workspace),
+        facts=lambda: {"scans": hash_scans(workspace)},
         writes=(workspace.files.volumes,),
-        code=("brainplug.imaging.cache", "brainplug.imaging.scan", "brainplug.imaging.resample"),
-        run=lambda: run_volumes(workspace),
+        uses=(workspace.recipe.images,),
+        run=partial(run_volumes, workspace),
     )
 
 
@@ -96,50 +97,71 @@ def run_volumes(workspace: Workspace) -> None:
 
 def training_stage(workspace: Workspace) -> Stage:
     """The model, trained."""
+    home = training_home(workspace)
     return Stage(
         name="training",
-        settings=learning_settings(workspace) | {"phases": phase_settings(workspace)},
+        settings=learning_settings(workspace) | {"training": phase_settings(workspace)},
         reads=lambda: [*all_task_files(workspace), workspace.files.volumes],
         facts=lambda: {
             "model": hash_model(workspace),
             "arithmetic": settle(workspace.recipe.speed.onednn, workspace.files),
         },
-        writes=(workspace.files.model, workspace.files.training),
-        code=(
-            "brainplug.imaging.augment",
-            "brainplug.training.stage",
-            "brainplug.model",
-            "brainplug.training",
-            "brainplug.evaluation.aggregate",
-            "brainplug.inference",
-            *workspace.modules("model", "target", "metrics"),
+        writes=home.results,
+        uses=(
+            *workspace.parts("model", "target"),
+            *(behind(workspace.backbone), behind(workspace.head), workspace.recipe),
+            *workspace.metric_parts(workspace.selecting),
         ),
-        run=lambda: run_training(workspace),
+        run=partial(run_training, workspace),
         on_every_rank=True,
+        goes_on=True,
+        recall=partial(recall_training, workspace),
+        put_aside=lambda entry: home.put_aside(entry).name,
     )
 
 
 def learning_settings(workspace: Workspace) -> dict[str, Any]:
-    """Return the settings that every phase of the training depends on; each has others besides.
+    """Return the keys that every phase of the training depends on; each has others besides.
 
     Of the evaluation those that decide which checkpoint is chosen.
     """
-    evaluation = workspace.recipe.evaluation
-    return workspace.settings("images", "augmentation", "model", "target") | {
-        "training.seed": workspace.recipe.training_seed,
-        "evaluation": [
-            [*map(metric_label, evaluation.metrics)],
-            evaluation.answer,
-            evaluation.max_new_tokens,
-        ],
-        "weights": {study.name: study.weight for study in workspace.recipe.cohort},
+    recipe, evaluation = workspace.recipe, workspace.recipe.evaluation
+    weights = {study.name: study.weight for study in recipe.cohort}
+    return {
+        **workspace.settings("augmentation", "model", "target"),
+        "images": workspace.grid(),
+        "evaluation": {
+            "answer": evaluation.answer,
+            "max_new_tokens": evaluation.max_new_tokens,
+        },
+        "training.seed": recipe.training_seed,
+        "training.select_by": workspace.selecting,
+        "cohort.weight": weights if len(weights) > 1 else None,
     }
 
 
-def phase_settings(workspace: Workspace) -> list[dict[str, Any]]:
-    """Return the settings of each phase of the training."""
+def phase_settings(workspace: Workspace) -> dict[str, Any]:
+    """Return the settings of the phases, by the keys of the recipe."""
+    training = workspace.recipe.training
+    phases = [phase.settings() for phase in plan_phases(training, workspace.backbone)]
+    if training.phase:
+        return {"phase": phases}
+    (only,) = phases
+    return {key: each for key, each in only.items() if key != "train"}  # that is model.train
+
+
+def training_home(workspace: Workspace) -> TrainingHome:
+    """Return where the run keeps its training."""
+    files = workspace.files
+    return TrainingHome(checkpoints=files.checkpoints, model=files.model, history=files.training)
+
+
+def recall_training(workspace: Workspace, made: MadeFrom, entry: dict[str, Any]) -> Recalled:
+    """Put aside what is of another training, bring back what is of this one."""
     phases = plan_phases(workspace.recipe.training, workspace.backbone)
-    return [phase.settings() for phase in phases]
+    keys = phase_keys(made.without("training").key, phases)
+    whole, lines = make_room(training_home(workspace), keys, key=made.key, entry=entry)
+    return Recalled(entry=whole, lines=tuple(lines))
 
 
 def hash_model(workspace: Workspace) -> dict[str, str]:
@@ -149,14 +171,12 @@ def hash_model(workspace: Workspace) -> dict[str, str]:
     return {file.name: content_hash(file, memo) for file in files}
 
 
-def run_training(workspace: Workspace) -> None:
+def run_training(workspace: Workspace, made: MadeFrom) -> None:
     """Train from the last whole checkpoint; keep the weights of the best validation."""
     from brainplug.training.stage import Folders, Selection, train_model
 
     hold_metrics(workspace.metrics, fit_answers(workspace).labels)
     hold_sources(workspace.backbone)
-    stage = training_stage(workspace)
-    common = attrs.evolve(stage, settings=learning_settings(workspace))
     name = workspace.selecting
     train_model(
         open_session(settled(workspace)),
@@ -167,7 +187,7 @@ def run_training(workspace: Workspace) -> None:
             model=workspace.files.model,
             history=workspace.files.training,
         ),
-        made_from=make_key(common),
+        made_from=made.without("training").key,
     )
 
 
@@ -191,64 +211,93 @@ def open_session(workspace: Workspace) -> ModelSession:
 
 def answers_stage(workspace: Workspace) -> Stage:
     """What the model says to every validation and test task."""
+    recipe, evaluation = workspace.recipe, workspace.recipe.evaluation
+    plan = workspace.backbone.plan(recipe.images.shape)
     return Stage(
         name="answers",
-        settings=workspace.settings("images", "target", "evaluation"),
+        settings=workspace.settings("target")
+        | {
+            "images": workspace.grid(),
+            "evaluation": {
+                "answer": evaluation.answer,
+                "max_new_tokens": evaluation.max_new_tokens,
+            },
+            "training": {"precision": recipe.training.precision},
+        },
         reads=lambda: [
             *all_task_files(workspace),
             workspace.files.volumes,
             workspace.files.training,
-            *sorted(workspace.files.model.glob("*.safetensors")),  # one file, or many
         ],
-        facts=lambda: {"arithmetic": settle(workspace.recipe.speed.onednn, workspace.files)},
+        facts=lambda: {
+            "arithmetic": settle(recipe.speed.onednn, workspace.files),
+            "model": {
+                "tokens_per_image": plan.tokens_per_image,
+                "context_length": plan.context_length,
+            },
+            "weights": hash_weights(workspace),
+        },
         writes=(workspace.files.answers,),
-        code=(
-            "brainplug.inference",
-            "brainplug.model",
-            *workspace.modules("target"),
-        ),
-        run=lambda: run_answers(workspace),
+        uses=(*workspace.parts("target"), behind(workspace.head), recipe),
+        run=partial(run_answers, workspace),
         on_every_rank=True,
+        goes_on=True,
     )
 
 
-def run_answers(workspace: Workspace) -> None:
+def hash_weights(workspace: Workspace) -> dict[str, str]:
+    """Return the content hash of each file of the trained model; unchanged ones are not read."""
+    memo = workspace.cache / "hashes"
+    files = sorted(path for path in workspace.files.model.glob("*") if path.is_file())
+    return {file.name: content_hash(file, memo) for file in files}
+
+
+def run_answers(workspace: Workspace, made: MadeFrom) -> None:
     """Let the model speak, from where it was stopped."""
     from brainplug.inference.partial import KeptAnswers
     from brainplug.inference.stage import write_answers
 
-    key = make_key(answers_stage(workspace))
     write_answers(
         open_session(settled(workspace)),
         model=workspace.files.model,
-        kept=KeptAnswers(workspace.files.partial_answers, key),
+        kept=KeptAnswers(workspace.files.partial_answers, made.key),
         to=workspace.files.answers,
     )
 
 
 def metrics_stage(workspace: Workspace) -> Stage:
     """What the answers are worth, beside the rules that see no scan."""
+    evaluation = workspace.recipe.evaluation
     return Stage(
         name="metrics",
-        settings=workspace.settings("seed", "target", "evaluation"),
+        settings=workspace.settings("seed", "target")
+        | {
+            "evaluation": {
+                "metrics": list(workspace.metrics),
+                "bootstrap": evaluation.bootstrap,
+                "confidence": evaluation.confidence,
+                "answer": evaluation.answer,
+            }
+        },
         reads=lambda: [
             *all_task_files(workspace),
             workspace.files.answers,
             workspace.files.cohort,
+            workspace.files.split,
             workspace.files.training,
         ],
         writes=(workspace.files.metrics,),
-        code=(
-            "brainplug.evaluation",
-            "brainplug.tasks.baselines",
-            *workspace.modules("target", "metrics"),
+        uses=(
+            *workspace.parts("target"),
+            *(behind(workspace.head), evaluation),
+            *workspace.metric_parts(*workspace.metrics),
         ),
-        run=lambda: run_metrics(workspace),
+        run=partial(run_metrics, workspace),
     )
 
 
 def run_metrics(workspace: Workspace) -> None:
-    """Score the answers and show the result."""
+    """Score the answers."""
     from brainplug.evaluation.records import SelectedCheckpoint
     from brainplug.evaluation.stage import Scoring, score
     from brainplug.runtime.records import from_json, write_record
@@ -272,30 +321,19 @@ def run_metrics(workspace: Workspace) -> None:
         chosen = from_json(selected, SelectedCheckpoint, source=str(workspace.files.training))
         metrics = attrs.evolve(metrics, selected=chosen)
     write_record(workspace.files.metrics, metrics)
-    show_result(workspace.console, metrics)
-
-
-def show_result(console: Console, metrics: Metrics) -> None:
-    """Show the scores beside the baselines', of all and of each study."""
-    from brainplug.report.headline import candidates_in_words, headline
-
-    console.print(headline(metrics))
-    if metrics.candidates:
-        console.print(candidates_in_words(metrics))
-    for study in metrics.studies:
-        console.print(headline(metrics, of=study))
 
 
 def report_stage(workspace: Workspace) -> Stage:
-    """The page."""
+    """The page; it shows the whole recipe."""
     return Stage(
         name="report",
-        settings=workspace.settings("report"),
+        settings=resolve(workspace.recipe),
         reads=lambda: [
             *all_task_files(workspace),
             workspace.files.cohort,
             workspace.files.facts,
             workspace.files.exclusions,
+            workspace.files.split,
             workspace.files.audit,
             workspace.files.training,
             workspace.files.answers,
@@ -303,13 +341,13 @@ def report_stage(workspace: Workspace) -> Stage:
             *([] if workspace.recipe.tasks else [workspace.files.split_notes]),
         ],
         writes=(workspace.files.report,),
-        code=("brainplug.report",),
-        run=lambda: run_report(workspace),
+        uses=(workspace.recipe,),
+        run=partial(run_report, workspace),
     )
 
 
 def run_report(workspace: Workspace) -> None:
-    """Write the page and say where it lies."""
+    """Write the page."""
     from brainplug.report import Sources, write_report
 
     write_report(
@@ -320,7 +358,6 @@ def run_report(workspace: Workspace) -> None:
             load=workspace.load_volume,
         )
     )
-    workspace.console.print(f"report: [bold]{workspace.files.report}[/bold]")
 
 
 STAGE_MAKERS = (

@@ -1,32 +1,88 @@
 """Which stages of a run are done: a ledger of what each was made from.
 
-A stage is redone when its recipe section, the content of a file it reads, or its code has changed,
-and only then. The ledger is written after the stage's files, so that a run killed between the two
-does the stage again.
+A stage is redone when a recipe key it uses, the content of a file it reads, or its code has
+changed, and only then. Which code that is, is worked out from the source. The ledger keeps the
+facts and not only their hash, so that a run can say why it does a stage again. It is written after
+the stage's files, so that a run killed between the two does the stage again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.run.changes import MISSING, plain_facts, say_changes
 from brainplug.runtime.files import hash_text, read_json, walk_once, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from brainplug.runtime.code_closure import SourceTree
+
 LEDGER = "stages.json"
+
+STAGES_PACKAGE = __name__.rpartition(".")[0]
+"""Holds the functions of all stages; its code counts function by function, all other by module."""
 
 
 def no_facts() -> None:
     """Say that a stage depends on nothing but its settings, files and code."""
+
+
+@attrs.define(eq=False)
+class MadeFrom:
+    """All that a stage depends on, JSON-ready.
+
+    Attributes:
+        settings: keys of the recipe.
+        reads: hash of each file by its name.
+        facts: what else.
+        code: hash of each module, or function, by its name.
+    """
+
+    settings: Any
+    reads: Any
+    facts: Any
+    code: dict[str, str]
+
+    @cached_property
+    def key(self) -> str:
+        """One hash of all."""
+        return hash_text(json.dumps(self.to_json(), sort_keys=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts by group."""
+        return {
+            "settings": self.settings,
+            "reads": self.reads,
+            "facts": self.facts,
+            "code": self.code,
+        }
+
+    def without(self, *sections: str) -> MadeFrom:
+        """Return the same without some sections of the settings."""
+        kept = {name: each for name, each in self.settings.items() if name not in sections}
+        return attrs.evolve(self, settings=kept)
+
+
+@attrs.frozen
+class Recalled:
+    """What became of the files that an earlier making of a stage left.
+
+    Attributes:
+        entry: of the ledger for it, where what was brought back is whole; None has it done again.
+        lines: what the user is told.
+    """
+
+    entry: dict[str, Any] | None = None
+    lines: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -35,13 +91,17 @@ class Stage:
 
     Attributes:
         name: as `--until` names it.
-        settings: JSON-ready part of the recipe that the stage depends on.
+        settings: JSON-ready keys of the recipe that the stage uses, by their tables.
         reads: files it is made from, in the run folder or outside.
         facts: what else it depends on, JSON-ready; asked for when the key is made.
         writes: files and folders it leaves in the run folder.
-        code: modules whose source decides its result.
-        run: makes the files; each is written whole or not at all.
+        uses: objects that are handed to it, such as parts; their code counts too.
+        run: makes the files; each is written whole or not at all. A function, or a `partial` of it.
         on_every_rank: all ranks of a run do it together, not the first one alone.
+        goes_on: `run` takes what it is made from, to know what it can go on from.
+        recall: brings back what an earlier run made from the same, and puts aside what does not
+            fit and is too dear to lose.
+        put_aside: puts aside what it left; without it that is moved with other stale results.
     """
 
     name: str
@@ -49,9 +109,25 @@ class Stage:
     reads: Callable[[], Iterable[Path]]
     facts: Callable[[], Any] = no_facts
     writes: tuple[Path, ...]
-    code: tuple[str, ...]
-    run: Callable[[], None]
+    uses: tuple[object, ...] = ()
+    run: Callable[..., None]
     on_every_rank: bool = False
+    goes_on: bool = False
+    recall: Callable[[MadeFrom, dict[str, Any]], Recalled] | None = None
+    put_aside: Callable[[dict[str, Any]], str] | None = None
+
+    def made_from(self, code: SourceTree) -> MadeFrom:
+        """Return all that the stage depends on by now; a missing file counts as such."""
+        return MadeFrom(
+            settings=plain_facts(self.settings),
+            reads=plain_facts(hash_reads(self.reads())),
+            facts=plain_facts(self.facts()),
+            code=self.closure(code),
+        )
+
+    def closure(self, code: SourceTree) -> dict[str, str]:
+        """Return all code that decides the result."""
+        return code.closure([self.run, *self.uses], by_name=STAGES_PACKAGE)
 
 
 @attrs.frozen
@@ -62,27 +138,74 @@ class Ledger:
 
     def is_done(self, stage: Stage, key: str) -> bool:
         """Tell whether the stage's files stand and nothing it depends on has changed."""
-        entry = self.read().get(stage.name, {})
-        left = [*stage.writes, *(self.folder / name for name in entry.get("files", ()))]
-        return entry.get("key") == key and all(path.exists() for path in left)
+        return self.entry(stage).get("key") == key and not self.missing(stage)
 
-    def note(self, stage: Stage, key: str, seconds: float) -> None:
-        """Remember that a stage is done, and from what: the key it had when it began."""
+    def standing(self, stage: Stage) -> list[Path]:
+        """Return what a stage left that is there, without what an unfinished attempt has left.
+
+        That belongs to the attempt, such as the audit that refused the tasks.
+        """
+        begun = self.entry(stage).get("begun")
+        found = [path for path in stage.writes if path.exists()]
+        return [path for path in found if begun is None or path.stat().st_mtime < begun]
+
+    def done_entry(self, stage: Stage, key: str) -> dict[str, Any] | None:
+        """Return what is remembered of a stage that was once done from the same.
+
+        Of a stage that was begun since, only where it writes one file, which is whole or as it was.
+        """
+        entry = self.entry(stage)
+        known = [entry, *([entry["last"]] if "last" in entry and len(stage.writes) == 1 else [])]
+        return next((each for each in known if each.get("key") == key), None)
+
+    def missing(self, stage: Stage) -> list[Path]:
+        """Return what the stage left and is no more there."""
+        files = (self.folder / name for name in self.entry(stage).get("files", ()))
+        return [path for path in (*stage.writes, *files) if not path.exists()]
+
+    def causes(self, stage: Stage, made: MadeFrom) -> list[str]:
+        """Say why a stage is done again; nothing of one that was never begun."""
+        entry = self.entry(stage)
+        if not entry:
+            return []
+        if "made_from" not in entry:
+            return ["it was done by an earlier brainplug"]
+        changed = say_changes(entry["made_from"], made.to_json())
+        if "key" not in entry:
+            return ["it was stopped before its end", *changed]
+        lost = [f"{path.relative_to(self.folder)} is missing" for path in self.missing(stage)]
+        return changed or lost
+
+    def begin(self, stage: Stage, made: MadeFrom) -> None:
+        """Remember that a stage is begun, and from what, so that it counts as undone till its end.
+
+        What it was done from last is kept: its files are still there.
+        """
+        entry = self.entry(stage)
+        last = entry if "key" in entry else entry.get("last")
+        begun = {"begun": time.time(), "made_from": made.to_json()}
+        self.put(stage, begun | ({"last": last} if last else {}))
+
+    def note(self, stage: Stage, made: MadeFrom, seconds: float) -> None:
+        """Remember that a stage is done, and from what."""
         folders = [path for path in stage.writes if path.is_dir()]
         files = [str(file.relative_to(self.folder)) for path in folders for file in path.iterdir()]
         entry = {
-            "key": key,
+            "key": made.key,
             "seconds": round(seconds, 2),
             "finished": now(),
             "files": sorted(files),
+            "made_from": made.to_json(),
         }
-        write_json(self.folder / LEDGER, {**self.read(), stage.name: entry})
+        self.put(stage, entry)
 
-    def forget(self, stage: Stage) -> None:
-        """Forget a stage before it is done again."""
-        entries = self.read()
-        if entries.pop(stage.name, None) is not None:
-            write_json(self.folder / LEDGER, entries)
+    def entry(self, stage: Stage) -> dict[str, Any]:
+        """Return what is remembered of a stage."""
+        return dict(self.read().get(stage.name, {}))
+
+    def put(self, stage: Stage, entry: dict[str, Any]) -> None:
+        """Remember something of a stage."""
+        write_json(self.folder / LEDGER, {**self.read(), stage.name: entry})
 
     def read(self) -> dict[str, Any]:
         """Return the entries; seconds of work and time of the end for each stage."""
@@ -95,15 +218,15 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-def make_key(stage: Stage) -> str:
-    """Return a hash of all a stage depends on; a file that is missing counts as such."""
-    facts = {
-        "settings": stage.settings,
-        "facts": stage.facts(),
-        "reads": [[path.name, hash_path(path)] for path in stage.reads()],
-        "code": [[name, hash_module(name)] for name in stage.code],
-    }
-    return hash_text(json.dumps(facts, sort_keys=True, default=str))
+def hash_reads(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the hash of each file by its name; of several with one name the later are numbered."""
+    found: dict[str, str] = {}
+    for path in paths:
+        name, number = path.name, 2
+        while name in found:
+            name, number = f"{path.name} ({number})", number + 1
+        found[name] = hash_path(path)
+    return found
 
 
 def hash_path(path: Path) -> str:
@@ -111,7 +234,7 @@ def hash_path(path: Path) -> str:
     if path.is_dir():
         return hash_folder(path)
     if not path.is_file():
-        return "missing"
+        return MISSING
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -129,16 +252,3 @@ def hash_folder(folder: Path) -> str:
                 continue
             lines.append(f"{path[start:]}\0{state.st_size}\0{state.st_mtime_ns}")
     return hash_text("\n".join(sorted(lines)))
-
-
-def hash_module(name: str) -> str:
-    """Return a hash of a module's source; of all files, templates too, where it is a package."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        return "missing"
-    origin = Path(spec.origin)
-    if origin.name != "__init__.py":
-        return hash_path(origin)
-    found = (path for path in origin.parent.rglob("*") if path.is_file())
-    sources = sorted(path for path in found if path.suffix not in {".pyc", ".pyo"})
-    return hash_text("".join(hash_path(source) for source in sources))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
+from brainplug.evaluation.records import Metrics
 from brainplug.recipe.load import recipe_text
 from brainplug.recipe.tables import STAGES
+from brainplug.run import stale
 from brainplug.run.arithmetic import read_arithmetic
 from brainplug.run.context import Workspace
 from brainplug.run.learning_stages import make_stages
-from brainplug.run.ledger import LEDGER, Ledger, Stage, make_key, now
+from brainplug.run.ledger import LEDGER, Ledger, Stage
 from brainplug.run.lock import taken
+from brainplug.run.one_stage import do_stage, log
 from brainplug.run.provenance import make_record
 from brainplug.run.repeats import (
     collect_metrics,
@@ -25,11 +28,11 @@ from brainplug.run.repeats import (
 )
 from brainplug.run.task_stages import read_cohort
 from brainplug.runtime.files import read_json, write_json, write_text
-from brainplug.runtime.ranks import ALONE, RankError, Ranks, name_accelerator
-from brainplug.runtime.records import write_record
+from brainplug.runtime.ranks import ALONE, RankError, Ranks
+from brainplug.runtime.records import read_record, write_record
 from brainplug.runtime.run_folder import RunFolder
-from brainplug.runtime.workers import uncollected
 from brainplug.tasks.export import export_tasks
+from brainplug.training.aside import TrainingHome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,9 +42,6 @@ if TYPE_CHECKING:
 
     from brainplug.recipe.tables import Recipe, RecipeFile
     from brainplug.registry import Registry
-
-TABULAR = ("split", "pairs", "dialogues")
-"""Stages that work on tables alone."""
 
 
 def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
@@ -97,6 +97,9 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
 def do_stages(workspace: Workspace, until: str) -> None:
     """Run the stages of a recipe in a folder that is held; each of its runs where it has several.
 
+    However it ends, later results that do not belong to what lies in the folder by then are moved
+    to `stale/`.
+
     Raises:
         RunError: the recipe has no such stage.
     """
@@ -104,14 +107,51 @@ def do_stages(workspace: Workspace, until: str) -> None:
     ranks.once(lambda: write_recipe(workspace))
     ledger = Ledger(workspace.files.path)
     done: list[Stage] = []
-    for stage in ranks.in_turn(lambda: stages_until(workspace, until)):
-        do_stage(stage, ledger, workspace)
-        ranks.once(lambda: write_provenance(workspace, ledger))
-        done.append(stage)
-        runs = {} if stage.name == until else runs_after(stage, workspace)
-        if runs:
-            do_runs(workspace, runs, until, shared=done)
-            return
+    left = ranks.in_turn(lambda: make_stages(workspace))
+    several = bool(list_trainings(workspace.recipe))
+    try:
+        for stage in stages_until(left, until):
+            do_stage(stage, ledger, workspace)
+            done.append(left.pop(0))
+            ranks.once(partial(after_stage, stage, ledger, workspace))
+            runs = runs_after(stage, workspace)
+            several = several or bool(runs)
+            if runs and stage.name != until:
+                ranks.once(partial(begin_runs, workspace, list(runs), left))
+                do_runs(workspace, runs, until, shared=done)
+                return
+        ranks.once(lambda: put_runs_aside(workspace, done, several=several))
+    finally:
+        if ranks.main:
+            with suppress(OSError, BrainplugError):  # what stopped the run is to be told, not this
+                tell_stale(workspace, stale.mark_stale(ledger, left, workspace.code))
+
+
+def after_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
+    """Write the record, and show what the stage is for, done just now or before."""
+    write_provenance(workspace, ledger)
+    if stage.name == "metrics":
+        show_scores(read_record(workspace.files.metrics, Metrics), workspace.console)
+    if stage.name == "report":
+        workspace.console.print(f"report: [bold]{workspace.files.report}[/bold]", soft_wrap=True)
+
+
+def show_scores(metrics: Metrics, console: Console) -> None:
+    """Show the scores beside the baselines', of all and of each study."""
+    from brainplug.report.headline import candidates_in_words, headline
+
+    console.print(headline(metrics))
+    if metrics.candidates:
+        console.print(candidates_in_words(metrics))
+    for study in metrics.studies:
+        console.print(headline(metrics, of=study))
+
+
+def tell_stale(workspace: Workspace, lines: Iterable[str]) -> None:
+    """Say which later results do not belong to what lies in the folder, and where they are."""
+    for line in lines:
+        workspace.console.print(f"stale: {line}", style="yellow", markup=False, highlight=False)
+        log(workspace.files.path, f"stale: {line}")
 
 
 def write_recipe(workspace: Workspace) -> None:
@@ -120,20 +160,19 @@ def write_recipe(workspace: Workspace) -> None:
     workspace.files.run_list.unlink(missing_ok=True)
 
 
-def stages_until(workspace: Workspace, until: str) -> list[Stage]:
+def stages_until(stages: list[Stage], until: str) -> list[Stage]:
     """Return the stages of a recipe up to and with one.
 
     Raises:
         RunError: the recipe has no such stage.
     """
-    todo = make_stages(workspace)
-    names = [stage.name for stage in todo]
+    names = [stage.name for stage in stages]
     if until not in names:
         raise RunError(
             f"the recipe names finished task files and has no stage {until!r}; its stages are "
             f"{', '.join(names)}"
         )
-    return todo[: names.index(until) + 1]
+    return stages[: names.index(until) + 1]
 
 
 def runs_after(stage: Stage, workspace: Workspace) -> Mapping[str, Recipe]:
@@ -142,8 +181,8 @@ def runs_after(stage: Stage, workspace: Workspace) -> Mapping[str, Recipe]:
     Folds part when the cohort is known; seeds of training when all tables and volumes are there.
     """
     recipe, ranks = workspace.recipe, workspace.ranks
-    if stage.name == "cohort" and able(workspace.design.strategy, Repeats):
-        strategy = workspace.design.strategy
+    if stage.name == "cohort" and able(workspace.strategy, Repeats):
+        strategy = workspace.strategy
         return ranks.in_turn(lambda: list_splits(recipe, strategy, read_cohort(workspace)))
     return list_trainings(recipe) if stage.name == "volumes" else {}
 
@@ -163,7 +202,6 @@ def do_runs(
         RunError: some runs could not be done; the others were.
     """
     ranks = workspace.ranks
-    ranks.once(lambda: begin_runs(workspace, list(runs), shared))
     failed: dict[str, BrainplugError] = {}
     for name, recipe in runs.items():
         workspace.console.rule(f"run {name}")
@@ -177,10 +215,47 @@ def do_runs(
     ranks.once(lambda: end_runs(workspace, runs, failed, until))
 
 
-def begin_runs(workspace: Workspace, names: list[str], shared: Sequence[Stage]) -> None:
-    """Write down which runs there are."""
-    forget_single(workspace.files, shared)
-    write_json(workspace.files.run_list, names)
+def begin_runs(workspace: Workspace, names: list[str], left: Iterable[Stage]) -> None:
+    """Write down which runs there are, put aside what a single one left, take back theirs."""
+    import shutil
+
+    files, ledger = workspace.files, Ledger(workspace.files.path)
+    if any(files.tasks in stage.writes for stage in left):
+        shutil.rmtree(files.exports, ignore_errors=True)
+    reason = "of a single run; the recipe has several"
+    tell_stale(workspace, stale.mark_stale(ledger, left, workspace.code, reason=reason))
+    for path in (files.runs, files.summary):
+        stale.take_back(files.path, [path])
+    write_json(files.run_list, names)
+
+
+def put_runs_aside(workspace: Workspace, done: Sequence[Stage], *, several: bool) -> None:
+    """Put aside what several runs left where one is now, or where what they share is another.
+
+    Args:
+        workspace: of their common folder.
+        done: stages that are done there.
+        several: the recipe has several, which this command did not come to.
+    """
+    files = workspace.files
+    if several and (not files.runs.is_dir() or all_share(files, done)):
+        return
+    reason = "made from something else" if several else "of several runs; the recipe has one"
+    put_aside(workspace, (files.runs, files.summary), reason)
+
+
+def all_share(files: RunFolder, done: Sequence[Stage]) -> bool:
+    """Tell whether the runs in a folder have what is done there in common."""
+    common = Ledger(files.path)
+    keys = {stage.name: common.entry(stage).get("key") for stage in done}
+    homes = [Ledger(path).read() for path in files.runs.iterdir() if (path / LEDGER).is_file()]
+    return all(home.get(name, {}).get("key") == key for home in homes for name, key in keys.items())
+
+
+def put_aside(workspace: Workspace, paths: Iterable[Path], reason: str) -> None:
+    """Move results to `stale/`, and say so."""
+    moved = stale.put_aside(workspace.files.path, paths, reason)
+    tell_stale(workspace, [f"{name}: {reason}; now in {stale.STALE}/" for name in moved])
 
 
 def end_runs(
@@ -193,7 +268,12 @@ def end_runs(
     """
     scored = STAGES.index(until) >= STAGES.index("metrics")  # older scores are of other runs
     found = collect_metrics(workspace.files, failed) if scored else {}
+    if not found and workspace.files.summary.is_file():
+        scores = collect_metrics(workspace.files, failed)
+        if read_json(workspace.files.summary)["runs"].keys() != scores.keys():
+            put_aside(workspace, [workspace.files.summary], "its runs are not done")
     if found:
+        stale.drop(workspace.files.path, [workspace.files.summary])
         summary = summarise(found)
         write_record(workspace.files.summary, summary)
         workspace.console.print(summary_table(summary))
@@ -203,18 +283,6 @@ def end_runs(
             f"{len(failed)} of {len(list(runs))} runs could not be done: {causes}",
             found=tuple(failed),
         )
-
-
-def forget_single(files: RunFolder, shared: Sequence[Stage]) -> None:
-    """Delete what a single run left where several are now: pools and tasks of another split."""
-    import shutil
-
-    kept = {path for stage in shared for path in stage.writes}
-    if files.tasks not in kept:
-        for folder in (files.tasks, files.exports):
-            shutil.rmtree(folder, ignore_errors=True)
-    for file in {files.split, files.pairs, files.audit} - kept:
-        file.unlink(missing_ok=True)
 
 
 def do_run(
@@ -274,56 +342,15 @@ def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:
     return [*sources, *dict.fromkeys(written)]
 
 
-def do_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
-    """Run one stage unless it is done: on the first rank, or on all where the stage says so."""
-    ranks = workspace.ranks
-    key = ranks.once(lambda: begin_stage(stage, ledger, workspace.console))
-    if key is None:
-        return
-    start = time.perf_counter()
-    if stage.on_every_rank:
-        prepare_ranks(workspace)
-        ranks.together(stage.run)
-    else:
-        with uncollected() if stage.name in TABULAR else nullcontext():
-            ranks.once(stage.run)
-    seconds = time.perf_counter() - start
-    ranks.once(lambda: end_stage(stage, ledger, key, seconds))
-    workspace.console.print(f"{stage.name:<10} [green]done[/green] in {seconds:.1f} s")
-
-
-def prepare_ranks(workspace: Workspace) -> None:
-    """Settle, before torch and DeepSpeed work, which devices there are and how ranks talk."""
-    name_accelerator()
-    if workspace.recipe.training.deepspeed is not None:
-        from brainplug.training.deepspeed import prepare_deepspeed
-
-        prepare_deepspeed(workspace.ranks)
-
-
-def begin_stage(stage: Stage, ledger: Ledger, console: Console) -> str | None:
-    """Return the key of a stage that is to be done, None if it is done."""
-    key = make_key(stage)
-    if ledger.is_done(stage, key):
-        console.print(f"[dim]{stage.name:<10} as before[/dim]")
-        return None
-    ledger.forget(stage)
-    log(ledger.folder, f"{stage.name} begins")
-    return key
-
-
-def end_stage(stage: Stage, ledger: Ledger, key: str, seconds: float) -> None:
-    """Write down that a stage is done."""
-    ledger.note(stage, key, seconds)
-    log(ledger.folder, f"{stage.name} done in {seconds:.1f} s")
-
-
 def write_provenance(workspace: Workspace, ledger: Ledger) -> None:
     """Write down versions, seed, hardware and the times of the stages done so far."""
     record = make_record(
         seed=workspace.recipe.seed,
         distributions=workspace.distributions(),
-        stages=ledger.read(),
+        stages={
+            name: {key: each for key, each in entry.items() if key not in {"made_from", "last"}}
+            for name, entry in ledger.read().items()
+        },
         arithmetic=read_arithmetic(workspace.files),
         processes=workspace.ranks.world,
     )
@@ -331,16 +358,12 @@ def write_provenance(workspace: Workspace, ledger: Ledger) -> None:
 
 
 def forget(files: RunFolder) -> None:
-    """Delete the ledger, the record and the checkpoints a training would go on from."""
-    import shutil
-
+    """Delete the ledger and the record; put trainings aside, of several runs too."""
     for folder in (files, *map(RunFolder, files.path.glob(f"{files.runs.name}/*"))):
+        home = TrainingHome(
+            checkpoints=folder.checkpoints, model=folder.model, history=folder.training
+        )
+        if home.has_weights():
+            home.put_aside(Ledger(folder.path).read().get("training", {}), fresh=True)
         (folder.path / LEDGER).unlink(missing_ok=True)
         folder.record.unlink(missing_ok=True)
-        shutil.rmtree(folder.checkpoints, ignore_errors=True)
-
-
-def log(folder: Path, line: str) -> None:
-    """Add a line with the time to `log.txt`."""
-    with RunFolder(folder).log.open("a", encoding="utf-8") as file:
-        file.write(f"{now()} {line}\n")

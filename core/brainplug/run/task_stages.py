@@ -6,12 +6,14 @@ cohort → split → pairs → dialogues
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pandas as pd
 
 from brainplug.api import laws
+from brainplug.api.guard import behind
 from brainplug.api.records import SPLITS, Split
 from brainplug.api.roles import Prepares, ReadsFiles, able
 from brainplug.audit.balance import describe_split
@@ -58,34 +60,44 @@ if TYPE_CHECKING:
 
 def cohort_stage(workspace: Workspace) -> Stage:
     """Who is in the study, and who is not and why."""
-    studies = workspace.design.studies
+    recipe, studies = workspace.recipe, workspace.studies
     return Stage(
         name="cohort",
-        settings=workspace.settings("cohort", "target", "images", "audit"),
+        settings=cohort_settings(workspace),
         reads=lambda: [path for study in studies for path in study.loader.sources()],
         writes=(workspace.files.cohort, workspace.files.facts, workspace.files.exclusions),
-        code=(
-            "brainplug.cohort.build",
-            "brainplug.toolkit.codes",
-            "brainplug.cohort.contract",
-            "brainplug.cohort.duplicates",
-            "brainplug.toolkit.families",
-            "brainplug.toolkit.kinship",
-            "brainplug.toolkit.image_matching",
-            "brainplug.toolkit.tables",
-            "brainplug.imaging.scan",
-            "brainplug.imaging.resample",
-            "brainplug.toolkit.study_ids",
-            "brainplug.imaging.cache",
-            *workspace.modules("cohort", "target"),
+        uses=(
+            *workspace.parts("cohort", "target"),
+            *(behind(part) for study in studies for part in (study.loader, study.head)),
+            *(recipe.images, recipe.audit),
         ),
-        run=lambda: run_cohort(workspace),
+        run=partial(run_cohort, workspace),
     )
+
+
+def cohort_settings(workspace: Workspace) -> dict[str, Any]:
+    """Return the keys that decide who is in the study.
+
+    The weight of a study is for its training; the grid decides only where scans are read whole.
+    """
+    images, audit = workspace.recipe.images, workspace.recipe.audit
+    tables = workspace.settings("cohort", "target")
+    found = tables["cohort"]
+    studies = [
+        {key: each for key, each in study.items() if key != "weight"}
+        for study in (found if isinstance(found, list) else [found])
+    ]
+    return {
+        "cohort": studies if isinstance(found, list) else studies[0],
+        "target": tables["target"],
+        "images": {"scans": images.scans} | (workspace.grid() if images.scans == "all" else {}),
+        "audit": {"join_loss": audit.join_loss, "duplicates": audit.duplicates},
+    }
 
 
 def run_cohort(workspace: Workspace) -> None:
     """Read the studies; write the usable scans, the exclusions, and the counts."""
-    recipe, studies = workspace.recipe, workspace.design.studies
+    recipe, studies = workspace.recipe, workspace.studies
     for study in studies:
         if able(study.loader, Prepares):
             with workspace.progress("writing the study") as report:
@@ -107,16 +119,12 @@ def split_stage(workspace: Workspace) -> Stage:
     """Who is in which pool."""
     return Stage(
         name="split",
-        settings=workspace.settings("seed", "split") | {"asks_all": workspace.design.asks_all},
-        reads=lambda: [workspace.files.cohort, *files_of(workspace.design.strategy)],
+        settings=workspace.settings("seed", "split"),
+        reads=lambda: [workspace.files.cohort, *files_of(workspace.strategy)],
+        facts=lambda: {"asks_all": workspace.asks_all},
         writes=(workspace.files.split, workspace.files.split_notes),
-        code=(
-            "brainplug.design.split",
-            "brainplug.toolkit",
-            "brainplug.audit.leakage",
-            *workspace.modules("split"),
-        ),
-        run=lambda: run_split(workspace),
+        uses=(*workspace.parts("split"), behind(workspace.strategy)),
+        run=partial(run_split, workspace),
     )
 
 
@@ -128,7 +136,7 @@ def files_of(strategy: SplitStrategy) -> tuple[Path, ...]:
 def run_split(workspace: Workspace) -> None:
     """Put subjects into pools, and make sure from the file that the pools are apart."""
     cohort, seed = read_cohort(workspace), workspace.recipe.seed
-    strategy, asks_all = workspace.design.strategy, workspace.design.asks_all
+    strategy, asks_all = workspace.strategy, workspace.asks_all
     split = split_cohort(strategy, cohort, seed=seed, asks_all=asks_all)
     notes = tell_split(strategy, cohort, split, asks_all=asks_all)
     write_json(workspace.files.split_notes, {"asked": count_asked(split), "notes": notes})
@@ -155,13 +163,12 @@ def pairs_stage(workspace: Workspace) -> Stage:
         settings=workspace.settings("seed", "pairing", "target"),
         reads=lambda: (workspace.files.cohort, workspace.files.split),
         writes=(workspace.files.pairs, workspace.files.pair_notes),
-        code=(
-            "brainplug.design.pairs",
-            "brainplug.toolkit",
-            "brainplug.design.split",
-            *workspace.modules("pairing", "target"),
+        uses=(
+            *workspace.parts("pairing", "target"),
+            behind(workspace.pairing),
+            behind(workspace.head),
         ),
-        run=lambda: run_pairs(workspace),
+        run=partial(run_pairs, workspace),
     )
 
 
@@ -169,7 +176,7 @@ def run_pairs(workspace: Workspace) -> None:
     """Draw the references of every query."""
     pooled = add_pools(read_cohort(workspace), read_split(workspace))
     pairs, notes = make_pairs(
-        workspace.design.pairing, pooled, fit_answers(workspace), seed=workspace.recipe.seed
+        workspace.pairing, pooled, fit_answers(workspace), seed=workspace.recipe.seed
     )
     write_json(workspace.files.pair_notes, {"notes": list(notes)})
     write_parquet(workspace.files.pairs, pairs)
@@ -183,29 +190,27 @@ def fit_answers(workspace: Workspace) -> Answers:
 
 def dialogues_stage(workspace: Workspace) -> Stage:
     """The task files, audited as they were written."""
+    audit, pairing = workspace.recipe.audit, workspace.pairing
     return Stage(
         name="dialogues",
-        settings=workspace.settings("seed", "prompt", "target", "audit"),
+        settings=workspace.settings("seed", "prompt", "target")
+        | {"audit": {"allow_shortcut": audit.allow_shortcut}},
         reads=lambda: (
             workspace.files.cohort,
             workspace.files.split,
             workspace.files.pairs,
             workspace.files.pair_notes,
         ),
+        facts=lambda: {
+            "references": {split: reference_split(pairing, split) for split in SPLITS},
+        },
         writes=(workspace.files.tasks, workspace.files.audit),
-        code=(
-            "brainplug.tasks.task",
-            "brainplug.design.pairs",
-            "brainplug.tasks.build",
-            "brainplug.tasks.row_template",
-            "brainplug.design.split",
-            "brainplug.tasks.read",
-            "brainplug.audit.leakage",
-            "brainplug.audit.shortcuts",
-            "brainplug.tasks.baselines",
-            *workspace.modules("prompt", "target"),
+        uses=(
+            *workspace.parts("prompt", "target"),
+            behind(workspace.template),
+            behind(workspace.head),
         ),
-        run=lambda: run_dialogues(workspace),
+        run=partial(run_dialogues, workspace),
     )
 
 
@@ -238,11 +243,11 @@ def read_glances(workspace: Workspace) -> dict[Split, list[Glance]]:
 
 def run_dialogues(workspace: Workspace) -> None:
     """Word every pair, write the task files, read them back and audit them."""
-    design, answers = workspace.design, fit_answers(workspace)
+    answers = fit_answers(workspace)
     maker = TaskMaker(
         head=workspace.head,
         answers=answers,
-        template=design.template,
+        template=workspace.template,
         seed=workspace.recipe.seed,
     )
     folder = empty_tasks(workspace)
@@ -256,7 +261,7 @@ def run_dialogues(workspace: Workspace) -> None:
                 write_rows(path, maker.rows(chosen, scans))
     del pairs, scans
     glances, split = read_glances(workspace), read_split(workspace)
-    allowed = {name: reference_split(design.pairing, name) for name in SPLITS}
+    allowed = {name: reference_split(workspace.pairing, name) for name in SPLITS}
     pooled = pool_scans(read_cohort(workspace), split)
     settle_audit(
         workspace,
@@ -337,9 +342,9 @@ def adopt_stage(workspace: Workspace) -> Stage:
     assert files is not None
     return Stage(
         name="dialogues",
-        settings=workspace.settings("seed", "tasks", "target", "audit"),
+        settings=workspace.settings("tasks", "target"),
         reads=lambda: [source.path for source in list_sources(files)],
-        facts=lambda: states_of_images(list_sources(files), files.moved),
+        facts=lambda: {"images": states_of_images(list_sources(files), files.moved)},
         writes=(
             workspace.files.tasks,
             workspace.files.cohort,
@@ -348,18 +353,8 @@ def adopt_stage(workspace: Workspace) -> Stage:
             workspace.files.split,
             workspace.files.audit,
         ),
-        code=(
-            "brainplug.tasks.adopt",
-            "brainplug.tasks.read",
-            "brainplug.tasks.task",
-            "brainplug.cohort.duplicates",
-            "brainplug.design.split",
-            "brainplug.audit.leakage",
-            "brainplug.audit.shortcuts",
-            "brainplug.tasks.baselines",
-            *workspace.modules("target"),
-        ),
-        run=lambda: run_adopt(workspace),
+        uses=(*workspace.parts("target"), behind(workspace.head), files),
+        run=partial(run_adopt, workspace),
     )
 
 

@@ -6,8 +6,8 @@ imported for annotations alone, under `TYPE_CHECKING`, never runs and does not c
 libraries, whose versions a run records.
 
 Two grains. As a rule a module counts as a whole. Within one package, which the caller chooses, each
-module counts name by name: a function, and what it uses by name, so that nine functions of one file
-do not depend on each other.
+module counts name by name: a function, what it uses by name, and what it uses of an argument whose
+class is of that package, so that nine functions of one file do not depend on each other.
 """
 
 from __future__ import annotations
@@ -24,10 +24,18 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from brainplug.runtime.files import write_text
-from brainplug.runtime.imports import Definitions, Imported, Uses, definitions_of, uses_of
+from brainplug.runtime.imports import (
+    Definitions,
+    Imported,
+    Uses,
+    attributes,
+    attributes_of_arguments,
+    definitions_of,
+    uses_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from importlib.machinery import ModuleSpec
 
 ENGINE = __name__.partition(".")[0]
@@ -242,7 +250,7 @@ def find_top(name: str) -> ModuleSpec | None:
 def data_files(folder: Path) -> Iterator[Path]:
     """Give the files of a folder that are no Python, those of folders in it without Python too."""
     for path in sorted(folder.iterdir()):
-        if path.name.startswith((".", "__pycache__")):
+        if path.name.startswith((".", "__pycache__")) or path.name == "py.typed":
             continue
         if path.is_dir():
             if not any(path.rglob("*.py")):
@@ -291,10 +299,14 @@ class Search:
             self.seen.add(found)
             if found.name is None or found.name == "*":
                 self.take_module(found.module)
-            elif self.tree.find(f"{found.module}.{found.name}") is not None:
+            elif "." not in found.name and self.tree.find(f"{found.module}.{found.name}"):
                 self.todo.append(Imported(f"{found.module}.{found.name}"))
             elif self.counts_by_name(found.module):
-                self.take_name(found.module, found.name)
+                owner, _, member = found.name.rpartition(".")
+                if owner:
+                    self.take_member(found.module, owner, member)
+                else:
+                    self.take_name(found.module, member)
             else:
                 self.todo.append(Imported(found.module))
 
@@ -340,10 +352,42 @@ class Search:
         if known.effects:
             text = b"\n".join(map(source.text_of, known.effects))
             self.found[f"{module} as it is imported"] = short_hash(text)
-        uses = uses_of([*nodes, *known.effects], source.package)
+        self.take_uses(source, [*nodes, *known.effects])
+
+    def take_uses(self, source: Source, nodes: Sequence[ast.stmt]) -> None:
+        """Go on to what pieces of a module use: by name, and of the arguments they are given."""
+        known = source.definitions
+        uses = uses_of(nodes, source.package)
         self.todo += uses.imports
         self.todo += [
-            Imported(module, each)
+            Imported(source.name, each)
             for each in sorted(uses.names)
-            if each != name and (each in known.nodes or each in known.aliases)
+            if each in known.nodes or each in known.aliases
+        ]
+        for node in nodes:
+            for kind, attribute in attributes_of_arguments(node):
+                here = [Imported(source.name, kind)] if kind in known.nodes else []
+                for home in (*here, *known.aliases.get(kind, ()), *known.annotations.get(kind, ())):
+                    if home.name and self.counts_by_name(home.module):
+                        self.todo.append(Imported(home.module, f"{home.name}.{attribute}"))
+
+    def take_member(self, module: str, owner: str, name: str) -> None:
+        """Count a method that is called of an argument, or the class of a field of it.
+
+        A field whose class is imported for its annotation alone says nothing of what is in it.
+        """
+        source = self.tree.find(module)
+        member = source.definitions.members(owner).get(name) if source else None
+        if source is None or member is None:
+            return
+        if isinstance(member, ast.AnnAssign):
+            kind = member.annotation.id if isinstance(member.annotation, ast.Name) else ""
+            self.todo += source.definitions.aliases.get(kind, ())
+            return
+        self.found[f"{module}.{owner}.{name}"] = short_hash(source.text_of(member))
+        self.take_uses(source, [member])
+        self.todo += [
+            Imported(module, f"{owner}.{each}")
+            for holder, each in sorted(attributes(member))
+            if holder == "self"
         ]

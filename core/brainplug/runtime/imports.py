@@ -125,22 +125,32 @@ class Definitions:
     Attributes:
         nodes: statements that define each name; several where it is defined again.
         aliases: what each imported name stands for.
+        annotations: the same of names that are imported for annotations alone.
         effects: statements that define nothing, such as a registration.
     """
 
     nodes: dict[str, list[ast.stmt]]
     aliases: dict[str, list[Imported]]
+    annotations: dict[str, list[Imported]]
     effects: list[ast.stmt]
+
+    def members(self, name: str) -> dict[str, ast.stmt]:
+        """Return the methods and fields of a class."""
+        bodies = [node.body for node in self.nodes.get(name, ()) if isinstance(node, ast.ClassDef)]
+        return {member: node for body in bodies for node in body for member in names_defined(node)}
 
 
 def definitions_of(tree: ast.Module, package: str) -> Definitions:
     """Return the names that a module defines at its top."""
-    found = Definitions({}, {}, [])
-    for node in top_statements(tree.body):
+    found = Definitions({}, {}, {}, [])
+    for node, for_checkers in top_statements(tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom):
+            aliases = found.annotations if for_checkers else found.aliases
             for alias, imported in zip(node.names, imported_by(node, package), strict=True):
                 plain = alias.name.partition(".")[0] if isinstance(node, ast.Import) else alias.name
-                found.aliases.setdefault(alias.asname or plain, []).append(imported)
+                aliases.setdefault(alias.asname or plain, []).append(imported)
+            continue
+        if for_checkers:
             continue
         names = names_defined(node)
         for name in names:
@@ -150,18 +160,24 @@ def definitions_of(tree: ast.Module, package: str) -> Definitions:
     return found
 
 
-def top_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Give the statements of a module, those within `if` and `try` too."""
+def top_statements(
+    body: Iterable[ast.stmt], *, for_checkers: bool = False
+) -> Iterator[tuple[ast.stmt, bool]]:
+    """Give the statements of a module, those within `if` and `try` too.
+
+    With each, whether type checkers alone see it.
+    """
     for node in body:
         if isinstance(node, ast.If):
-            if not is_for_checkers(node.test):
-                yield from top_statements(node.body)
-            yield from top_statements(node.orelse)
+            seen = for_checkers or is_for_checkers(node.test)
+            yield from top_statements(node.body, for_checkers=seen)
+            yield from top_statements(node.orelse, for_checkers=for_checkers)
         elif isinstance(node, ast.Try):
             handlers = [each for handler in node.handlers for each in handler.body]
-            yield from top_statements([*node.body, *handlers, *node.orelse, *node.finalbody])
+            whole = [*node.body, *handlers, *node.orelse, *node.finalbody]
+            yield from top_statements(whole, for_checkers=for_checkers)
         else:
-            yield node
+            yield node, for_checkers
 
 
 def names_defined(node: ast.stmt) -> list[str]:
@@ -182,3 +198,30 @@ def names_defined(node: ast.stmt) -> list[str]:
 def is_text(node: ast.stmt) -> bool:
     """Whether a statement is a docstring."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def attributes_of_arguments(node: ast.AST) -> list[tuple[str, str]]:
+    """Return what a function takes of its arguments, with the annotation of each, a plain name.
+
+    >>> source = "def run(workspace: Workspace): return workspace.load(workspace.files)"
+    >>> attributes_of_arguments(ast.parse(source).body[0])
+    [('Workspace', 'files'), ('Workspace', 'load')]
+    """
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return []
+    arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+    types = {
+        each.arg: each.annotation.id for each in arguments if isinstance(each.annotation, ast.Name)
+    }
+    return sorted(
+        {(types[name], attribute) for name, attribute in attributes(node) if name in types}
+    )
+
+
+def attributes(node: ast.AST) -> set[tuple[str, str]]:
+    """Return each name whose attribute is looked up, with that attribute."""
+    return {
+        (each.value.id, each.attr)
+        for each in ast.walk(node)
+        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name)
+    }

@@ -6,7 +6,8 @@
     checkpoints/phase-1/story.json       written last: the phase is done
 
 A phase depends on those before it and on none after, so that a change of the last one keeps the
-others. Light, so that `check` can use it.
+others. What is of another training is put aside before, in `aside`. Light, so that `check` can use
+it.
 """
 
 from __future__ import annotations
@@ -57,15 +58,10 @@ class PhaseFolder:
         """The key that the folder was begun with."""
         return self.path / "made-from.json"
 
-    def open(self) -> bool:
-        """Make the folder, or empty one of another key; tell whether something was deleted."""
-        if self.made_from.exists() and read_json(self.made_from) == self.key:
-            return False
-        deleted = self.path.exists()
-        if deleted:
-            shutil.rmtree(self.path)
-        write_json(self.made_from, self.key)
-        return deleted
+    def open(self) -> None:
+        """Make the folder, if it is not there."""
+        if not self.made_from.exists():
+            write_json(self.made_from, self.key)
 
     def is_done(self) -> bool:
         """Tell whether the phase ended, and what it left is there."""
@@ -89,29 +85,36 @@ class PhaseFolder:
             shutil.rmtree(passed)
 
 
-def open_folders(
-    folder: Path, made_from: str, phases: Sequence[PhasePlan]
-) -> tuple[list[PhaseFolder], list[str]]:
-    """Make the folders of all phases ready; what was made from other settings is deleted.
+def phase_keys(made_from: str, phases: Sequence[PhasePlan]) -> list[str]:
+    """Return the key of each phase, which is that of all that it and those before it depend on.
+
+    Args:
+        made_from: key of all that every phase depends on.
+        phases: with what each depends on besides.
+    """
+    keys = []
+    for phase in phases:
+        made_from = hash_text(made_from + json.dumps(phase.settings(), sort_keys=True))
+        keys.append(made_from)
+    return keys
+
+
+def open_folders(folder: Path, made_from: str, phases: Sequence[PhasePlan]) -> list[PhaseFolder]:
+    """Make the folders of all phases ready; none of another training lies there by now.
 
     Args:
         folder: the checkpoints of the run.
         made_from: key of all that every phase depends on.
         phases: with what each depends on besides.
-
-    Returns:
-        The folders, and the names of those that were emptied or deleted.
     """
-    folders = []
-    for phase in phases:
-        made_from = hash_text(made_from + json.dumps(phase.settings(), sort_keys=True))
-        folders.append(PhaseFolder(path=folder / f"phase-{phase.number}", key=made_from))
-    deleted = [each.path.name for each in folders if each.open()]
-    others = {path for path in folder.iterdir() if path.is_dir()}
-    others.difference_update(each.path for each in folders)
-    for path in others:
-        shutil.rmtree(path)
-    return folders, sorted([*deleted, *(path.name for path in others)])
+    keys = phase_keys(made_from, phases)
+    folders = [
+        PhaseFolder(path=folder / f"phase-{phase.number}", key=key)
+        for phase, key in zip(phases, keys, strict=True)
+    ]
+    for each in folders:
+        each.open()
+    return folders
 
 
 def join_histories(stories: Sequence[dict[str, Any]]) -> dict[str, Any]:

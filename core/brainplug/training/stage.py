@@ -70,7 +70,7 @@ def train_model(
     """Let the model learn, phase by phase, and write it with the history of its training.
 
     A phase that is done is not repeated, and one that was stopped goes on from its last whole
-    checkpoint, unless what it is made from has changed.
+    checkpoint. Those of other trainings have been put aside.
 
     Args:
         session: the tasks, and how the model takes them.
@@ -82,10 +82,7 @@ def train_model(
     quieten()
     recipe, ranks = session.recipe, session.ranks
     phases = plan_phases(recipe.training, backbone)
-    kept, deleted = ranks.once(lambda: open_folders(folders.checkpoints, made_from, phases))
-    if deleted:
-        told = ", ".join(deleted)
-        session.show(f"deleted in {folders.checkpoints.name}/, made from other settings: {told}")
+    kept = ranks.once(lambda: open_folders(folders.checkpoints, made_from, phases))
     begin = partial(backbone.build, recipe.images.shape, seed=recipe.training_seed)
     for phase, folder in zip(phases, kept, strict=True):
         if ranks.once(folder.is_done):

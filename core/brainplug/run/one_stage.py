@@ -1,0 +1,92 @@
+"""One stage of a run: done as before, taken back, or done again for a reason that is said."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from functools import partial
+from typing import TYPE_CHECKING
+
+from brainplug.run import stale
+from brainplug.run.changes import shorten
+from brainplug.run.ledger import now
+from brainplug.runtime.ranks import name_accelerator
+from brainplug.runtime.run_folder import RunFolder
+from brainplug.runtime.workers import uncollected
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from brainplug.run.context import Workspace
+    from brainplug.run.ledger import Ledger, MadeFrom, Stage
+
+TABULAR = ("split", "pairs", "dialogues")
+"""Stages that work on tables alone."""
+
+
+def do_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
+    """Run one stage unless it is done: on the first rank, or on all where the stage says so."""
+    ranks = workspace.ranks
+    made = ranks.once(lambda: begin_stage(stage, ledger, workspace))
+    if made is None:
+        return
+    start = time.perf_counter()
+    run = partial(stage.run, made) if stage.goes_on else stage.run
+    if stage.on_every_rank:
+        prepare_ranks(workspace)
+        ranks.together(run)
+    else:
+        with uncollected() if stage.name in TABULAR else nullcontext():
+            ranks.once(run)
+    seconds = time.perf_counter() - start
+    ranks.once(lambda: end_stage(stage, ledger, made, seconds))
+    workspace.console.print(f"{stage.name:<10} [green]done[/green] in {seconds:.1f} s")
+
+
+def begin_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> MadeFrom | None:
+    """Return what a stage that is to be done is made from, None if it is done; say why."""
+    made, console = stage.made_from(workspace.code), workspace.console
+    if ledger.is_done(stage, made.key):
+        console.print(f"[dim]{stage.name:<10} as before[/dim]")
+        return None
+    done = ledger.done_entry(stage, made.key)
+    if done is not None and stale.take_back(ledger.folder, stage.writes):
+        ledger.put(stage, done)
+        console.print(f"[dim]{stage.name:<10} as before, back from {stale.STALE}/[/dim]")
+        return None
+    cause = shorten(ledger.causes(stage, made))
+    if cause:
+        console.print(f"{stage.name}: {cause}", markup=False, highlight=False, soft_wrap=True)
+    if stage.recall is not None:
+        recalled = stage.recall(made, ledger.entry(stage))
+        for line in recalled.lines:
+            console.print(f"{stage.name}: {line}", markup=False, highlight=False, soft_wrap=True)
+        if recalled.entry is not None:
+            ledger.put(stage, recalled.entry)
+            console.print(f"[dim]{stage.name:<10} as before[/dim]")
+            return None
+    ledger.begin(stage, made)
+    log(ledger.folder, f"{stage.name} begins" + (f": {cause}" if cause else ""))
+    return made
+
+
+def end_stage(stage: Stage, ledger: Ledger, made: MadeFrom, seconds: float) -> None:
+    """Write down that a stage is done; what it left earlier is no use any more."""
+    ledger.note(stage, made, seconds)
+    stale.drop(ledger.folder, stage.writes)
+    log(ledger.folder, f"{stage.name} done in {seconds:.1f} s")
+
+
+def prepare_ranks(workspace: Workspace) -> None:
+    """Settle, before torch and DeepSpeed work, which devices there are and how ranks talk."""
+    name_accelerator()
+    if workspace.recipe.training.deepspeed is not None:
+        from brainplug.training.deepspeed import prepare_deepspeed
+
+        prepare_deepspeed(workspace.ranks)
+
+
+def log(folder: Path, line: str) -> None:
+    """Add a line with the time to `log.txt`."""
+    with RunFolder(folder).log.open("a", encoding="utf-8") as file:
+        file.write(f"{now()} {line}\n")
