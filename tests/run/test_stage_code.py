@@ -120,20 +120,24 @@ class Seen:
             return
         self.functions.add((module, function.__qualname__))
         for code in codes(function.__code__):
-            for step in dis.get_instructions(code):
-                self.take(step, function.__globals__, module)
+            steps = list(dis.get_instructions(code))
+            for before, step in zip([None, *steps], steps, strict=False):
+                self.take(step, before, function.__globals__, module)
 
-    def take(self, step, names, module) -> None:
-        """Note what one instruction looks up."""
+    def take(self, step, before, names, module) -> None:
+        """Note what one instruction looks up, where the one before loaded a workspace, of that."""
         if step.opname == "IMPORT_NAME":
             self.modules.add(step.argval)
         elif step.opname in {"LOAD_GLOBAL", "LOAD_NAME"} and step.argval in names:
             self.take_value(step.argval, names[step.argval], module)
-        elif step.opname in {"LOAD_ATTR", "LOAD_METHOD"}:
+        elif step.opname in {"LOAD_ATTR", "LOAD_METHOD"} and before.argval in {"workspace", "self"}:
             self.take_member(step.argval)
 
     def take_value(self, name, value, module) -> None:
         """Note where a name of a module comes from."""
+        if isinstance(value, types.ModuleType):
+            self.modules.add(value.__name__)
+            return
         if getattr(value, "__module__", "").startswith(RUN):
             members = vars(value).values() if isinstance(value, type) else [value]
             for member in members:
