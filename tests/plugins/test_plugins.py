@@ -1,4 +1,4 @@
-"""Every registered part keeps the conventions, and loading them all is light."""
+"""Every registered part has its file, and loading them all is light; see `test_testing.py`."""
 
 from __future__ import annotations
 
@@ -32,16 +32,6 @@ def test_entry_points_parts_and_files_share_their_names():
     assert {part.name for _, part in PARTS} == set(points)
     for name, module in points.items():
         assert name.replace("-", "_") == module.rpartition(".")[2]
-
-
-@pytest.mark.parametrize("part", [part for _, part in PARTS], ids=lambda part: part.name)
-def test_a_part_describes_itself(part):
-    """Options are frozen, every field says what it is about, and the behaviour has a summary."""
-    assert part.summary
-    assert attrs.has(part.options)
-    for field in attrs.fields(part.options):
-        assert field.metadata.get("about"), f"{part.name}.{field.name}"
-        assert field.kw_only
 
 
 @pytest.mark.parametrize("table", [Recipe, Images, Training, Evaluation, Audit, Report])
