@@ -40,7 +40,7 @@ def test_five_mistakes_are_five_lines(tmp_path):
     """An unknown key, a wrong type, a bad value, an unknown part and a bad slot at once."""
     text = (RECIPES / "demo.toml").read_text()
     for right, wrong in (
-        ("epochs = 8", "epocs = 8"),
+        ("epochs = 6", "epocs = 8"),
         ("batch_size = 16", 'batch_size = "16"'),
         ("warmup_steps = 20", "warmup_steps = -1"),
         ('use = "independent"', 'use = "independant"'),
