@@ -203,9 +203,9 @@ def is_text(node: ast.stmt) -> bool:
 def attributes_of_arguments(node: ast.AST) -> list[tuple[str, str]]:
     """Return what a function takes of its arguments, with the annotation of each, a plain name.
 
-    >>> source = "def run(workspace: Workspace): return workspace.load(workspace.files)"
+    >>> source = "def run(bag: Bag): return bag.load(bag.files)"
     >>> attributes_of_arguments(ast.parse(source).body[0])
-    [('Workspace', 'files'), ('Workspace', 'load')]
+    [('Bag', 'files'), ('Bag', 'load')]
     """
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return []
