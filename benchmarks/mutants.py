@@ -122,6 +122,7 @@ def make_mutants(path: Path) -> Iterator[Mutant]:
 
 def is_noticed(home: Path, folder: str, *, aloud: bool = False) -> bool:
     """Run the tests of a folder in a fork of this process; return whether one failed."""
+    assert "brainplug" not in sys.modules  # or the fork would test what is there already
     child = os.fork()
     if child == 0:
         signal.alarm(HANG_S)  # a change that never ends is noticed, too

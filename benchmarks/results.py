@@ -19,8 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainplug.run.provenance import describe_hardware, find_commit, library_versions
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -34,6 +32,8 @@ def make_parser(about: str | None) -> argparse.ArgumentParser:
 
 def write_results(path: Path | None, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the rows of a benchmark, if a file is wanted."""
+    from brainplug.run.provenance import describe_hardware, find_commit, library_versions
+
     if path is None:
         return
     found = {

@@ -17,18 +17,18 @@ NAMES = ["small", *(pytest.param(name, marks=pytest.mark.full) for name in LONG)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_gives_what_was_recorded(name, tmp_path):
-    """Files are equal to the byte; losses and scores to the last bit on a machine of that kind."""
+    """Files are equal to the byte; losses to the last bit on a machine of that kind."""
     wanted = json.loads((RECORDED / f"{name}.json").read_text())
 
     found = read_facts(run(name, tmp_path / "run", wanted["threads"]))
 
     assert wanted["split"] == found["split"]
     assert wanted["tasks"] == found["tasks"]
-    if wanted["machine"] == describe_machine():
-        assert (wanted["losses"], wanted["metrics"]) == (found["losses"], found["metrics"])
-    else:
-        assert found["losses"] == pytest.approx(wanted["losses"], rel=1e-6)
-        assert found["metrics"] == pytest.approx(wanted["metrics"], rel=1e-6)
+    here = wanted["machine"] == describe_machine()
+    losses = wanted["losses"]
+    assert found["losses"] == (losses if here else pytest.approx(losses, rel=1e-6))
+    # A formula may be summed in another order; a person more or less shows in the second digit.
+    assert found["metrics"] == pytest.approx(wanted["metrics"], rel=1e-12 if here else 1e-6)
 
 
 def test_the_demos_of_before_are_recorded():
