@@ -169,8 +169,10 @@ def stages_until(stages: list[Stage], until: str) -> list[Stage]:
     names = [stage.name for stage in stages]
     if until not in names:
         raise RunError(
-            f"the recipe names finished task files and has no stage {until!r}; its stages are "
-            f"{', '.join(names)}"
+            f"the recipe names finished task files and has no stage {until!r}",
+            where="--until",
+            found=until,
+            hint=f"its stages are {', '.join(names)}",
         )
     return stages[: names.index(until) + 1]
 
