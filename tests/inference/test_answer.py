@@ -155,7 +155,10 @@ def test_ranks_answer_every_task_once(bundle):
         [
             row
             for rows in answer_tasks(
-                bundle, TASKS, settings_for(bundle, ranks=Ranks(rank=rank, world=2)), split="test"
+                bundle,
+                TASKS,
+                settings_for(bundle, ranks=Ranks(rank=rank, world_size=2)),
+                split="test",
             )
             for row in rows
         ]

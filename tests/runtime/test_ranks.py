@@ -197,11 +197,11 @@ def test_accelerate_and_deepspeed_use_the_group_that_is_there(tmp_path):
         "state = PartialState(cpu=True)\n"
         "found = [state.process_index, state.num_processes, deepspeed.comm.get_rank()]\n"
         "found = ranks.gather(found)\n"
-        "told = ranks.share({'by': ranks.rank})\n"
+        "told = ranks.broadcast({'by': ranks.rank})\n"
         "again = ranks.gather([told['by']])\n"
-        "if ranks.main:\n"
+        "if ranks.is_main_process:\n"
         "    print(json.dumps([found, again]))\n"
-        "ranks.wait()\n"
+        "ranks.wait_for_everyone()\n"
         "ranks.leave(0)\n"
     )
 
@@ -217,8 +217,9 @@ def test_one_process_passes_through_without_torch():
     code = (
         "import sys; from brainplug.runtime.ranks import Ranks; "
         "ranks = Ranks.of({}); ranks.join(); "
-        "ranks.wait(); assert ranks.share(1) == 1; assert ranks.gather([2]) == [[2]]; "
-        "assert ranks.once(lambda: 3) == ranks.in_turn(lambda: 3) == ranks.together(lambda: 3); "
+        "ranks.wait_for_everyone(); assert ranks.broadcast(1) == 1; "
+        "assert ranks.gather([2]) == [[2]]; "
+        "assert ranks.on_main_process(lambda: 3) == ranks.together(lambda: 3); "
         "sys.exit('torch' in sys.modules)"
     )
 

@@ -36,7 +36,7 @@ def train(workspace, _made) -> None:
     if TRAINING == f"killed on rank {ranks.rank}":
         os.kill(os.getpid(), signal.SIGKILL)
     rows = ranks.gather([f"rank {ranks.rank}"])
-    if not ranks.main:
+    if not ranks.is_main_process:
         time.sleep(1000 if TRAINING == "endless" else 0)
         return
     if TRAINING == "endless":

@@ -50,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = given.command(given) or 0
     except KeyboardInterrupt:
-        if ranks.main and LAUNCHED not in os.environ:  # else the launcher says so
+        if ranks.is_main_process and LAUNCHED not in os.environ:  # else the launcher says so
             print("brainplug: stopped; the same command goes on from here", file=sys.stderr)
         code = 130
     except Exception as error:
         from brainplug.registry import blame
 
         failure = error if isinstance(error, BrainplugError) else blame(error) or error
-        if ranks.world == 1 and not isinstance(failure, BrainplugError | OSError):
+        if ranks.world_size == 1 and not isinstance(failure, BrainplugError | OSError):
             raise
         if ranks.tells(failure):
             tell(failure, ranks, verbose=given.verbose)
@@ -164,11 +164,11 @@ def read_count(text: str) -> int:
     return int(text)
 
 
-def open_recipe(name: str, *, warn: bool = True) -> tuple[RecipeFile, Registry]:
+def open_recipe(name: str) -> tuple[RecipeFile, Registry]:
     """Load the plugins, warn of those that failed, and read the recipe."""
     from brainplug.recipe.load import find_recipe, read_recipe
 
-    registry = open_registry(warn=warn)
+    registry = open_registry()
     return read_recipe(find_recipe(name), registry), registry
 
 
@@ -194,21 +194,27 @@ def run_command(given: argparse.Namespace) -> int:
     from brainplug.runtime.ranks import Ranks
 
     ranks = Ranks.of(os.environ)
-    if given.devices and (given.devices > 1 or ranks.world > 1):
+    if given.devices and (given.devices > 1 or ranks.world_size > 1):
         return launch_run(given, ranks)
     ranks.join()
-    file, registry = ranks.in_turn(lambda: open_recipe(given.recipe, warn=ranks.main))
-    from brainplug.run.runner import run_recipe
+    if not ranks.is_main_process:
+        from brainplug.run.ranks import follow
 
-    run_recipe(
-        file,
-        registry=registry,
-        folder=(given.output or Path("runs") / file.path.stem).absolute(),
-        until=given.until,
-        fresh=given.fresh,
-        console=make_console(quiet=not ranks.main),
-        ranks=ranks,
-    )
+        follow(ranks, lambda: open_registry(warn=False), make_console(quiet=True))
+        return 0
+    with ranks.leading():
+        file, registry = open_recipe(given.recipe)
+        from brainplug.run.runner import run_recipe
+
+        run_recipe(
+            file,
+            registry=registry,
+            folder=(given.output or Path("runs") / file.path.stem).absolute(),
+            until=given.until,
+            fresh=given.fresh,
+            console=make_console(),
+            ranks=ranks,
+        )
     return 0
 
 
@@ -221,11 +227,11 @@ def launch_run(given: argparse.Namespace, ranks: Ranks) -> int:
     from brainplug.errors import RunError
     from brainplug.runtime.torchrun import check_devices, launch
 
-    if ranks.world > 1:
+    if ranks.world_size > 1:
         raise RunError(
             "torchrun has started this process already",
             where="--devices",
-            found=ranks.world,
+            found=ranks.world_size,
             hint="leave it out",
         )
     check_devices(given.devices)

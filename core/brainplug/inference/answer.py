@@ -57,7 +57,7 @@ def batches_of_groups(tasks: Sequence[Task], settings: AnswerSettings) -> Iterat
     for number, task in enumerate(tasks):
         shared = task.beginning if settings.speed.share_references else number
         together.setdefault(shared, []).append(number)
-    own = list(together.values())[settings.ranks.rank :: settings.ranks.world]
+    own = list(together.values())[settings.ranks.rank :: settings.ranks.world_size]
     by_length: dict[int, list[list[int]]] = {}
     for group in own:
         length = sum(len(settings.encoder.turn(turn)) for turn in tasks[group[0]].beginning[1])
@@ -95,8 +95,8 @@ def all_answers(
     for rows in answer_tasks(bundle, tasks, settings, split=split):
         own += rows
         if done is not None:
-            done(len(own) * settings.ranks.world)
-    gathered = settings.ranks.share(settings.ranks.gather(own))
+            done(len(own) * settings.ranks.world_size)
+    gathered = settings.ranks.broadcast(settings.ranks.gather(own))
     by_task = {row.task_id: row for rows in gathered for row in rows}
     return [by_task[task.task_id] for task in tasks]
 

@@ -33,10 +33,10 @@ def write_answers(session: ModelSession, *, model: Path, kept: KeptAnswers, to: 
     quieten()
     bundle, ranks = load_bundle(model), session.ranks
     if torch.cuda.is_available():
-        bundle.model.to(torch.device("cuda", ranks.local))
+        bundle.model.to(torch.device("cuda", ranks.local_rank))
     settings = session.answer_settings(bundle)
     asked = [(split, task) for split in EVALUATED for task in session.tasks[split]]
-    given = {(row.split, row.task_id): row for row in ranks.once(kept.read)}
+    given = {(row.split, row.task_id): row for row in ranks.on_main_process(kept.read)}
     with session.progress("answering") as report:
 
         def tell(count: int) -> None:
@@ -46,7 +46,7 @@ def write_answers(session: ModelSession, *, model: Path, kept: KeptAnswers, to: 
             left = [task for task in session.tasks[split] if (split, task.task_id) not in given]
             for piece in cut_tasks(left):
                 rows = all_answers(bundle, piece, settings, split=split, done=tell)
-                ranks.once(partial(kept.add, rows))
+                ranks.on_main_process(partial(kept.add, rows))
                 given |= {(split, row.task_id): row for row in rows}
     ordered = [given[split, task.task_id] for split, task in asked]
-    ranks.once(lambda: kept.finish(to, ordered))
+    ranks.on_main_process(lambda: kept.finish(to, ordered))

@@ -22,7 +22,7 @@ RECIPE = "the recipe"
 def settled(workspace: Workspace) -> Workspace:
     """Return a run whose `[speed]` leaves no arithmetic open; all ranks call this together."""
     recipe = workspace.recipe
-    found = workspace.ranks.once(lambda: settle(recipe.speed.onednn, workspace.files))
+    found = workspace.ranks.on_main_process(lambda: settle(recipe.speed.onednn, workspace.files))
     speed = attrs.evolve(recipe.speed, onednn=found["onednn"])
     return attrs.evolve(workspace, recipe=attrs.evolve(recipe, speed=speed))
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +124,10 @@ class Stage:
             facts=plain_facts(self.facts()),
             code=self.closure(code),
         )
+
+    def work(self, made: MadeFrom) -> Callable[[], None]:
+        """Return what is called to make the files."""
+        return partial(self.run, made) if self.goes_on else self.run
 
     def closure(self, code: SourceTree) -> dict[str, str]:
         """Return all code that decides the result."""

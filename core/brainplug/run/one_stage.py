@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from functools import partial
 from typing import TYPE_CHECKING
 
 from brainplug.run import stale
 from brainplug.run.changes import shorten
 from brainplug.run.ledger import now
-from brainplug.runtime.ranks import name_accelerator
+from brainplug.run.ranks import call_ranks
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.runtime.workers import uncollected
 
@@ -25,21 +24,18 @@ TABULAR = ("split", "pairs", "dialogues")
 
 
 def do_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
-    """Run one stage unless it is done: on the first rank, or on all where the stage says so."""
-    ranks = workspace.ranks
-    made = ranks.once(lambda: begin_stage(stage, ledger, workspace))
+    """Run one stage unless it is done; with all ranks where the stage says so."""
+    made = begin_stage(stage, ledger, workspace)
     if made is None:
         return
     start = time.perf_counter()
-    run = partial(stage.run, made) if stage.goes_on else stage.run
     if stage.on_every_rank:
-        prepare_ranks(workspace)
-        ranks.together(run)
+        call_ranks(stage, made, workspace)
     else:
         with uncollected() if stage.name in TABULAR else nullcontext():
-            ranks.once(run)
+            stage.work(made)()
     seconds = time.perf_counter() - start
-    ranks.once(lambda: end_stage(stage, ledger, made, seconds))
+    end_stage(stage, ledger, made, seconds)
     workspace.console.print(f"{stage.name:<10} [green]done[/green] in {seconds:.1f} s")
 
 
@@ -75,15 +71,6 @@ def end_stage(stage: Stage, ledger: Ledger, made: MadeFrom, seconds: float) -> N
     ledger.note(stage, made, seconds)
     stale.drop(ledger.folder, stage.writes)
     log(ledger.folder, f"{stage.name} done in {seconds:.1f} s")
-
-
-def prepare_ranks(workspace: Workspace) -> None:
-    """Settle, before torch and DeepSpeed work, which devices there are and how ranks talk."""
-    name_accelerator()
-    if workspace.recipe.training.deepspeed is not None:
-        from brainplug.training.deepspeed import prepare_deepspeed
-
-        prepare_deepspeed(workspace.ranks)
 
 
 def log(folder: Path, line: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from brainplug.api.roles import Repeats, able
@@ -56,8 +55,7 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
 ) -> None:
     """Do every stage that is not done yet, up to and with `until`.
 
-    Where the run has several ranks, all of them call this; the first alone writes, tells the
-    observers and shows anything.
+    Of several ranks the first alone calls this, and leads the others; see `brainplug.run.ranks`.
 
     Args:
         file: the recipe, structured and checked.
@@ -66,7 +64,7 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
         until: name of the last stage wanted.
         fresh: forget what earlier runs left in the folder.
         console: where progress and the result are shown.
-        ranks: this process among those of the run, which have joined.
+        ranks: those that the first one leads.
 
     Raises:
         RunError: another process holds the folder, or a stage cannot go on.
@@ -74,24 +72,21 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
     """
     recipe = file.recipe
     with ExitStack() as stack:
-        ranks.once(lambda: stack.enter_context(taken(RunFolder(folder))))
-        if ranks.main and fresh:
+        stack.enter_context(taken(RunFolder(folder)))
+        if fresh:
             forget(RunFolder(folder))
-        ranks.once(lambda: registry.before_run(recipe=recipe, folder=folder))
+        registry.before_run(recipe=recipe, folder=folder)
         try:
-            workspace = ranks.in_turn(
-                lambda: Workspace.open(
-                    recipe, registry=registry, folder=folder, console=console, ranks=ranks
-                )
+            workspace = Workspace.open(
+                recipe, registry=registry, folder=folder, console=console, ranks=ranks
             )
             do_stages(workspace, until)
         except BaseException as error:
-            if ranks.main:
-                registry.on_run_error(recipe=recipe, folder=folder, error=error)
-                with suppress(OSError):  # a full disk is what may have stopped it
-                    log(folder, f"stopped by {type(error).__name__}: {error}")
+            registry.on_run_error(recipe=recipe, folder=folder, error=error)
+            with suppress(OSError):  # a full disk is what may have stopped it
+                log(folder, f"stopped by {type(error).__name__}: {error}")
             raise
-        ranks.once(lambda: registry.after_run(recipe=recipe, folder=folder))
+        registry.after_run(recipe=recipe, folder=folder)
 
 
 def do_stages(workspace: Workspace, until: str) -> None:
@@ -103,28 +98,26 @@ def do_stages(workspace: Workspace, until: str) -> None:
     Raises:
         RunError: the recipe has no such stage.
     """
-    ranks = workspace.ranks
-    ranks.once(lambda: write_recipe(workspace))
+    write_recipe(workspace)
     ledger = Ledger(workspace.files.path)
     done: list[Stage] = []
-    left = ranks.in_turn(lambda: make_stages(workspace))
+    left = make_stages(workspace)
     several = bool(list_trainings(workspace.recipe))
     try:
         for stage in stages_until(left, until):
             do_stage(stage, ledger, workspace)
             done.append(left.pop(0))
-            ranks.once(partial(after_stage, stage, ledger, workspace))
+            after_stage(stage, ledger, workspace)
             runs = runs_after(stage, workspace)
             several = several or bool(runs)
             if runs and stage.name != until:
-                ranks.once(partial(begin_runs, workspace, list(runs), left))
+                begin_runs(workspace, list(runs), left)
                 do_runs(workspace, runs, until, shared=done)
                 return
-        ranks.once(lambda: put_runs_aside(workspace, done, several=several))
+        put_runs_aside(workspace, done, several=several)
     finally:
-        if ranks.main:
-            with suppress(OSError, BrainplugError):  # what stopped the run is to be told, not this
-                tell_stale(workspace, stale.mark_stale(ledger, left, workspace.code))
+        with suppress(OSError, BrainplugError):  # what stopped the run is to be told, not this
+            tell_stale(workspace, stale.mark_stale(ledger, left, workspace.code))
 
 
 def after_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
@@ -182,10 +175,10 @@ def runs_after(stage: Stage, workspace: Workspace) -> Mapping[str, Recipe]:
 
     Folds part when the cohort is known; seeds of training when all tables and volumes are there.
     """
-    recipe, ranks = workspace.recipe, workspace.ranks
+    recipe = workspace.recipe
     if stage.name == "cohort" and able(workspace.strategy, Repeats):
         strategy = workspace.strategy
-        return ranks.in_turn(lambda: list_splits(recipe, strategy, read_cohort(workspace)))
+        return list_splits(recipe, strategy, read_cohort(workspace))
     return list_trainings(recipe) if stage.name == "volumes" else {}
 
 
@@ -203,7 +196,6 @@ def do_runs(
     Raises:
         RunError: some runs could not be done; the others were.
     """
-    ranks = workspace.ranks
     failed: dict[str, BrainplugError] = {}
     for name, recipe in runs.items():
         workspace.console.rule(f"run {name}")
@@ -214,7 +206,7 @@ def do_runs(
         except BrainplugError as error:
             failed[name] = error
             workspace.console.print(str(error), style="red", markup=False)
-    ranks.once(lambda: end_runs(workspace, runs, failed, until))
+    end_runs(workspace, runs, failed, until)
 
 
 def begin_runs(workspace: Workspace, names: list[str], left: Iterable[Stage]) -> None:
@@ -291,18 +283,16 @@ def do_run(
     workspace: Workspace, name: str, recipe: Recipe, until: str, *, shared: Sequence[Stage]
 ) -> None:
     """Do one of several runs."""
-    ranks, files = workspace.ranks, workspace.files.of_run(name)
+    files = workspace.files.of_run(name)
     with ExitStack() as stack:
-        ranks.once(lambda: stack.enter_context(taken(files)))
-        ranks.once(lambda: share_stages(workspace.files, files, shared))
-        inner = ranks.in_turn(
-            lambda: Workspace.open(
-                recipe,
-                registry=workspace.registry,
-                folder=files.path,
-                console=workspace.console,
-                ranks=ranks,
-            )
+        stack.enter_context(taken(files))
+        share_stages(workspace.files, files, shared)
+        inner = Workspace.open(
+            recipe,
+            registry=workspace.registry,
+            folder=files.path,
+            console=workspace.console,
+            ranks=workspace.ranks,
         )
         do_stages(inner, until)
 
@@ -354,7 +344,7 @@ def write_provenance(workspace: Workspace, ledger: Ledger) -> None:
             for name, entry in ledger.read().items()
         },
         arithmetic=read_arithmetic(workspace.files),
-        processes=workspace.ranks.world,
+        processes=workspace.ranks.world_size,
     )
     write_json(workspace.files.record, record)
 

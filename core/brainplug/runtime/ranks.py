@@ -1,9 +1,9 @@
 """The processes of one run: which of them this is, and how they agree.
 
 A run on several devices is one process a device, a rank, started by `brainplug run --devices N` or
-by torchrun. Rank 0 decides, writes and speaks; the others wait for it, and work where all do. All
-ranks go through the same calls of `Ranks` in the same order; a run of one process passes through
-them without torch.
+by torchrun. Rank 0 runs the recipe as if it were alone; the others wait in a loop, and are called
+for the stages that all do together. Within such a stage all go through the same calls of `Ranks` in
+the same order. A run of one process passes through them without torch. Names are accelerate's.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import platform
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from brainplug.errors import BrainplugError, RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Value = TypeVar("Value")
 Row = TypeVar("Row")
@@ -54,38 +55,38 @@ class Ranks:
 
     Attributes:
         rank: number of this process, from 0.
-        world: number of processes, on all nodes.
-        local: number of this process on its node, which is that of its GPU.
+        world_size: number of processes, on all nodes.
+        local_rank: number of this process on its node, which is that of its GPU.
     """
 
     rank: int = 0
-    world: int = 1
-    local: int = 0
+    world_size: int = 1
+    local_rank: int = 0
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Ranks:
         """Read what torchrun says in the environment.
 
         >>> Ranks.of({"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"})
-        Ranks(rank=3, world=4, local=1)
+        Ranks(rank=3, world_size=4, local_rank=1)
         >>> Ranks.of({})
-        Ranks(rank=0, world=1, local=0)
+        Ranks(rank=0, world_size=1, local_rank=0)
         """
         world = int(environ.get("WORLD_SIZE", "1"))
         if world == 1:
             return cls()
         rank, local = (int(environ.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
-        return cls(rank=rank, world=world, local=local)
+        return cls(rank=rank, world_size=world, local_rank=local)
 
     @property
-    def main(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this is the rank that decides, writes and speaks."""
         return self.rank == 0
 
     @property
     def place(self) -> str:
         """What an error message begins with: where it happened, unless it was on rank 0."""
-        return "" if self.main else f"rank {self.rank} on {platform.node()}: "
+        return "" if self.is_main_process else f"rank {self.rank} on {platform.node()}: "
 
     def join(self) -> None:
         """Connect with the other ranks, once; accelerate and DeepSpeed use that connection.
@@ -93,12 +94,12 @@ class Ranks:
         Raises:
             RunError: torchrun did not say where the others are, or a GPU is missing.
         """
-        if self.world == 1:
+        if self.world_size == 1:
             return
         missing = [name for name in NEEDED if name not in os.environ]
         if missing:
             raise RunError(
-                f"WORLD_SIZE is {self.world}, so this is one of several processes, but the "
+                f"WORLD_SIZE is {self.world_size}, so this is one of several processes, but the "
                 f"environment lacks {', '.join(missing)}",
                 found=tuple(missing),
                 hint="start it with torchrun, or unset WORLD_SIZE",
@@ -106,69 +107,56 @@ class Ranks:
         end_with_parent()
         connect(self)
 
-    def share(self, value: Value) -> Value:
+    def broadcast(self, value: Value) -> Value:
         """Return what rank 0 gives, which can be pickled; what the others give is not looked at."""
-        if self.world == 1:
+        if self.world_size == 1:
             return value
         from torch.distributed import broadcast_object_list
 
-        box = [value if self.main else None]
+        box = [value if self.is_main_process else None]
         broadcast_object_list(box, src=0)
         shared: Value = box[0]  # type: ignore[assignment]
         return shared
 
     def gather(self, rows: Sequence[Row]) -> list[list[Row]]:
         """Return the rows of every rank in the order of ranks; an empty list but on rank 0."""
-        if self.world == 1:
+        if self.world_size == 1:
             return [list(rows)]
         from torch.distributed import gather_object
 
-        found: list[list[Row]] | None = [[]] * self.world if self.main else None
+        found: list[list[Row]] | None = [[]] * self.world_size if self.is_main_process else None
         gather_object(list(rows), found, dst=0)
         return found or []
 
-    def wait(self) -> None:
+    def wait_for_everyone(self) -> None:
         """Return when every rank has come here."""
-        if self.world == 1:
+        if self.world_size == 1:
             return
         import torch
         from torch.distributed import all_reduce
 
         all_reduce(torch.zeros(1))  # on the CPU, where waiting takes no GPU
 
-    def once(self, work: Callable[[], Value]) -> Value:
+    def on_main_process(self, work: Callable[[], Value]) -> Value:
         """Let rank 0 do a piece of work while the others wait; return its result to all.
 
         Raises:
             ToldError: rank 0 failed; there the error itself is raised.
         """
-        if self.world == 1:
+        if self.world_size == 1:
             return work()
-        if not self.main:
-            made: list[Value] = self.share([])
+        if not self.is_main_process:
+            made: list[Value] = self.broadcast([])
             if not made:
                 raise ToldError("rank 0 failed and says why")
             return made[0]
         try:
             result = work()
         except BrainplugError:
-            self.share([])
+            self.broadcast([])
             raise
-        self.share([result])
+        self.broadcast([result])
         return result
-
-    def in_turn(self, work: Callable[[], Value]) -> Value:
-        """Let rank 0 do a piece of work, then the others the same, each for itself.
-
-        So what is wrong for all is found by rank 0, and said once.
-
-        Raises:
-            RankError: it failed on this rank though not on rank 0.
-            ToldError: it failed on rank 0; there the error itself is raised.
-        """
-        made: list[Value] = []
-        self.once(lambda: made.append(work()))
-        return made[0] if self.main else must(work)
 
     def together(self, work: Callable[[], Value]) -> Value:
         """Let all ranks do a piece of work; return when every one of them is done.
@@ -176,11 +164,49 @@ class Ranks:
         Raises:
             RankError: it failed on this rank, and the others cannot end it without.
         """
-        if self.world == 1:
+        if self.world_size == 1:
             return work()
         result = must(work)
-        self.wait()
+        self.wait_for_everyone()
         return result
+
+    def call(self, request: object) -> None:
+        """Ask the other ranks, from rank 0, for a piece of work that all do together.
+
+        Args:
+            request: what they are told; can be pickled.
+        """
+        self.broadcast(("work", request))
+
+    def requests(self) -> Iterator[Any]:
+        """Give what rank 0 asks of the others, until it has ended.
+
+        Raises:
+            ToldError: rank 0 failed, and says why.
+        """
+        while True:
+            word, request = self.broadcast(("", None))
+            if word != "work":
+                break
+            yield request
+        if word == "failed":
+            raise ToldError("rank 0 failed and says why")
+
+    @contextmanager
+    def leading(self) -> Iterator[None]:
+        """Let the other ranks go when the block, which is rank 0's, has ended.
+
+        Where ranks are no longer in step, or what ended the block is no error of ours, nothing is
+        told: torchrun ends the others when this process has.
+        """
+        try:
+            yield
+        except RankError:
+            raise
+        except BrainplugError:
+            self.broadcast(("failed", None))
+            raise
+        self.broadcast(("done", None))
 
     def tells(self, error: BaseException) -> bool:
         """Say whether it is for this rank to tell of an error; asked once, before it ends.
@@ -188,7 +214,7 @@ class Ranks:
         Of several ranks that fail, the first tells. One whose work broke because another ended is
         itself ended by torchrun in the meantime.
         """
-        if self.world == 1:
+        if self.world_size == 1:
             return True
         expected = isinstance(error, BrainplugError | OSError)
         if isinstance(error, ToldError) or not expected:
@@ -201,7 +227,7 @@ class Ranks:
         Python's own way out can abort, when a thread of gloo that still holds a tensor asks for an
         interpreter that is being taken down, and can wait for ever for a rank that is gone.
         """
-        if self.world == 1:
+        if self.world_size == 1:
             return code
         if code == 0:
             atexit._run_exitfuncs()  # noqa: SLF001 - trackers of experiments finish there
@@ -245,7 +271,7 @@ def is_first_failure(ranks: Ranks) -> bool:
         )
         return store.add(key, 1) == 1
     except RuntimeError:  # without torchrun rank 0 keeps the count, which is gone with it
-        return ranks.main
+        return ranks.is_main_process
 
 
 def connect(ranks: Ranks) -> None:
@@ -262,17 +288,17 @@ def connect(ranks: Ranks) -> None:
     name_accelerator()
     gpus = torch.cuda.device_count()
     if gpus:
-        if ranks.local >= gpus:
+        if ranks.local_rank >= gpus:
             raise RunError(
-                f"{gpus} for {ranks.local + 1} or more",
+                f"{gpus} for {ranks.local_rank + 1} or more",
                 where=platform.node(),
                 expected="a GPU for each process",
                 found=gpus,
                 hint="start as many as there are GPUs",
             )
-        torch.cuda.set_device(ranks.local)
+        torch.cuda.set_device(ranks.local_rank)
     backend = "cpu:gloo,cuda:nccl" if gpus else "gloo"
-    if ranks.world > 1:
+    if ranks.world_size > 1:
         distributed.init_process_group(backend, timeout=PATIENCE)
     else:
         store = distributed.HashStore()  # type: ignore[attr-defined]

@@ -49,9 +49,9 @@ def find_start(job: TrainingJob) -> Start:
         RunError: other ranks wrote it than can go on from it.
     """
     ranks, options = job.ranks, job.options
-    checkpoint = ranks.once(lambda: find_checkpoint(job.folder))
+    checkpoint = ranks.on_main_process(lambda: find_checkpoint(job.folder))
     if checkpoint is None:
-        return Start(checkpoint=None, world=ranks.world, accumulation=options.accumulation)
+        return Start(checkpoint=None, world=ranks.world_size, accumulation=options.accumulation)
     written = read_json(checkpoint / COMPLETE)
     if written["deepspeed"] != str(options.deepspeed):
         raise RunError(
@@ -62,21 +62,21 @@ def find_start(job: TrainingJob) -> Start:
             hint="name the same, or start over with --fresh",
         )
     steps = written["world"] * written["accumulation"]
-    if written["world"] % ranks.world:
+    if written["world"] % ranks.world_size:
         raise RunError(
-            f"it was written by {written['world']} ranks; {ranks.world} cannot take the same "
+            f"it was written by {written['world']} ranks; {ranks.world_size} cannot take the same "
             "optimiser steps",
             where=checkpoint,
-            found=(written["world"], ranks.world),
+            found=(written["world"], ranks.world_size),
             hint="go on with as many, or with a number that divides it, or start over with --fresh",
         )
-    universal = bool(options.deepspeed) and written["world"] != ranks.world
+    universal = bool(options.deepspeed) and written["world"] != ranks.world_size
     if universal:
-        ranks.once(lambda: make_universal(checkpoint))
+        ranks.on_main_process(lambda: make_universal(checkpoint))
     return Start(
         checkpoint=checkpoint,
         world=written["world"],
-        accumulation=steps // ranks.world,
+        accumulation=steps // ranks.world_size,
         universal=universal,
     )
 
@@ -94,15 +94,15 @@ def find_checkpoint(folder: Path) -> Path | None:
 
 def mark_whole(job: TrainingJob, start: Start, step: int) -> None:
     """Mark a checkpoint as whole once every rank has written its part."""
-    job.ranks.wait()
-    if job.ranks.main:
+    job.ranks.wait_for_everyone()
+    if job.ranks.is_main_process:
         facts: dict[str, Any] = {
-            "world": job.ranks.world,
+            "world": job.ranks.world_size,
             "accumulation": start.accumulation,
             "deepspeed": str(job.options.deepspeed),
         }
         write_json(job.folder / f"checkpoint-{step}" / COMPLETE, facts)
-    job.ranks.wait()
+    job.ranks.wait_for_everyone()
 
 
 def load_weights(model: Any, checkpoint: Path) -> None:

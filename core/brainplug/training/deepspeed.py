@@ -96,7 +96,7 @@ def prepare_deepspeed(ranks: Ranks) -> None:
     """
     import torch
 
-    if ranks.world == 1:
+    if ranks.world_size == 1:
         alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost"}
         os.environ.update({**alone, "MASTER_PORT": "0"})
         os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))  # as it is

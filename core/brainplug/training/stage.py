@@ -82,17 +82,17 @@ def train_model(
     quieten()
     recipe, ranks = session.recipe, session.ranks
     phases = plan_phases(recipe.training, backbone)
-    kept = ranks.once(lambda: open_folders(folders.checkpoints, made_from, phases))
+    kept = ranks.on_main_process(lambda: open_folders(folders.checkpoints, made_from, phases))
     begin = partial(backbone.build, recipe.images.shape, seed=recipe.training_seed)
     for phase, folder in zip(phases, kept, strict=True):
-        if ranks.once(folder.is_done):
+        if ranks.on_main_process(folder.is_done):
             session.show(f"[dim]{phase.title} as before[/dim]")
         else:
             train_phase(session, phase, folder, selection=selection, begin=begin)
         begin = partial(load_bundle, folder.model)
-    ranks.once(lambda: copy_whole(kept[-1].model, folders.model))
+    ranks.on_main_process(lambda: copy_whole(kept[-1].model, folders.model))
     history = join_histories([folder.read_history() for folder in kept])
-    ranks.once(lambda: write_json(folders.history, history))
+    ranks.on_main_process(lambda: write_json(folders.history, history))
 
 
 def train_phase(
@@ -152,7 +152,7 @@ def train_phase(
         "selected": result.selected,
         "history": result.history,
     }
-    session.ranks.once(lambda: folder.finish(result.bundle.save, history))
+    session.ranks.on_main_process(lambda: folder.finish(result.bundle.save, history))
 
 
 def make_mixture(studies: Sequence[Study], tasks: Sequence[Task]) -> Mixture | None:

@@ -121,7 +121,7 @@ class ComparisonTrainer(Trainer):
 
 def choose_ways(bundle: ModelBundle, job: TrainingJob) -> Ways:
     """Choose how losses are computed: as the recipe says, where the model allows it."""
-    shared_out = job.options.is_zero3 and job.ranks.world > 1
+    shared_out = job.options.is_zero3 and job.ranks.world_size > 1
     frozen = not llava.language_learns(bundle.model)
     in_turns = job.speed.in_turns and frozen and not job.options.is_zero3
     return Ways(
@@ -169,7 +169,7 @@ class Watch(TrainerCallback):
         """Report the step; ask for a checkpoint after `training.save_minutes`."""
         self.job.progress(state.global_step, state.max_steps, self.loss)
         old = time.monotonic() - self.last_save > 60 * self.job.options.save_minutes
-        if self.job.ranks.share(old):
+        if self.job.ranks.broadcast(old):
             control.should_save = True
         return control
 
@@ -284,7 +284,7 @@ def make_plan(job: TrainingJob, start: Start) -> BatchPlan:
         limits,
         seed=job.seed,
         rank=job.ranks.rank,
-        world=job.ranks.world,
+        world=job.ranks.world_size,
         evenly=start.world,
         mixture=job.mixture,
     )
