@@ -99,6 +99,26 @@ def test_runs_of_an_earlier_recipe_are_not_exported(folds, tmp_path):
     assert {tmp_path / "run" / "exports"} == {path.parent for path in exported}
 
 
+def test_runs_of_an_earlier_recipe_are_put_aside_and_come_back(folds, tmp_path, capsys):
+    """One run lies not beside several of another recipe; with that, theirs are as before."""
+    text, folder = folds.read_text(), tmp_path / "run"
+    run("prepare", folds, folder)
+    folds.write_text(text.replace("folds = 4", "folds = 4\nfold = 2"))
+    run("prepare", folds, folder)
+    assert not (folder / "runs").exists()
+    assert 4 == len(list((folder / "stale" / "runs").iterdir()))
+    capsys.readouterr()
+
+    folds.write_text(text)
+    assert 0 == run("prepare", folds, folder)
+
+    printed = capsys.readouterr().out
+    assert 4 == printed.count("dialogues  as before")
+    assert " done in " not in printed
+    assert not (folder / "tasks").exists()
+    assert (folder / "stale" / "tasks").is_dir()
+
+
 def test_sites_are_left_out_each(write_recipe, tmp_path):
     """`each = true` makes one run a site, in which no scan of it is trained on."""
     recipe = write_recipe()
