@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -30,10 +30,24 @@ class Finding:
     what: str
     members: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def told(self) -> ToldFinding:
         """Return the finding with a few of its members."""
-        few = list(self.members[:SHOWN])
-        return {"kind": self.kind, "what": self.what, "count": len(self.members), "examples": few}
+        return ToldFinding(
+            kind=self.kind,
+            what=self.what,
+            count=len(self.members),
+            examples=self.members[:SHOWN],
+        )
+
+
+@attrs.frozen(kw_only=True)
+class ToldFinding:
+    """A finding as it is written down and shown: how many it concerns, and a few of them."""
+
+    kind: Literal["leak", "shortcut", "note"]
+    what: str
+    count: int
+    examples: tuple[str, ...]
 
 
 def refuse_findings(findings: Iterable[Finding], *, allow_shortcut: bool) -> None:

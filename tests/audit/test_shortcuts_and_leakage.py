@@ -113,7 +113,7 @@ def test_independent_draws_pass(count):
     measured, findings = audit(tuple(f"class {letter}" for letter in "abcdefghij"[:count]))
 
     assert [] == findings
-    assert abs(measured["dependence"]["z"]) < 3.29
+    assert abs(measured.dependence.z) < 3.29
 
 
 def test_a_shortcut_may_be_allowed():
@@ -172,9 +172,9 @@ def test_shared_pools_are_described_whole():
     """The audit counts a shared pool once, by the name of its split."""
     found = describe_split(shared_pools([None] * 3).assign(target=["a", "b", "a"], site="s"))
 
-    assert ["train", "val_query", "val_reference"] == list(found["pools"])[:3]
-    assert 3 == found["pools"]["train"]["subjects"]
-    assert {"a": 2, "b": 1} == found["balance"]["target"]["train"]["counts"]
+    assert ["train", "val_query", "val_reference"] == list(found.pools)[:3]
+    assert 3 == found.pools["train"].subjects
+    assert {"a": 2, "b": 1} == found.balance["target"]["train"].counts
 
 
 def test_a_reference_from_another_pool_is_a_leak():
@@ -243,10 +243,10 @@ def test_information_is_freed_of_its_bias():
     honest = [information(draw_tasks(labels, num=40, seed=seed), fit(labels)) for seed in range(20)]
     copied = draw_tasks(labels, num=40, same=3)
 
-    corrected = np.array([found["corrected"] for found in honest])
-    assert all(found["plug_in"] > 0.2 for found in honest)
+    corrected = np.array([found.corrected for found in honest])
+    assert all(found.plug_in > 0.2 for found in honest)
     assert abs(corrected.mean()) < 0.1
-    assert information(copied, fit(labels))["corrected"] > 2.0
+    assert information(copied, fit(labels)).corrected > 2.0
 
 
 def test_a_class_of_one_pool_alone_is_as_far_as_can_be():
@@ -256,9 +256,9 @@ def test_a_class_of_one_pool_alone_is_as_far_as_can_be():
     pools = ["test_query"] * 2 + list(POOLS[:4]) * 2 + ["test_reference"] * 2
     split = pd.DataFrame({"subject": subjects, "pool": pools})
 
-    found = describe_split(pool_scans(cohort, split))["balance"]["site"]
+    found = describe_split(pool_scans(cohort, split)).balance["site"]
 
-    assert 99.0 == found["test_query"]["standardised_difference"]
+    assert 99.0 == found["test_query"].standardised_difference
 
 
 def test_studies_that_differ_are_no_shortcut_within_each():
@@ -299,7 +299,7 @@ def test_pools_are_compared_by_standardised_differences():
     cohort["sex"] = np.where(rng.uniform(size=60) < 0.4, "F", "M")
     split = pd.DataFrame({"subject": subjects, "pool": list(POOLS) * 10})
 
-    found = describe_split(pool_scans(cohort, split))["balance"]
+    found = describe_split(pool_scans(cohort, split)).balance
 
     inside = np.array([pool == "val_query" for pool in split["pool"]])
     for name, values in (
@@ -308,9 +308,9 @@ def test_pools_are_compared_by_standardised_differences():
     ):
         here, others = values[inside], values[~inside]
         expected = (here.mean() - others.mean()) / np.sqrt((here.var() + others.var()) / 2)
-        told = found[name]["val_query"]["standardised_difference"]
+        told = found[name]["val_query"].standardised_difference
         assert told == pytest.approx(expected if name == "age" else abs(expected), abs=1e-4)
-    assert {"F", "M"} == set(found["sex"]["val_query"]["counts"])
+    assert {"F", "M"} == set(found["sex"]["val_query"].counts)
 
 
 def test_numbers_that_follow_the_reference_are_refused():
@@ -322,8 +322,8 @@ def test_numbers_that_follow_the_reference_are_refused():
         make_task(f"q{i}", float(v), "r", float(v + rng.normal())) for i, v in enumerate(values)
     ]
 
-    assert not measure_dependence(honest)["beats_chance"]
-    assert measure_dependence(leaking)["beats_chance"]
+    assert not measure_dependence(honest).beats_chance
+    assert measure_dependence(leaking).beats_chance
 
 
 def test_rules_answer_as_they_say():

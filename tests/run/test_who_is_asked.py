@@ -133,7 +133,7 @@ def test_the_new_meaning_of_stratified_is_told(tmp_path, capsys):
         assert 1 == text.count('that one is now use = "subject"')
         assert 1 == text.count("this split depends on the target")
     audit = json.loads((tmp_path / "run" / "audit.json").read_text())
-    counts = audit["balance"]["target"]
+    counts = audit["split"]["balance"]["target"]
     assert {"female", "male"} == set(counts["test"]["counts"]) == set(counts["val"]["counts"])
     assert 72 == sum(asked for asked, _ in told.values())
 

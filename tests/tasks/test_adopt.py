@@ -157,7 +157,7 @@ def test_a_leak_in_the_files_is_printed_and_not_hidden(old, tmp_path, capsys):
 
     (found,) = find(audit, "subjects are in two pools")
     assert ("leak", ["trainr0"]) == (found["kind"], found["examples"])
-    assert 1 == audit["checks"]["subjects in two pools"]
+    assert 1 == audit["split"]["checks"]["subjects in two pools"]
     assert "trainr0" in capsys.readouterr().out
 
 
@@ -215,7 +215,7 @@ def test_a_shortcut_in_the_files_is_told(old, tmp_path):
     audit = prepare(old, tmp_path / "run")
 
     assert find(audit, "says the opposite")
-    assert 1.0 == audit["rules"]["test"]["say the opposite"]
+    assert 1.0 == audit["words"]["baselines"]["test"]["say the opposite"]
 
 
 @pytest.mark.parametrize(
@@ -269,8 +269,8 @@ def test_several_cohorts_keep_equal_ids_apart(old, tmp_path):
 
     tasks = read_tasks(tmp_path / "run" / "tasks" / NAMES["test"].replace("ABCD", "UKB"))
     assert all(task.subject.startswith("UKB:") for task in tasks)
-    assert 0 == audit["checks"]["subjects in two pools"]
-    assert 16 == audit["pools"]["test_query"]["subjects"]
+    assert 0 == audit["split"]["checks"]["subjects in two pools"]
+    assert 16 == audit["split"]["pools"]["test_query"]["subjects"]
 
 
 def test_moved_images_are_found(old, tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from brainplug.api.records import list_pools
 from brainplug.audit.leakage import apart
+from brainplug.audit.records import PoolBalance, PoolCounts, SplitAudit
 
 MOST_CLASSES = 12
 """A column of the study with at most this many values is compared class by class."""
@@ -26,20 +27,20 @@ BALANCED = {
 """What is compared between pools -> names, without case, of the columns that may hold it."""
 
 
-def describe_split(pooled: pd.DataFrame) -> dict[str, Any]:
+def describe_split(pooled: pd.DataFrame) -> SplitAudit:
     """Count who is where, and compare the pools.
 
     Args:
         pooled: as `pool_scans` gives it.
     """
     sites = apart(pooled, "site", "part")
-    return {
-        "checks": {
+    return SplitAudit(
+        checks={
             "subjects in two pools": len(apart(pooled, "subject", "pool")),
             "families in two of train, val and test": len(apart(pooled, "family", "part")),
             "families in query and reference pools": len(apart(pooled, "family", "pool")),
         },
-        "known": {
+        known={
             "families": int(pooled["family"].nunique()),
             "sites": int(pooled["site"].nunique()),
             "sites in two of train, val and test": len(sites),
@@ -47,14 +48,12 @@ def describe_split(pooled: pd.DataFrame) -> dict[str, Any]:
             if "same_image" in pooled.columns
             else 0,
         },
-        "pools": {
+        pools={
             pool: describe_pool(pooled[pooled["pool"] == pool])
             for pool in list_pools(pooled["pool"])
         },
-        "balance": {
-            name: balance(pooled, column) for name, column in find_balanced(pooled).items()
-        },
-    }
+        balance={name: balance(pooled, column) for name, column in find_balanced(pooled).items()},
+    )
 
 
 def find_balanced(pooled: pd.DataFrame) -> dict[str, str]:
@@ -71,16 +70,16 @@ def find_balanced(pooled: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def describe_pool(scans: pd.DataFrame) -> dict[str, int]:
+def describe_pool(scans: pd.DataFrame) -> PoolCounts:
     """Count scans, subjects and families of a pool."""
-    return {
-        "scans": len(scans),
-        "subjects": int(scans["subject"].nunique()),
-        "families": int(scans["family"].nunique()),
-    }
+    return PoolCounts(
+        scans=len(scans),
+        subjects=int(scans["subject"].nunique()),
+        families=int(scans["family"].nunique()),
+    )
 
 
-def balance(pooled: pd.DataFrame, column: str) -> dict[str, Any]:
+def balance(pooled: pd.DataFrame, column: str) -> dict[str, PoolBalance]:
     """Compare a column between pools: mean and SD, or counts of classes.
 
     The standardised difference is that of a pool's mean from all other scans, in pooled SD; for
@@ -98,20 +97,20 @@ def balance(pooled: pd.DataFrame, column: str) -> dict[str, Any]:
     return describe_classes(pooled[column], pooled["pool"])
 
 
-def describe_numbers(values: pd.Series, inside: pd.Series) -> dict[str, Any]:
+def describe_numbers(values: pd.Series, inside: pd.Series) -> PoolBalance:
     """Describe a pool's numbers."""
     here, others = values[inside].dropna(), values[~inside].dropna()
-    return {
-        "n": len(here),
-        "mean": plain(here.mean()),
-        "sd": plain(here.std()),
-        "standardised_difference": plain(
+    return PoolBalance(
+        n=len(here),
+        mean=plain(here.mean()),
+        sd=plain(here.std()),
+        standardised_difference=plain(
             standardised_difference((here.mean(), here.var()), (others.mean(), others.var()))
         ),
-    }
+    )
 
 
-def describe_classes(values: pd.Series, pools: pd.Series) -> dict[str, dict[str, Any]]:
+def describe_classes(values: pd.Series, pools: pd.Series) -> dict[str, PoolBalance]:
     """Describe the classes of every pool, from one table of counts."""
     names = list_pools(pools)
     counts = pd.crosstab(pools, values).reindex(list(names), fill_value=0)
@@ -122,11 +121,11 @@ def describe_classes(values: pd.Series, pools: pd.Series) -> dict[str, dict[str,
         differences = np.abs(standardised_difference(*moments))
         # A class that is all of its pool and nowhere else is infinitely far, which JSON has not.
         known = np.minimum(differences[~np.isnan(differences)], FARTHEST)
-        found[pool] = {
-            "n": int(here.to_numpy().sum()),
-            "counts": {str(label): int(count) for label, count in here.items() if count},
-            "standardised_difference": plain(known.max()) if len(known) else None,
-        }
+        found[pool] = PoolBalance(
+            n=int(here.to_numpy().sum()),
+            counts={str(label): int(count) for label, count in here.items() if count},
+            standardised_difference=plain(known.max()) if len(known) else None,
+        )
     return found
 
 

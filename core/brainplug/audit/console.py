@@ -2,54 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import attrs
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from rich.console import RenderableType
+
+    from brainplug.audit.records import Audit, SplitAudit, WordsAudit
+    from brainplug.findings import ToldFinding
 
 STYLES = {"leak": "bold red", "shortcut": "bold red", "note": "yellow"}
 
 
-def audit_tables(audit: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """Show an audit: pools, what meets, what answers without a scan, and every finding.
-
-    Args:
-        audit: content of `audit.json`.
-    """
-    yield pool_table(audit)
-    yield rule_table(audit)
-    for note in audit["notes"]:
+def audit_tables(audit: Audit) -> Iterator[RenderableType]:
+    """Show an audit: pools, what meets, what answers without a scan, and every finding."""
+    yield pool_table(audit.split)
+    yield rule_table(audit.words)
+    for note in audit.notes:
         yield Text(note, style="dim")
-    yield from finding_lines(audit["findings"])
+    yield from finding_lines(audit.findings)
 
 
-def finding_lines(findings: Iterable[Mapping[str, Any]]) -> Iterator[Text]:
-    """Show findings, a line each, with a few of those concerned.
-
-    Args:
-        findings: as `Finding.to_json` gives them.
-    """
+def finding_lines(findings: Iterable[ToldFinding]) -> Iterator[Text]:
+    """Show findings, a line each, with a few of those concerned."""
     for finding in findings:
-        shown = ", ".join(map(repr, finding["examples"]))
-        named = f" ({finding['count']}: {shown}{' …' * (finding['count'] > 5)})" if shown else ""
-        yield Text(f"{finding['kind']}: {finding['what']}{named}", style=STYLES[finding["kind"]])
+        shown = ", ".join(map(repr, finding.examples))
+        named = f" ({finding.count}: {shown}{' …' * (finding.count > 5)})" if shown else ""
+        yield Text(f"{finding.kind}: {finding.what}{named}", style=STYLES[finding.kind])
 
 
-def pool_table(audit: Mapping[str, Any]) -> Table:
+def pool_table(audit: SplitAudit) -> Table:
     """Show who is in each pool, and how far each column differs there from all others."""
-    columns = list(audit["balance"])
+    columns = list(audit.balance)
     table = Table("pool", "scans", "subjects", "families", *(f"d {name}" for name in columns))
-    for pool, counts in audit["pools"].items():
-        differences = [
-            show(audit["balance"][name][pool]["standardised_difference"]) for name in columns
-        ]
-        table.add_row(pool.replace("_", " "), *map(str, counts.values()), *differences)
-    met = [f"{count} {what}" for what, count in audit["checks"].items() if count]
+    for pool, counts in audit.pools.items():
+        differences = [show(audit.balance[name][pool].standardised_difference) for name in columns]
+        table.add_row(pool.replace("_", " "), *map(str, attrs.astuple(counts)), *differences)
+    met = [f"{count} {what}" for what, count in audit.checks.items() if count]
     table.title = "audit"
     table.caption = (
         f"{'; '.join(met) or 'no subject and no family is in two pools'}; "
@@ -58,16 +52,16 @@ def pool_table(audit: Mapping[str, Any]) -> Table:
     return table
 
 
-def rule_table(audit: Mapping[str, Any]) -> Table:
+def rule_table(audit: WordsAudit) -> Table:
     """Show what rules that see no scan reach on the tasks of each split."""
-    rules = audit["rules"]
+    rules = audit.baselines
     splits = list(rules)
     table = Table("rule that sees no scan", *splits)
     for rule in rules[splits[0]]:
         table.add_row(rule, *(show(rules[split][rule]) for split in splits))
-    bits = audit["mutual_information_bits"]
+    bits = audit.mutual_information_bits
     table.add_row(
-        "told of query by reference, bits", *(show(bits[split]["corrected"]) for split in splits)
+        "told of query by reference, bits", *(show(bits[split].corrected) for split in splits)
     )
     return table
 

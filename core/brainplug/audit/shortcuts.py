@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from brainplug.api.records import SPLITS
 from brainplug.audit.balance import plain
+from brainplug.audit.records import Information, ShortcutTest, WordsAudit
 from brainplug.findings import Finding
 from brainplug.tasks.baselines import TEXT, rule_predictions, rules_for
 
@@ -30,7 +31,7 @@ def audit_words(
     tasks: Mapping[Split, Sequence[Asked]],
     answers: Answers,
     studies: Mapping[str, str] | None = None,
-) -> tuple[dict[str, Any], list[Finding]]:
+) -> tuple[WordsAudit, list[Finding]]:
     """Measure what can be told without a scan; give it for `audit.json`, and what beats chance.
 
     References come from the query's own study, so in several studies they tell which one that is,
@@ -48,25 +49,25 @@ def audit_words(
     told = [(studies or {}).get(task.subject, "") for task in every]
     dependence = measure_dependence(every, told)
     text = measure_text(every, said[TEXT], told, trained=trained)
-    rules = {
+    rules: dict[str, dict[str, float | None]] = {
         name: {
             rule: score_rule(tasks[name], predicted[start : start + len(tasks[name])])
             for rule, predicted in said.items()
         }
         for name, start in starts(tasks).items()
     }
-    measured = {
-        "mutual_information_bits": {name: information(tasks[name], answers) for name in SPLITS},
-        "dependence": dependence,
-        "text_only": text,
-        "rules": rules,
-    }
+    measured = WordsAudit(
+        mutual_information_bits={name: information(tasks[name], answers) for name in SPLITS},
+        dependence=dependence,
+        text_only=text,
+        baselines=rules,
+    )
     findings = [
-        Finding(kind="shortcut", what=f"{found['sentence']}; {best_rule(rules['test'], every)}")
+        Finding(kind="shortcut", what=f"{found.sentence}; {best_rule(rules['test'], every)}")
         for found in (dependence, text)
-        if found["beats_chance"]
+        if found.beats_chance
     ]
-    if len(set(told)) > 1 and measure_dependence(every)["beats_chance"]:
+    if len(set(told)) > 1 and measure_dependence(every).beats_chance:
         findings.append(Finding(kind="note", what=TELLS_STUDY))
     return measured, findings
 
@@ -95,7 +96,7 @@ def best_rule(scores: Mapping[str, float | None], tasks: Sequence[Asked]) -> str
 
 def measure_dependence(
     tasks: Sequence[Asked], studies: Sequence[str] | None = None
-) -> dict[str, Any]:
+) -> ShortcutTest:
     """Test whether a reference's value tells of the query's, beyond how common values are.
 
     For each query the mean agreement over its tasks is compared with the agreement expected of
@@ -108,7 +109,9 @@ def measure_dependence(
     """
     paired = [place for place, task in enumerate(tasks) if task.references]
     if not paired:
-        return {"z": None, "beats_chance": False, "sentence": "no task shows a reference"}
+        return ShortcutTest(
+            z=None, excess=0.0, beats_chance=False, sentence="no task shows a reference"
+        )
     measure = number_excess if tasks[0].kind == "numerical" else label_excess
     excess = np.zeros(len(tasks))
     for places in group_places(tasks, studies):
@@ -124,17 +127,17 @@ def measure_dependence(
         else 1.0
     )
     z = float(by_query.mean()) / error
-    return {
-        "z": round(z, 3),
-        "excess_agreement": round(float(by_query.mean()), 4),
-        "beats_chance": bool(abs(z) > BEYOND_CHANCE),
-        "sentence": (
+    return ShortcutTest(
+        z=round(z, 3),
+        excess=round(float(by_query.mean()), 4),
+        beats_chance=bool(abs(z) > BEYOND_CHANCE),
+        sentence=(
             "the reference's value gives away the query's: they agree "
             f"{abs(float(by_query.mean())):.3f} {'more' if z > 0 else 'less'} than by chance "
             f"({abs(z):.1f} standard errors), so a rule that "
             f"{'repeats the reference' if z > 0 else 'says the opposite'} needs no scan"
         ),
-    }
+    )
 
 
 def group_places(tasks: Sequence[Asked], studies: Sequence[str] | None) -> Iterable[Sequence[int]]:
@@ -179,7 +182,7 @@ def measure_text(
     studies: Sequence[str],
     *,
     trained: int,
-) -> dict[str, Any]:
+) -> ShortcutTest:
     """Test whether a linear reader of the words, fitted on train, beats chance on the others.
 
     Chance is that of somebody who knows the study: its training mean, or its share of each answer.
@@ -213,16 +216,16 @@ def measure_text(
     by_query = pd.Series(gain).groupby([task.subject for task in asked]).mean()
     spread = float(by_query.std(ddof=1) / np.sqrt(len(by_query))) if len(by_query) > 1 else 0.0
     z = float(by_query.mean()) / spread if spread > 0 else 0.0
-    return {
-        "z": round(z, 3),
-        "gain": round(float(by_query.mean()), 4),
-        "beats_chance": bool(z > BEYOND_CHANCE and len(by_query) >= 10),
-        "sentence": "a classifier that reads only the words of the dialogue beats chance "
+    return ShortcutTest(
+        z=round(z, 3),
+        excess=round(float(by_query.mean()), 4),
+        beats_chance=bool(z > BEYOND_CHANCE and len(by_query) >= 10),
+        sentence="a classifier that reads only the words of the dialogue beats chance "
         f"({z:.1f} standard errors)",
-    }
+    )
 
 
-def information(tasks: Sequence[Asked], answers: Answers) -> dict[str, float]:
+def information(tasks: Sequence[Asked], answers: Answers) -> Information:
     """Return the mutual information of reference and query stratum, in bits.
 
     The plug-in estimate is too high by about (r-1)(c-1) / (2 n ln 2) for independent values of r
@@ -230,14 +233,14 @@ def information(tasks: Sequence[Asked], answers: Answers) -> dict[str, float]:
     """
     pairs = [(task.truth, value) for task in tasks for value in task.reference_values]
     if not pairs:
-        return {"plug_in": 0.0, "corrected": 0.0}
+        return Information(plug_in=0.0, corrected=0.0)
     truth, told = (answers.strata(pd.Series(column)) for column in zip(*pairs, strict=True))
     joint = pd.crosstab(truth, told, normalize=True).to_numpy()
     expected = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     seen = joint > 0
     bits = float((joint[seen] * np.log2(joint[seen] / expected[seen])).sum())
     bias = (joint.shape[0] - 1) * (joint.shape[1] - 1) / (2 * len(pairs) * np.log(2))
-    return {"plug_in": round(bits, 5), "corrected": round(bits - bias, 5)}
+    return Information(plug_in=round(bits, 5), corrected=round(bits - bias, 5))
 
 
 def score_rule(tasks: Sequence[Asked], said: Sequence[TargetValue]) -> float | None:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from brainplug.api.records import SPLITS, Image, asked_pools
+from brainplug.audit.records import Audit
 from brainplug.evaluation.records import Metrics
 from brainplug.report.figures import (
     draw_confusion,
@@ -82,11 +83,10 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
     files = sources.files
     named = {
         "cohort": files.facts,
-        "audit": files.audit,
         "training": files.training,
     }
     read = {name: read_json(path) for name, path in named.items()}
-    metrics = read_record(files.metrics, Metrics)
+    metrics, audit = read_record(files.metrics, Metrics), read_record(files.audit, Audit)
     individual, test = sources.recipe.report.individual, metrics.splits["test"]
     chosen_by = metrics.selected.metric if metrics.selected else next(iter(test.metrics))
     studies = read["cohort"]["studies"]
@@ -94,6 +94,7 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
     return {
         **read,
         "metrics": metrics,
+        "audit": audit,
         "studies": studies,
         "title": f"{metrics.target.name} from {' and '.join(s['study'] for s in studies)}",
         "claim": claim(metrics),
@@ -120,7 +121,7 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
         "recipe": read_recipe_text(sources, individual=individual),
         "splits": SPLITS,
         "split_notes": read_split_notes(sources),
-        "checklist": make_checklist(sources, read, metrics),
+        "checklist": make_checklist(sources, read, metrics, audit),
     }
 
 
@@ -229,11 +230,11 @@ def without_paths(text: str, *, individual: bool) -> str:
 
 
 def make_checklist(
-    sources: Sources, read: dict[str, Any], metrics: Metrics
+    sources: Sources, read: dict[str, Any], metrics: Metrics, audit: Audit
 ) -> list[tuple[str, str]]:
     """Return reporting items that follow from the run, after TRIPOD+AI and CLAIM."""
-    pools = read["audit"]["pools"]
-    asked = sum(pools[name]["subjects"] for name in asked_pools("test") if name in pools)
+    pools = audit.split.pools
+    asked = sum(pools[name].subjects for name in asked_pools("test") if name in pools)
     flows = [study["flow"] for study in read["cohort"]["studies"]]
     rows, usable = (sum(flow[place][1] for flow in flows) for place in (0, -1))
     split = sources.recipe.split

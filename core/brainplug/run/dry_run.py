@@ -140,9 +140,9 @@ def check_mute(recipe: Recipe, pairs: pd.DataFrame, pooled: pd.DataFrame) -> Non
         glances.append(Glance("", kind, "", subject, truth, tuple(references), told, "", ""))
         studies.append(study)
     found = measure_dependence(glances, studies)
-    if found["beats_chance"]:
+    if found.beats_chance:
         refuse_findings(
-            [Finding(kind="shortcut", what=found["sentence"])],
+            [Finding(kind="shortcut", what=found.sentence)],
             allow_shortcut=recipe.audit.allow_shortcut,
         )
 
@@ -210,7 +210,7 @@ def check_files(files: TaskFiles, console: Console) -> tuple[dict[Split, int], T
     console.print(f"{sum(counts.values()):,} finished tasks show {len(adopted.scans):,} scans")
     pooled = pool_scans(adopted.cohort(), adopted.split())
     for table in finding_lines(
-        finding.to_json() for finding in (*find_leaks(pooled), *adopted.findings())
+        finding.told() for finding in (*find_leaks(pooled), *adopted.findings())
     ):
         console.print(table)
     return counts, first

@@ -30,6 +30,7 @@ from brainplug.runtime.files import read_json, write_json, write_text
 from brainplug.runtime.ranks import ALONE, RankError, Ranks
 from brainplug.runtime.records import read_record, write_record
 from brainplug.runtime.run_folder import RunFolder
+from brainplug.tasks.adopt import list_sources, refuse_own
 from brainplug.tasks.export import export_tasks
 from brainplug.training.aside import TrainingHome
 
@@ -97,7 +98,11 @@ def do_stages(workspace: Workspace, until: str) -> None:
 
     Raises:
         RunError: the recipe has no such stage.
+        DataError: the recipe names task files of the run's own folder.
     """
+    if workspace.recipe.tasks is not None:
+        # Before anything is written or put aside: the files named may lie where copies would go.
+        refuse_own(list_sources(workspace.recipe.tasks), workspace.files.tasks)
     write_recipe(workspace)
     ledger = Ledger(workspace.files.path)
     done: list[Stage] = []

@@ -19,6 +19,7 @@ from brainplug.api.roles import Prepares, ReadsFiles, able
 from brainplug.audit.balance import describe_split
 from brainplug.audit.console import audit_tables
 from brainplug.audit.leakage import find_kin, find_leaks, find_task_leaks
+from brainplug.audit.records import Audit
 from brainplug.audit.shortcuts import audit_words
 from brainplug.cohort.build import gather
 from brainplug.cohort.duplicates import find_same_images
@@ -35,12 +36,12 @@ from brainplug.errors import BrainplugError
 from brainplug.findings import refuse_findings
 from brainplug.run.ledger import Stage
 from brainplug.runtime.files import read_json, write_csv, write_json, write_parquet
+from brainplug.runtime.records import write_record
 from brainplug.tasks.adopt import (
     adopt_tasks,
     find_unread,
     list_sources,
     peek_target,
-    refuse_own,
     states_of_images,
 )
 from brainplug.tasks.build import TaskMaker
@@ -317,13 +318,13 @@ def settle_audit(workspace: Workspace, evidence: Evidence) -> None:
     """
     words, shortcuts = audit_words(evidence.glances, evidence.answers, evidence.studies())
     findings = [*find_leaks(evidence.pooled), *evidence.found, *shortcuts]
-    audit = {
-        **describe_split(evidence.pooled),
-        **words,
-        "notes": list(evidence.notes),
-        "findings": [finding.to_json() for finding in findings],
-    }
-    write_json(workspace.files.audit, audit)
+    audit = Audit(
+        split=describe_split(evidence.pooled),
+        words=words,
+        notes=tuple(evidence.notes),
+        findings=tuple(finding.told() for finding in findings),
+    )
+    write_record(workspace.files.audit, audit)
     for table in audit_tables(audit):
         workspace.console.print(table)
     if workspace.recipe.tasks is not None:
@@ -363,7 +364,6 @@ def run_adopt(workspace: Workspace) -> None:
     files = workspace.recipe.tasks
     assert files is not None
     sources = list_sources(files)
-    refuse_own(sources, workspace.files.tasks)
     folder = empty_tasks(workspace)
     adopted = adopt_tasks(sources, folder, target=peek_target(files), files=files)
     cohort = adopted.cohort()

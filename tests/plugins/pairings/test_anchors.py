@@ -126,7 +126,7 @@ def test_rules_that_see_no_scan_are_at_chance(per_task, labels, pool, make_tasks
     pairs = pair(queries, references, anchors=6, references_per_task=per_task)
 
     tasks = make_tasks(pairs, queries, references)
-    assert abs(measure_dependence(tasks)["z"]) < 0.01
+    assert abs(measure_dependence(tasks).z) < 0.01
     for rule in (REPEAT, OPPOSITE):
         hits = np.equal(rule_predictions(rule, tasks, tasks), [task.truth for task in tasks])
         by_class = pd.Series(hits).groupby([task.truth for task in tasks]).mean()

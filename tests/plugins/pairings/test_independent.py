@@ -75,7 +75,7 @@ def test_rules_that_see_no_scan_are_at_chance(
     pairs = pair(queries, references, seed=seed, **options)
 
     tasks = make_tasks(pairs, queries, references)
-    assert abs(measure_dependence(tasks)["z"]) < BEYOND_CHANCE
+    assert abs(measure_dependence(tasks).z) < BEYOND_CHANCE
     for rule in (REPEAT, OPPOSITE, MAJORITY):
         assert beyond_chance(tasks, rule_predictions(rule, tasks, tasks)) < BEYOND_CHANCE
 
@@ -307,7 +307,7 @@ def test_numbers_are_drawn_independently_too(pool, make_tasks):
     pairs = pair(queries, references, references_per_query=4)
 
     tasks = make_tasks(pairs, queries, references)
-    assert abs(measure_dependence(tasks)["z"]) < BEYOND_CHANCE
+    assert abs(measure_dependence(tasks).z) < BEYOND_CHANCE
     told = pairs["references"].explode().map(references["stratum"])
     assert {120} == set(told.value_counts())
 
@@ -321,4 +321,4 @@ def test_information_is_none(labels, pool, make_tasks):
     pairs = pair(queries, references)
 
     tasks = make_tasks(pairs, queries, references)
-    assert information(tasks, head.fit(queries["value"]))["corrected"] < 0.01
+    assert information(tasks, head.fit(queries["value"])).corrected < 0.01

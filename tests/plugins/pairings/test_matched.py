@@ -122,7 +122,7 @@ def test_half_alike_is_chance_for_two_classes_only(classes, beats, pool, make_ta
     pairs = pair(queries, references, same=0.5, references_per_query=4)
 
     found = measure_dependence(make_tasks(pairs, queries, references))
-    assert beats == found["beats_chance"]
+    assert beats == found.beats_chance
 
 
 def test_numbers_are_near(pool):
@@ -265,4 +265,4 @@ def test_what_is_asked_for_as_by_chance_passes_the_audit(pool, make_tasks):
     pairs = pair(queries, references, same=1 / 3)
 
     assert {1: 120} == Counter(same_counts(pairs, queries, references))
-    assert not measure_dependence(make_tasks(pairs, queries, references))["beats_chance"]
+    assert not measure_dependence(make_tasks(pairs, queries, references)).beats_chance

@@ -83,7 +83,7 @@ def test_rules_that_see_no_scan_are_at_chance(
 
     tasks = make_tasks(pairs, people, people)
     assert 0 == relatives(pairs, people)
-    assert abs(measure_dependence(tasks)["z"]) < BEYOND_CHANCE
+    assert abs(measure_dependence(tasks).z) < BEYOND_CHANCE
     for rule in (REPEAT, OPPOSITE):
         assert beyond_chance(tasks, rule) < BEYOND_CHANCE
 
@@ -98,7 +98,7 @@ def test_numbers_of_references_tell_nothing(options, pool, make_tasks, num, seed
 
     tasks = make_tasks(pair(people, seed=seed, **options), people, people)
 
-    assert abs(measure_dependence(tasks)["z"]) < BEYOND_CHANCE
+    assert abs(measure_dependence(tasks).z) < BEYOND_CHANCE
 
 
 @pytest.mark.parametrize("options", [{"references_per_query": 1}, {}, {"block": 3}], ids=str)
