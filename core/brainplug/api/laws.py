@@ -90,7 +90,7 @@ def answer_faults(answers: Answers, values: pd.Series) -> Iterator[str]:
             return  # the others are like it
     if answers.parse("") is not None:
         yield f"parse('') returns {answers.parse('')!r}; expected None, since nothing is stated"
-    shown = pd.Series(list(chosen), index=[f"scan {place}" for place in range(len(chosen))])
+    shown = pd.Series(list(chosen), index=[f"scan {index}" for index in range(len(chosen))])
     strata = answers.strata(shown)
     if not strata.index.equals(shown.index) or not all(isinstance(each, str) for each in strata):
         yield "strata returns no text for each value, with the index of the values"
@@ -178,13 +178,13 @@ def make_samples(metric: Metric, labels: Sequence[str] = ()) -> dict[str, Predic
         whole = Predictions(truth=truth, predicted=truth + errors, train_mean=48.0)
         return {"made-up predictions": whole, "a single subject": take(whole, slice(1))}
     names = tuple(labels) or ("a", "b")
-    places = np.arange(6 * len(names)) % len(names)
-    shifted = np.where(np.arange(len(places)) % 3 == 2, (places + 1) % len(names), places)
-    truth = np.array([names[place] for place in places], dtype=object)
-    predicted = np.array([names[place] for place in shifted], dtype=object)
+    indices = np.arange(6 * len(names)) % len(names)
+    shifted = np.where(np.arange(len(indices)) % 3 == 2, (indices + 1) % len(names), indices)
+    truth = np.array([names[index] for index in indices], dtype=object)
+    predicted = np.array([names[index] for index in shifted], dtype=object)
     predicted[0] = None  # an answer that nobody could read
-    chances = np.full((len(places), len(names)), 0.4 / len(names))
-    chances[np.arange(len(places)), shifted] += 0.6
+    chances = np.full((len(indices), len(names)), 0.4 / len(names))
+    chances[np.arange(len(indices)), shifted] += 0.6
     whole = Predictions(truth=truth, predicted=predicted, labels=names, probabilities=chances)
     return {
         "made-up predictions": whole,
@@ -270,7 +270,7 @@ def template_faults(template: PromptTemplate, cases: Iterable[tuple[Case, str]])
 def fixed_faults(template: Any, case: Case) -> Iterator[str]:
     """Say whether a template that calls its wording fixed lets anything else decide a word."""
     words = [*case.references, case.query]
-    slots = [f"\ue000{place}\ue001" for place in range(len(words))]
+    slots = [f"\ue000{index}\ue001" for index in range(len(words))]
     blank = attrs.evolve(case, references=tuple(slots[:-1]), query=slots[-1], seed=case.seed + 1)
     filled = []
     for turn in template.dialogue(blank):

@@ -221,6 +221,8 @@ def reference_pull(read: Sequence[AnswerRow], said: Sequence[float]) -> float | 
             ],
         }
     )
+    # Between subjects answer and reference go together where pairing matches them; within one only
+    # the reference differs.
     centred = frame[["answer", "shown"]] - frame.groupby("subject").transform("mean")
     spread = float((centred["shown"] ** 2).sum())
     if spread <= 1e-12 * max(1.0, float((frame["shown"] ** 2).sum())):
@@ -230,5 +232,6 @@ def reference_pull(read: Sequence[AnswerRow], said: Sequence[float]) -> float | 
 
 def train_mean(tasks: Sequence[Task]) -> float:
     """Return the mean target of the training queries, each subject once."""
+    # Else subjects with many references or scans would weigh more.
     truths = {task.subject: float(task.truth) for task in tasks}
     return sum(truths.values()) / len(truths)

@@ -90,9 +90,12 @@ def draw_resamples(clusters: Sequence[str], plan: BootstrapPlan) -> Resamples:
     names, members = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
     size = len(names)
     rng = np.random.default_rng(plan.seed)
+    # An empty range is refused, even to draw nothing from it.
     drawn = rng.integers(max(size, 1), size=(plan.samples, size))
+    # Each sample gets a range of numbers of its own, so that one `bincount` counts all.
     drawn += size * np.arange(plan.samples)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=plan.samples * size)
+    # This is the largest table of an evaluation; two bytes hold any count that comes up.
     chosen = counts.reshape(plan.samples, size).astype(np.int16)[:, members]
     return Resamples(members=members, counts=chosen, plan=plan)
 
@@ -139,6 +142,7 @@ def estimate(value: float, scores: Float[np.ndarray, " samples"], plan: Bootstra
             value=value,
             reason=f"not defined in {lost:.0%} of the bootstrap samples, so no interval",
         )
+    # Sums in another order differ by rounding, which would be shown as an interval.
     if np.ptp(defined) <= 1e-12 * max(1.0, abs(value)):
         return Estimate(value=value, reason="the bootstrap samples do not differ, so no interval")
     tail = (1 - plan.confidence) / 2
@@ -166,14 +170,19 @@ def paired_p_value(
     observed = abs(metric.score(one) - metric.score(other))
     if not np.isfinite(observed):
         return None
+    # A stream of its own: with the plan's, coins would follow from the draws of the samples.
     rng = np.random.default_rng([resamples.plan.seed, 1])
     coins = rng.integers(2, size=(resamples.plan.samples, resamples.num_clusters), dtype=np.int16)
     exchanged = coins[:, resamples.members]
+    # Weights of 0 and 1 over both systems' predictions do the exchange, so that a metric which
+    # scores many samples at once scores all permutations at once.
     both = join_predictions(one, other)
     first = resampled_scores(metric, both, np.hstack([1 - exchanged, exchanged]))
     second = resampled_scores(metric, both, np.hstack([exchanged, 1 - exchanged]))
     gaps = np.abs(first - second)
     gaps = gaps[np.isfinite(gaps)]
+    # What was observed counts as a permutation, so that p is never 0 (Phipson and Smyth 2010,
+    # "Permutation P-values should never be zero"); equal gaps differ by rounding.
     return float((1 + np.sum(gaps >= observed - 1e-12)) / (1 + len(gaps)))
 
 

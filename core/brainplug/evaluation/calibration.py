@@ -39,6 +39,7 @@ def calibration(predictions: Predictions) -> Calibration | None:
         bins=bins,
         expected_error=sum(each.n * abs(each.mean_probability - each.observed) for each in bins)
         / len(stated),
+        # Brier's own form (1950), summed over classes: from 0 to 2, with two classes too.
         brier=float(((chances - actual) ** 2).sum(axis=1).mean()),
     )
 
@@ -48,15 +49,16 @@ def reliability(
 ) -> tuple[CalibrationBin, ...]:
     """Return bins of equal width with their mean probability and observed frequency."""
     number = MANY_BINS if len(stated) >= ENOUGH_FOR_MANY else FEW_BINS
-    places = np.minimum((stated * number).astype(int), number - 1)
+    # A probability of 1 belongs to the last bin.
+    indices = np.minimum((stated * number).astype(int), number - 1)
     return tuple(
         CalibrationBin(
-            low=place / number,
-            high=(place + 1) / number,
-            n=int((places == place).sum()),
-            mean_probability=float(stated[places == place].mean()),
-            observed=float(observed[places == place].mean()),
+            low=index / number,
+            high=(index + 1) / number,
+            n=int((indices == index).sum()),
+            mean_probability=float(stated[indices == index].mean()),
+            observed=float(observed[indices == index].mean()),
         )
-        for place in range(number)
-        if (places == place).any()
+        for index in range(number)
+        if (indices == index).any()
     )

@@ -253,6 +253,7 @@ def certainty_note(predictions: Predictions, resamples: Resamples) -> str:
     right = predictions.truth == predictions.predicted
     if not predictions.labels or not clusters or not right.all():
         return ""
+    # Clopper and Pearson's upper end for no error among n.
     bound = 1 - ((1 - confidence) / 2) ** (1 / clusters)
     return (
         f"every subject is answered rightly, yet with {clusters} independent ones the error rate "
@@ -295,6 +296,7 @@ def compare(
         )
     best = max(defined, key=lambda rule: defined[rule])
     one, other = model.scores[name], rules[best].scores[name]
+    # Subtracted sample by sample: what makes a sample easy for both cancels out.
     gap = estimate(one.value - other.value, one.samples - other.samples, resamples.plan)
     p_value = paired_p_value(metric, model.predictions, rules[best].predictions, resamples)
     return Difference(

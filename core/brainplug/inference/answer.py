@@ -57,6 +57,7 @@ def batches_of_groups(tasks: Sequence[Task], settings: AnswerSettings) -> Iterat
     for number, task in enumerate(tasks):
         shared = task.beginning if settings.speed.share_references else number
         together.setdefault(shared, []).append(number)
+    # Whole groups to a rank, since what they share is read once.
     own = list(together.values())[settings.ranks.rank :: settings.ranks.world_size]
     by_length: dict[int, list[list[int]]] = {}
     for group in own:
@@ -95,6 +96,7 @@ def all_answers(
     for rows in answer_tasks(bundle, tasks, settings, split=split):
         own += rows
         if done is not None:
+            # Ranks are about equally far; asking them would make each wait for the slowest.
             done(len(own) * settings.ranks.world_size)
     gathered = settings.ranks.broadcast(settings.ranks.gather(own))
     by_task = {row.task_id: row for rows in gathered for row in rows}
@@ -135,7 +137,9 @@ def candidate(task: Task, label: str, settings: AnswerSettings) -> list[int]:
     """Encode the task's answer as it would be for another label."""
     encoder, answers = settings.encoder, settings.answers
     text = encoder.text_of(task.turns[-1])
+    # Not `\b`, which is nowhere beside a label that begins or ends with a sign.
     words = re.compile(rf"(?<!\w){re.escape(answers.say(task.truth))}(?!\w)")
+    # A function, lest a backslash in a label be read as an escape.
     reworded, found = words.subn(lambda _match: answers.say(label), text)
     if found != 1:
         raise DataError(

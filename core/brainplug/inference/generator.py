@@ -117,6 +117,7 @@ class Generator:
         All candidates are read in one call, as branches that do not see each other; the cache is
         then as before.
         """
+        # The last token of a candidate is predicted but never read.
         lengths = [len(each) - 1 for each in rows[0].candidates]
         ids = [[token for each in row.candidates for token in each[:-1]] for row in rows]
         embeddings = self.embed(ids, [()] * len(rows))
@@ -134,6 +135,7 @@ class Generator:
         )
         cache.crop(-len(own))
         logits = llava.next_token_logits(self.model, hidden).float().split(lengths, dim=1)
+        # The first token of each candidate is predicted by the end of the prompt.
         return [torch.cat([first.unsqueeze(1), each], dim=1) for each in logits]
 
     def score_candidates(
@@ -149,26 +151,29 @@ class Generator:
         for number, logits in enumerate(after):
             wanted = torch.tensor([row.candidates[number] for row in rows], device=logits.device)
             chosen = logits.log_softmax(dim=-1).gather(2, wanted.unsqueeze(2)).squeeze(2)
+            # Summed, not averaged: the probability of the whole answer with its end marker, which
+            # can be compared between answers of any length.
             totals.append(chosen.sum(dim=1))
             free.append((logits.argmax(dim=-1) == wanted).all(dim=1))
         scores, said_freely = torch.stack(totals, dim=1), torch.stack(free, dim=1)
         chances, best = scores.softmax(dim=1).tolist(), scores.argmax(dim=1).tolist()
-        texts = [self.text_of(row.candidates[place]) for row, place in zip(rows, best, strict=True)]
+        texts = [self.text_of(row.candidates[index]) for row, index in zip(rows, best, strict=True)]
         told = dict[int, str]()
         if not self.settings.generates:
             told = {row.number: text for row, text in zip(rows, texts, strict=True)}
+        # Greedy decoding has one path, so that all candidates found on it are the same words.
         elif self.settings.speed.check_candidates:
             told = {
                 row.number: self.text_of(row.candidates[int(found.nonzero()[0])])
                 for row, found in zip(rows, said_freely, strict=True)
                 if found.any()
             }
-        left = [place for place, row in enumerate(rows) if row.number not in told]
+        left = [index for index, row in enumerate(rows) if row.number not in told]
         if left:
             kept = torch.tensor(left, device=first.device)
             cache.batch_select_indices(kept)
             for said in self.decode_greedily(
-                [rows[place] for place in left], first[kept], cache, end
+                [rows[index] for index in left], first[kept], cache, end
             ):
                 told[said.number] = said.text
         if not self.settings.scores:
@@ -184,6 +189,8 @@ class Generator:
         """Generate answers word by word, always the most probable, up to the end marker."""
         stop = self.tokenizer.eos_token_id
         token = first.argmax(dim=-1)
+        # A row that has ended is read on with the others; `text_of` cuts what follows its end
+        # marker.
         said, ended = [token], token == stop
         while len(said) < self.settings.max_new_tokens and not bool(ended.all()):
             place = torch.full((len(rows), 1), end + len(said) - 1, device=token.device)
@@ -221,6 +228,8 @@ class Generator:
 
     def image_features(self, file: Path) -> torch.Tensor:
         """Return the `(P, D)` projected features of a scan; those seen last are remembered."""
+        # Taken out and put back at the end, so that the first one is always that not seen for
+        # longest.
         found = self.features.pop(file, None)
         if found is None:
             volume = to_tensor(self.settings.load(file)).to(self.model.device).unsqueeze(0)

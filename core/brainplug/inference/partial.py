@@ -40,6 +40,7 @@ class KeptAnswers:
             self.path.write_text(f"{self.key}\n", encoding="utf-8")
             return []
         rows = from_lines(whole[1:], AnswerRow, source=str(self.path))
+        # Without the row that was cut short, so that the next one begins on a line of its own.
         self.path.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
         return rows
 

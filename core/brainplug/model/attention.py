@@ -44,10 +44,14 @@ def attention(  # noqa: PLR0913 - transformers' own interface
 
     Where queries are fewer than keys they are those of the last places.
     """
+    # Padded rows, and candidates side by side, come with a mask of their own, which the ways below
+    # do not know; neither do they know dropout.
     if attention_mask is not None or dropout:
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
+    # In grouped-query attention several query heads share a key head; the kernels below go head by
+    # head and want as many of each.
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     onednn = module.config._attn_implementation == ONEDNN  # noqa: SLF001 - has no other name
@@ -74,6 +78,9 @@ def attend(  # noqa: PLR0913 - what attention consists of
         return torch.stack(
             [kernels.attend(q, k, v, scale=scale, causal=causal) for q, k, v in rows]
         )
+    # torch's `is_causal` lays its triangle into the upper left corner, so that fewer queries than
+    # keys, which stand at the end of the row, would see the first keys only. A single query is the
+    # last token and sees all.
     causal = causal and num_queries > 1
     bias = causal_lower_right(num_queries, num_keys) if causal and num_queries < num_keys else None
     return scaled_dot_product_attention(
@@ -95,6 +102,8 @@ def attend_packed(  # noqa: PLR0913 - what attention consists of
         return compiled_flex_attention()(
             query, key, value, block_mask=layout.block_mask(query.device), scale=scale
         )
+    # A branch's queries are the last tokens of prefix and branch, so the plain causal triangle is
+    # its whole mask and no bias is made.
     return torch.cat(
         [
             attend(
@@ -116,9 +125,12 @@ def compiled_flex_attention() -> Any:
     """Compile FlexAttention, which is slow and hungry otherwise, once a process."""
     from torch.nn.attention.flex_attention import flex_attention
 
+    # Rows differ in length from step to step; with fixed shapes each length would be compiled anew.
     return torch.compile(flex_attention, dynamic=True)
 
 
 for name in (PLAIN, ONEDNN):
     AttentionInterface.register(name, attention)
+    # For an attention it has no mask function of, transformers makes no mask at all, and padding
+    # would be attended to without a word.
     AttentionMaskInterface.register(name, sdpa_mask)

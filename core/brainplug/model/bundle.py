@@ -66,6 +66,7 @@ def load_bundle(folder: Path) -> ModelBundle:
     model, found = Llava3d.from_pretrained(
         folder, shape, patch, local_files_only=True, use_safetensors=True, output_loading_info=True
     )
+    # transformers only warns of missing weights, and draws them at random.
     amiss = {name: sorted(map(str, keys)) for name, keys in found.items() if keys}
     if amiss:
         raise DataError(f"the weights do not fit the model: {amiss}", where=folder, found=amiss)

@@ -51,6 +51,8 @@ def load_llava(
     Raises:
         DataError: transformers cannot read the folder, or weights are missing or left over.
     """
+    # Drawing here must not move the caller's stream of random numbers on. Weights are made on the
+    # CPU, so a GPU's stream is not touched.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -61,6 +63,8 @@ def load_llava(
                 dtype=torch.float32,
                 use_safetensors=True,
                 local_files_only=True,
+                # The positions keep their name but not their number; what else does not fit is
+                # refused by `check_kept`.
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
@@ -69,6 +73,8 @@ def load_llava(
                 f"transformers cannot load this: {error}", where=checkpoint.folder
             ) from error
         check_kept(checkpoint, found)
+        # How much transformers draws while it loads may change with any release; seeded anew, the
+        # patches follow from the seed alone.
         torch.manual_seed(seed)
         embeddings = next(each for each in model.modules() if isinstance(each, PatchEmbedding3d))
         embeddings.reset_parameters()
@@ -142,6 +148,8 @@ def inflate(
     plane = interpolate(
         positions.T.reshape(1, -1, edge, edge), grid[:2], mode="bicubic", align_corners=False
     )
+    # Patches stand in C order (`PatchEmbedding3d.cut`), so those of one column along the third axis
+    # are neighbours.
     placed = plane[0].flatten(1).T.repeat_interleave(grid[2], dim=0)
     with torch.no_grad():
         embeddings.projection.weight.copy_(spread * (gray.norm() / spread.norm()))
@@ -178,13 +186,15 @@ def load_tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
         )
     except Exception as error:  # as above
         raise DataError(f"transformers cannot load the tokenizer: {error}", where=folder) from error
-    for marker, place in checkpoint.markers.items():
+    # Under other ids than the checkpoint learnt, markers would pick rows of the embedding that mean
+    # something else, and nothing would fail.
+    for marker, known in checkpoint.markers.items():
         found = tokenizer.convert_tokens_to_ids(marker)
-        if found != place:
+        if found != known:
             raise DataError(
                 f"{found} by transformers",
                 where=folder,
-                expected=f"{place} for {marker!r} as in tokenizer.json",
+                expected=f"{known} for {marker!r} as in tokenizer.json",
                 found=found,
             )
     tokenizer.eos_token = END

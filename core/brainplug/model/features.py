@@ -50,9 +50,12 @@ class FeatureStore:
         lower = self.precision != torch.float32
         with torch.no_grad(), torch.autocast(device.type, self.precision, enabled=lower):
             features = llava.encode_images(self.model, volume.to(device))[0]
+        # numpy has no bfloat16.
         return features.float().cpu().numpy()
 
     def place(self, file: Path) -> Path:
         """Return where a scan's features are kept."""
+        # On Linux a path may hold bytes that are no UTF-8. Two letters of the hash spread a
+        # biobank's scans over 256 folders, as one of many thousand files is slow on shared disks.
         name = hashlib.sha256(str(file).encode("utf-8", "surrogateescape")).hexdigest()
         return self.folder / name[:2] / f"{name[2:]}.npy"

@@ -52,6 +52,8 @@ def onednn_suits() -> tuple[bool, str]:
         return False, "this PyTorch carries no oneDNN"
     if not torch.backends.mkl.is_available():
         return False, "this PyTorch multiplies by another BLAS than MKL"
+    # Measured on two cores each: MKL 235 and oneDNN 510 GFLOP/s on an AMD EPYC (Zen 5), 63 and 50
+    # on an Intel Xeon (docs/decisions/0018-arithmetic.md).
     maker = processor_maker()
     return maker not in {"GenuineIntel", "unknown"}, f"MKL on a processor of maker {maker}"
 
@@ -84,6 +86,7 @@ class FrozenLinear(nn.Linear):
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's own name
         """Return `input @ weight.T + bias`."""
         weights = (self.weight,) if self.bias is None else (self.weight, self.bias)
+        # The gradient of a weight needs the layer's input, which `FrozenProduct` does not keep.
         learns = torch.is_grad_enabled() and any(each.requires_grad for each in weights)
         if learns or not fits(input, self.weight) or input.shape[:-1].numel() < FEWEST:
             return super().forward(input)
@@ -107,12 +110,15 @@ class FrozenProduct(torch.autograd.Function):
         """Return the gradient of `left`."""
         (weight,) = ctx.saved_tensors
         flat = grad.reshape(-1, grad.shape[-1])
+        # The product transposes its right side itself, so this is `grad @ weight`.
         return multiply_by_onednn(flat, weight.t()).reshape(*grad.shape[:-1], -1), None, None
 
 
 def speed_up(model: nn.Module) -> None:
     """Let every plain linear layer of a model be computed by oneDNN while it does not learn."""
     for module in model.modules():
+        # Subclasses are left alone: torch's MultiheadAttention, for one, reads the weight of its
+        # output layer and never calls that layer.
         if type(module) is nn.Linear:
             module.__class__ = FrozenLinear
 
@@ -137,6 +143,8 @@ def blocks(num_queries: int, num_keys: int, *, causal: bool) -> Iterator[tuple[i
     """Give start and end of each block of queries, and how many keys its last query sees."""
     for start in range(0, num_queries, ROWS):
         end = min(start + ROWS, num_queries)
+        # Queries are the last tokens of the row, so the block's last one stands just before this
+        # key.
         yield start, end, num_keys - num_queries + end if causal else num_keys
 
 
@@ -159,6 +167,8 @@ class Attention(torch.autograd.Function):
         """Return the attention."""
         out = torch.empty_like(query)
         for head in range(query.shape[0]):
+            # The product wants its right side transposed: copied once a head rather than once a
+            # block.
             across = value[head].t().contiguous()
             scaled = query[head] * scale
             for start, end, seen in blocks(query.shape[1], key.shape[1], causal=causal):
@@ -174,11 +184,15 @@ class Attention(torch.autograd.Function):
         query, key, value, out = ctx.saved_tensors
         grad = grad.contiguous()
         grads = torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
+        # With P the softmax, the gradient of the scores is P * (dP - sum(P * dP)), and that sum
+        # over a row equals sum(dO * O): known before any score is made again.
         mean = (grad * out).sum(dim=-1, keepdim=True)
         for head in range(query.shape[0]):
             one = (query[head] * ctx.scale, key[head], value[head], grad[head], mean[head])
             for whole, part in zip(grads, backward_of_head(*one, causal=ctx.causal), strict=True):
                 whole[head] = part
+        # Queries were scaled ahead of the product, so their gradient is too. That of the keys was
+        # made of scaled queries and has the factor already.
         grads[0].mul_(ctx.scale)
         return (*grads, None, None)
 
@@ -187,6 +201,8 @@ def weigh(query: torch.Tensor, key: torch.Tensor, *, causal: bool) -> torch.Tens
     """Return the softmax `(L, S)` of scaled queries over the keys the last of them sees."""
     scores = multiply_by_onednn(query, key)
     if causal:
+        # Keys end where the block's last query stands, so only the last square of scores holds keys
+        # that are later than a query.
         rows = query.shape[0]
         scores[:, -rows:] += hidden_places(rows)
     return scores.softmax(dim=-1)
@@ -208,6 +224,8 @@ def backward_of_head(  # noqa: PLR0913 - what one head of attention consists of
     causal: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return one head's gradients of scaled query, key and value."""
+    # Keys and values gather something from every block and are kept transposed, as the products of
+    # a block come out; a query belongs to one block only.
     grad_query = torch.empty_like(query)
     grad_key, grad_value = torch.zeros_like(key.t()), torch.zeros_like(value.t())
     key_across = key.t().contiguous()

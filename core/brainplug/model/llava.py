@@ -63,6 +63,7 @@ def train_only(model: LlavaForConditionalGeneration, parts: Iterable[str]) -> No
 
     The tower beyond its last feature layer, which nobody is shown, stays frozen with any part.
     """
+    # DDP waits for a gradient of every weight that learns, and the idle ones never get any.
     wanted, idle = set(parts), idle_in_tower(model.config)
     for name, parameter in model.named_parameters():
         shown = not name.partition("vision_tower.")[2].startswith(idle)
@@ -71,6 +72,8 @@ def train_only(model: LlavaForConditionalGeneration, parts: Iterable[str]) -> No
 
 def idle_in_tower(config: LlavaConfig) -> tuple[str, ...]:
     """Return what names begin with, within the tower, of weights that no feature depends on."""
+    # State n of depth + 1 is what layer n - 1 gives, since the embeddings come first: so -1 is the
+    # last layer's output, and layers from state `last` on reach no feature.
     layers, depth = config.vision_feature_layer, config.vision_config.num_hidden_layers
     chosen = [layers] if isinstance(layers, int) else layers
     last = max(layer + depth + 1 if layer < 0 else layer for layer in chosen)
@@ -106,6 +109,8 @@ def recompute(model: LlavaForConditionalGeneration, *, tower: bool, language: bo
     wanted = {model.model.vision_tower: tower, model.model.language_model: language}
     for part, again in wanted.items():
         if again:
+            # The reentrant kind gives a layer's weights no gradient where its input has none:
+            # adapters in a frozen tower would never learn.
             part.activation_checkpointing_enable({"use_reentrant": False})
         else:
             part.activation_checkpointing_disable()
@@ -143,6 +148,7 @@ def embed(
     shown = (ids == model.config.image_token_id).nonzero().squeeze(1)
     if len(shown) != len(images):
         raise ValueError(f"expected features of {len(shown)} image tokens, got {len(images)}")
+    # Under autocast the projector gives bfloat16 beside float32 words.
     return words.index_copy(0, shown, images.to(words.dtype)).unsqueeze(0)
 
 
@@ -169,6 +175,8 @@ def language_model_states(  # noqa: PLR0913 - what transformers' own call takes
     out = model.model.language_model(
         inputs_embeds=embeddings,
         position_ids=positions,
+        # Given a dict, transformers takes masks as ready and makes none of its own; without a mask
+        # `attention` goes by `is_causal`.
         attention_mask={"full_attention": mask},
         past_key_values=cache,
         use_cache=cache is not None,
@@ -211,6 +219,8 @@ class RoomyLayer(DynamicLayer):
         """Add keys and values `(B, H, T, D)`; return those of all places."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        # transformers begins with an empty tensor of one axis. `crop` shortens the views only, so
+        # what comes next is written over what was cropped.
         start = self.keys.shape[-2] if self.keys.ndim > 1 else 0
         end = start + key_states.shape[-2]
         if not self.held or end > self.held[0].shape[-2]:
@@ -229,6 +239,7 @@ class RoomyLayer(DynamicLayer):
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         """Keep some rows only."""
         super().batch_select_indices(indices)
+        # The rows that are left are copies by now; the next update makes room around those.
         self.held = []
 
 

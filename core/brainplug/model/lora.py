@@ -84,10 +84,14 @@ def add_adapters(model: LlavaForConditionalGeneration, lora: Lora, *, seed: int)
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
+        # PEFT matches a text with the whole name of a layer, but a list with the ends of names too,
+        # which would reach layers of other parts.
         target_modules="|".join(map(re.escape, chosen)),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        # Not `get_peft_model`, which wraps the model and puts a prefix before the name of every
+        # weight.
         inject_adapter_in_model(config, model)
     # PEFT freezes whatever is no adapter, and the name of a layer within one has changed.
     for name, weight in model.named_parameters():
@@ -109,6 +113,7 @@ def merge_adapters(model: nn.Module) -> None:
         layer.merge()
         parent, _, last = name.rpartition(".")
         setattr(model.get_submodule(parent), last, layer.get_base_layer())
+    # Where this is left, PEFT takes the adapters of the next phase for a second set.
     del model.peft_config
 
 

@@ -87,18 +87,24 @@ def row_loss(
     rows = embed_stretches(model, dialogues, features)[0].split(list(map(len, dialogues)))
     embeddings = pad_sequence(rows, batch_first=True)
     lengths = torch.tensor([len(one) for one in dialogues], device=embeddings.device)
-    places = torch.arange(embeddings.shape[1], device=embeddings.device)
-    real = places < lengths[:, None]
-    mask = torch.ones(len(places), len(places), dtype=torch.bool, device=embeddings.device).tril()
+    positions = torch.arange(embeddings.shape[1], device=embeddings.device)
+    real = positions < lengths[:, None]
+    mask = torch.ones(
+        len(positions), len(positions), dtype=torch.bool, device=embeddings.device
+    ).tril()
     # A place of the filling sees itself, since a row of attention must see something.
-    seen = mask & (real[:, None, :] | torch.eye(len(places), dtype=torch.bool, device=mask.device))
-    hidden = llava.language_model_states(
-        model, embeddings, places.expand(len(rows), -1), mask=seen.unsqueeze(1)
+    seen = mask & (
+        real[:, None, :] | torch.eye(len(positions), dtype=torch.bool, device=mask.device)
     )
+    hidden = llava.language_model_states(
+        model, embeddings, positions.expand(len(rows), -1), mask=seen.unsqueeze(1)
+    )
+    # The state before a token predicts it: n tokens are predicted by the n states that end one
+    # earlier.
     before = [
-        row * len(places) + place
+        row * len(positions) + index
         for row, one in enumerate(dialogues)
-        for place in range(len(one) - one.num_learnt - 1, len(one) - 1)
+        for index in range(len(one) - one.num_learnt - 1, len(one) - 1)
     ]
     return answer_loss(
         model, hidden.flatten(0, 1), before, batch.answers, answers_only=answers_only
@@ -122,6 +128,8 @@ def packed_loss(
     start = 0
     for one in stretches:
         start += len(one)
+        # As in `row_loss`. A branch begins with its question, so no index falls into the branch
+        # before.
         before += range(start - one.num_learnt - 1, start - 1)
     answers = torch.cat([one.answer for one in stretches])
     return answer_loss(model, hidden, before, answers, answers_only=answers_only)
@@ -144,11 +152,12 @@ def answer_loss(
         answers: the answer tokens.
         answers_only: predict after those places only; without it after all, which gives the same.
     """
-    places = torch.tensor(before, device=hidden.device)
+    indices = torch.tensor(before, device=hidden.device)
     if answers_only:
-        logits = llava.next_token_logits(model, hidden[places])
+        logits = llava.next_token_logits(model, hidden[indices])
     else:
-        logits = llava.next_token_logits(model, hidden)[places]
+        logits = llava.next_token_logits(model, hidden)[indices]
+    # A sum over some hundred thousand words in bfloat16 is too coarse; float64 stays what it is.
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return cross_entropy(logits, answers, reduction="sum")
 
@@ -182,8 +191,11 @@ class InTurns(torch.autograd.Function):
     ) -> torch.Tensor:
         """Return the summed loss over `num_items`."""
         wanted = ctx.needs_input_grad[0]
+        # A leaf of its own gathers the gradients of all branches, so that projector and tower are
+        # gone back through once, however many branches there are.
         leaf = features.detach().requires_grad_(wanted)
         total = features.new_zeros((), dtype=torch.promote_types(features.dtype, torch.float32))
+        # autograd switches gradients off within `forward`, where each branch takes its way back.
         with torch.set_grad_enabled(wanted):
             for group in groups:
                 total += group_in_turns(model, group, leaf, answers_only, num_items)
@@ -194,6 +206,7 @@ class InTurns(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[Any, ...]:
         """Return the gradient of the features."""
         (known,) = ctx.saved_tensors
+        # What scales the loss later (ranks, accumulation) scales its gradient alike.
         return known * grad.to(known.dtype), None, None, None, None
 
 
@@ -208,6 +221,8 @@ def group_in_turns(
     if len(group.branches) == 1:  # nothing to share
         return go_back(packed_loss(model, [group], features, answers_only=answers_only) / num_items)
     entries = read_prefix(model, group.prefix, features)
+    # Cut off from the prefix: each branch goes back as far as these leaves, which add up, and the
+    # prefix then takes one way back for all branches.
     leaves = [each.detach().requires_grad_(each.requires_grad) for each in entries]
     total = features.new_zeros(())
     for branch in group.branches:
@@ -217,6 +232,7 @@ def group_in_turns(
         loss = answer_loss(model, hidden[0], before, branch.answer, answers_only=answers_only)
         total = total + go_back(loss / num_items)
     known = [(entry, leaf.grad) for entry, leaf in zip(entries, leaves, strict=True)]
+    # The keys of a prefix that shows no scan depend on nothing that learns.
     learnt = [pair for pair in known if pair[1] is not None]
     if learnt:
         torch.autograd.backward([each for each, _ in learnt], [grad for _, grad in learnt])

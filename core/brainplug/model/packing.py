@@ -183,6 +183,7 @@ class Layout:
         return flex_mask(self, device)
 
 
+# All layers of a step ask for the same mask; layouts hardly ever come again, and masks are large.
 @functools.lru_cache(maxsize=2)
 def flex_mask(layout: Layout, device: torch.device) -> Any:
     """Make FlexAttention's block mask: a token sees its branch and its group's prefix so far."""
@@ -191,6 +192,7 @@ def flex_mask(layout: Layout, device: torch.device) -> Any:
     group, branch = layout.labels.to(device)
 
     def sees(_batch: Any, _head: Any, query: Any, key: Any) -> Any:
+        # Branch 0 is the prefix, which its whole group sees.
         same = (branch[key] == 0) | (branch[key] == branch[query])
         return (group[query] == group[key]) & same & (key <= query)
 

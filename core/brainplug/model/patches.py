@@ -58,6 +58,7 @@ class PatchEmbedding3d(nn.Module):
         """Draw weights so that a scan of unit variance gives activations of unit variance."""
         nn.init.normal_(self.projection.weight, std=math.prod(self.patch) ** -0.5)
         nn.init.zeros_(self.projection.bias)
+        # As SigLIP draws its own positions.
         nn.init.normal_(
             self.position_embedding.weight, std=self.position_embedding.embedding_dim**-0.5
         )

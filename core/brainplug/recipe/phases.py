@@ -71,11 +71,11 @@ def plan_phases(training: Training, backbone: ModelBackbone) -> list[PhasePlan]:
     """Return the trainings of a recipe in their order; one where it names no phase."""
     tables = training.phase or (Phase(),)
     plans = []
-    for place, (table, phase) in enumerate(zip(tables, training.phases(), strict=True)):
-        keys: Keys = ("training", "phase", place) if training.phase else ("training",)
+    for index, (table, phase) in enumerate(zip(tables, training.phases(), strict=True)):
+        keys: Keys = ("training", "phase", index) if training.phase else ("training",)
         filled: dict[str, Any] = {name: getattr(phase, name) for name in FILLED}
         plan = PhasePlan(
-            number=place + 1,
+            number=index + 1,
             num_phases=len(tables),
             keys=keys,
             parts=tuple(backbone.train) if phase.train is None else phase.train,

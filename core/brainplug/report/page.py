@@ -236,7 +236,7 @@ def make_checklist(
     pools = audit.split.pools
     asked = sum(pools[name].subjects for name in asked_pools("test") if name in pools)
     flows = [study["flow"] for study in read["cohort"]["studies"]]
-    rows, usable = (sum(flow[place][1] for flow in flows) for place in (0, -1))
+    rows, usable = (sum(flow[index][1] for flow in flows) for index in (0, -1))
     split = sources.recipe.split
     return [
         ("Participants", f"{rows} rows read, {usable} usable scans"),

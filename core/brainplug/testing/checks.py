@@ -195,7 +195,7 @@ def check_pairing(pairing: Pairing, example: Example) -> Iterator[str]:
     """Let a pairing choose references; see `design.pairs` for what it is held to."""
     people = make_people()
     halves = POOLS if not able(pairing, UsesTraining) else ("train_query", "train_reference")
-    people["pool"] = [halves[place % len(halves)] for place in range(len(people))]
+    people["pool"] = [halves[index % len(halves)] for index in range(len(people))]
     for numerical in (kind == "numerical" for kind in example.kinds):
         cohort = people.assign(target=people["age"].astype(float)) if numerical else people
         make_pairs(pairing, cohort, Plain(labels=() if numerical else ("a", "b")), seed=1)

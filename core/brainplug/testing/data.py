@@ -25,13 +25,13 @@ def make_people(num: int = 240, study: str = "LAB") -> pd.DataFrame:
     Families have two members, and there are six sites.
     """
     rng = np.random.default_rng(0)
-    ids = [f"p{place:04d}" for place in range(num)]
+    ids = [f"p{index:04d}" for index in range(num)]
     texts = {
         "subject": ids,
         "session": [pd.NA] * num,
         "image": [f"/scans/{name}.nii.gz" for name in ids],
-        "family": [f"f{place // 2:04d}" for place in range(num)],
-        "site": [f"site {place % 6}" for place in range(num)],
+        "family": [f"f{index // 2:04d}" for index in range(num)],
+        "site": [f"site {index % 6}" for index in range(num)],
         "study": [study] * num,
         "scan": ids,
         "target": rng.choice(["a", "b"], num).tolist(),
@@ -88,11 +88,11 @@ def make_study(folder: Path, subjects: int = 24, layout: Literal["bids", "table"
         The folder.
     """
     people = make_people(subjects)[["subject", "age", "sex", "family", "site"]]
-    for place, name in enumerate(people["subject"]):
+    for index, name in enumerate(people["subject"]):
         scan = (
             f"sub-{name}/anat/sub-{name}_T1w.nii.gz" if layout == "bids" else f"scans/{name}.nii.gz"
         )
-        write_scan(folder / scan, seed=place)
+        write_scan(folder / scan, seed=index)
     if layout == "bids":
         people["subject"] = "sub-" + people["subject"]
         people = people.rename(columns={"subject": "participant_id"})

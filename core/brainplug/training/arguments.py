@@ -39,22 +39,28 @@ def make_arguments(job: TrainingJob, start: Start, *, steps_per_epoch: int) -> T
         weight_decay=options.weight_decay,
         adam_beta2=options.adam_beta2,
         max_grad_norm=options.max_grad_norm,
+        # The plan makes the batches; DeepSpeed works out its own sizes from this.
         per_device_train_batch_size=options.batch_size,
         gradient_accumulation_steps=start.accumulation,
         eval_strategy="steps",
         eval_steps=every,
         save_strategy="steps",
+        # `load_best_model_at_end` asks for a checkpoint at each validation.
         save_steps=every,
+        # The best so far and the latest.
         save_total_limit=2,
         load_best_model_at_end=True,
         metric_for_best_model="selected",
         greater_is_better=job.higher_is_better,
         logging_steps=min(10, every),
+        # transformers would show the mean of earlier losses in the place of one that is not finite.
         logging_nan_inf_filter=False,
         remove_unused_columns=False,
         disable_tqdm=True,
         log_level="error",
         log_level_replica="error",
+        # Every weight that learns gets a gradient (see `train_only`), so DDP need not search the
+        # graph at each step.
         ddp_find_unused_parameters=False,
         report_to=list(options.report_to),
         dataloader_pin_memory=False,

@@ -52,7 +52,7 @@ class TrainingHome:
     def is_of(self, keys: Sequence[str], folder: Path | None = None) -> bool:
         """Tell whether every phase in a folder is one of a training; an empty folder is of any."""
         folder = folder or self.checkpoints
-        wanted = {f"phase-{place}": key for place, key in enumerate(keys, 1)}
+        wanted = {f"phase-{number}": key for number, key in enumerate(keys, 1)}
         found = [path for path in folder.glob("phase-*") if path.is_dir()]
         return all(key_of(path) == wanted.get(path.name) for path in found)
 
@@ -92,6 +92,7 @@ class TrainingHome:
         for path in self.results:
             if path.exists():
                 path.rename(self.checkpoints / path.name)
+        # `earlier` looks for a digit behind `before-`, so it never finds those of `--fresh`.
         stamp = f"{FRESH if fresh else ''}{time.strftime('%Y%m%d-%H%M%S')}"
         target = self.checkpoints.with_name(f"{self.checkpoints.name}.before-{stamp}")
         number = 2
@@ -108,6 +109,7 @@ class TrainingHome:
             if (self.checkpoints / path.name).exists():
                 (self.checkpoints / path.name).rename(path)
         entry: dict[str, Any] = read_json(self.checkpoints / STAGE)
+        # Last: as long as this file lies here, `fits` knows of a move that was stopped halfway.
         (self.checkpoints / STAGE).unlink()
         return entry
 
@@ -138,18 +140,18 @@ class TrainingHome:
         best = max(counts, key=lambda path: counts[path], default=None)
         if best is None or not counts[best]:
             return None
-        for place in range(1, counts[best] + 1):
-            name = f"phase-{place}"
+        for number in range(1, counts[best] + 1):
+            name = f"phase-{number}"
             shutil.copytree(best / name, self.checkpoints / name, copy_function=link)
         return best
 
 
 def count_phases(keys: Sequence[str], folder: Path) -> int:
     """Count the first phases in a folder that are done and have these keys."""
-    for place, key in enumerate(keys):
-        phase = PhaseFolder(path=folder / f"phase-{place + 1}", key=key)
+    for index, key in enumerate(keys):
+        phase = PhaseFolder(path=folder / f"phase-{index + 1}", key=key)
         if key_of(phase.path) != key or not phase.is_done():
-            return place
+            return index
     return len(keys)
 
 

@@ -127,6 +127,7 @@ class BatchPlan(Sampler["list[int]"]):
         evenly: int = 1,
         mixture: Mixture | None = None,
     ) -> None:
+        # Fewer ranks that go on with a training share its batches out as those did that began it.
         self.evenly = max(evenly, world)
         refuse_limits(limits, len(keys), self.evenly)
         self.keys, self.limits, self.seed = keys, limits, seed
@@ -135,6 +136,7 @@ class BatchPlan(Sampler["list[int]"]):
             None if mixture is None else MixtureSampler(mixture.groups, mixture.weights, seed)
         )
         self.blocks, self.groups = ([], []) if mixture else sort_out(keys, limits)
+        # Each epoch has as many batches as any other, so the first may be counted for all.
         self.count = len(self.batches(0)) // world
 
     def __len__(self) -> int:
@@ -148,6 +150,8 @@ class BatchPlan(Sampler["list[int]"]):
     def __iter__(self) -> Iterator[list[int]]:
         """Give the batches of this rank; `step` is the number of the latest among all ranks'."""
         batches = self.batches(self.epoch)
+        # Ranks take turns, so that an optimiser step has the same batches on any number of ranks
+        # that divides the first.
         for step in range(self.rank, len(batches), self.world):
             self.step = step
             yield batches[step]
@@ -165,6 +169,7 @@ class BatchPlan(Sampler["list[int]"]):
             made = fill(units, self.keys, self.limits, generator)
         else:
             made = self.mixed(epoch)
+        # They come back sorted by size, and an epoch must not go from small to large.
         return shuffled(share_evenly(made, self.evenly), generator)
 
     def mixed(self, epoch: int) -> list[list[int]]:
@@ -174,6 +179,8 @@ class BatchPlan(Sampler["list[int]"]):
         together = defaultdict(list)
         for index in self.sampler:
             together[self.keys[index][0]].append(index)
+        # How often a beginning comes is drawn, and differs from epoch to epoch. Counted once a
+        # task, it leaves the number of batches the same in each.
         row = [index for members in together.values() for index in members]
         return cut(row, self.limits.most(1, each=True))
 
@@ -208,6 +215,7 @@ def sort_out(
     groups: dict[Hashable, Unit] = defaultdict(list)
     for queries in alike.values():
         beginnings = tuple(queries[0])
+        # A tile's size is rows times columns only where each pair is one task.
         if len(queries) > 1 and all(len(tasks) == 1 for each in queries for tasks in each.values()):
             blocks.append(Block(beginnings, tuple(queries), *tile_of(beginnings, queries, limits)))
             continue
@@ -226,11 +234,14 @@ def tile_of(
     beginnings and k queries costs about 2 r + k scans and r k branches.
     """
     total = len(beginnings)
+    # Rows that divide the beginnings leave no narrow tile over. One row always fits, or
+    # `refuse_limits` had stopped the run.
     choices = [
         (rows, min(len(queries), max(1, limits.most(rows) // rows)))
         for rows in range(1, total + 1)
         if total % rows == 0 and limits.allow(rows, rows)
     ]
+    # Scans a task, (2 r + k) / (r k); as a fraction, so that ties are ties on any machine.
     return min(
         choices, key=lambda choice: (Fraction(2, choice[1]) + Fraction(1, choice[0]), -choice[0])
     )
@@ -246,6 +257,8 @@ def fill(
     by_size: dict[tuple[int, int], list[Unit]] = defaultdict(list)
     for unit in units:
         by_size[len(unit), len({keys[index][0] for index in unit})].append(unit)
+    # First-fit decreasing: small units fill what large ones leave. Every unit fits into a batch by
+    # itself, as it was cut to the limits, so each round takes one at least.
     waiting = {size: shuffled(by_size[size], generator) for size in sorted(by_size, reverse=True)}
     made: list[list[int]] = []
     while any(waiting.values()):
@@ -297,4 +310,4 @@ def cut(row: Sequence[int], length: int) -> list[list[int]]:
 
 def shuffled(items: Sequence, generator: torch.Generator) -> list:  # type: ignore[type-arg]
     """Return items in a drawn order."""
-    return [items[place] for place in torch.randperm(len(items), generator=generator).tolist()]
+    return [items[index] for index in torch.randperm(len(items), generator=generator).tolist()]

@@ -61,6 +61,7 @@ def find_start(job: TrainingJob) -> Start:
             found=(written["deepspeed"], str(options.deepspeed)),
             hint="name the same, or start over with --fresh",
         )
+    # An optimiser step takes this many batches; fewer ranks take more of them each.
     steps = written["world"] * written["accumulation"]
     if written["world"] % ranks.world_size:
         raise RunError(
@@ -94,6 +95,8 @@ def find_checkpoint(folder: Path) -> Path | None:
 
 def mark_whole(job: TrainingJob, start: Start, step: int) -> None:
     """Mark a checkpoint as whole once every rank has written its part."""
+    # First, so that no rank still writes its part; and again, so that none goes on before the mark
+    # is there.
     job.ranks.wait_for_everyone()
     if job.ranks.is_main_process:
         facts: dict[str, Any] = {
@@ -139,6 +142,7 @@ def make_universal(checkpoint: Path) -> None:
     Raises:
         RunError: DeepSpeed could not.
     """
+    # The rewritten one, which may be there from an earlier try, does not end in a digit.
     (state,) = checkpoint.glob("global_step*[0-9]")
     target = state.with_name(f"{state.name}_universal")
     if not (checkpoint / "latest_universal").exists():
@@ -156,4 +160,5 @@ def make_universal(checkpoint: Path) -> None:
                 found=last,
                 hint="go on with as many ranks as wrote it, or start over with --fresh",
             )
+        # DeepSpeed looks for this name. Written last: rewriting that was stopped is begun anew.
         (checkpoint / "latest_universal").write_text(target.name, encoding="ascii")

@@ -68,8 +68,8 @@ def make_batch(items: Sequence[Item], grouping: Grouping) -> tuple[Batch, tuple[
         The batch, still without volumes, and the file of each of its scans.
     """
     groups: dict[object, list[Item]] = {}
-    for place, item in enumerate(items):
-        groups.setdefault(item.beginning if grouping.references else place, []).append(item)
+    for index, item in enumerate(items):
+        groups.setdefault(item.beginning if grouping.references else index, []).append(item)
     scans = Scans(share=grouping.scans)
     made = tuple(make_group(members, scans) for members in groups.values())
     return Batch(groups=made, scans=tuple(map(str, scans.files))), tuple(scans.files)
@@ -104,6 +104,7 @@ def make_group(members: Sequence[Item], scans: Scans) -> Group:
     first = members[0]
     length = first.encoded.num_shared
     prefix = Stretch(
+        # Of an empty list torch would make floats.
         torch.tensor(first.encoded.prompt[:length], dtype=torch.long),
         scans.number(first.images[:-1]),
     )

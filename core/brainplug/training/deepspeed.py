@@ -49,6 +49,7 @@ def make_deepspeed(options: Training, *, cpu: bool) -> dict[str, Any] | None:
         "gradient_accumulation_steps": "auto",
         "train_batch_size": "auto",
         "train_micro_batch_size_per_gpu": "auto",
+        # Its own lines would run through the progress bar.
         "steps_per_print": 2**31,
         **make_formats(options),
     }
@@ -68,6 +69,7 @@ def make_stage(preset: str, *, cpu: bool) -> dict[str, Any]:
     stage = int(preset.removeprefix("zero")[0])
     shared = {
         "stage": stage,
+        # Overlapping needs streams, which only a GPU has.
         "overlap_comm": not cpu,
         "contiguous_gradients": True,
         "reduce_bucket_size": BUCKET,

@@ -44,6 +44,8 @@ class MixtureSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         """Give the indices of the epoch."""
+        # Phases have seeds one after another: with a step of 1009 no group shares a stream with a
+        # group of another phase.
         chosen = [
             index
             for number, (name, members) in enumerate(self.groups.items())
@@ -52,7 +54,7 @@ class MixtureSampler(Sampler[int]):
             )
         ]
         order = torch.randperm(len(chosen), generator=make_generator(self.seed, self.epoch))
-        yield from (chosen[place] for place in order.tolist())
+        yield from (chosen[index] for index in order.tolist())
 
 
 def share_out(total: int, weights: Mapping[str, float]) -> dict[str, int]:
@@ -73,15 +75,18 @@ def share_out(total: int, weights: Mapping[str, float]) -> dict[str, int]:
 def take_turns(members: Sequence[int], count: int, *, epoch: int, seed: int) -> Iterator[int]:
     """Give the next `count` of an endless row of shuffles of the members."""
     start = epoch * count
-    for place in range(start, start + count):
-        lap, step = divmod(place, len(members))
-        if step == 0 or place == start:
+    for index in range(start, start + count):
+        lap, step = divmod(index, len(members))
+        # A lap's order follows from its number, so an epoch needs nothing of the one before, and a
+        # stopped run goes on as if it had not been.
+        if step == 0 or index == start:
             order = torch.randperm(len(members), generator=make_generator(seed, lap)).tolist()
         yield members[order[step]]
 
 
 def make_generator(seed: int, number: int) -> torch.Generator:
     """Make a generator of its own for each number."""
+    # No two pairs meet while numbers stay below the factor.
     return torch.Generator().manual_seed(seed * 1_000_003 + number)
 
 

@@ -45,6 +45,8 @@ class ComparisonTrainer(Trainer):
         mend: DeepSpeed reads a checkpoint that was rewritten for another number of ranks.
     """
 
+    # It is divided by the answer tokens of the whole step; divided by the accumulation again it
+    # would be too small.
     loss_is_scaled_for_ga = True
 
     def __init__(
@@ -96,6 +98,8 @@ class ComparisonTrainer(Trainer):
         self.model.eval()
         scores = self.job.validate(whole_bundle(self.bundle, self.job.options))
         self.model.train()
+        # The Trainer looks for a score at every validation; one that is not defined here is the
+        # worst.
         known = {f"eval_{name}": value for name, value in scores.items() if value is not None}
         self.log(dict(known))
         metrics = {**known, "eval_selected": known.get(f"eval_{self.job.select_by}", worst)}
@@ -123,6 +127,9 @@ def choose_ways(bundle: ModelBundle, job: TrainingJob) -> Ways:
     """Choose how losses are computed: as the recipe says, where the model allows it."""
     shared_out = job.options.is_zero3 and job.ranks.world_size > 1
     frozen = not llava.language_learns(bundle.model)
+    # In turns, gradients are taken within the forward pass, where those of a language model would
+    # miss what scales and reduces them later. ZeRO-3 gathers weights at each call, which all ranks
+    # must make equally often, whatever their batches hold.
     in_turns = job.speed.in_turns and frozen and not job.options.is_zero3
     return Ways(
         rows=not job.speed.pack,
@@ -168,6 +175,7 @@ class Watch(TrainerCallback):
     ) -> TrainerControl:
         """Report the step; ask for a checkpoint after `training.save_minutes`."""
         self.job.progress(state.global_step, state.max_steps, self.loss)
+        # Clocks of ranks differ, and a checkpoint is written by all of them or none.
         old = time.monotonic() - self.last_save > 60 * self.job.options.save_minutes
         if self.job.ranks.broadcast(old):
             control.should_save = True
@@ -197,6 +205,7 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
     trainer = make_trainer(bundle, job, arguments=arguments, plan=plan, start=start)
     ways = trainer.ways
     again = job.options.gradient_checkpointing
+    # In turns one branch at a time is kept, so there is little left to gain by computing it twice.
     llava.recompute(bundle.model, tower=again, language=again and not ways.in_turns)
     trainer.train(resume_from_checkpoint=start.checkpoint and str(start.checkpoint))
     whole = whole_bundle(bundle, job.options)
@@ -236,6 +245,7 @@ def make_trainer(
         data_collator=make_collator(bundle, job, plan),
         callbacks=callbacks,
     )
+    # Progress is told by `Watch`; these would print a dict at each log.
     trainer.remove_callback(ProgressCallback)
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -254,6 +264,8 @@ def make_collator(bundle: ModelBundle, job: TrainingJob, plan: BatchPlan) -> Col
                 job.load(file), str(file), epoch=plan.epoch, step=plan.step
             ),
         )
+    # Under ZeRO-3 all ranks must call the tower together, and a store calls it for scans of one
+    # rank only.
     keep = job.speed.cache_features and not llava.tower_learns(bundle.model)
     if not keep or job.options.is_zero3:
         return Collator(grouping, job.load)

@@ -38,6 +38,7 @@ def whole_bundle(bundle: ModelBundle, options: Training) -> ModelBundle:
     with unpartitioned():
         copy = Llava3d(bundle.model.config, bundle.shape, bundle.patch)
     if options.lora:
+        # Only for their names and shapes: the gathered weights come into them.
         add_adapters(copy, options.lora, seed=0)
     copy.load_state_dict(state)
     llava.choose_kernels(copy, onednn=False)
@@ -55,9 +56,13 @@ def gather(model: nn.Module) -> dict[str, torch.Tensor]:
     import deepspeed
 
     state = {name: each.detach().clone() for name, each in model.named_buffers()}
+    # Tied weights stand in a state dict under each of their names.
     for name, each in model.named_parameters(remove_duplicate=False):
         with deepspeed.zero.GatheredParameters([each]):
+            # Past the block the weight is handed back, and only this rank's share of it is left.
             state[name] = each.detach().clone()
+    # Buffers that are not kept on disk are no part of a state dict, and loading refuses what is
+    # left over.
     return {name: state[name] for name in model.state_dict() if name in state}
 
 
