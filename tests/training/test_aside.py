@@ -25,7 +25,7 @@ def write_phase(home, number, key, *, done=True):
     write_json(folder / "made-from.json", key)
     if done:
         write_text(folder / "model" / "weights", key)
-        write_json(folder / "story.json", {"phase": number})
+        write_json(folder / "history.json", {"phase": number})
     else:
         write_text(folder / "checkpoint-7" / "complete.json", "{}")
 

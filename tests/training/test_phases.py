@@ -13,6 +13,8 @@ import torch
 from brainplug.api.records import MODEL_PARTS
 from brainplug.cli.main import main
 from brainplug.errors import RecipeError, RunError
+from brainplug.evaluation.history import PhaseFacts, PhaseHistory, TrainingHistory
+from brainplug.evaluation.records import SelectedCheckpoint
 from brainplug.model.bundle import load_bundle
 from brainplug.model.llava import part_of, train_only
 from brainplug.model.lora import add_adapters, merge_adapters
@@ -209,7 +211,7 @@ def test_phases_follow_each_other(two_phases, tmp_path, capsys):
     ]
 
 
-def test_the_story_tells_of_every_phase(finished):
+def test_the_history_tells_of_every_phase(finished):
     """Rows name their phase, each has a seed of its own, and the last one's choice is the run's."""
     story = read_json(finished / "training.json")
 
@@ -494,16 +496,19 @@ def test_a_phase_has_a_key_of_itself_and_those_before():
 
 
 def test_a_finished_phase_leaves_no_checkpoints(tmp_path):
-    """Model and story stay; what only a stopped phase needs is deleted."""
+    """Model and history stay; what only a stopped phase needs is deleted."""
     (folder,) = open_folders(tmp_path, "key", plan_phases(Training(), Tiny(TinyOptions())))
     (folder.path / "checkpoint-1").mkdir()
     assert not folder.is_done()
 
-    folder.finish(Path.mkdir, {"phase": 1})
+    facts = PhaseFacts(phase=1, seed=7, settings={}, parameters={}, selected=None)
+    history = PhaseHistory(facts=facts, history=({"step": 2, "loss": 0.5},))
+
+    folder.finish(Path.mkdir, history)
 
     assert folder.is_done()
-    assert {"phase": 1} == folder.read_history()
-    assert ["made-from.json", "model", "story.json"] == sorted(
+    assert history == folder.read_history()
+    assert ["history.json", "made-from.json", "model"] == sorted(
         path.name for path in folder.path.iterdir()
     )
 
@@ -527,3 +532,16 @@ def test_a_warm_up_that_never_ends_is_refused():
 
     assert (("training.warmup_steps",), 6) == (caught.value.where, caught.value.found)
     assert "6, but training.epochs 2 of 3 optimiser steps make 6" == caught.value.what
+
+
+def test_a_training_is_told_as_one_history():
+    """All rows, each with its phase; the checkpoint chosen in the last phase is that of the run."""
+    chosen = SelectedCheckpoint(phase=2, metric="accuracy", value=0.7, step=8)
+    first = PhaseFacts(phase=1, seed=7, settings={}, parameters={}, selected=None)
+    last = attrs.evolve(first, phase=2, selected=chosen)
+    rows = ({"step": 2, "loss": 0.5},)
+
+    told = TrainingHistory.of([PhaseHistory(facts=facts, history=rows) for facts in (first, last)])
+
+    assert ({"phase": 1, **rows[0]}, {"phase": 2, **rows[0]}) == told.history
+    assert (chosen, (first, last)) == (told.selected, told.phases)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from brainplug.api.records import MODEL_PARTS
+from brainplug.evaluation.records import SelectedCheckpoint
 from brainplug.model import llava
 from brainplug.model.lora import add_adapters
 from brainplug.recipe.training_tables import Lora, Speed, Training
@@ -140,7 +141,7 @@ def test_patience_ends_a_training_that_gets_no_better(tmp_path, losses):
     found = teach(tmp_path, patience=2, epochs=9, scores=[0.5, 0.7, 0.6, 0.6, 0.9])
 
     assert 4 * 4 == len(losses)
-    assert {"metric": "accuracy", "value": 0.7, "step": 8} == found.selected
+    assert SelectedCheckpoint(phase=1, metric="accuracy", value=0.7, step=8) == found.selected
 
 
 def test_bfloat16_keeps_the_weights_in_float32(tmp_path, losses):

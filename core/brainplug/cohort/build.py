@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import pandas as pd
@@ -17,6 +17,7 @@ from brainplug.cohort.duplicates import find_same_images, name_others
 from brainplug.errors import DataError, ScanError, show
 from brainplug.imaging.cache import fill_cache, read_headers
 from brainplug.runtime.workers import uncollected
+from brainplug.tasks.study_facts import CohortFacts, StudyFacts
 from brainplug.toolkit.codes import NO_VALUE
 from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.study_ids import mark
@@ -67,19 +68,19 @@ class Cohort:
         """Whether scans are still to be written by the run itself."""
         return any(table.images_pending for table in self.tables.values())
 
-    def facts(self) -> dict[str, Any]:
-        """Return what later stages and the report must know, JSON-ready."""
-        return {
-            "studies": [
-                {
-                    "study": name,
-                    "flow": [list(step) for step in self.flows[name]],
-                    "join": attrs.asdict(table.join),
-                    "notes": list(table.notes),
-                }
+    def facts(self) -> CohortFacts:
+        """Return what later stages and the report must know."""
+        return CohortFacts(
+            studies=tuple(
+                StudyFacts(
+                    study=name,
+                    flow=self.flows[name],
+                    join=table.join,
+                    notes=tuple(table.notes),
+                )
                 for name, table in self.tables.items()
-            ]
-        }
+            )
+        )
 
 
 def gather(

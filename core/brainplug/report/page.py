@@ -13,6 +13,7 @@ import pandas as pd
 
 from brainplug.api.records import SPLITS, Image, asked_pools
 from brainplug.audit.records import Audit
+from brainplug.evaluation.history import TrainingHistory
 from brainplug.evaluation.records import Metrics
 from brainplug.report.figures import (
     draw_confusion,
@@ -26,6 +27,7 @@ from brainplug.runtime.files import read_json, write_text
 from brainplug.runtime.records import read_record
 from brainplug.tasks.answers import read_answers
 from brainplug.tasks.read import read_tasks
+from brainplug.tasks.study_facts import CohortFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,29 +83,23 @@ def show_value(value: Any) -> str:
 def collect_facts(sources: Sources) -> dict[str, Any]:
     """Return what the template shows."""
     files = sources.files
-    named = {
-        "cohort": files.facts,
-        "training": files.training,
-    }
-    read = {name: read_json(path) for name, path in named.items()}
     metrics, audit = read_record(files.metrics, Metrics), read_record(files.audit, Audit)
+    training = read_record(files.training, TrainingHistory)
     individual, test = sources.recipe.report.individual, metrics.splits["test"]
     chosen_by = metrics.selected.metric if metrics.selected else next(iter(test.metrics))
-    studies = read["cohort"]["studies"]
+    studies = read_record(files.facts, CohortFacts).studies
     tasks = [task for path in sorted(files.tasks.glob("*_test.json")) for task in read_tasks(path)]
     return {
-        **read,
         "metrics": metrics,
         "audit": audit,
+        "training": training,
         "studies": studies,
-        "title": f"{metrics.target.name} from {' and '.join(s['study'] for s in studies)}",
+        "title": f"{metrics.target.name} from {' and '.join(each.study for each in studies)}",
         "claim": claim(metrics),
         "individual": individual,
         "test": test,
         "notes": [
-            without_paths(note, individual=individual)
-            for study in studies
-            for note in study["notes"]
+            without_paths(note, individual=individual) for study in studies for note in study.notes
         ],
         "by_study": {
             study: (splits["test"].counts.subjects, score_rows(splits["test"]))
@@ -113,7 +109,7 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
         "metric_names": {name: metric_name(name) for name in test.metrics},
         "systems": score_rows(test),
         "scores": [draw_scores(test, name) for name in test.metrics],
-        "history": draw_history(read["training"]["history"], chosen_by),
+        "history": draw_history(training.history, chosen_by),
         "predictions": draw_predictions(metrics, individual=individual),
         "examples": make_examples(sources, tasks),
         "averages": [] if individual else draw_averages(sources),
@@ -121,7 +117,7 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
         "recipe": read_recipe_text(sources, individual=individual),
         "splits": SPLITS,
         "split_notes": read_split_notes(sources),
-        "checklist": make_checklist(sources, read, metrics, audit),
+        "checklist": make_checklist(sources, metrics, audit, training),
     }
 
 
@@ -230,13 +226,13 @@ def without_paths(text: str, *, individual: bool) -> str:
 
 
 def make_checklist(
-    sources: Sources, read: dict[str, Any], metrics: Metrics, audit: Audit
+    sources: Sources, metrics: Metrics, audit: Audit, training: TrainingHistory
 ) -> list[tuple[str, str]]:
     """Return reporting items that follow from the run, after TRIPOD+AI and CLAIM."""
     pools = audit.split.pools
     asked = sum(pools[name].subjects for name in asked_pools("test") if name in pools)
-    flows = [study["flow"] for study in read["cohort"]["studies"]]
-    rows, usable = (sum(flow[index][1] for flow in flows) for index in (0, -1))
+    studies = read_record(sources.files.facts, CohortFacts).studies
+    rows, usable = (sum(study.flow[step][1] for study in studies) for step in (0, -1))
     split = sources.recipe.split
     return [
         ("Participants", f"{rows} rows read, {usable} usable scans"),
@@ -251,18 +247,18 @@ def make_checklist(
             "Sample size",
             f"{metrics.train.n} training and {asked} test queries",
         ),
-        ("Model", f"{sources.recipe.model.use}; {count_weights(read['training'])} weights learn"),
+        ("Model", f"{sources.recipe.model.use}; {count_weights(training)} weights learn"),
         ("Selection", describe_selection(metrics.selected)),
         ("Outcome", "free greedy answers, read by rule; an unread answer counts as wrong"),
         ("Uncertainty", describe_intervals(metrics.intervals)),
     ]
 
 
-def count_weights(training: dict[str, Any]) -> str:
+def count_weights(training: TrainingHistory) -> str:
     """Say how many weights learn in each phase."""
     totals = [
-        sum(part["learns"] + part["adapters"] for part in phase["parameters"].values())
-        for phase in training["phases"]
+        sum(part.learns + part.adapters for part in phase.parameters.values())
+        for phase in training.phases
     ]
     return ", then ".join(f"{total:,}" for total in totals)
 

@@ -30,7 +30,7 @@ from brainplug.run.task_stages import (
     read_all_tasks,
     read_cohort,
 )
-from brainplug.runtime.files import read_json, write_json
+from brainplug.runtime.files import write_json
 from brainplug.tasks.read import iterate_tasks
 from brainplug.training.aside import TrainingHome, make_room
 from brainplug.training.phases import phase_keys
@@ -298,9 +298,9 @@ def metrics_stage(workspace: Workspace) -> Stage:
 
 def run_metrics(workspace: Workspace) -> None:
     """Score the answers."""
-    from brainplug.evaluation.records import SelectedCheckpoint
+    from brainplug.evaluation.history import TrainingHistory
     from brainplug.evaluation.stage import Scoring, score
-    from brainplug.runtime.records import from_json, write_record
+    from brainplug.runtime.records import read_record, write_record
     from brainplug.tasks.answers import read_answers
 
     recipe = workspace.recipe
@@ -316,11 +316,8 @@ def run_metrics(workspace: Workspace) -> None:
         ),
         people=read_cohort(workspace, "subject", "family", "site", "study"),
     )
-    selected = read_json(workspace.files.training)["selected"]
-    if selected is not None:
-        chosen = from_json(selected, SelectedCheckpoint, source=str(workspace.files.training))
-        metrics = attrs.evolve(metrics, selected=chosen)
-    write_record(workspace.files.metrics, metrics)
+    training = read_record(workspace.files.training, TrainingHistory)
+    write_record(workspace.files.metrics, attrs.evolve(metrics, selected=training.selected))
 
 
 def report_stage(workspace: Workspace) -> Stage:

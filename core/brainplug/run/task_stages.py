@@ -112,7 +112,7 @@ def run_cohort(workspace: Workspace) -> None:
             progress=report,
         )
     write_csv(workspace.files.exclusions, cohort.exclusions)
-    write_json(workspace.files.facts, cohort.facts())
+    write_record(workspace.files.facts, cohort.facts())
     write_parquet(workspace.files.cohort, cohort.frame)
 
 
@@ -370,7 +370,7 @@ def run_adopt(workspace: Workspace) -> None:
     write_parquet(workspace.files.cohort, cohort)
     write_csv(workspace.files.split, adopted.split())
     write_csv(workspace.files.exclusions, stack_exclusions([]))
-    write_json(workspace.files.facts, adopted.facts(sources))
+    write_record(workspace.files.facts, adopted.facts(sources))
     glances = read_glances(workspace)
     every = [task for split in SPLITS for task in glances[split]]
     answers = fit_answers(workspace)

@@ -15,6 +15,7 @@ from brainplug.api.records import SPLITS
 from brainplug.errors import DataError
 from brainplug.findings import Finding
 from brainplug.tasks.read import iterate_tasks
+from brainplug.tasks.study_facts import CohortFacts, StudyFacts
 from brainplug.tasks.task import Task, task_file, write_tasks
 
 if TYPE_CHECKING:
@@ -215,21 +216,21 @@ class Adopted:
         shown = {person for person, pool in self.pools if split_of(pool) != "train"}
         return (trained & shown) - asked
 
-    def facts(self, sources: Sequence[Source]) -> dict[str, Any]:
-        """Return what the report must know, in the form of `Cohort.facts`."""
+    def facts(self, sources: Sequence[Source]) -> CohortFacts:
+        """Return what the report must know, as a cohort does."""
         studies = []
         for name in sorted({source.study for source in sources}):
             count = sum(study == name for study, _, _ in self.scans)
             files = [source.path.name for source in sources if source.study == name]
             studies.append(
-                {
-                    "study": name,
-                    "flow": [["scans in the task files", count]],
-                    "join": None,
-                    "notes": [f"finished task files: {', '.join(files)}"],
-                }
+                StudyFacts(
+                    study=name,
+                    flow=(("scans in the task files", count),),
+                    join=None,
+                    notes=(f"finished task files: {', '.join(files)}",),
+                )
             )
-        return {"studies": studies}
+        return CohortFacts(studies=tuple(studies))
 
     def findings(self) -> Iterator[Finding]:
         """Say what is odd about the files themselves."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from brainplug.runtime.files import read_json, write_json
-from brainplug.training.phases import PhaseFolder
+from brainplug.training.phases import HISTORY, PhaseFolder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,7 +196,7 @@ def key_of(phase: Path) -> str | None:
 def progress_of(folder: Path) -> tuple[int, int]:
     """Tell how far a training came: phases that are done, then steps of the one under way."""
     steps = [int(path.name.rpartition("-")[2]) for path in folder.glob("phase-*/checkpoint-*")]
-    return len(list(folder.glob("phase-*/story.json"))), max(steps, default=0)
+    return len(list(folder.glob(f"phase-*/{HISTORY}"))), max(steps, default=0)
 
 
 def link(source: str, target: str) -> None:

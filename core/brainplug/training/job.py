@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from brainplug.evaluation.records import SelectedCheckpoint
 from brainplug.imaging.augment import Augmenter
 from brainplug.model.bundle import ModelBundle
 from brainplug.recipe.training_tables import Speed, Training
@@ -71,4 +72,4 @@ class TrainingResult:
 
     bundle: ModelBundle
     history: list[dict[str, Any]]
-    selected: dict[str, Any] | None
+    selected: SelectedCheckpoint | None

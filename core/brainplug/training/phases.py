@@ -3,7 +3,7 @@
     checkpoints/phase-1/made-from.json   key of all that the phase depends on
     checkpoints/phase-1/checkpoint-…     while it runs
     checkpoints/phase-1/model/           what it leaves to the next phase
-    checkpoints/phase-1/story.json       written last: the phase is done
+    checkpoints/phase-1/history.json     written last: the phase is done
 
 A phase depends on those before it and on none after, so that a change of the last one keeps the
 others. What is of another training is put aside before, in `aside`. Light, so that `check` can use
@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
-from brainplug.runtime.files import hash_text, read_json, write_json
+from brainplug.evaluation.history import PhaseHistory
+from brainplug.runtime.files import hash_text, write_json
+from brainplug.runtime.records import read_record, write_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from brainplug.recipe.phases import PhasePlan
 
+
+HISTORY = "history.json"
+"""What a phase tells of itself, written last."""
 
 FEATURES = "features"
 """Folder of a phase with the features of a frozen tower."""
@@ -49,9 +54,9 @@ class PhaseFolder:
         return self.path / "model"
 
     @property
-    def story(self) -> Path:
+    def history(self) -> Path:
         """What the phase tells of itself; there when it is done."""
-        return self.path / "story.json"
+        return self.path / HISTORY
 
     @property
     def made_from(self) -> Path:
@@ -65,22 +70,22 @@ class PhaseFolder:
 
     def is_done(self) -> bool:
         """Tell whether the phase ended, and what it left is there."""
-        return self.story.exists() and self.model.is_dir()
+        return self.history.exists() and self.model.is_dir()
 
-    def read_history(self) -> dict[str, Any]:
+    def read_history(self) -> PhaseHistory:
         """Return what a phase that is done tells of itself."""
-        return dict(read_json(self.story))
+        return read_record(self.history, PhaseHistory)
 
-    def finish(self, save: Callable[[Path], None], story: dict[str, Any]) -> None:
-        """Keep the model and the story, then delete checkpoints and features, which nothing needs.
+    def finish(self, save: Callable[[Path], None], history: PhaseHistory) -> None:
+        """Keep model and history, then delete checkpoints and features, which nothing needs.
 
         Args:
             save: writes the model into a folder.
-            story: JSON-ready.
+            history: what is told of the phase.
         """
         shutil.rmtree(self.model, ignore_errors=True)  # of a phase that was killed as it ended
         save(self.model)
-        write_json(self.story, story)
+        write_record(self.history, history)
         for passed in (*self.path.glob("checkpoint-*"), *self.path.glob(FEATURES)):
             shutil.rmtree(passed)
 
@@ -115,27 +120,6 @@ def open_folders(folder: Path, made_from: str, phases: Sequence[PhasePlan]) -> l
     for each in folders:
         each.open()
     return folders
-
-
-def join_histories(stories: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the story of a whole training: all rows, each with its phase, and what was chosen.
-
-    The checkpoint that was chosen in the last phase is that of the run.
-
-    >>> story = {"phase": 1, "selected": None, "history": [{"step": 2, "loss": 0.5}]}
-    >>> join_histories([story])["history"]
-    [{'phase': 1, 'step': 2, 'loss': 0.5}]
-    """
-    *_, last = stories
-    return {
-        "history": [
-            {"phase": story["phase"], **row} for story in stories for row in story["history"]
-        ],
-        "selected": last["selected"] and {"phase": last["phase"], **last["selected"]},
-        "phases": [
-            {key: told for key, told in story.items() if key != "history"} for story in stories
-        ],
-    }
 
 
 def copy_whole(source: Path, target: Path) -> None:

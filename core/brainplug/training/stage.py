@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.errors import DataError
+from brainplug.evaluation.history import PhaseFacts, PhaseHistory, TrainingHistory, WeightCounts
 from brainplug.imaging.augment import Augmenter
 from brainplug.model.bundle import ModelBundle, load_bundle
 from brainplug.model.llava import train_only
 from brainplug.model.lora import Count, add_adapters, count_weights, merge_adapters
 from brainplug.recipe.phases import plan_phases
-from brainplug.runtime.files import write_json
 from brainplug.runtime.quiet import quieten
+from brainplug.runtime.records import write_record
 from brainplug.training.job import TrainingJob
 from brainplug.training.mixture import Mixture
-from brainplug.training.phases import copy_whole, join_histories, open_folders
+from brainplug.training.phases import copy_whole, open_folders
 from brainplug.training.trainer import train
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ def train_model(
             train_phase(session, phase, folder, selection=selection, begin=begin)
         begin = partial(load_bundle, folder.model)
     ranks.on_main_process(lambda: copy_whole(kept[-1].model, folders.model))
-    history = join_histories([folder.read_history() for folder in kept])
-    ranks.on_main_process(lambda: write_json(folders.history, history))
+    history = TrainingHistory.of([folder.read_history() for folder in kept])
+    ranks.on_main_process(lambda: write_record(folders.history, history))
 
 
 def train_phase(
@@ -144,14 +145,18 @@ def train_phase(
         )
         result = train(bundle, job)
     merge_adapters(result.bundle.model)
-    history = {
-        "phase": phase.number,
-        "seed": seed,
-        "settings": phase.settings(),
-        "parameters": {part: attrs.asdict(count) for part, count in counts.items()},
-        "selected": result.selected,
-        "history": result.history,
-    }
+    history = PhaseHistory(
+        facts=PhaseFacts(
+            phase=phase.number,
+            seed=seed,
+            settings=phase.settings(),
+            parameters={
+                part: WeightCounts(**attrs.asdict(count)) for part, count in counts.items()
+            },
+            selected=result.selected and attrs.evolve(result.selected, phase=phase.number),
+        ),
+        history=tuple(result.history),
+    )
     session.ranks.on_main_process(lambda: folder.finish(result.bundle.save, history))
 
 

@@ -14,6 +14,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import set_seed
 
 from brainplug.errors import RunError
+from brainplug.evaluation.records import SelectedCheckpoint
 from brainplug.model import llava
 from brainplug.model.features import FeatureStore
 from brainplug.model.packing import Ways
@@ -302,12 +303,16 @@ def make_plan(job: TrainingJob, start: Start) -> BatchPlan:
     )
 
 
-def describe_selected(trainer: ComparisonTrainer) -> dict[str, Any] | None:
-    """Say which checkpoint was chosen, or None where no validation gave a score."""
+def describe_selected(trainer: ComparisonTrainer) -> SelectedCheckpoint | None:
+    """Say which checkpoint was chosen, or None where no validation gave a score.
+
+    A training knows of no other phase, so it is that of phase 1.
+    """
     if trainer.state.best_global_step is None:
         return None
-    return {
-        "metric": trainer.job.select_by,
-        "value": trainer.state.best_metric,
-        "step": trainer.state.best_global_step,
-    }
+    return SelectedCheckpoint(
+        phase=1,
+        metric=trainer.job.select_by,
+        value=float(trainer.state.best_metric),
+        step=trainer.state.best_global_step,
+    )
