@@ -1,4 +1,5 @@
 """Cohort loader of one laboratory: `people.csv` beside a folder of `<id>.nii.gz`."""
+
 from pathlib import Path
 
 import attrs
@@ -24,14 +25,24 @@ class Lab:
         return (self.folder,)
 
     def load(self):
-        rows = pd.read_csv(self.folder / "people.csv", dtype="str").rename(columns={"id": "subject"})
+        rows = pd.read_csv(self.folder / "people.csv", dtype="str").rename(
+            columns={"id": "subject"}
+        )
         rows["image"] = [str(self.folder / "scans" / f"{name}.nii.gz") for name in rows["subject"]]
         scans = rows.assign(session=pd.NA, family=pd.NA, site=pd.NA)
         there = scans["image"].map(lambda image: Path(image).exists())
-        lost = scans.loc[~there, ["subject", "session", "image"]].assign(reason="no image", detail="")
+        lost = scans.loc[~there, ["subject", "session", "image"]].assign(
+            reason="no image", detail=""
+        )
         join = JoinReport(rows=len(rows), images=int(there.sum()), matched=int(there.sum()))
-        return CohortTable(study="LAB", scans=scans[there], exclusions=lost, rows_read=len(rows),
-                           join=join, codes={"hand": {"r": "right", "l": "left"}})
+        return CohortTable(
+            study="LAB",
+            scans=scans[there],
+            exclusions=lost,
+            rows_read=len(rows),
+            join=join,
+            codes={"hand": {"r": "right", "l": "left"}},
+        )
 
 
 @hookimpl
