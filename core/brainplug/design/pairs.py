@@ -69,6 +69,7 @@ def kin_groups(scans: pd.DataFrame) -> pd.Series:
     rows = pd.DataFrame({"subject": scans["subject"].tolist(), "family": family.tolist()})
     if "same_image" in scans.columns:
         copies = scans.loc[scans["same_image"].notna(), ["subject", "same_image"]].astype("str")
+        # Named apart from families, whose ids may look like anything.
         links = pd.DataFrame(
             {
                 "subject": copies["subject"].tolist(),
@@ -76,6 +77,7 @@ def kin_groups(scans: pd.DataFrame) -> pd.Series:
             }
         )
         rows = pd.concat([rows, links], ignore_index=True)
+    # The rows for copied images have joined the groups; only the scans' own, the first, are asked.
     return family_groups(rows).iloc[: len(scans)].set_axis(scans.index)
 
 
@@ -99,6 +101,7 @@ def _pair_split(
     with judging(pairing, "pair"):
         _check_pairs(pairs, queries, references, f"{split} queries, {source} references")
     said = pairing.notes(pairs, queries, references) if able(pairing, Speaks) else ()
+    # Counted, since a query is asked several times and each task needs an id of its own.
     numbers = pairs.groupby("query", sort=False).cumcount()
     asked = zip(pairs["query"].tolist(), numbers.tolist(), strict=True)
     ids = [f"{split}-{query}-{number:02d}" for query, number in asked]

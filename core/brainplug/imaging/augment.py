@@ -92,6 +92,7 @@ def rng_for(seed: int, *place: int | str) -> np.random.Generator:
     >>> first.random() == again.random() != other.random()
     True
     """
+    # As JSON, which keeps the parts, and the number 1 and the text "1", apart.
     key = hashlib.sha256(json.dumps([seed, *place]).encode()).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key[:16])))
 
@@ -125,6 +126,7 @@ def apply(volume: Volume, grid: Grid, drawn: Drawn) -> Volume:
     Returns:
         A volume of the same shape and type.
     """
+    # The grid's first axis runs left to right. torch takes no array with negative strides.
     changed = np.ascontiguousarray(volume[::-1]) if drawn.flipped else volume
     if any(drawn.rotation_degrees) or any(drawn.translation_mm):
         changed = _moved(changed, grid, drawn)
@@ -144,7 +146,9 @@ def _moved(volume: Volume, grid: Grid, drawn: Drawn) -> Volume:
 
     edges, centre = np.array(grid.spacing_mm), (np.array(volume.shape) - 1) / 2
     # A voxel asks where its value was before, so the rotation is inverted: transposed.
+    # Turned in millimetres, asked in voxels: so columns times the edges, rows divided by them.
     matrix = _rotation(drawn.rotation_degrees).T * edges / edges[:, None]
+    # "constant" would cut the outermost voxels off where "grid-constant" fades them into 0.
     moved: Volume = affine_transform(
         volume.astype(np.float32, copy=False),
         matrix,

@@ -122,6 +122,7 @@ def load_volume(path: Path, grid: Grid, cache: Path) -> np.ndarray:
     except OSError:
         raise _why_unread(path) from None
     scan = (settings, path.absolute(), state.st_size, state.st_mtime_ns)
+    # Somebody may have emptied the cache since, as its folder is theirs to clear.
     if scan not in _found or not _found[scan].exists():
         refusal = _fill(settings, path)
         if refusal is not None:
@@ -232,4 +233,5 @@ def _spread(folder: Path, key: str, suffix: str) -> Path:
 
 
 def _sha256(text: str) -> str:
+    # Names of files on Linux are bytes and need not be UTF-8.
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

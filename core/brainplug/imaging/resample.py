@@ -32,7 +32,9 @@ def resample(scan: Scan, grid: Grid) -> Volume:
     from scipy.ndimage import affine_transform
 
     background = background_level(scan.voxels)
+    # affine_transform asks where in the scan each voxel of the result lies, not the reverse.
     to_scan = np.linalg.inv(scan.affine) @ _grid_affine(grid, head_centre(scan, background))
+    # Taken off first, so that what lies outside the scan, which is 0, is background as well.
     smooth = _smoothed(scan, grid) - np.float32(background)
     volume: Volume = affine_transform(
         smooth, to_scan, output_shape=grid.shape, order=1, mode="constant", cval=0.0
@@ -50,7 +52,10 @@ def normalise(volume: Volume) -> Volume:
     inside = head_mask(volume)
     if not inside.any():
         return np.zeros(volume.shape, dtype=np.float16)
+    # A percentile, since a single voxel settles the minimum.
     low, median = np.percentile(volume[inside], (1, 50))
+    # Only values below the background move the scale: with the darkest tissue at 0, as in a plain
+    # stretch from low to high, ventricles could not be told from background.
     low = min(low, 0.0)
     scale = HEAD_MEDIAN / (median - low) if median > low else 0.0
     scaled = np.clip((volume - low) * scale, 0.0, 1.0)
@@ -78,6 +83,7 @@ def head_mask(volume: Volume) -> np.ndarray:
     if count == 0:
         return np.zeros(volume.shape, dtype=bool)
     sizes = np.bincount(parts.ravel())
+    # Label 0 is all that lies below the threshold, and mostly the largest part.
     sizes[0] = 0
     mask: np.ndarray = binary_fill_holes(parts == sizes.argmax())
     return mask
@@ -89,6 +95,7 @@ def otsu_threshold(values: np.ndarray) -> float:
     >>> round(otsu_threshold(np.array([0.0, 0.1, 0.2, 5.0, 5.1, 5.2])), 1)
     2.6
     """
+    # A few very bright voxels, as of vessels, would leave all others in the first of the bins.
     top = float(np.percentile(values, 99.5)) or float(values.max())
     counts, edges = np.histogram(np.minimum(values, top), bins=128)
     middles = (edges[:-1] + edges[1:]) / 2
@@ -104,10 +111,12 @@ def otsu_threshold(values: np.ndarray) -> float:
 
 def head_centre(scan: Scan, background: float) -> np.ndarray:
     """Return the centre of the head in world millimetres."""
+    # A centre of mass hardly moves when voxels are left out, but the mask is slow to find.
     step = [max(1, size // COARSE_VOXELS) for size in scan.voxels.shape]
     coarse = scan.voxels[:: step[0], :: step[1], :: step[2]]
     indices = np.argwhere(head_mask(coarse - np.float32(background))) * step
     if len(indices) == 0:
+        # Without a head the middle of the box is as good a guess as any.
         indices = (np.array(scan.voxels.shape)[None] - 1) / 2
     world = indices @ scan.affine[:3, :3].T + scan.affine[:3, 3]
     kept = world[world[:, 2] >= world[:, 2].max() - HEAD_HEIGHT_MM]
@@ -118,6 +127,7 @@ def head_centre(scan: Scan, background: float) -> np.ndarray:
 def _grid_affine(grid: Grid, centre: np.ndarray) -> Affine:
     """Return the affine from grid voxels to world millimetres."""
     affine = np.diag([*grid.spacing_mm, 1.0])
+    # The middle of n voxels has the index (n - 1) / 2, counted between centres of voxels.
     affine[:3, 3] = centre - (np.array(grid.shape) - 1) / 2 * grid.spacing_mm
     return affine
 
@@ -128,8 +138,11 @@ def _smoothed(scan: Scan, grid: Grid) -> Volume:
 
     axes = scan.affine[:3, :3]
     edges = np.sqrt((axes**2).sum(axis=0))
+    # The grid's spacing along the scan's own axes, which may be oblique to it.
     wanted = np.sqrt(((axes / edges * np.array(grid.spacing_mm)[:, None]) ** 2).sum(axis=0))
     ratio = wanted / edges
+    # A voxel blurs like a Gaussian whose FWHM is its edge, and variances add: what is lacking is
+    # sqrt(wanted^2 - edge^2). The SD of a Gaussian is its FWHM / sqrt(8 ln 2).
     sigma = np.sqrt(np.maximum(ratio**2 - 1, 0)) / np.sqrt(8 * np.log(2))
     if not sigma.any():
         return scan.voxels

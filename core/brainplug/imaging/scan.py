@@ -125,6 +125,8 @@ def _nifti1_block(path: Path) -> bytes | None:
             block = file.read(348)
     except (OSError, EOFError, zlib.error):
         return None
+    # The last four of a NIfTI-1 header's 348 bytes. Pairs (`ni1`), NIfTI-2 and all else are left
+    # to nibabel.
     return block if block[344:] == b"n+1\0" else None
 
 
@@ -141,6 +143,7 @@ def _three_axes(path: Path, image: Any) -> tuple[int, int, int]:
     """Return the three axes of a scan of real numbers; further axes must have one entry."""
     shape = tuple(int(size) for size in image.shape)
     kind = image.get_data_dtype().kind
+    # Colour pictures and complex signals are images to nibabel, too.
     if kind not in "iuf":
         raise ScanError(str(path), "not a 3-D scan", f"voxels of type {image.get_data_dtype()}")
     if len(shape) < 3 or min(shape[:3]) < 2 or any(size != 1 for size in shape[3:]):
@@ -155,6 +158,7 @@ def _affine(path: Path, image: Any) -> Affine:
     affine = np.asarray(image.affine, dtype=np.float64)
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
         raise ScanError(str(path), "no orientation", "the affine is not finite")
+    # Far below any real voxel, in cubic millimetres; a zero row or column in the header gives 0.
     if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise ScanError(str(path), "no orientation", "the affine cannot be inverted")
     return affine
@@ -169,6 +173,7 @@ def _states_orientation(header: Any) -> bool:
 
 def _voxels(path: Path, image: Any) -> Volume:
     try:
+        # What is too large for float32 becomes infinite, and is refused with a count of voxels.
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(image.dataobj, dtype=np.float32)
     except (OSError, EOFError, ValueError, zlib.error) as error:
@@ -176,6 +181,7 @@ def _voxels(path: Path, image: Any) -> Volume:
 
 
 def _check_voxels(path: Path, voxels: Volume) -> None:
+    # NaN and infinity come through to the extremes, so two passes tell whether all is finite.
     low, high = float(voxels.min()), float(voxels.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         count = int(voxels.size - np.isfinite(voxels).sum())
@@ -191,5 +197,6 @@ def _canonical(voxels: Volume, affine: Affine) -> Scan:
 
     turns = nibabel.io_orientation(affine)
     turned = nibabel.apply_orientation(voxels, turns)
+    # From turned indices to stored ones, which are what the file's affine takes.
     back = nibabel.orientations.inv_ornt_aff(turns, voxels.shape)
     return Scan(voxels=turned, affine=affine @ back)

@@ -49,12 +49,14 @@ def numbers(salt: str, num: int) -> UInt64[np.ndarray, " num"]:
     >>> bool((numbers("a", 3) == numbers("a", 5)[:3]).all())
     True
     """
+    # A key is used as it is; a seed would go through NumPy's SeedSequence, which could change.
     key = int.from_bytes(hashlib.sha256(salt.encode()).digest()[:16])
     return np.random.Philox(key=key).random_raw(num)
 
 
 def shuffle(salt: str, places: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     """Return places in an order settled by the salt."""
+    # Not `Generator.permutation`, whose result may change between versions of NumPy (NEP 19).
     return places[np.argsort(numbers(salt, len(places)), kind="stable")]
 
 
@@ -65,6 +67,8 @@ def balanced_orders(
 
     Chance settles one order for every `m` rows; the rows turn it round by one position each.
     """
+    # Turned round, not drawn anew: the first positions get the slots that are left over
+    # (`deal_strata`), and independent orders would give some members more of them by chance.
     size = len(members)
     starts, turns = np.divmod(np.arange(num), size)
     drawn = numbers(salt, (num // size + 1) * size).reshape(-1, size)
@@ -79,6 +83,8 @@ def seat_queries(num: int, width: int, rounds: int, salt: str) -> Int[np.ndarray
     Units are counted on from round to round.
     """
     units = -(-num // width)
+    # The inverse of a shuffle: for each query its seat, not for each seat its query. Units are
+    # numbered on, as the slots of all rounds are dealt at once.
     seats = [
         np.argsort(shuffle(f"{salt}/queries/{turn}", np.arange(num))) for turn in range(rounds)
     ]
@@ -102,12 +108,16 @@ def deal_strata(
     """
     dealt = np.empty((num, 0), dtype=np.intp)
     alive, turn = np.empty(0, dtype=np.intp), 0
+    # The callers see to it that the strata hold as many as that, else this would not end.
     while dealt.shape[1] < slots:
+        # A new order only when a stratum is used up: a whole turn gives each one slot in any order.
         if turn == 0 or (sizes[alive] <= turn).any():
             alive = np.flatnonzero(sizes > turn)
             orders = balanced_orders(alive, num, f"{salt}/{turn}")
         dealt = np.hstack([dealt, orders])
         turn += 1
+    # The last turn is cut short. Each stratum comes first equally often in it, so over all units
+    # the slots that are left over are shared equally.
     return dealt[:, :slots]
 
 
@@ -124,6 +134,8 @@ def fill_slots(
     slots = places_of(strata.ravel(), len(pools.strata))
     queues = places_of(pools.references.stratum[queue], len(pools.strata))
     for places, members in zip(slots, queues, strict=True):
+        # A stratum that was dealt no slot may have no reference to go round. Slots lie unit after
+        # unit, so those of one unit are neighbours in the round and get different references.
         if len(places):
             chosen[places] = queue[members[np.arange(len(places)) % len(members)]]
     return chosen.reshape(strata.shape)
@@ -145,6 +157,7 @@ def settle(pools: Pools, deal: Deal, alike: Int[np.ndarray, " q"] | None = None)
     """
     alike = np.zeros(len(deal.group.queries), dtype=np.intp) if alike is None else alike
     peers = places_of(alike, int(alike.max(initial=0)) + 1)
+    # Found once, for speed; an exchange may settle a later clash, so each is looked at again.
     for turn, query in np.argwhere(find_clashes(pools, deal)).tolist():
         if not accepts(pools, deal, (turn, query), deal.units[turn, query]) and not change_places(
             pools, deal, (turn, query), peers[alike[query]]
@@ -157,9 +170,11 @@ def find_clashes(pools: Pools, deal: Deal) -> Bool[np.ndarray, "round q"]:
     met = deal.chosen[deal.units]
     queries = deal.group.queries[None, :, None]
     clash = np.asarray(pools.relatives(queries, met).any(axis=2))
+    # Within a round a unit holds no reference twice (`fill_slots`), so only rounds can repeat.
     if len(deal.units) > 1:
         pairs = queries * len(pools.references.scans) + met
         again = np.ones(pairs.size, dtype=bool)
+        # A pair is one number, whose first occurrence `np.unique` gives: all others are repeats.
         again[np.unique(pairs, return_index=True)[1]] = False
         clash |= again.reshape(pairs.shape).any(axis=2)
     return clash
@@ -180,6 +195,8 @@ def change_places(
 ) -> bool:
     """Let a query take the unit of the next peer where both suit; say whether one was found."""
     turn, query = seat
+    # From the query's own place on: were all to begin with the first peer, the same few would be
+    # moved again and again, and on large pools each would try them in vain.
     after = np.searchsorted(peers, query) + 1 + np.arange(min(len(peers) - 1, MOST_TRIES))
     units = deal.units[turn]
     for other in peers[after % len(peers)].tolist():
@@ -199,6 +216,7 @@ def replace_relatives(pools: Pools, deal: Deal, seat: tuple[int, int]) -> None:
     turn, query = seat
     unit = deal.units[turn, query]
     there, chosen = deal.group.references, deal.chosen[unit]
+    # The whole block meets the new reference, so it must be a relative of none of them.
     members = deal.group.queries[deal.units[turn] == unit]
     relatives = pools.relatives(members[:, None], there).any(axis=0)
     for slot in np.flatnonzero(pools.relatives(deal.group.queries[query], chosen)):
@@ -213,13 +231,16 @@ def replace_relatives(pools: Pools, deal: Deal, seat: tuple[int, int]) -> None:
                 found=int(relatives.sum()),
                 hint='use the split "family", fewer references or more subjects',
             )
+        # Counted for each slot, since the one before has just used a reference.
         uses = np.bincount(deal.chosen.ravel(), minlength=len(pools.references.scans))
         other = pools.references.stratum[fit] != deal.strata[unit, slot]
+        # lexsort takes its last key first: a reference of the same stratum, then the least used.
         chosen[slot] = fit[np.lexsort((uses[fit], other))[0]]
 
 
 def pairs_by_query(pools: Pools, deals: Sequence[Deal], per_task: int) -> pd.DataFrame:
     """Return the pairs of deals without blocks, query after query, so many references a task."""
+    # Without blocks there is one round, and each query is a unit.
     queries = np.concatenate([deal.group.queries for deal in deals])
     chosen = np.concatenate([deal.chosen[deal.units[0]] for deal in deals])
     order = np.argsort(queries, kind="stable")
@@ -235,6 +256,7 @@ def pairs_by_block(pools: Pools, deals: Sequence[Deal]) -> pd.DataFrame:
         slots = np.broadcast_to(np.arange(chosen.shape[2]), chosen.shape).ravel()
         units = np.broadcast_to(deal.units[..., None], chosen.shape).ravel()
         asked = np.broadcast_to(deal.group.queries[None, :, None], chosen.shape).ravel()
+        # lexsort takes its last key first.
         order = np.lexsort((asked, slots, units))
         queries.append(asked[order])
         references.append(chosen.ravel()[order])

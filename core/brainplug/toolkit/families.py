@@ -28,10 +28,12 @@ def family_groups(cohort: pd.DataFrame) -> pd.Series:
     """
     alone = subject_groups(cohort)
     people, _ = pd.factorize(alone)
+    # In the order of names: the smallest number in a component is then its smallest family id.
     families, names = pd.factorize(cohort["family"].astype("str"), sort=True)
     if not len(names):
         return alone
     first = _smallest_families(people, families)[people]
+    # -1, nobody's family, finds no name here; that person is known by subject below.
     told = pd.Series("family " + names.astype("str")).reindex(first).set_axis(cohort.index)
     return told.where(first >= 0, alone).rename("group")
 
@@ -56,10 +58,13 @@ def _smallest_families(
     """
     known = families >= 0
     num_people, num_families = people.max() + 1, families.max() + 1
+    # People and families are nodes of one graph, families numbered after people: so each row is
+    # one link, where linking relatives with each other would take one for each pair of them.
     labels = number_components(
         people[known], num_people + families[known], num_people + num_families
     )
     smallest = np.full(labels.max() + 1, num_families)
+    # Plain indexing would keep the last family of a component where it has several.
     np.minimum.at(smallest, labels[num_people:], np.arange(num_families))
     smallest[smallest == num_families] = -1
     of_people: Int[np.ndarray, " people"] = smallest[labels[:num_people]]

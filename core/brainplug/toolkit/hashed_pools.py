@@ -185,7 +185,9 @@ def uniform(salt: str, keys: Iterable[str]) -> Float[np.ndarray, " n"]:
     >>> uniform("a", ["x", "y"])[1] == uniform("a", ["y"])[0]
     np.True_
     """
+    # The line break keeps salt and key apart: `1` with `2a` must not be drawn as `12` with `a`.
     digests = (hashlib.sha256(f"{salt}\n{key}".encode()).digest() for key in keys)
+    # 53 bits, as a float holds no more: the largest of 64 would be rounded up to 1.
     return np.array([int.from_bytes(digest[:8]) >> 11 for digest in digests], dtype=float) / 2**53
 
 
@@ -203,6 +205,7 @@ def draw_splits(salt: str, groups: pd.Series, fractions: Fractions) -> pd.Series
     >>> draw_splits("1/split", pd.Series(["subject a", "subject o"]), Fractions()).tolist()
     ['train', 'test']
     """
+    # No edge at the end: rounding could put the sum below 1, and a number beyond it in no split.
     edges = [fractions.train, fractions.train + fractions.val]
     places = np.searchsorted(edges, draw_numbers(salt, groups), side="right")
     return name_splits(places, groups.index)
@@ -221,6 +224,7 @@ def draw_halves(groups: pd.Series, query: float, *, seed: int) -> pd.Series:
         query: share of the groups that become queries.
         seed: salt of the hash.
     """
+    # A salt of its own: by the number that chose the split, the low half would be all of training.
     drawn = draw_numbers(f"{seed}/query", groups) < query
     halves = np.array(["reference", "query"], dtype=object)[drawn.astype(int)]
     return pd.Series(halves, index=groups.index, dtype="str")
@@ -283,6 +287,7 @@ def draw_pools(
     """
     whole = whole_splits(options.pools, asks_all=asks_all)
     query = options.query or USUAL_QUERY
+    # Where test and validation are one pool each, no fold has to be spent on their references.
     if options.folds is not None and not whole:
         return fold_pools(groups, options, query, seed=seed)
     splits = (
@@ -295,6 +300,7 @@ def draw_pools(
 
 def draw_folds(groups: pd.Series, folds: int, *, seed: int) -> Int[np.ndarray, " n"]:
     """Draw the fold of each row's group, counted from 0."""
+    # Never `folds` itself, since the numbers end short of 1.
     own: Int[np.ndarray, " n"] = np.floor(draw_numbers(f"{seed}/fold", groups) * folds).astype(int)
     return own
 
@@ -313,7 +319,10 @@ def fold_splits(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Ser
     assert options.folds is not None
     tested = (options.fold or 1) - 1
     own = draw_folds(groups, options.folds, seed=seed)
+    # One fold's worth out of all the others. Drawn for each run, since people who validate in
+    # every run would train in none.
     validates = draw_numbers(f"{seed}/validate/{tested}", groups) < 1 / (options.folds - 1)
+    # The tested fold comes first: its people were drawn for validation like all others.
     places = np.select([own == tested, validates], [2, 1], default=0)
     return name_splits(places, groups.index)
 
@@ -335,8 +344,12 @@ def fold_pools(groups: pd.Series, options: DrawOptions, query: float, *, seed: i
     tested = (options.fold or 1) - 1
     own = draw_folds(groups, options.folds, seed=seed)
     half = draw_numbers(f"{seed}/query", groups)
+    # Half a fold's worth, as many as the references it gets, out of the folds - 2 that neither
+    # test nor give references; there is at least one of these (`folds_option`).
     asked = draw_numbers(f"{seed}/validate/{tested}", groups) < 0.5 / (options.folds - 2)
+    # The last fold gets its references from the first, so that every fold gives some once.
     after = own == (tested + 1) % options.folds
+    # The first that holds counts: `asked` and `half` are drawn for everybody, whatever the fold.
     pools = np.select(
         [own == tested, after & (half < 0.5), after, asked, half < query],
         ["test_query", "val_reference", "test_reference", "val_query", "train_query"],

@@ -100,6 +100,7 @@ def natural_key(text: str) -> tuple[str | int, ...]:
     >>> sorted(["ses-10", "ses-2", "ses-1"], key=natural_key)
     ['ses-1', 'ses-2', 'ses-10']
     """
+    # Numbers are always at odd places, so a number is never compared with text.
     pieces = re.split("([0-9]+)", text)
     return tuple(int(piece) if place % 2 else piece for place, piece in enumerate(pieces))
 
@@ -160,6 +161,7 @@ def find_images(
     for place, names in walk_once(folder, pass_over):
         under = place[start:].replace(os.sep, "/")
         under += "/" if under else ""
+        # Hidden files end like scans too: a Mac leaves `._sub-1.nii.gz` on disks of other makes.
         found += [under + name for name in names if name.endswith(ends) and name[0] != "."]
     return sorted(found)
 
@@ -206,8 +208,11 @@ def match_ids(
     for normalise in normalisers:
         here, there = _group(left, normalise), _group(right, normalise)
         for form in [form for form in here if form in there]:
+            # Several ids of the table are refused, as nobody can tell whose images these are;
+            # several spellings among the files are one person's, and all are kept.
             _check_one(here[form], there[form])
             matched[here[form][0]] = there[form]
+            # Both sides are settled, lest a looser form give these images to somebody else as well.
             del left[here[form][0]]
             for other in there[form]:
                 del right[other]
@@ -216,6 +221,7 @@ def match_ids(
     return matched
 
 
+# A study has a few names of visits, and up to half a million rows and files that bear them.
 @lru_cache(maxsize=4096)
 def plain_session(text: str) -> str:
     """Return a visit's name as tables and files share it.
@@ -225,6 +231,7 @@ def plain_session(text: str) -> str:
     >>> plain_session("01") == plain_session("ses-1") == plain_session("1.0")
     True
     """
+    # ABCD's tables say `2_year_follow_up_y_arm_1` where its files say `ses-2YearFollowUpYArm1`.
     return _ZEROS.sub("", re.sub("[^a-z0-9]", "", without_decimals(text)))
 
 
@@ -244,9 +251,12 @@ def choose_session(
     if wanted != FIRST:
         form = plain_session(wanted)
         other = rows["session"].map(lambda visit: plain_session(visit) != form, na_action="ignore")
+        # A row that names no visit may be any, so it is not taken for the one that is wanted.
         return leave_out(rows, other.fillna(value=True).astype(bool), OTHER_SESSION)
     visits = sorted(rows["session"].dropna().unique(), key=natural_key)
     places = rows["session"].map({visit: place for place, visit in enumerate(visits)}).fillna(-1)
+    # Visits without an image go behind all that have one: somebody who was not scanned at the
+    # first visit is taken with the next.
     places[~np.isin(range(len(rows)), find_pairs(rows, files)["row"])] += len(visits) + 1
     other = places != places.groupby(rows["subject"]).transform("min")
     return leave_out(rows, other, OTHER_SESSION)
@@ -300,6 +310,7 @@ def find_pairs(rows: pd.DataFrame, files: Sequence[ImageFile]) -> pd.DataFrame:
     asked = pd.DataFrame({"row": range(len(rows))})
     asked["person"] = np.array([numbers.get(each, np.nan) for each in rows["subject"].tolist()])
     asked["wanted"] = plain_sessions(rows["session"]).to_numpy()
+    # pandas joins missing with missing: each row without a partner would meet all such images.
     pairs = asked.dropna(subset="person").merge(found, on="person")
     fits = pairs["wanted"].isna() | (pairs["wanted"] == pairs["told"])
     # An image whose name tells no session fits a row only where no other does.
@@ -320,6 +331,7 @@ def _choose(
     several: str,
     hint: Hint,
 ) -> pd.DataFrame:
+    # Ranked once a file: pandas does not sort by tuples of text and numbers.
     ranks = {place: natural_key(files[place].path) for place in pairs["file"].unique()}
     order = {place: rank for rank, place in enumerate(sorted(ranks, key=ranks.__getitem__))}
     ordered = pairs.assign(rank=pairs["file"].map(order)).sort_values(["row", "rank"])

@@ -84,6 +84,7 @@ def read_ids(path: Path) -> set[str]:
     ids = [[cell.strip().strip('"') for cell in line] for line in lines]
     place = ids[0].index("eid") if ids and "eid" in ids[0] else 0
     column = pd.Series([line[place] if place < len(line) else "" for line in ids], dtype="str")
+    # UK Biobank sends lists of withdrawals without a header; those people make often have one.
     if len(column) and not _WHOLE.fullmatch(column.iloc[0]):
         column = column.iloc[1:]
     wrong = [each for each in column if not _WHOLE.fullmatch(each)]
@@ -112,6 +113,7 @@ def join_relatives(subjects: pd.Series, family: pd.Series | None, pairs: pd.Data
     ['1', '1', nan]
     """
     people = plain_ids(subjects)
+    # A letter before each id: person 7 and family 7 are different nodes of one graph.
     links = ["p" + pairs[["first", "second"]].astype("str").set_axis(["one", "other"], axis=1)]
     if family is not None:
         known = pd.DataFrame({"one": "p" + people, "other": "f" + _known_families(family)})
@@ -139,6 +141,7 @@ def _name_components(links: pd.DataFrame) -> pd.Series:
     component = number_components(ends[:half], ends[half:], len(nodes))
     frame = pd.DataFrame({"component": component, "name": names})
     # Numbers are compared by their length first: 9 is smaller than 10.
+    # Kinds before that: `f` sorts before `p`, so a family of the study's own names the component.
     ordered = frame.assign(kind=names.str[:1], length=names.str.len())
     first = ordered.sort_values(["kind", "length", "name"]).drop_duplicates("component")
     smallest = frame["component"].map(first.set_index("component")["name"])
@@ -161,6 +164,7 @@ def _read(path: Path) -> pd.DataFrame:
         raise DataError(
             f"another form: {error}", where=path, expected="a table with spaces between columns"
         ) from error
+    # pandas takes values beyond the header for an index, without a word, and shifts the columns.
     if not isinstance(table.index, pd.RangeIndex):
         raise DataError(
             where=path,

@@ -65,6 +65,7 @@ class Pools:
         """Say which queries and references, by place, are one person or of one family."""
         same = self.queries.subject[queries] == self.references.subject[references]
         family = self.queries.family[queries]
+        # Two people of unknown family (-1) are not relatives for that.
         related = (family >= 0) & (family == self.references.family[references])
         return np.asarray(same | related)
 
@@ -92,6 +93,7 @@ def read_pools(queries: pd.DataFrame, references: pd.DataFrame) -> Pools:
             hint="use more subjects or another seed",
         )
     frames = [queries.sort_index(), references.sort_index()]
+    # Numbered together: a number must mean the same stratum, person and family in both pools.
     both = pd.concat([frame[["subject", "family", "stratum"]].astype("str") for frame in frames])
     stratum, names = pd.factorize(both["stratum"], sort=True)
     subject, family = (pd.factorize(both[name])[0] for name in ("subject", "family"))
@@ -120,6 +122,8 @@ def places_of(codes: Int[np.ndarray, " n"], num: int) -> list[Int[np.ndarray, " 
     >>> [places.tolist() for places in places_of(np.array([1, 0, -1, 1]), 2)]
     [[1], [0, 3]]
     """
+    # One sort for all codes, where a search for each would go through the array `num` times;
+    # codes below 0 come before the first edge and so drop out.
     order = np.argsort(codes, kind="stable")
     edges = np.searchsorted(codes[order], np.arange(num + 1))
     return [order[start:stop] for start, stop in pairwise(edges)]
@@ -188,6 +192,7 @@ def make_groups(pools: Pools, within: Sequence[str], bands: Mapping[str, float])
         return [Group(name="", queries=next(everyone), references=next(everyone))]
     named = [name_groups(pool.frame, within, bands) for pool in (pools.queries, pools.references)]
     _check_named(named[0], (*within, *bands))
+    # A reference without a value has code -1 and so is in no group; such a query was refused.
     codes, names = pd.factorize(pd.concat(named), sort=True)
     edge = len(named[0])
     queries, references = (places_of(part, len(names)) for part in (codes[:edge], codes[edge:]))
@@ -231,6 +236,7 @@ def name_bands(values: pd.Series, width: float) -> pd.Series:
             found=tuple(wrong.unique()),
             hint="name it in pairing.within instead",
         )
+    # Fixed edges, not quantiles: those would move with each person who comes or goes.
     places = np.floor(found / width)
     names = {
         place: f"{values.name} from {place * width:.10g} to below {(place + 1) * width:.10g}"

@@ -68,11 +68,14 @@ def deal_groups(
     """
     names, members = counts.index.tolist(), counts.to_numpy(dtype=float)
     wanted = apportion(counts.sum(), shares, least=least, salt=salt)
+    # Large families fit in the fewest places; single people, who come last, fill what they leave.
     order = np.lexsort((uniform(f"{salt}/order", names), -members.sum(axis=1)))
     ties = uniform(f"{salt}/tie", list(shares))
     places, left = np.empty(len(names), dtype=np.intp), wanted.astype(float)
     for group in order.tolist():
         # Half of the group counts as placed: so a place is not chosen that it would overfill.
+        # In proportion to what is wanted, else the largest place would come first each time; 0.5
+        # stands for places that want nobody of a class.
         lacking = (left - members[group] / 2) / np.maximum(wanted, 0.5)
         scores = lacking @ members[group]
         best = np.flatnonzero(scores > scores.max() - _EQUAL)
@@ -132,9 +135,11 @@ def round_shares(
         ties: who comes first among equals.
     """
     total = round(float(exact.sum()))
+    # 0.29 * 100 is 28.999999999999996: without the margin a whole share would be rounded down.
     given: Int[np.ndarray, " place"] = np.maximum(np.floor(exact + _EQUAL).astype(np.intp), least)
     while given.sum() != total:
         step = 1 if given.sum() < total else -1
+        # What other classes have cost may decide a rounding, but move no more than half a person.
         owed = step * (exact - given + np.clip(missed, -0.5, 0.5))
         # No share is rounded up twice, and nobody is put below the least.
         settled = given > exact - _EQUAL if step > 0 else given <= least

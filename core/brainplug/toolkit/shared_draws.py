@@ -74,10 +74,12 @@ def seat_apart(
     width, rounds, slots = shape
     share = -(-slots // len(pools.strata))
     best: tuple[int, Int[np.ndarray, "round q"], Int[np.ndarray, " strata"]] | None = None
+    # Units of one query have the same references left wherever they sit: one trial tells all.
     for trial in range(MOST_SEATINGS if pools.shared and width > 1 else 1):
         again = f"/again/{trial}" * bool(trial)
         units = seat_queries(len(group.queries), width, rounds, salt + again)
         room = count_room(pools, group, members_of(units))
+        # Each stratum is to give its share; what it has beyond that makes no seating better.
         found = int(np.minimum(room, share).sum())
         if best is None or found > best[0]:
             best = found, units, room
@@ -113,6 +115,7 @@ def settle_shared(pools: Pools, deal: Deal, salt: str) -> None:
     # Relatives first: a reference that is met twice may stay, a relative must go.
     for find, must in ((meets_relatives, True), (meets_again, False)):
         turns, queries, slots = np.nonzero(find(pools, deal))
+        # Several queries of a unit may clash in one slot, which is exchanged once for all of them.
         places = np.unique(np.stack([deal.units[turns, queries], slots]), axis=1)
         for unit, slot in places.T.tolist():
             exchange(pools, deal, (unit, slot), must=must, salt=salt)
@@ -152,6 +155,7 @@ def exchange(pools: Pools, deal: Deal, place: tuple[int, int], *, must: bool, sa
         return
     fits = fit_references(pools, deal, (unit, members), again=must)
     barred = related if must else related | (deal.chosen[deal.units] == gone).any(axis=(0, 2))
+    # The reference that goes must not come to a unit that has it, nor to its own relatives.
     closed = (deal.chosen == gone).any(axis=1)
     closed[deal.units[:, barred]] = True
     alike = deal.strata == deal.strata[unit, slot]
@@ -162,6 +166,7 @@ def exchange(pools: Pools, deal: Deal, place: tuple[int, int], *, must: bool, sa
         come = deal.chosen[others, slots]
         first = np.lexsort((drawn[come], near[come]))[0]
         deal.chosen[unit, slot], deal.chosen[others[first], slots[first]] = come[first], gone
+    # Without an exchange the even use of references gives way, not the rule on relatives.
     elif must:
         there = deal.group.references
         free = there[fits[there] & (pools.references.stratum[there] == deal.strata[unit, slot])]

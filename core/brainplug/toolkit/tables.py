@@ -141,6 +141,7 @@ def find_named(columns: Iterable[Any], names: Sequence[str]) -> list[str]:
     >>> find_named(["RID", "ptid", "sex"], SUBJECT_NAMES)
     ['RID', 'ptid']
     """
+    # From the end, so that of names alike but for case (`subject`, `Subject`) the first counts.
     places = {name.casefold(): place for place, name in reversed(list(enumerate(names)))}
     named = [str(column) for column in columns if str(column).casefold() in places]
     return sorted(named, key=lambda column: places[column.casefold()])
@@ -180,6 +181,7 @@ def whole_ids(ids: pd.Series) -> pd.Series:
     ['7.0', '12']
     """
     known = ids.dropna()
+    # Only if all have it: beside a plain `7`, `7.0` may be somebody's real id.
     if known.empty or not known.str.fullmatch(r"[0-9]+\.0+").all():
         return ids
     return ids.str.replace(r"\.0+$", "", regex=True)
@@ -242,6 +244,8 @@ def _read_header(path: Path) -> tuple[str, list[str]]:
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     _check_text(path, head)
+    # Cut off anywhere, perhaps within a character; a wrong encoding is told from the whole file.
+    # Excel begins with a byte-order mark, which would become part of the first name.
     line = next(
         (each for each in head.decode("utf-8-sig", "replace").splitlines() if each.strip()), ""
     )
@@ -261,6 +265,7 @@ def _check_text(path: Path, head: bytes) -> None:
         raise DataError(
             "a workbook or zip", where=path, expected="a table as text", hint="save it as CSV"
         )
+    # Before the search for zero bytes, of which UTF-16 is full.
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError("UTF-16", where=path, expected="text in UTF-8", hint="save it as UTF-8")
     if b"\0" in head:
@@ -272,6 +277,7 @@ def _find_delimiter(suffix: str, line: str) -> str:
     told = DELIMITERS.get(suffix)
     if told is not None and told in line:
         return told
+    # Where the comma is the decimal mark, Excel writes semicolons into a `.csv`.
     counts = {candidate: line.count(candidate) for candidate in CANDIDATES}
     best = max(CANDIDATES, key=lambda candidate: counts[candidate])
     return best if counts[best] else told or ","
@@ -296,6 +302,8 @@ def _read_text(path: Path, delimiter: str, names: Sequence[str]) -> pd.DataFrame
     # pyarrow would guess types, so the header is read as a row of text like all others.
     kinds = {f"f{place}": pa.string() for place in range(len(names))}
     try:
+        # Free text of questionnaires holds line breaks. Nothing is missing yet: pyarrow would count
+        # `NULL` and `NA`, which may be a study's codes, as no value (`_clean` decides).
         table = pacsv.read_csv(
             path,
             read_options=pacsv.ReadOptions(autogenerate_column_names=True, block_size=_BLOCK_BYTES),

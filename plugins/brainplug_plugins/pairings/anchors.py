@@ -130,6 +130,7 @@ def stand_in(pools: Pools, met: Int[np.ndarray, "q anchor"], salt: str) -> None:
         salt: settles which of equally near people comes.
     """
     every, anchors = np.arange(len(pools.references.scans)), met[0].copy()
+    # Another scan of an anchor's person would be somebody that the query has met, or its relative.
     known = np.isin(pools.references.subject, pools.references.subject[anchors])
     drawn = numbers(f"{salt}/in place", len(every))
     for query, slot in np.argwhere(pools.relatives(every[:, None], anchors)).tolist():

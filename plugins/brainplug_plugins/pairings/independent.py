@@ -162,6 +162,7 @@ class Independent:
 
     def _deal(self, pools: Pools, group: Group, salt: str) -> Deal:
         shape = (self.options.block or 1, self.options.wanted // self._slots, self._slots)
+        # Seats come first: what all units of a shared pool can meet depends on who sits together.
         units, room = seat_apart(pools, group, shape, salt)
         strata = deal_strata(room, int(units.max()) + 1, self._slots, f"{salt}/strata")
         chosen = fill_slots(pools, group, strata, f"{salt}/references")
@@ -207,6 +208,7 @@ def check_company(pools: Pools, there: Sequence[int]) -> None:
         DataError: names the strata and their numbers of scans.
     """
     pool = pools.references
+    # Who has no family is one alone, by a number above those of all families.
     kin = np.where(pool.family >= 0, pool.family, len(pool.scans) + pool.subject)
     alone = [
         f"{name!r} {count}"

@@ -152,6 +152,8 @@ class Matched:
         order = np.lexsort((numbers(f"{salt}/same", num), pools.queries.stratum))
         each = (self.options.same or 0.0) * self.options.references_per_query
         counts = np.empty(num, dtype=np.intp)
+        # Steps of the rounded running total: each is `each` rounded down or up, and over any
+        # stretch, so over each class as well, they add up to its share within one.
         counts[order] = np.diff(np.floor(np.arange(num + 1) * each + 0.5))
         return counts
 
@@ -163,6 +165,8 @@ class Matched:
         units = seat_queries(len(group.queries), 1, 1, salt)
         own = pools.queries.stratum[group.queries]
         strata = np.empty((len(own), wanted), dtype=np.intp)
+        # One number for class and count: queries alike in both are dealt together, so that each
+        # such set meets the other classes equally.
         cells = own * (wanted + 1) + alike[group.queries]
         for cell in np.unique(cells).tolist():
             stratum, count = divmod(cell, wanted + 1)
@@ -182,6 +186,7 @@ class Matched:
         if pools.shared:
             settle_shared(pools, deal, salt)
         else:
+            # Only queries of one class change places: another's references are of its own class.
             settle(pools, deal, alike=own)
         return deal
 
@@ -196,6 +201,7 @@ class Matched:
         low = np.searchsorted(values[there], asked - distance, side="left")
         near = np.searchsorted(values[there], asked + distance, side="right") - low
         check_near(pools, group, near, wanted)
+        # 63 bits, which fit a signed integer: NumPy takes a mix with unsigned ones to float64.
         start = (numbers(f"{salt}/near", len(asked)) >> np.uint64(1)).astype(np.int64) % near
         steps = np.arange(wanted) * near[:, None] // wanted
         chosen = there[low[:, None] + (start[:, None] + steps) % near[:, None]]
@@ -203,6 +209,7 @@ class Matched:
         for query in np.flatnonzero(relatives).tolist():
             fit = there[low[query] : low[query] + near[query]]
             fit = fit[~pools.relatives(group.queries[query], fit)]
+            # Refused in the same words, with this one's count less its relatives.
             check_near(
                 pools, group, np.where(np.arange(len(near)) == query, len(fit), near), wanted
             )
@@ -273,6 +280,7 @@ def describe_labels(truth: np.ndarray, told: np.ndarray, same: float) -> str:
     asked, shown = codes[: len(truth)], codes[len(truth) :].reshape(told.shape)
     votes = (shown[:, :, None] == shown[:, None, :]).sum(axis=2)
     said = shown[np.arange(len(shown)), votes.argmax(axis=1)]
+    # Chance is what the same answers would score if truths were dealt out at random.
     shares = [np.bincount(each, minlength=len(labels)) / len(asked) for each in (said, asked)]
     right, chance = float(np.mean(said == asked)), float(shares[0] @ shares[1])
     others = max(len(labels) - 1, 1)

@@ -78,6 +78,7 @@ def make_anatomy(resolution_mm: float) -> Anatomy:
     edge = 2 if resolution_mm >= 2 else 1
     image = load_mni152_template(resolution=edge)
     values = np.asarray(image.dataobj, dtype=np.float32)
+    # White matter, the brightest tissue of a T1-weighted image, becomes about 1.
     values /= np.percentile(values[values > 0], 95)
     brain = values > 0.1
     origin = image.affine[:3, 3]
@@ -121,6 +122,7 @@ def make_image(
     """
     from scipy.ndimage import map_coordinates
 
+    # One stream for all that follows; in another order of the calls the scans would be others.
     rng = generator(options.seed, "image", person.number)
     places = _displaced(anatomy, person.scores, _random_field(anatomy, options, person, rng))
     indices = (places - anatomy.origin_mm[:, None, None, None]) / anatomy.edge_mm
@@ -135,6 +137,7 @@ def _displaced(anatomy: Anatomy, scores: Mapping[str, float], random: np.ndarray
     """Return the place in the template that each voxel of the scan shows."""
     stretch = 0.03 * scores["head_size"] + scores["head_shape"] * np.array([0.02, -0.01, -0.01])
     scaled = [
+        # The displacement leads back to the template, so for a larger head it leads inwards.
         centre + (axis - centre) * np.exp(-log_scale)
         for axis, centre, log_scale in zip(anatomy.axes_mm, anatomy.centre_mm, stretch, strict=True)
     ]
@@ -142,8 +145,10 @@ def _displaced(anatomy: Anatomy, scores: Mapping[str, float], random: np.ndarray
     frontal = 1.0 * scores["frontal"] * _bump(scaled, FRONTAL_MM, (45.0, 35.0, 40.0))
     places = random
     for axis, along in enumerate(_open_grid(scaled)):
+        # Smooth across the middle, where a plain change of sign would tear the tissue apart.
         outwards = np.tanh((along - VENTRICLES_MM[axis]) / 10)
         places[axis] += along - ventricles * outwards
+    # What lies further in front is shown here, so the lobe has moved back.
     places[1] += frontal
     return places
 
@@ -164,6 +169,7 @@ def _random_field(
     shape = (3, *(basis.shape[1] for basis in bases))
     family = generator(options.seed, "family image", person.family).normal(size=shape)
     own = rng.normal(size=shape)
+    # Roots, since it is variances that add up to 1.
     knots = np.sqrt(SIBLING_SHARE) * family + np.sqrt(1 - SIBLING_SHARE) * own
     return options.deformation_mm * np.stack([_spread(field, bases) for field in knots])
 
@@ -177,10 +183,12 @@ def _scanned(
 ) -> np.ndarray:
     """Return what the scanner makes of the tissue: contrast, bias field and noise."""
     bases = [_basis(axis, every_mm=2 * KNOTS_MM) for axis in anatomy.axes_mm]
+    # From the site's generator, not the person's: a coil's bias field is in all of its scans.
     bias = _spread(site_rng.normal(size=[basis.shape[1] for basis in bases]), bases)
     brain = tissue > 0.05
     noise = rng.standard_normal(tissue.shape, dtype=np.float32)
     seen = tissue**site.gamma * np.exp(site.bias * bias) + site.noise * noise
+    # Gain differs from scan to scan, as in MRI, whose intensities have no unit.
     scan: np.ndarray = np.where(brain, np.maximum(seen, 0), 0) * site.gain * rng.uniform(0.8, 1.25)
     return scan
 
@@ -194,6 +202,8 @@ def _stored(
     affine = np.diag([edge, edge, edge, 1.0])
     affine[:3, 3] = first + rng.normal(0, 5, size=3)
     voxels = np.rint(scan).astype(np.int16)
+    # Voxels and affine are turned together, so the head stays in its place in the world; whoever
+    # ignores the affine sees left and right swapped.
     if site.reversed:
         voxels = voxels[::-1, ::-1]
         affine[:2, 3] += edge * (np.array(scan.shape[:2]) - 1)

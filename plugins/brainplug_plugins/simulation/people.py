@@ -67,12 +67,14 @@ def draw_person(options: SimulatedOptions, number: int) -> Person:
     """Draw a person; independent of how many others there are."""
     seed = options.seed
     sex = "1" if generator(seed, "sex", number).random() < 0.5 else "2"
+    # Rounded before the image is made from it, so that table and image agree to the last digit.
     age = round(float(generator(seed, "age", number).normal(AGE_MEAN, AGE_SD)), 1)
     bmi = round(float(generator(seed, "bmi", number).normal()), 2)
     family = family_of(options, number)
     return Person(
         number=number,
         family=family,
+        # Of the family, since siblings are mostly scanned at the same site.
         site=int(generator(seed, "family site", family).integers(options.sites)),
         sex=sex,
         age=age,

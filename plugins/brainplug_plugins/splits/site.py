@@ -205,6 +205,7 @@ class Sites:
         lacking = names.isna() | names.isin(find_missing(names.dropna().unique(), ()))
         if lacking.any():
             raise no_site(cohort.loc[lacking, "subject"], len(cohort), column)
+        # A study is its own site here, and nobody would write `A:A`.
         if column == "study" or "study" not in cohort.columns:
             return cls(column=column, names=names, labels=names, shown=names)
         labels = cohort["study"].astype("str") + ":" + names
@@ -267,6 +268,7 @@ def run_names(sites: Sequence[str]) -> list[str]:
     ['site-a-b', 'site-A-b']
     """
     plain = [re.sub("[^A-Za-z0-9]+", "-", site).strip("-") for site in sites]
+    # Runs become folders, and disks of Macs and Windows do not tell cases apart.
     forms = pd.Series(plain).str.casefold()
     unclear = forms.duplicated(keep=False) | (forms == "") | (forms.str.len() > _LONGEST_NAME)
     return [

@@ -139,14 +139,18 @@ class Deal:
         """Return the pool of each group for one run of a cross-validation."""
         num, tested = self.options.folds or 0, (self.options.fold or 1) - 1
         names = [str(fold) for fold in range(num)]
+        # Every fold is the test in one run.
         needed = dict.fromkeys(names, self._least()["test"])
         folds = self._deal(counts, dict.fromkeys(names, 1 / num), needed, "fold")
         test, after = names[tested], names[(tested + 1) % num]
         if self._whole():
             splits = folds.mask(folds == test, "test")
+            # Of the num - 1 folds left, one fold's worth of people validates.
             splits.update(self._validate(counts[folds != test], 1 / (num - 1), self._least()))
             return self._halve(counts, splits)
         pools = folds.mask(folds == test, "test_query")
+        # The fold after gives the references of both; so half a fold's worth is asked in
+        # validation, out of num - 2 folds. Training is halved below: it needs two of each class.
         halves = dict.fromkeys(("val_reference", "test_reference"), 0.5)
         needed = dict.fromkeys(halves, 1)
         pools.update(self._deal(counts[folds == after], halves, needed, "beside"))
@@ -198,6 +202,7 @@ def name_classes(subjects: pd.Series, target: pd.Series, bins: int) -> pd.Series
     # Sorted first, since the order of rows must not change the last digit of a mean.
     ordered = pd.DataFrame({"person": subjects, "value": target}).sort_values(["person", "value"])
     means = ordered.groupby("person")["value"].mean()
+    # A value that many share gives equal edges, of which one stays: then there are fewer bins.
     edges = np.unique(np.quantile(means.to_numpy(), np.arange(1, bins) / bins))
     places = np.searchsorted(edges, subjects.map(means).to_numpy(dtype=float), side="right")
     names = [f"quantile {place + 1} of {len(edges) + 1}" for place in places.tolist()]
