@@ -85,6 +85,8 @@ class BrainplugError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel from a worker process whole, whatever a subclass asks to be made from."""
+        # An exception is pickled as a call of its class with `args`, which fails where that asks
+        # for more; so `__init__` is passed over and the attributes are put back.
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def within(self, *places: object) -> Self:

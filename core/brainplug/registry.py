@@ -117,6 +117,7 @@ class Registry:
         parts = self.parts(role)
         if name in parts:
             return parts[name]
+        # Before "unknown": the name is known, and the cause is more use than a near name.
         for failure in self.failures:
             if failure.plugin == name and failure.role in ("", role):
                 raise failure
@@ -170,6 +171,8 @@ class Registry:
         """Call one observer after the other, so that a failing one is known by name."""
         plugins = dict(self._manager.list_name_plugin())
         for name, source in sorted(self._plugins.items()):
+            # A call to all would end at the first that raises and not say whose it was; pluggy can
+            # leave plugins out, not choose one.
             others = [plugin for other, plugin in plugins.items() if other != name]
             try:
                 self._manager.subset_hook_caller(hook, others)(**facts)
@@ -195,6 +198,8 @@ def blame(error: BaseException) -> PluginError | None:
     entries = list(entry_points(group=GROUP))
     for frame, _ in traceback.walk_tb(error.__traceback__):
         module = str(frame.f_globals.get("__name__"))
+        # From the outside in: the first frame of a plugin is where its code was entered. Several
+        # entry points may share a package; the one of this very module is meant first.
         for entry in sorted(entries, key=lambda entry: entry.module != module):
             if entry.module.partition(".")[0] == module.partition(".")[0]:
                 cause = f"{frame.f_code.co_name} in {module} raised {in_one_line(error)}"
@@ -265,6 +270,7 @@ def _register(manager: pluggy.PluginManager, source: Source, load: Callable[[], 
     """Load one plugin and register it; nothing of it stays when it is not as it should be."""
     try:
         plugin = load()
+    # A script that was named by mistake may end Python as it is imported.
     except (Exception, SystemExit) as error:
         raise failure_of(source, f"import failed: {in_one_line(error)}", error) from error
     known = manager.get_name(plugin)
@@ -295,6 +301,7 @@ def _collect(
 ) -> Iterator[tuple[Source, Offer | PluginError]]:
     """Ask each plugin for its parts of one role, so that a failing one is known by name."""
     hook = f"brainplug_{role}"
+    # One by one: pluggy's own call ends for all when one raises.
     for implementation in getattr(manager.hook, hook).get_hookimpls():
         source = sources[implementation.plugin_name]
         try:

@@ -128,6 +128,7 @@ def members_of(protocol: type) -> tuple[Member, ...]:
             found.append(Member(name, text, resolve(text)))
         elif inspect.isfunction(value):
             signature = inspect.signature(value)
+            # Without `self`, as the method of an object shows itself.
             own = signature.replace(parameters=list(signature.parameters.values())[1:])
             text = str(signature.return_annotation)
             found.append(Member(name, text, resolve(text), own))
@@ -138,6 +139,8 @@ def members_of(protocol: type) -> tuple[Member, ...]:
 
 def resolve(annotation: str) -> Any:
     """Turn an annotation of a protocol into a type."""
+    # `get_type_hints` reads text as Python does, and is content with any object that has
+    # annotations.
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
     known = {**vars(records), **vars(roles), "Path": Path}
     try:
@@ -160,6 +163,7 @@ def matches(value: object, expected: Any) -> bool:  # noqa: PLR0911 - one line f
     if origin in (Union, types.UnionType):
         return any(matches(value, each) for each in inner)
     if origin is Literal:
+        # Text first: an array is compared item by item, and has no truth value.
         return isinstance(value, str) and value in inner
     if origin is tuple:
         return isinstance(value, tuple) and all(matches(each, inner[0]) for each in value)
@@ -258,6 +262,8 @@ def find_bad_call(method: object, member: Member) -> Iterator[str]:
     positional = [each.name for each in asked if each.kind is not each.KEYWORD_ONLY]
     keywords = {each.name: each.name for each in asked if each.kind is each.KEYWORD_ONLY}
     try:
+        # Tried, not compared: a method may take more than its role gives it, where that has
+        # defaults.
         signature.bind(*positional, **keywords)
     except TypeError as error:
         yield f"{member.name}{signature} cannot be called as {member}: {error}"

@@ -89,6 +89,7 @@ def build(part: Part[Behaviour], options: object, origin: Origin) -> Behaviour:
         PluginError: it cannot be built, or is not of the shape of its role.
     """
     behaviour = _settle(lambda: part.make(options), "making", origin)
+    # A property is code of the plugin, so that merely reading it may raise anything.
     faults = _settle(lambda: list(find_faults(behaviour, origin.role)), "reading", origin)
     if faults:
         cause = f"not a {CONTRACTS[origin.role].words} that can be used: {'; '.join(faults)}"
@@ -124,9 +125,12 @@ class Guard:
             raise AttributeError(name)
         try:
             value = getattr(behaviour, name)
+        # Lack of memory is nobody's fault, and says itself what to do.
         except (BrainplugError, MemoryError):
             raise
         except Exception as error:
+            # An AttributeError for what is not there is how `hasattr` learns it; one from within a
+            # property is the plugin's fault.
             lacks = inspect.getattr_static(behaviour, name, None) is None
             if isinstance(error, AttributeError) and lacks:
                 raise
@@ -139,6 +143,7 @@ class Guard:
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute of the behaviour."""
+        # The method that was wrapped before would hide the new value.
         self.__dict__.pop(name, None)
         setattr(self.__dict__["_behind"], name, value)
 
@@ -148,6 +153,7 @@ class Guard:
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, Origin]]:
         """Travel to another process as what it is made from."""
+        # Wrapped methods are closures, which cannot be pickled; they are wrapped again over there.
         return guard, (self.__dict__["_behind"], self.__dict__["_origin"])
 
 
@@ -173,6 +179,7 @@ def judging(behaviour: object, method: str) -> Iterator[None]:
     try:
         yield
     except (DataError, LeakageError) as error:
+        # In the second case the error names the part already.
         if origin is None or origin.distribution in str(error):
             raise
         raise error.within(f"the {origin}") from error
@@ -226,6 +233,8 @@ def _settler(name: str, origin: Origin, member: Member | None) -> Callable[[Any]
         return lambda result: _guard_made(result, made, name, origin)
     if member.type is type(None):
         return lambda result: result
+    # A list or a generator will do for a tuple. It is read out here, so that what it raises still
+    # names the part.
     if get_origin(member.type) is tuple:
         return lambda result: _take(
             tuple(result) if _is_lazy(result) or isinstance(result, list) else result,

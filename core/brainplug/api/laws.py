@@ -156,6 +156,7 @@ def weight_faults(
     """Say where counts of subjects are not what repeating these subjects is."""
     num = len(sample.truth)
     counts = np.ones((2, num))
+    # Each subject once, and each twice: both must be the plain score, whatever the metric is.
     counts[1] = 2
     scores = np.asarray(metric.score_resamples(sample, counts))
     if scores.shape != (2,):
@@ -179,6 +180,7 @@ def make_samples(metric: Metric, labels: Sequence[str] = ()) -> dict[str, Predic
         return {"made-up predictions": whole, "a single subject": take(whole, slice(1))}
     names = tuple(labels) or ("a", "b")
     indices = np.arange(6 * len(names)) % len(names)
+    # Every third answer is wrong, so that no metric stands at an end of its scale.
     shifted = np.where(np.arange(len(indices)) % 3 == 2, (indices + 1) % len(names), indices)
     truth = np.array([names[index] for index in indices], dtype=object)
     predicted = np.array([names[index] for index in shifted], dtype=object)
@@ -189,6 +191,7 @@ def make_samples(metric: Metric, labels: Sequence[str] = ()) -> dict[str, Predic
     return {
         "made-up predictions": whole,
         "predictions without probabilities": attrs.evolve(whole, probabilities=None),
+        # Not the first, whose answer could not be read.
         "a single subject": take(whole, slice(1, 2)),
     }
 
@@ -270,6 +273,8 @@ def template_faults(template: PromptTemplate, cases: Iterable[tuple[Case, str]])
 def fixed_faults(template: Any, case: Case) -> Iterator[str]:
     """Say whether a template that calls its wording fixed lets anything else decide a word."""
     words = [*case.references, case.query]
+    # Private characters of Unicode, which no wording holds, mark where each value goes; another
+    # seed shows whether phrasings are chosen by it.
     slots = [f"\ue000{index}\ue001" for index in range(len(words))]
     blank = attrs.evolve(case, references=tuple(slots[:-1]), query=slots[-1], seed=case.seed + 1)
     filled = []

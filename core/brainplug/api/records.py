@@ -194,6 +194,8 @@ class Case:
         """
         if len(phrasings) == 1:
             return phrasings[0]
+        # Hashed together with the phrasings, or all lists of a template would give the same index;
+        # by SHA-256, which is the same on every machine and in every Python.
         key = "\n".join((str(self.seed), *phrasings)).encode()
         return phrasings[int.from_bytes(hashlib.sha256(key).digest()[:8]) % len(phrasings)]
 

@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from brainplug.registry import blame
 
         failure = error if isinstance(error, BrainplugError) else blame(error) or error
+        # A bug of ours: Python's own traceback is what its report needs.
         if ranks.world_size == 1 and not isinstance(failure, BrainplugError | OSError):
             raise
         if ranks.tells(failure):
@@ -194,12 +195,14 @@ def run_command(given: argparse.Namespace) -> int:
     from brainplug.runtime.ranks import Ranks
 
     ranks = Ranks.of(os.environ)
+    # One device needs no launcher, unless torchrun has started us: then the contradiction is told.
     if given.devices and (given.devices > 1 or ranks.world_size > 1):
         return launch_run(given, ranks)
     ranks.join()
     if not ranks.is_main_process:
         from brainplug.run.ranks import follow
 
+        # Rank 0 speaks for all, of plugins that failed too.
         follow(ranks, lambda: open_registry(warn=False), make_console(quiet=True))
         return 0
     with ranks.leading():
@@ -269,6 +272,8 @@ def prepare_command(given: argparse.Namespace) -> None:
         console=console,
     )
     for path in export_run(folder, given.format):
+        # Paths are copied, so none is broken at the edge of the window, and a bracket in it is no
+        # markup.
         console.print(str(path), soft_wrap=True, markup=False, highlight=False)
 
 

@@ -175,6 +175,7 @@ def copying(answers: Sequence[AnswerRow]) -> Copying:
     if not read:
         return Copying(rate=None, rate_if_right=None, pull=None)
     if isinstance(read[0].prediction, str):
+        # Of several references, what most of them say is what a copy would say.
         shown = [(row, Counter(row.reference_values).most_common(1)[0][0]) for row in read]
         return Copying(
             rate=float(np.mean([row.prediction == value for row, value in shown])),
@@ -182,6 +183,7 @@ def copying(answers: Sequence[AnswerRow]) -> Copying:
             pull=None,
         )
     said = [float(row.prediction) for row in read if row.prediction is not None]
+    # As fine as the model speaks: an answer of 23.4 repeats a reference of 23.41.
     places = max(map(decimals, said))
     return Copying(
         rate=float(
@@ -225,6 +227,8 @@ def reference_pull(read: Sequence[AnswerRow], said: Sequence[float]) -> float | 
     # the reference differs.
     centred = frame[["answer", "shown"]] - frame.groupby("subject").transform("mean")
     spread = float((centred["shown"] ** 2).sum())
+    # Where the reference never differs, centring leaves rounding, and a slope on that means
+    # nothing.
     if spread <= 1e-12 * max(1.0, float((frame["shown"] ** 2).sum())):
         return None
     return float((centred["answer"] * centred["shown"]).sum()) / spread

@@ -84,6 +84,7 @@ def count_answers(answers: Sequence[AnswerRow], frame: pd.DataFrame) -> AnswerCo
     copied = copying(answers)
     silent = frame["unparsed"] == frame["tasks"]
     return AnswerCounts(
+        # A subject whose truth differs between scans has two rows.
         subjects=int(frame["subject"].nunique()),
         tasks=len(answers),
         unparsed_tasks=int(frame["unparsed"].sum()),
@@ -126,6 +127,7 @@ def score_sites(
     """
     if facts.people is None or "site" not in facts.people:
         return {}, 0
+    # Who was scanned at several sites counts for the first.
     known = facts.people.dropna(subset=["site"]).drop_duplicates("subject")
     sites = frame["subject"].map(dict(zip(known["subject"], known["site"], strict=True)))
     sizes = frame["subject"].groupby(sites).nunique()

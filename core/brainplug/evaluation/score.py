@@ -136,6 +136,7 @@ def score_split(
 ) -> SplitScores:
     """Score the answers of one split, and every rule on the same subjects and samples."""
     frame = aggregate(answers, facts.kind, facts.labels, facts.train_mean)
+    # Drawn once for model and rules alike, which makes their differences paired.
     resamples = draw_resamples(cluster_names(frame["subject"], facts.people), plan)
     predictions = make_predictions(frame, facts.labels, facts.train_mean)
     model = score_system(predictions, metrics, resamples)

@@ -86,6 +86,7 @@ def score(
     both = scoring.evaluation.answer == "both" and bool(facts.labels)
     studies = {}
     for study, members in people_by_study(people).items():
+        # The rules of the whole run, not fitted to the study anew: the model was not either.
         mine = {
             name: attrs.evolve(rule, answers=of(rule.answers, members))
             for name, rule in rules.items()

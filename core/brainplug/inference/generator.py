@@ -98,6 +98,7 @@ class Generator:
             length: how many tokens that is.
         """
         count = len(rows)
+        # For the rest of the prompt, all candidates at once, and the words that may follow.
         cache = llava.roomy_cache(shared, room=sum(rows[0].lengths) + self.settings.max_new_tokens)
         embeddings = self.embed([row.rest for row in rows], [row.item.images[-1:] for row in rows])
         end = length + embeddings.shape[1]

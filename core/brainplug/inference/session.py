@@ -67,6 +67,8 @@ class ModelSession:
             load=self.load,
             answers=self.answers,
             batch_size=evaluation.batch_size,
+            # Room for a longer way to say it than any that was learnt, and an end to a model that
+            # never stops.
             max_new_tokens=evaluation.max_new_tokens or 2 * self.longest_answer(encoder),
             mode=evaluation.answer,
             precision=self.recipe.training.precision,

@@ -36,6 +36,8 @@ def write_answers(session: ModelSession, *, model: Path, kept: KeptAnswers, to: 
         bundle.model.to(torch.device("cuda", ranks.local_rank))
     settings = session.answer_settings(bundle)
     asked = [(split, task) for split in EVALUATED for task in session.tasks[split]]
+    # Read by rank 0 alone, which cuts the file back where it was cut short; all must agree on which
+    # tasks are left.
     given = {(row.split, row.task_id): row for row in ranks.on_main_process(kept.read)}
     with session.progress("answering") as report:
 

@@ -44,6 +44,7 @@ class Stretch:
     @property
     def answer(self) -> torch.Tensor:
         """The tokens to be learnt."""
+        # Not `[-num_learnt:]`, which is everything where nothing is learnt.
         return self.ids[len(self.ids) - self.num_learnt :]
 
 

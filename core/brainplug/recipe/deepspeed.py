@@ -63,6 +63,7 @@ def check_file(path: Path, options: Training) -> Iterator[str]:
 
 def list_shared(options: Training) -> list[tuple[tuple[str, ...], tuple[float, ...], str]]:
     """List what a DeepSpeed file and the recipe both say: its keys, our values, our key."""
+    # One file serves all phases, so a rate in it must be that of each.
     rates = tuple(phase.learning_rate or 0.0 for phase in options.phases())
     return [
         (("train_micro_batch_size_per_gpu",), (options.batch_size,), "training.batch_size"),
@@ -85,6 +86,8 @@ def number_format(settings: Mapping[str, Any]) -> str | None:
     chosen = [name for value, name in enabled if value is True]
     if chosen:
         return chosen[0]
+    # With one switched off and none on the file has decided; "auto" and silence leave it to the
+    # recipe.
     return "float32" if False in dict(enabled) else None
 
 

@@ -76,6 +76,7 @@ def read_recipe(path: Path | str, registry: Registry) -> RecipeFile:
         RecipeError: holds every problem found.
     """
     source = str(path)
+    # Not resolved: relative paths begin where the recipe is seen, wherever a link may lead.
     path = Path(path).absolute()
     data = share_target(read_toml(path, source))
     lacking = ProblemsError(check_tables(data))
@@ -83,6 +84,7 @@ def read_recipe(path: Path | str, registry: Registry) -> RecipeFile:
         recipe: Recipe = recipe_converter(registry, path.parent).structure(data, Recipe)
     except ProblemsError as error:
         raise RecipeError(source, [*lacking.lines(), *error.lines()]) from error
+    # Missing tables have a default of None, so that the recipe was made all the same.
     if lacking.problems:
         raise RecipeError(source, lacking.lines())
     across = ProblemsError(check_across(recipe, registry))
@@ -183,6 +185,8 @@ def structure_study(converter: Converter, value: Any) -> Study:
     )
     problems += validate(given, fields)
     try:
+        # What `[cohort]` itself does not know is its loader's, whose unknown keys are refused
+        # there.
         given["loader"] = converter.structure(
             {key: each for key, each in value.items() if key not in fields}, loader_field.type
         )
@@ -266,6 +270,7 @@ def refusal_of(error: BrainplugError, origin: Origin) -> str:
 def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
     """Find what is wrong between tables that are each valid by themselves."""
     yield from check_metrics(recipe, registry)
+    # Without `[target]`, finished task files say the kind, and they are not read here.
     kind = recipe.target.make().kind if recipe.target else None
     backbone = recipe.model.make()
     if kind == "numerical" and recipe.evaluation.answer == "score":
@@ -303,6 +308,7 @@ def resolve(recipe: Recipe) -> dict[str, Any]:
         for key, table in tables.items()
         if table is not None and table != ()
     }
+    # One study is written as a person writes it.
     if len(recipe.cohort) == 1:
         resolved["cohort"] = resolved["cohort"][0]
     return resolved

@@ -25,6 +25,7 @@ def metric_label(metric: Chosen[Metric]) -> str:
 
     So two of one part differ in name, and neither is renamed when the other comes or goes.
     """
+    # Compared as they are written, since a default may be a factory that makes it anew.
     changed = [
         f"{key_in_toml(field.alias)} = {written}"
         for field in attrs.fields(type(metric.options))

@@ -124,6 +124,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [plain(each) for each in value]
     if isinstance(value, set | frozenset):
+        # A set has no order of its own, and equal recipes must be equal texts.
         return sorted(plain(each) for each in value)
     return str(value) if isinstance(value, Path) else value
 
@@ -157,6 +158,7 @@ def as_toml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(as_toml, value))}]"
     if isinstance(value, str | bool):
+        # JSON writes texts and booleans as TOML does.
         return json.dumps(value, ensure_ascii=False)
     return str(value)
 
@@ -177,6 +179,7 @@ def options_of(table: type[Any], *, under: str = "") -> Iterator[Option]:
             continue
         key = under + field.alias
         inner = members(field.type) if is_union(field.type) else (field.type,)
+        # A table with a type argument is a chosen part, whose keys are its plugin's.
         if len(inner) == 1 and is_table(inner[0]) and not get_args(inner[0]):
             yield from options_of(inner[0], under=f"{key}.")
             continue

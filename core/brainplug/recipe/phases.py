@@ -101,5 +101,6 @@ def check_phases(training: Training, backbone: ModelBackbone) -> Iterator[Proble
             problem = f"expected parts that do not learn whole: {named} for {plan.title}"
             yield (*plan.lora_from, "parts"), f"{problem}; leave them out there or here"
     adapted = [plan.lora_from for plan in plans if plan.options.lora]
+    # Looked for, not imported: PEFT imports torch.
     if adapted and find_spec("peft") is None:
         yield adapted[0], "adapters need the package peft: pip install peft"

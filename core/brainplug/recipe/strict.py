@@ -93,6 +93,7 @@ def read_toml(path: Path, source: str) -> dict[str, Any]:
         RecipeError: there is no such file, or it is not TOML; says line and column.
     """
     try:
+        # Some editors on Windows put a byte order mark first, which TOML refuses.
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise RecipeError(source, [f"not TOML, which is UTF-8: {error.reason}"]) from None
@@ -114,10 +115,13 @@ def strict_converter(base: Path) -> Converter:
         base: folder that relative paths start from.
     """
     converter = make_converter()
+    # cattrs itself would convert: `"3"` to 3, and 1 to true.
     for kind in (bool, int, str):
         converter.register_structure_hook(kind, structure_exactly)
     converter.register_structure_hook(float, structure_float)
     converter.register_structure_hook(Path, lambda value, _: structure_path(value, base))
+    # cattrs asks the factories that were registered last first, so these come before its own for
+    # the same types.
     for applies, hook in CONTAINER_HOOKS:
         converter.register_structure_hook_factory(applies, binding(hook, converter))
     return converter
@@ -142,6 +146,7 @@ def structure_float(value: Any, _: Any) -> float:
     if type(value) not in (int, float):
         raise refused(in_words(float), value)
     try:
+        # An integer of TOML may be larger than any float.
         number = float(value)
     except OverflowError:
         number = math.inf
@@ -155,6 +160,7 @@ def structure_path(value: Any, base: Path) -> Path:
     if type(value) is not str or not value:
         raise refused(in_words(Path), value)
     try:
+        # Fails for `~name` where nobody has that name.
         path = base / Path(value).expanduser()
     except RuntimeError as error:
         raise refused(in_words(Path), value, str(error).lower()) from None
@@ -165,6 +171,7 @@ def structure_literal(_: Converter, value: Any, expected: Any) -> Any:
     """Accept one of the listed values, of the same type."""
     allowed = get_args(expected)
     for each in allowed:
+        # To Python, `True == 1 == 1.0`.
         if type(each) is type(value) and each == value:
             return each
     near = suggestion(value, map(str, allowed)) if type(value) is str else ""
@@ -303,6 +310,7 @@ def validate(given: dict[str, Any], fields: dict[str, attrs.Attribute[Any]]) -> 
     problems: list[Problem] = []
     for key, value in given.items():
         field = fields[key]
+        # With a converter, the validator expects what that makes of the value.
         if field.validator is None or field.converter is not None:
             continue
         for keys, each, validator in spread(field.validator, value):

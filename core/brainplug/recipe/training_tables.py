@@ -80,6 +80,7 @@ class Training:
 
     seed: int | None = attrs.field(
         default=None,
+        # What numpy and torch both take as a seed.
         validator=optional(and_(ge(0), lt(2**32))),
         metadata=about(
             "draws weights and the order of tasks; without it the recipe's seed, which also salts "
@@ -206,6 +207,7 @@ class Training:
                 lora=phase.lora or self.lora,
                 epochs=phase.epochs or self.epochs,
                 learning_rate=phase.learning_rate or self.learning_rate,
+                # No warm-up is a choice of the phase; none of the keys above may be 0.
                 warmup_steps=self.warmup_steps
                 if phase.warmup_steps is None
                 else phase.warmup_steps,

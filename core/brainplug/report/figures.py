@@ -36,9 +36,12 @@ def as_svg(figure: Figure) -> str:
     import matplotlib as mpl
 
     stream = io.StringIO()
+    # Texts stay texts that can be searched; with salt and without a date, the same run gives the
+    # same bytes.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "brainplug"}):
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue()
+    # What comes before is of an XML file and has no place within a page.
     return text[text.index("<svg") :]
 
 
@@ -112,6 +115,8 @@ def draw_confusion(confusion: Confusion) -> str:
     matrix = np.asarray(confusion.matrix, dtype=float)
     columns = [*confusion.labels, "unread"][: matrix.shape[1]]
     figure, axis = make_figure(1.1 * matrix.shape[1] + 2.2, 0.8 * matrix.shape[0] + 1.2)
+    # Even the largest count stays below the dark end of the scale, where its number could not be
+    # read.
     axis.imshow(matrix, cmap="Blues", vmin=0, vmax=max(1.0, matrix.max() * 1.4), aspect="auto")
     for (row, column), count in np.ndenumerate(matrix):
         axis.text(column, row, f"{count:.0f}", ha="center", va="center", color=INK)
@@ -144,6 +149,7 @@ def draw_scatter(
 
 def group_means(points: np.ndarray, smallest: int = 5) -> np.ndarray:
     """Return mean truth and prediction of groups of at least `smallest` people alike in truth."""
+    # Only groups of five or more: a point of one person could be matched to a known value.
     ordered = points[np.argsort(points[:, 0], kind="stable")]
     groups = max(1, len(ordered) // smallest)
     return np.array([group.mean(axis=0) for group in np.array_split(ordered, groups)])

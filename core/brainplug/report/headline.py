@@ -170,6 +170,7 @@ def show_number(value: float | None) -> str:
         text = f"{value:.2g}"
     else:
         text = f"{value:.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
+    # A small negative number rounds to "-0.00".
     return text.replace("-", MINUS) if float(text) else text.replace("-", "")
 
 

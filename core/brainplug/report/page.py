@@ -66,7 +66,9 @@ def write_report(sources: Sources) -> None:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        # Names, notes and answers come from outside, and may hold what HTML reads as a tag.
+        autoescape=True,
     )
     environment.filters["number"] = show_value
     page = environment.get_template("page.html.j2").render(**collect_facts(sources))
@@ -144,6 +146,7 @@ def make_examples(sources: Sources, tasks: Sequence[Task]) -> list[dict[str, Any
     chosen = tasks[::step][: sources.recipe.report.examples]
     return [
         {
+            # A task's id holds that of the query's scan.
             "id": task.task_id if individual else None,
             "turns": [
                 (turn.role, [show_part(sources, task, part) for part in turn.content])
@@ -222,6 +225,7 @@ def read_recipe_text(sources: Sources, *, individual: bool) -> str:
 
 def without_paths(text: str, *, individual: bool) -> str:
     """Cut absolute paths to their last name, unless the page is for the owner of the data."""
+    # A slash after a letter or a dot is amid a relative path or between two words.
     return text if individual else re.sub(r"(?<![\w.])/(?:[^/\s\"']+/)+", f"{HIDDEN}/", text)
 
 

@@ -89,6 +89,7 @@ class Source:
 
     def text_of(self, node: ast.stmt) -> bytes:
         """Return the lines of a statement, its decorators too."""
+        # The line of a definition is that of `def`, below its decorators.
         decorators = getattr(node, "decorator_list", [])
         first = min([node.lineno, *(each.lineno for each in decorators)])
         return b"\n".join(self.content.splitlines()[first - 1 : node.end_lineno])
@@ -191,6 +192,7 @@ class SourceTree:
 
     def uses(self, source: Source) -> Uses:
         """Return what a module uses, remembered by its content."""
+        # With the package, since relative imports in equal files mean other modules.
         key = f"{source.package} {source.digest}"
         if key not in self._uses:
             known = self._remembered.get(key)
@@ -299,6 +301,8 @@ class Search:
             self.seen.add(found)
             if found.name is None or found.name == "*":
                 self.take_module(found.module)
+            # `from package import module` reads like that of a name; only the disk tells them
+            # apart.
             elif "." not in found.name and self.tree.find(f"{found.module}.{found.name}"):
                 self.todo.append(Imported(f"{found.module}.{found.name}"))
             elif self.counts_by_name(found.module):
@@ -335,6 +339,7 @@ class Search:
             return
         # Python runs every package on the way to a module, and a stranger's may hold its codes.
         self.todo += [Imported(".".join(parts[:end])) for end in range(1, len(parts))]
+        # Only running it tells which module that is, so any of the package may be.
         if uses.by_made_up_name:
             self.todo += map(Imported, self.tree.modules_of(top))
 
@@ -349,6 +354,8 @@ class Search:
         if not nodes:
             return
         self.found[f"{module}.{name}"] = short_hash(b"\n".join(map(source.text_of, nodes)))
+        # What a module does as it is imported, such as a registration, may change what any of its
+        # names does.
         if known.effects:
             text = b"\n".join(map(source.text_of, known.effects))
             self.found[f"{module} as it is imported"] = short_hash(text)

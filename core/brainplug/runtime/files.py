@@ -26,6 +26,8 @@ def replacing(path: Path) -> Iterator[Path]:
     new one. Nothing is left behind when the block fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the file, since a rename replaces in one step on one file system only; with its suffix,
+    # by which some writers choose the format.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -33,6 +35,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        # `mkstemp` lets nobody but the owner read, and run folders are shared.
         temporary.chmod(0o666 & ~current_umask())
         temporary.replace(path)
     finally:
@@ -52,6 +55,8 @@ def walk_once(
     """
     seen: set[tuple[int, int]] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
+        # A link may lead back to a folder above; device and inode tell folders apart, whatever the
+        # path.
         state = os.stat(place)  # noqa: PTH116 (a Path for each of a million is slow)
         if (state.st_dev, state.st_ino) in seen:
             folders.clear()

@@ -78,6 +78,7 @@ def walk_running(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     for node in nodes:
         yield node
         for field, value in ast.iter_fields(node):
+            # The annotation of a class's field does run: attrs and cattrs read the type from it.
             if field in ANNOTATIONS and not isinstance(node, ast.AnnAssign):
                 continue
             if isinstance(node, ast.If) and field == "body" and is_for_checkers(node.test):
@@ -147,6 +148,7 @@ def definitions_of(tree: ast.Module, package: str) -> Definitions:
         if isinstance(node, ast.Import | ast.ImportFrom):
             aliases = found.annotations if for_checkers else found.aliases
             for alias, imported in zip(node.names, imported_by(node, package), strict=True):
+                # `import a.b` makes the name `a`.
                 plain = alias.name.partition(".")[0] if isinstance(node, ast.Import) else alias.name
                 aliases.setdefault(alias.asname or plain, []).append(imported)
             continue

@@ -113,6 +113,7 @@ class Ranks:
             return value
         from torch.distributed import broadcast_object_list
 
+        # What the others hold need not even be something that can be pickled.
         box = [value if self.is_main_process else None]
         broadcast_object_list(box, src=0)
         shared: Value = box[0]  # type: ignore[assignment]
@@ -146,12 +147,15 @@ class Ranks:
         if self.world_size == 1:
             return work()
         if not self.is_main_process:
+            # A list says whether there is a result; the result itself may be None.
             made: list[Value] = self.broadcast([])
             if not made:
                 raise ToldError("rank 0 failed and says why")
             return made[0]
         try:
             result = work()
+        # Another error is a bug: this process ends with its traceback, and torchrun ends those that
+        # wait.
         except BrainplugError:
             self.broadcast([])
             raise
@@ -229,6 +233,7 @@ class Ranks:
         """
         if self.world_size == 1:
             return code
+        # After a failure such a function may wait for a rank that is gone.
         if code == 0:
             atexit._run_exitfuncs()  # noqa: SLF001 - trackers of experiments finish there
         sys.stdout.flush()
@@ -261,6 +266,7 @@ def is_first_failure(ranks: Ranks) -> bool:
         return True
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
+    # torchrun keeps its store when it starts ranks anew, and failures of before must not count.
     key = f"brainplug/failures/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
     try:
         store = TCPStore(
@@ -297,10 +303,13 @@ def connect(ranks: Ranks) -> None:
                 hint="start as many as there are GPUs",
             )
         torch.cuda.set_device(ranks.local_rank)
+    # Rows and requests travel over gloo, so that waiting for rank 0, maybe for days, keeps no GPU
+    # busy.
     backend = "cpu:gloo,cuda:nccl" if gpus else "gloo"
     if ranks.world_size > 1:
         distributed.init_process_group(backend, timeout=PATIENCE)
     else:
+        # A store in memory: a process by itself opens no port that another run might hold.
         store = distributed.HashStore()  # type: ignore[attr-defined]
         distributed.init_process_group(backend, store=store, rank=0, world_size=1)
 
@@ -321,6 +330,8 @@ def end_with_parent() -> None:
     parent = os.getppid()
 
     def watch() -> None:
+        # A process whose parent is gone is adopted by another; no signal tells of it on every
+        # system.
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)

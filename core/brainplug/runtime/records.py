@@ -27,6 +27,8 @@ def converter() -> JsonConverter:
     """Return the converter; cattrs takes a tenth of a second to import."""
     from cattrs.preconf.json import make_converter
 
+    # A field that no one knows is most often one that was renamed, whose default would be taken in
+    # silence.
     return make_converter(forbid_extra_keys=True)
 
 

@@ -32,12 +32,15 @@ def launch(devices: int, arguments: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     os.environ[LAUNCHED] = "1"
+    # Otherwise each process would start a thread on every core; the `torchrun` command goes to the
+    # other end, with one thread each.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // devices)))
     logging.disable(logging.CRITICAL)  # torchrun repeats on ten lines what a rank says in one
     try:
         start_ranks(devices, arguments)
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
+        # Below 0 is the signal that ended it, and a process ended by a signal has said nothing.
         if failure.exitcode > 0:
             return failure.exitcode
         raise RunError(
@@ -49,6 +52,7 @@ def launch(devices: int, arguments: Sequence[str]) -> int:
     except SignalException as error:
         if error.sigval == signal.SIGINT:
             raise KeyboardInterrupt from None
+        # As shells report an end by a signal.
         return 128 + error.sigval
     finally:
         del os.environ[LAUNCHED]
@@ -67,6 +71,7 @@ def start_ranks(devices: int, arguments: Sequence[str]) -> None:
             nproc_per_node=devices,
             run_id=uuid4().hex,
             rdzv_backend="c10d",
+            # Any free port, so that runs on one machine do not meet.
             rdzv_endpoint="localhost:0",
             local_addr="127.0.0.1",  # a laptop's own name may lead nowhere
             max_restarts=0,

@@ -55,9 +55,12 @@ def in_processes(
         for item in items:
             yield item, function(shared, item)
         return
+    # A fork would copy locks that threads of torch or of the BLAS hold, and wait for them for ever.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(shared,))
     try:
+        # With "spawn" the pool starts a process when a call comes, and the libraries in it read the
+        # environment then.
         with _one_thread_each():
             yield from _in_turn(pool, function, items, at_once=2 * count)
     except BrokenProcessPool as error:

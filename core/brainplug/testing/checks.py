@@ -136,6 +136,8 @@ def faults_of(part: Part[Any], role: str, example: Example) -> list[str]:
 def weight_faults(module: str) -> Iterator[str]:
     """Say which heavy library the import of a module brings in."""
     code = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    # In a process of its own, since here all may be imported already; a plugin under test is often
+    # found by this process's path alone.
     seen = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     ran = subprocess.run(  # noqa: S603 - Python itself, and the module that is tested
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=seen
@@ -162,6 +164,7 @@ def check_loader(loader: CohortLoader, example: Example) -> Iterator[str]:  # no
 def check_head(head: TaskHead, example: Example) -> Iterator[str]:
     """Let a head read a column, and say and read back its values."""
     texts = example.raw or (("1", "2.5", "4") if head.kind == "numerical" else ("left", "right"))
+    # Not counted from 0, which tells apart a head that keeps the index from one that makes its own.
     raw = pd.Series([*texts, *texts, pd.NA], index=range(7, 8 + 2 * len(texts)), dtype="str")
     found = head.read(raw, codes=example.codes, missing=frozenset())
     yield from laws.column_faults(raw, found)
@@ -201,6 +204,7 @@ def check_pairing(pairing: Pairing, example: Example) -> Iterator[str]:
         make_pairs(pairing, cohort, Plain(labels=() if numerical else ("a", "b")), seed=1)
         queries, references = make_pools(numerical=numerical)
         pairs = pairing.pair(queries, references, seed=1)
+        # In which order rows come is up to a loader, and must not decide who meets whom.
         again = pairing.pair(queries.iloc[::-1], references.iloc[::-1], seed=1)
         if as_set(pairs) != as_set(again):
             yield "pair gives other pairs when the rows come in another order"

@@ -86,6 +86,8 @@ class TrainingHome:
             entry: of the ledger for it.
             fresh: the user starts over, and does not want it back.
         """
+        # It may have been deleted, as it may be once there is a model, which is to be kept all the
+        # same.
         self.checkpoints.mkdir(exist_ok=True)
         if not (self.checkpoints / STAGE).exists():  # of a move that was stopped: it knows better
             write_json(self.checkpoints / STAGE, entry)
@@ -137,6 +139,7 @@ class TrainingHome:
             The training they are of, None where no other has any.
         """
         counts = {path: count_phases(keys, path) for path in self.earlier()}
+        # Of equals the newest, which `earlier` gives first.
         best = max(counts, key=lambda path: counts[path], default=None)
         if best is None or not counts[best]:
             return None

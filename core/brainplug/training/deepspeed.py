@@ -37,6 +37,7 @@ def make_deepspeed(options: Training, *, cpu: bool) -> dict[str, Any] | None:
     if options.deepspeed is None:
         return None
     if not isinstance(options.deepspeed, str):
+        # It was looked at with the recipe, but may have been changed since.
         problems = list(check_file(options.deepspeed, options))
         if problems:
             raise RunError("; ".join(problems), found=tuple(problems))

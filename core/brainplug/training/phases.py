@@ -85,6 +85,8 @@ class PhaseFolder:
         """
         shutil.rmtree(self.model, ignore_errors=True)  # of a phase that was killed as it ended
         save(self.model)
+        # Before the checkpoints go: without a history the phase would be done again, from what is
+        # still there.
         write_record(self.history, history)
         for passed in (*self.path.glob("checkpoint-*"), *self.path.glob(FEATURES)):
             shutil.rmtree(passed)
@@ -124,6 +126,7 @@ def open_folders(folder: Path, made_from: str, phases: Sequence[PhasePlan]) -> l
 
 def copy_whole(source: Path, target: Path) -> None:
     """Put a copy of a folder in the place of another; a crash leaves no half of one there."""
+    # Beside the target, so that the last step is a rename on one disk.
     temporary = target.with_name(f".{target.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.copytree(source, temporary)

@@ -61,4 +61,5 @@ def make_schedule(options: Training, *, steps_per_epoch: int, place: str = "trai
             found=options.warmup_steps,
             hint="lower it",
         )
+    # At least one validation, or no checkpoint would be chosen.
     return Schedule(steps=steps, every=min(steps, steps_per_epoch * options.epochs_per_validation))

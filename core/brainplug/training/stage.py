@@ -90,6 +90,8 @@ def train_model(
             session.show(f"[dim]{phase.title} as before[/dim]")
         else:
             train_phase(session, phase, folder, selection=selection, begin=begin)
+        # From disk, for a phase that was trained just now as well: a run that was stopped between
+        # two phases then begins the second from the same bytes.
         begin = partial(load_bundle, folder.model)
     ranks.on_main_process(lambda: copy_whole(kept[-1].model, folders.model))
     history = TrainingHistory.of([folder.read_history() for folder in kept])
@@ -117,6 +119,7 @@ def train_phase(
         DataError: a model part built no bundle, or adapters are asked for on layers that the model
             has not.
     """
+    # numpy takes seeds of 32 bits only, and the Trainer seeds it too.
     bundle, seed = begin(), (session.recipe.training_seed + phase.number - 1) % 2**32
     if not isinstance(bundle, ModelBundle):
         raise DataError(type(bundle).__name__, expected="a ModelBundle from the model's build")
