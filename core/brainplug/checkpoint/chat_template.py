@@ -114,6 +114,8 @@ def render(template: str, *, images: bool) -> str:
     def raise_exception(message: str) -> None:
         raise TemplateError(message)
 
+    # A template is a program from the hub. The options are those of transformers, since they decide
+    # on line breaks.
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
@@ -148,6 +150,7 @@ def compare_template(template: str) -> str:
         ValueError: another form is rendered, or none; says both.
     """
     expected, faults = own_form(), []
+    # Older templates join text only and fail on a list of pieces.
     for images in (True, False):
         wanted = expected if images else expected.replace(IMAGE, "")
         try:
@@ -155,6 +158,7 @@ def compare_template(template: str) -> str:
         except Exception as error:  # noqa: BLE001 - a template can raise anything
             faults.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
             continue
+        # Qwen2's own template adds a system turn, which training does without.
         if squeeze(SYSTEM.sub("", text)) == squeeze(wanted):
             return first_difference(text, wanted)
         faults.append(repr(text))

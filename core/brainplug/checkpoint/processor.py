@@ -48,6 +48,8 @@ def check_tokens(processor: Mapping[str, Any], vision: Mapping[str, Any]) -> Ite
         yield f"image_token: expected {IMAGE!r}, got {marker!r}"
     if edge not in (None, vision["patch_size"]):
         yield f"patch_size: expected {vision['patch_size']} by config.json, got {edge!r}"
+    # transformers adds class tokens to the run and "default" takes one off: SigLIP has none, so the
+    # two must cancel out.
     more = processor.get("num_additional_image_tokens") or 0
     fewer = processor.get("vision_feature_select_strategy") == "default"
     if more != fewer:
@@ -64,6 +66,7 @@ def check_pictures(pictures: Mapping[str, Any], vision: Mapping[str, Any]) -> It
     """Look whether pictures are brought to the tower's size, whole."""
     if pictures.get("image_grid_pinpoints"):
         yield "image_grid_pinpoints: a picture is cut into several; a scan is one"
+    # The crop comes after the resizing, so it is its size that the tower sees.
     key = "crop_size" if pictures.get("do_center_crop") else "size"
     size = pictures.get(key)
     edges = size.values() if isinstance(size, dict) else [size]

@@ -107,6 +107,7 @@ class Checkpoint:
         names = expected_weights(self.config)
         kept = {name: shape for name, shape in names.items() if not name.startswith(PATCHES)}
         width = self.config["vision_config"]["hidden_size"]
+        # A 3-D patch embedding has a weight a voxel and a bias, then there is a position a token.
         return count_weights(kept) + int(width) * (voxels + 1 + tokens)
 
 
@@ -118,6 +119,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     if not folder.is_dir():
         raise DataError("none", where=folder, expected="the folder of a Llava checkpoint")
+    # It looks like any Llava, but its patch weights have another shape than its config says.
     if (folder / PATCH_FILE).is_file():
         raise DataError(
             "brainplug wrote this model, whose patches are 3-D already",
@@ -125,8 +127,10 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             hint="name the 2-D checkpoint that it was made from",
         )
     given = read_object(folder / CONFIG)
+    # Refused alone: for another architecture all that follows would be wrong as well.
     refuse(check_architecture(folder / CONFIG, given))
     config = fill_in(given)
+    # Also alone, since what follows computes with these.
     refuse(check_numbers(folder / CONFIG, config))
     problems = [*check_features(folder / CONFIG, config), *check_processor(folder, config)]
     markers, notes, weights = dict[str, int](), list[str](), dict[str, Weight]()
@@ -166,6 +170,7 @@ def refuse(problems: Iterator[str] | list[str]) -> None:
 def fill_in(given: Mapping[str, Any]) -> dict[str, Any]:
     """Fill in the keys that `config.json` leaves out."""
     config = {**LLAVA, **given}
+    # transformers writes the one name or the other, by release.
     config["image_token_index"] = given.get("image_token_id", config["image_token_index"])
     for section, defaults, _ in SECTIONS:
         config[section] = {**defaults, **given[section]}
@@ -249,6 +254,7 @@ def read_vocabulary(folder: Path) -> dict[str, int]:
     try:
         known = {str(token): int(place) for token, place in held["model"]["vocab"].items()}
         known |= {each["content"]: int(each["id"]) for each in held.get("added_tokens") or []}
+        # transformers adds what only tokenizer_config.json lists to the tokenizer as well.
         known |= {each["content"]: int(place) for place, each in decoder.items()}
     except (KeyError, TypeError, ValueError, AttributeError):
         raise DataError(

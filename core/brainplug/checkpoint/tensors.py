@@ -64,6 +64,7 @@ def plain_name(name: str) -> str:
     >>> plain_name("model.vision_tower.post_layernorm.bias")
     'vision_tower.post_layernorm.bias'
     """
+    # In this order, as a name can begin with several of them, one behind the other.
     for old, new in OLD_PLACES:
         if name.startswith(old):
             name = new + name.removeprefix(old)
@@ -104,6 +105,7 @@ def tower_weights(vision: Mapping[str, Any]) -> Names:
     found: Names = {
         f"{PATCHES}patch_embedding.weight": (width, vision["num_channels"], edge, edge),
         f"{PATCHES}patch_embedding.bias": (width,),
+        # One row a patch: SigLIP has no class token, whose row CLIP's towers have besides.
         f"{PATCHES}position_embedding.weight": (count_positions(vision), width),
         **norm("vision_tower.post_layernorm", width),
     }
@@ -136,6 +138,7 @@ def pooling_weights(width: int, inner: int) -> Names:
 
 def projector_weights(config: Mapping[str, Any]) -> Names:
     """Return the weights of the two-layer projector."""
+    # Several layers are put side by side, so the projector takes as many widths.
     layers = config["vision_feature_layer"]
     into = config["vision_config"]["hidden_size"] * (1 if isinstance(layers, int) else len(layers))
     out, bias = config["text_config"]["hidden_size"], config["multimodal_projector_bias"]
@@ -147,6 +150,7 @@ def language_weights(text: Mapping[str, Any], *, tied: bool) -> Names:
     """Return the weights of a Qwen2 language model."""
     width, inner, words = text["hidden_size"], text["intermediate_size"], text["vocab_size"]
     heads, pairs = text["num_attention_heads"], text["num_key_value_heads"]
+    # Configs of Qwen2 hardly ever state it; where one does, heads need not fill the width.
     head = text.get("head_dim") or width // heads
     found: Names = {
         "language_model.embed_tokens.weight": (words, width),
@@ -156,6 +160,7 @@ def language_weights(text: Mapping[str, Any], *, tied: bool) -> Names:
         layer = f"language_model.layers.{number}"
         found[f"{layer}.input_layernorm.weight"] = (width,)
         found[f"{layer}.post_attention_layernorm.weight"] = (width,)
+        # Qwen2 has biases on q, k and v and nowhere else; k and v are shared by groups of heads.
         for part, count in (("q_proj", heads), ("k_proj", pairs), ("v_proj", pairs)):
             found |= linear(f"{layer}.self_attn.{part}", count * head, width)
         found |= linear(f"{layer}.self_attn.o_proj", width, heads * head, bias=False)
@@ -216,6 +221,7 @@ def find_weights(folder: Path) -> tuple[Path, ...]:
             found=type(places).__name__,
         )
     files = tuple(folder / name for name in sorted(set(places.values())))
+    # A name with a folder in it could lead out of the checkpoint to any file of the machine.
     lost = [path.name for path in files if path.parent != folder or not path.is_file()]
     if lost or not files:
         raise DataError(
@@ -253,6 +259,8 @@ def read_weights(folder: Path) -> dict[str, Weight]:
     found: dict[str, Weight] = {}
     for file in find_weights(folder):
         for name, shape in read_table(file):
+            # Two names may be one weight: files saved by two releases of transformers lie in one
+            # folder.
             plain = plain_name(name)
             if plain in found:
                 raise DataError(
@@ -274,6 +282,8 @@ def read_table(file: Path) -> Iterator[tuple[str, Shape]]:
     size = file.stat().st_size
     try:
         with file.open("rb") as opened:
+            # Eight bytes say how long the table is; in another file they are any number, so a read
+            # is bounded by what safetensors itself allows.
             length = int.from_bytes(opened.read(8), "little")
             table = json.loads(opened.read(min(length, LONGEST_TABLE)))
         table.pop("__metadata__", None)
@@ -283,6 +293,7 @@ def read_table(file: Path) -> Iterator[tuple[str, Shape]]:
         raise DataError(
             "not a safetensors file, or cut short", where=file, hint="copy it again"
         ) from None
+    # The table comes first, so it reads as whole in a copy that broke off behind it.
     if end != size:
         raise DataError(
             f"{size:,}", where=file, expected=f"{end:,} bytes", found=size, hint="copy it again"
@@ -299,6 +310,7 @@ def compare_weights(expected: Names, found: Mapping[str, Weight], *, tied: bool)
         tied: whether the matrix that predicts words may be there a second time.
     """
     missing = sorted(expected.keys() - found.keys())
+    # Tied models are saved with or without the second name of the one matrix.
     over = sorted(found.keys() - expected.keys() - ({"lm_head.weight"} if tied else set()))
     if missing:
         yield f"the weights lack what config.json asks for: {some(missing)}"

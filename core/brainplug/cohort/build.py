@@ -132,7 +132,9 @@ def collect(
     if not table.images_pending:
         hold(study.loader, source_faults(study.loader))
     check_join(table, audit)
+    # Before the target is read: which rows count as copies must not depend on the target.
     scans, twice = drop_repeated(as_text(table.scans))
+    # Before scans are read, which takes hours, as rows without a target need none.
     scans, without = drop_without_target(scans, study.head, table)
     refused = {} if table.images_pending else refuse(scans, images, cache, progress)
     scans, unread = drop_unreadable(scans, refused)
@@ -266,6 +268,7 @@ def as_text(scans: pd.DataFrame) -> pd.DataFrame:
     for column in ("session", "family", "site"):
         empty = text[column].str.strip().str.casefold().isin(list(NO_VALUE))
         text[column] = text[column].mask(empty)
+    # Sorted, so that the order of rows does not settle which of two families a person gets.
     known = text.sort_values("family").groupby("subject")["family"].first()
     text["family"] = text["family"].fillna(text["subject"].map(known)).astype("str")
     if text[["subject", "family"]].drop_duplicates()["subject"].is_unique:
@@ -303,6 +306,7 @@ def drop_without_target(
             )
     scans = rename_clashes(scans).assign(target=values)
     lost = []
+    # Sorted, so that the flow in the report lists reasons alike whatever the order of rows.
     for reason in sorted(set(reasons.dropna().unique().tolist()) - {""}):
         scans, out = leave_out(scans, reasons[scans.index] == reason, reason)
         lost.append(out)
@@ -386,4 +390,5 @@ def name_scans(scans: pd.DataFrame) -> pd.Series:
         names = scans["subject"].where(plain, scans["subject"] + joint + scans["session"])
         if names.is_unique:
             return names.astype("str")
+        # `a_b` of session `c` and `a` of session `b_c` would have one name.
         joint += "_"

@@ -69,6 +69,7 @@ def find_bad_counts(table: CohortTable) -> str | None:
         )
     if table.exclusions["reason"].isna().any():
         return "an exclusion has no reason"
+    # Rows are only ever lost: before they ask for an image, for want of one, or later.
     if not len(table.scans) <= table.join.matched <= table.join.rows <= table.rows_read:
         return (
             f"its join report says {table.join.matched} of {table.join.rows} rows found an image, "

@@ -32,6 +32,7 @@ def find_same_images(frame: pd.DataFrame, memo: Path | None) -> pd.Series:
     same = pd.Series(pd.NA, index=frame.index, dtype="str")
     traces = find_traces(frame["image"])
     alike = frame[traces.notna() & traces.duplicated(keep=False)]
+    # A checksum of 32 bits, or a sample, is alike by chance now and then: contents decide.
     for _, group in alike.groupby(traces):
         contents = group["image"].map(lambda image: read_content(Path(image), memo))
         for _, equal in group.groupby(contents):
@@ -69,8 +70,10 @@ def trace(image: str) -> tuple[int, str] | None:
     path = Path(image)
     try:
         if not image.endswith(PACKED):
+            # A gzip file states its length modulo 2^32; the other kind is counted alike.
             return path.stat().st_size % 2**32, ""
         with path.open("rb") as file:
+            # The last eight bytes of gzip: CRC-32, then the length, both little-endian (RFC 1952).
             file.seek(-8, 2)
             end = file.read(8)
     except OSError:
@@ -94,6 +97,8 @@ def sample_of(image: str) -> str:
     """Return the checksum of a piece from the middle of a file, empty if it is gone."""
     try:
         with Path(image).open("rb") as file:
+            # From the middle, since headers and the empty corners at both ends are alike in many
+            # scans.
             file.seek(Path(image).stat().st_size // 2)
             return f"{zlib.crc32(file.read(1 << 12)):08x}"
     except OSError:

@@ -126,6 +126,7 @@ def other_label(task: Asked, labels: Sequence[str]) -> TargetValue:
     others = [label for label in labels if label != shown] or list(labels)
     if len(others) == 1:
         return others[0]
+    # By the task's id, not by a generator, so that one task more changes no other's answer.
     digest = hashlib.sha256(task.task_id.encode()).digest()
     return others[int.from_bytes(digest[:8]) % len(others)]
 
@@ -139,6 +140,7 @@ def mirror(tasks: Sequence[Asked], train: Sequence[Asked]) -> list[TargetValue]:
 def majority(tasks: Sequence[Asked], train: Sequence[Asked]) -> list[TargetValue]:
     """Answer the commonest class of the training subjects."""
     counts = Counter(str(truth) for truth in truths(train).values())
+    # Equal counts by name, so that the order of tasks does not settle the score.
     commonest = min(counts, key=lambda label: (-counts[label], label))
     return [commonest] * len(tasks)
 
@@ -165,6 +167,7 @@ def text_only(tasks: Sequence[Asked], train: Sequence[Asked]) -> list[TargetValu
         return [train[0].truth] * len(tasks)
     numerical = train[0].kind == "numerical"
     reader = fit_reader(train, numerical=numerical)
+    # Many tasks have the same words; each wording is read once.
     prompts = list(dict.fromkeys(task.prompt for task in tasks))
     found = reader.predict(prompts).tolist()
     values: list[TargetValue] = [float(each) if numerical else str(each) for each in found]
@@ -178,6 +181,7 @@ def fit_reader(train: Sequence[Asked], *, numerical: bool) -> Any:
     from sklearn.linear_model import LogisticRegression, RidgeCV
     from sklearn.pipeline import make_pipeline
 
+    # By a checksum of the id, since a stride could fall in step with blocks of tasks.
     step = -(-len(train) // TEXT_SAMPLE)
     read = [task for task in train if zlib.crc32(task.task_id.encode()) % step == 0]
     if len({task.truth for task in read}) < 2:  # a rare class that the sample lacks
@@ -186,6 +190,8 @@ def fit_reader(train: Sequence[Asked], *, numerical: bool) -> Any:
     model = (
         RidgeCV((0.1, 1.0, 10.0, 100.0, 1000.0)) if numerical else LogisticRegression(max_iter=1000)
     )
+    # Split at spaces only: the usual pattern drops signs, decimal points and single letters, which
+    # are what a number is told by.
     reader = make_pipeline(CountVectorizer(analyzer=str.split), model)
     prompts, values = zip(*counts, strict=True)
     weights = {f"{type(model).__name__.lower()}__sample_weight": list(counts.values())}

@@ -84,6 +84,8 @@ class TaskMaker:
         ):
             names = (*references, query)
             shown = [scans[name] for name in names]
+            # A fixed wording treats all references alike, so what is asked decides whether it is
+            # sound.
             key = (len(shown), shown[-1].words)
             if key not in checked:
                 checked.add(key)
@@ -151,6 +153,7 @@ class TaskMaker:
         labels = self.answers.labels
         other: TargetValue | None = next((each for each in labels if each != task.truth), None)
         if other is None and task.kind == "numerical":
+            # Any other number does that is not rounded to the same words.
             other = float(task.truth) + 17.0
         if other is not None:
             told = map(self.answers.say, (*task.reference_values, other))

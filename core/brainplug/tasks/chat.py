@@ -40,6 +40,7 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...
                 found=marker,
                 hint="reword it",
             )
+    # Some tokenizers add a token that begins a text, which would stand before every piece here.
     return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 

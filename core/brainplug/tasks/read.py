@@ -171,6 +171,8 @@ def _objects_of_array(path: Path) -> Iterator[Any]:
                     return
                 row, place = decoder.raw_decode(text, place)
             except json.JSONDecodeError:
+                # Twice as much each time: a task longer than a block is then not parsed anew for
+                # each block.
                 more = file.read(max(BLOCK, len(text) - place))
                 if not more:
                     raise

@@ -67,6 +67,7 @@ class Skeleton:
         row = task.to_json()
         if "comparison_type" in row["metadata"]:
             row["metadata"]["comparison_type"] = slot("likeness") + f"_{task.target}"
+        # A percent sign of the wording would be read as a slot by `%` below.
         text = orjson.dumps(row).replace(b"%", b"%%")
         order = []
 

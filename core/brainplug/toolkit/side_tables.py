@@ -26,6 +26,7 @@ def join_values(
         keys = keys + "/" + plain_sessions(side["session"])
         wanted = wanted + "/" + plain_sessions(rows["session"])
     known = keys.isin(wanted.dropna())
+    # Rows of people who are not in the study may repeat, since nobody asks for them.
     twice = side.loc[known & keys.duplicated(), "subject"]
     if len(twice):
         raise DataError(

@@ -39,6 +39,7 @@ def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
         with warnings.catch_warnings():
             # What openpyxl cannot keep when it writes, such as drop-down lists, is no loss here.
             warnings.simplefilter("ignore", UserWarning)
+            # `data_only` gives what a formula came to when the file was saved, not the formula.
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
             sheets = {each.title: _read_sheet(each) for each in book.worksheets}
             book.close()
@@ -68,6 +69,7 @@ def _cell_text(value: Any) -> str | None:
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):
+        # Below 2^53, up to which a float holds every whole number.
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, dt.datetime | dt.time | dt.date):
         return value.isoformat().removesuffix("T00:00:00")

@@ -111,6 +111,7 @@ def _check_families(sources: Sequence[Source], families: Collection[str]) -> Non
 
 def _first_known(column: pd.Series) -> dict[str, str]:
     """Return each person's value at the first visit that has one."""
+    # From the last visit to the first, as a dictionary keeps what comes last.
     known = column.dropna().sort_index(ascending=False)
     values = known.map({each: normal_code(each) for each in known.unique()})
     return dict(zip(_people(known.index).tolist(), values.tolist(), strict=True))
@@ -144,6 +145,7 @@ def _people(keys: pd.Index) -> pd.Index:
 def _split(keys: pd.Index, sources: Sequence[Source]) -> dict[str, pd.Series]:
     """Return subject and session of each key, the session as the first table spells it."""
     spellings: dict[str, str] = {}
+    # From the last table on, so that the first one's spelling is what stays.
     for source in reversed(sources):
         spellings |= source.spellings
     visits = pd.Series(keys.str.replace("^.*/", "", regex=True))

@@ -238,6 +238,7 @@ class Abcd:
             if self.options.suffix not in path.rpartition("/")[2]:
                 return None
             people, visits = people_in(path), visits_in(path)
+            # A path with two ids or two visits tells of nobody for certain.
             if len(people) != 1 or len(visits) > 1:
                 nameless.append(path)
                 return None

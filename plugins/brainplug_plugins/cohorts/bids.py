@@ -134,6 +134,7 @@ class Bids:
             or "BIDS",
             scans=found.rows,
             exclusions=stack_exclusions([nameless, unscanned, others, found.lost]),
+            # A person's one row has become a row a visit, and it is those that must add up.
             rows_read=len(nameless) + len(visits),
             join=found.report,
             codes={name: levels for name, levels in codes.items() if name in known},
@@ -164,6 +165,7 @@ class Bids:
         if suffix != self.options.suffix or "sub" not in entities:
             return None
         for key, value in self.options.select.items():
+            # An index may be padded: run-01 is run-1.
             if without_zeros(entities.get(key, "")) != without_zeros(value):
                 return None
         return f"sub-{entities['sub']}", entities.get("ses")
@@ -189,6 +191,8 @@ class Bids:
         folders = dict.fromkeys((self.table.parent, self.options.root))
         whole = [path for folder in folders if (path := folder / "sessions.tsv").is_file()]
         own = (sorted(folder.glob("sub-*/sub-*_sessions.tsv")) for folder in folders)
+        # BIDS has such a file for each subject; a table for all is beside the standard, but read
+        # first.
         return whole[:1] or next((paths for paths in own if paths), [])
 
     def _phenotype_files(self) -> list[Path]:
@@ -279,6 +283,7 @@ def read_entities(path: str) -> tuple[dict[str, str], str]:
     stem = next((name.removesuffix(end) for end in EXTENSIONS if name.endswith(end)), name)
     *pieces, suffix = stem.split("_")
     entities = {key: value for key, dash, value in (each.partition("-") for each in pieces) if dash}
+    # Some converters write the session into the folder only.
     told = _SESSION_FOLDER.search(path)
     if told and "ses" not in entities:
         entities["ses"] = told[1]
@@ -370,6 +375,7 @@ def order_visits(
     dated = {plain_session(each): each for each in found or () if each}
     named = [each.removeprefix("ses-") for each in listed if isinstance(each, str)]
     extra = {plain_session(each): each for each in named}
+    # The files' spelling comes last and so stays, as images are then joined by it.
     visits = {**extra, **dated}
     told = [(visit, form in dated or found is None) for form, visit in visits.items()]
     undated = not dated and (found is not None or not extra)

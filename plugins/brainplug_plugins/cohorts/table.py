@@ -334,6 +334,8 @@ def _compile(pattern: str, length: str) -> re.Pattern[str]:
     pieces = []
     for piece in _PIECES.split(pattern):
         if piece in names:
+            # A second {subject} in the pattern must be the same id, as in
+            # `{subject}/{subject}_T1w.nii`.
             pieces.append(f"(?P={piece[1:-1]})" if piece in seen else names[piece])
             seen.add(piece)
         else:

@@ -167,6 +167,7 @@ class Ukb:
         options = self.options
         table = read_table(options.table)
         fields = find_fields(table.columns)
+        # Before columns are copied under plain names, so that codes are gone from both.
         self._mask(table, fields)
         table, notes = add_plain_columns(table, fields, options.instance)
         found = find_fields(table.columns)
@@ -213,6 +214,7 @@ class Ukb:
         family = self._column(table, options.family, "family") if options.family else None
         if options.kinship:
             pairs = read_pairs(options.kinship, threshold=options.kinship_threshold)
+            # Data of people who withdrew must not be used, so they link no relatives either.
             gone = pairs["first"].isin(withdrawn) | pairs["second"].isin(withdrawn)
             family = join_relatives(subject, None, pairs[~gone])
         site = options.site or (CENTRE if CENTRE in table else None)
@@ -250,6 +252,7 @@ class PathReader:
         self.examples: list[str] = []
         self._instance = str(options.instance)
         end = options.image if options.image[0] in "/_-." else f"/{options.image}"
+        # Scans may have been unpacked to `.nii`.
         self._ends = tuple({end, end.removesuffix(".gz")})
 
     def find(self) -> list[ImageFile]:
@@ -305,6 +308,7 @@ class PathReader:
         if not inside and named is None:  # most files of a person's folder
             return None
         bulk, eid = _BULK.search(path), find_eid(path)
+        # Other bulk fields, unpacked side by side, have files of like names.
         if bulk and int(bulk[1]) != self.options.field:
             return None
         ends = self.options.suffix or (T1W if name.startswith("sub-") else EXTENSIONS)

@@ -90,6 +90,7 @@ class Categorical:
         found = [str(value) for value in raw.dropna().unique()]
         self._refuse_swapped(codes)
         declared = match_codes(found, self.options.labels)
+        # A code to which the recipe gives words is a value, even where the study counts it as none.
         empty = find_missing(found, missing.union(self.options.missing)) - declared.keys()
         left = [value for value in found if value not in declared and value not in empty]
         if not self.options.labels:
@@ -182,6 +183,7 @@ class ClassAnswers:
     def __init__(self, labels: tuple[str, ...]) -> None:
         self.labels = labels
         self._by_fold = {fold(label): label for label in labels}
+        # Alternatives are tried in turn: "mild" must not win over "mild dementia".
         longest = sorted(self._by_fold, key=len, reverse=True)
         # A hyphen joins words: "non-depressed" does not say "depressed".
         words = "|".join(map(re.escape, longest))
@@ -215,6 +217,7 @@ def fold(text: str) -> str:
     >>> fold("Mild  Cognitive\nImpairment")
     'mild cognitive impairment'
     """
+    # Folding of case can take a letter and its accent apart again.
     normal = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return " ".join(normal.split())
 
@@ -238,6 +241,7 @@ def match_codes(values: Iterable[str], codes: Mapping[str, str]) -> dict[str, st
     """
     exact = {normal_code(code): words for code, words in codes.items()}
     counts = Counter(code.casefold() for code in exact)
+    # Where `M` and `m` are two codes, case tells them apart.
     loose = {
         code.casefold(): words for code, words in exact.items() if counts[code.casefold()] == 1
     }

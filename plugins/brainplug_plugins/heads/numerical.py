@@ -204,6 +204,8 @@ class NumberAnswers:
         >>> NumberAnswers(precision=1, names=("p21001_bmi",)).parse("The p21001_bmi is -1.5.")
         -1.5
         """
+        # Longest first: a name within another one would leave the rest of that behind, digits and
+        # all.
         for words in sorted({*self.names, self.unit} - {""}, key=len, reverse=True):
             text = re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", " ", text, flags=re.IGNORECASE)
         found = {float(number) for number in _NUMBER.findall(text.translate(_SIGNS))}
@@ -217,6 +219,7 @@ class NumberAnswers:
     def strata(self, values: pd.Series) -> pd.Series:
         """Return the bin of each value, such as `bin 1 of 4`, counted from the lowest."""
         places = np.searchsorted(self.edges, values.to_numpy(dtype=float), side="right")
+        # Padded with zeros, so that names sort as their numbers do.
         width = len(str(len(self.edges) + 1))
         names = [f"bin {place + 1:0{width}d} of {len(self.edges) + 1}" for place in places]
         return pd.Series(names, index=values.index, dtype="str")
@@ -232,6 +235,7 @@ def choose_precision(values: Float[np.ndarray, " n"]) -> int:
     >>> choose_precision(np.array([0.00012, 0.000251]))
     6
     """
+    # The shortest text that gives the same float: 9.1 has one decimal, not fifty.
     exponents = (Decimal(repr(value)).normalize().as_tuple().exponent for value in values.tolist())
     present = max(-int(exponent) for exponent in exponents)
     spread = float(np.std(values))

@@ -81,11 +81,13 @@ def resampled_area(
     positive: np.ndarray, score: Float[np.ndarray, " n"], counts: Float[np.ndarray, "samples n"]
 ) -> Float[np.ndarray, " samples"]:
     """Return the area for each sample: the share of pairs in the right order, ties half."""
+    # Sorted once for all samples, which differ in counts and not in scores.
     order = np.argsort(score, kind="stable")
     starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
     sorted_counts = counts[:, order]
     above = np.add.reduceat(sorted_counts * positive[order], starts, axis=1)
     below = np.add.reduceat(sorted_counts * ~positive[order], starts, axis=1)
+    # Equal scores are one step of the curve, in which a positive wins against half.
     won = above * (np.cumsum(below, axis=1) - below / 2)
     with np.errstate(invalid="ignore"):
         return np.asarray(won.sum(axis=1) / (above.sum(axis=1) * below.sum(axis=1)))

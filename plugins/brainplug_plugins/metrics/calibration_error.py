@@ -58,6 +58,7 @@ class CalibrationError:
         if predictions.probabilities is None:
             return np.full(len(counts), np.nan)
         stated, observed = stated_and_observed(predictions, predictions.probabilities)
+        # A probability of 1 belongs to the last bin, not to one of its own.
         places = np.minimum((stated * self.options.bins).astype(int), self.options.bins - 1)
         # Mean probability minus frequency, times the share of the bin, is this sum by all subjects.
         gaps = (stated - observed)[:, None] * (places[:, None] == np.unique(places))

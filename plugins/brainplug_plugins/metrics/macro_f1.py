@@ -53,6 +53,8 @@ class MacroF1:
         hits = counts @ (true & said).astype(float)
         total = counts @ true.astype(float)
         with np.errstate(invalid="ignore"):
+            # A class that a sample has lost is left out of its mean, and counts as 0 only if it is
+            # there.
             f1 = 2 * hits / (total + counts @ said.astype(float))
             return np.asarray(np.where(total > 0, f1, 0).sum(axis=1) / (total > 0).sum(axis=1))
 

@@ -51,6 +51,8 @@ class R2:
         centred = truth - truth.mean()
         squares = (truth - np.asarray(predictions.predicted, dtype=float)) ** 2
         size = np.maximum(counts.sum(axis=1), 1)
+        # About each sample's own mean; centred on the whole first, or large means would cost
+        # digits.
         spread = counts @ centred**2 - (counts @ centred) ** 2 / size
         # rounding leaves a trace of variance in a sample of one subject drawn n times
         spread[spread <= 1e-9 * size * centred.var()] = np.nan

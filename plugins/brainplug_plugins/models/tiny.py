@@ -81,6 +81,8 @@ class Tiny:
             )
         tokens = math.prod(shape) // math.prod(patch)
         width = self.options.hidden_size
+        # 4 width^2 of attention and 8 of a perceptron four times as wide; an estimate, since biases
+        # and the third matrix of Qwen2's perceptron are not in it.
         layer = 12 * width * width
         layers = self.options.vision_layers + self.options.language_layers
         return ModelPlan(
@@ -103,6 +105,8 @@ class Tiny:
         from brainplug.model.llava3d import Llava3d
 
         self.plan(shape)
+        # The process's own generator goes on as if nothing was drawn: a model built here moves no
+        # other draw of the run.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = Llava3d(make_config(self.options), shape, self.options.patch)
