@@ -76,6 +76,7 @@ class BrainplugError(Exception):
     def __str__(self) -> str:
         """Say where, what was expected, what came and what to do."""
         came = self.what or ("" if self.found is None else show(self.found))
+        # 0 and False may well be what was expected.
         if self.expected != "":
             wanted = self.expected if isinstance(self.expected, str) else show(self.expected)
             came = f"expected {wanted}" + (f", found {came}" if came else "")

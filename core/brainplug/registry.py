@@ -251,6 +251,7 @@ def _given(plugins: Iterable[object]) -> list[tuple[Source, Callable[[], object]
     """Treat plugins handed over by a program like installed ones."""
     here = Distribution("this program")
 
+    # A lambda made in the loop itself would see the last plugin only.
     def loader(plugin: object) -> Callable[[], object]:
         return lambda: plugin
 
@@ -263,6 +264,7 @@ def _given(plugins: Iterable[object]) -> list[tuple[Source, Callable[[], object]
 def _installed() -> list[tuple[Source, Callable[[], object]]]:
     """Find the entry points of all installed distributions, loading none."""
     found = [(source_of(entry), entry.load) for entry in entry_points(group=GROUP)]
+    # In which order packages lie on disk must not decide in which order failures are told.
     return sorted(found, key=lambda pair: (str(pair[0].distribution), pair[0].entry_point))
 
 

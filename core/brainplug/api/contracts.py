@@ -242,6 +242,7 @@ def find_missing(behaviour: object, protocol: type, what: str) -> Iterator[str]:
 
 def suggest_member(behaviour: object, name: str, protocol: type) -> str:
     """Say that a member is not there, and which one may be meant for it."""
+    # A member that the protocol asks for too is not the one that was misspelt.
     taken = {member.name for member in members_of(protocol)}
     others = [each for each in dir(behaviour) if not each.startswith("_") and each not in taken]
     near = difflib.get_close_matches(name, others, n=1)

@@ -90,6 +90,7 @@ def answer_faults(answers: Answers, values: pd.Series) -> Iterator[str]:
             return  # the others are like it
     if answers.parse("") is not None:
         yield f"parse('') returns {answers.parse('')!r}; expected None, since nothing is stated"
+    # Named as scans are: strata that are counted from 0 would be put to the wrong ones.
     shown = pd.Series(list(chosen), index=[f"scan {index}" for index in range(len(chosen))])
     strata = answers.strata(shown)
     if not strata.index.equals(shown.index) or not all(isinstance(each, str) for each in strata):

@@ -124,6 +124,7 @@ class Generator:
         embeddings = self.embed(ids, [()] * len(rows))
         own = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
         place = torch.cat([torch.arange(each) for each in lengths])
+        # One triangle over the whole row would let a candidate see those before it.
         seen = (own[:, None] == own[None, :]) & (place[None, :] <= place[:, None])
         mask = torch.cat([torch.ones(len(own), end, dtype=torch.bool), seen], dim=1)
         device = embeddings.device

@@ -34,6 +34,7 @@ class KeptAnswers:
 
     def read(self) -> list[AnswerRow]:
         """Return the rows kept under this key; a file of another is begun anew."""
+        # Not `splitlines`, which also splits at separators that an answer may hold as they are.
         lines = self.path.read_text(encoding="utf-8").split("\n") if self.path.exists() else [""]
         *whole, _cut_short = lines  # a row that was being written when the run was killed
         if whole[:1] != [self.key]:

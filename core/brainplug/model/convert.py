@@ -144,6 +144,7 @@ def inflate(
     down, across = share_areas(gray.shape[1], rows), share_areas(gray.shape[2], columns)
     flat = down @ gray @ across.T
     spread = flat.unsqueeze(3).expand(-1, -1, -1, depth).flatten(1)
+    # SigLIP has no class token, so its positions are those of a square grid.
     edge = math.isqrt(len(positions))
     plane = interpolate(
         positions.T.reshape(1, -1, edge, edge), grid[:2], mode="bicubic", align_corners=False
@@ -152,6 +153,8 @@ def inflate(
     # are neighbours.
     placed = plane[0].flatten(1).T.repeat_interleave(grid[2], dim=0)
     with torch.no_grad():
+        # White noise gives a filter a variance of its squared norm, so equal norms over all filters
+        # are equal mean squares over all activations.
         embeddings.projection.weight.copy_(spread * (gray.norm() / spread.norm()))
         embeddings.projection.bias.copy_(bias)
         embeddings.position_embedding.weight.copy_(placed)

@@ -152,6 +152,7 @@ class Layout:
         for prefix, branches in self.groups:
             shared = slice(start, start + prefix)
             if prefix:
+                # It sees an empty slice, and so is a piece like any other.
                 yield shared, slice(start, start)
             start += prefix
             for length in branches:

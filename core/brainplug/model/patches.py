@@ -87,5 +87,6 @@ class PatchEmbedding3d(nn.Module):
             [size // edge for size, edge in zip(self.shape, self.patch, strict=True)],
             self.patch,
         )
+        # In the order in which `inflate` flattens kernels.
         blocks = pixel_values.reshape(-1, ni, pi, nj, pj, nk, pk)
         return blocks.permute(0, 1, 3, 5, 2, 4, 6).reshape(-1, ni * nj * nk, pi * pj * pk)

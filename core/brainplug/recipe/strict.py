@@ -267,6 +267,7 @@ def structure_table(converter: Converter, value: Any, expected: Any) -> Any:
         if key not in fields
     ]
     problems += validate(given, fields)
+    # What is checked across keys makes sense only where each is valid by itself.
     if not problems:
         try:
             return expected(**given)

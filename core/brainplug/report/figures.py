@@ -164,6 +164,8 @@ def draw_slices(volume: Volume) -> str:
     slices = (volume[middle[0]], volume[:, middle[1]], volume[:, :, middle[2]])
     marks = (("P", "A"), ("L", "R"), ("L", "R"))
     for axis, picture, (left, right) in zip(figure.subplots(1, 3), slices, marks, strict=True):
+        # Rows of a picture run downwards; turned over like this, a slice's first axis runs to the
+        # right and its second one up.
         axis.imshow(np.asarray(picture, dtype=float).T, origin="lower", cmap="gray", vmin=0)
         axis.set_axis_off()
         axis.text(0.02, 0.5, left, color="white", fontsize=8, transform=axis.transAxes)

@@ -153,6 +153,7 @@ def metric_name(name: str) -> str:
     >>> metric_name("r2"), metric_name("median-error"), metric_name("pinball-loss (at = -0.5)")
     ('R²', 'median error', 'pinball loss (at = -0.5)')
     """
+    # Options that were changed stand behind the part's name; see `metric_label`.
     part, opening, options = name.partition(" (")
     return METRIC_NAMES.get(part, part.replace("-", " ")) + opening + options
 

@@ -175,6 +175,7 @@ def top_statements(
             yield from top_statements(node.body, for_checkers=seen)
             yield from top_statements(node.orelse, for_checkers=for_checkers)
         elif isinstance(node, ast.Try):
+            # Which of the branches runs depends on the machine, so all of them count.
             handlers = [each for handler in node.handlers for each in handler.body]
             whole = [*node.body, *handlers, *node.orelse, *node.finalbody]
             yield from top_statements(whole, for_checkers=for_checkers)
@@ -192,6 +193,7 @@ def names_defined(node: ast.stmt) -> list[str]:
         return [
             each.id
             for each in parts
+            # `table[key] = 1` holds two names and defines neither.
             if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
         ]
     return []

@@ -273,6 +273,7 @@ def is_first_failure(ranks: Ranks) -> bool:
             os.environ["MASTER_ADDR"],
             int(os.environ["MASTER_PORT"]),
             wait_for_workers=False,
+            # The store may be gone already, and all that is left to do here is to end.
             timeout=timedelta(seconds=5),
         )
         return store.add(key, 1) == 1

@@ -122,6 +122,7 @@ class TrainingHome:
             keys: of its phases.
             key: of the stage.
         """
+        # One that is finished comes before a newer one that is not.
         known = [path for path in self.earlier() if (path / STAGE).is_file()]
         for path in known:
             whole = all((path / each.name).exists() for each in self.results)
@@ -179,6 +180,7 @@ def make_room(
             lines.append(f"the training so far is kept in {aside.name}/")
         else:
             shutil.rmtree(home.checkpoints, ignore_errors=True)
+    # What still lies here is of this training, which goes on from there.
     if any(home.checkpoints.glob("phase-*")):
         return None, lines
     found = home.find(keys, key)

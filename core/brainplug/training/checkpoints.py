@@ -90,6 +90,7 @@ def find_checkpoint(folder: Path) -> Path | None:
             whole.append(path)
         else:
             shutil.rmtree(path)
+    # By number, since as text checkpoint-9 comes after checkpoint-10.
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 

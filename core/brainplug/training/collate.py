@@ -69,6 +69,7 @@ def make_batch(items: Sequence[Item], grouping: Grouping) -> tuple[Batch, tuple[
     """
     groups: dict[object, list[Item]] = {}
     for index, item in enumerate(items):
+        # By its index each dialogue is a group of its own.
         groups.setdefault(item.beginning if grouping.references else index, []).append(item)
     scans = Scans(share=grouping.scans)
     made = tuple(make_group(members, scans) for members in groups.values())
@@ -106,6 +107,7 @@ def make_group(members: Sequence[Item], scans: Scans) -> Group:
     prefix = Stretch(
         # Of an empty list torch would make floats.
         torch.tensor(first.encoded.prompt[:length], dtype=torch.long),
+        # The query's scan is the last; those before it are shown in the turns that are shared.
         scans.number(first.images[:-1]),
     )
     branches = tuple(

@@ -123,6 +123,7 @@ def train_phase(
     bundle, seed = begin(), (session.recipe.training_seed + phase.number - 1) % 2**32
     if not isinstance(bundle, ModelBundle):
         raise DataError(type(bundle).__name__, expected="a ModelBundle from the model's build")
+    # Ahead of the adapters, which leave to learn what learns by then.
     train_only(bundle.model, phase.parts)
     if phase.options.lora:
         add_adapters(bundle.model, phase.options.lora, seed=seed)
