@@ -238,6 +238,7 @@ def launch_run(given: argparse.Namespace, ranks: Ranks) -> int:
             hint="leave it out",
         )
     check_devices(given.devices)
+    # All but `--devices`, with which each rank would start ranks of its own.
     arguments = ["run", given.recipe, "--until", given.until]
     if given.output:
         arguments += ["--output", str(given.output)]

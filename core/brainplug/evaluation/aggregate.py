@@ -60,6 +60,7 @@ def aggregate(
         raise DataError(
             "none", expected="the mean of the training values, as a numerical target needs it"
         )
+    # Whoever was scanned twice may have another truth each time, such as an age.
     groups: dict[tuple[str, TargetValue], list[AnswerRow]] = {}
     for row in answers:
         groups.setdefault((row.subject, row.truth), []).append(row)

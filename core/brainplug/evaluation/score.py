@@ -238,6 +238,8 @@ def describe_scores(
     described = {}
     for name, metric in metrics.items():
         found = estimate(system.scores[name].value, system.scores[name].samples, plan)
+        # Where nobody is answered wrongly no sample differs, and an exact bound stands in for the
+        # interval.
         if note and found.value is not None and found.low is None:
             found = attrs.evolve(found, reason=f"{found.reason}; {note}")
         described[name] = ReportedScore(

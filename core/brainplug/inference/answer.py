@@ -59,6 +59,8 @@ def batches_of_groups(tasks: Sequence[Task], settings: AnswerSettings) -> Iterat
         together.setdefault(shared, []).append(number)
     # Whole groups to a rank, since what they share is read once.
     own = list(together.values())[settings.ranks.rank :: settings.ranks.world_size]
+    # Rows of one length need neither filling nor a mask, which would keep the plain causal kernels
+    # out.
     by_length: dict[int, list[list[int]]] = {}
     for group in own:
         length = sum(len(settings.encoder.turn(turn)) for turn in tasks[group[0]].beginning[1])

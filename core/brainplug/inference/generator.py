@@ -56,6 +56,7 @@ class Generator:
         shared = self.read_shared(
             [item.encoded.prompt[:length] for item in first], [item.images[:-1] for item in first]
         )
+        # Rows that are alike in every length need neither filling nor a mask for it.
         by_length: dict[tuple[int, ...], list[tuple[int, Question]]] = {}
         for number, group in enumerate(groups):
             for question in group:

@@ -150,6 +150,7 @@ def make_examples(sources: Sources, tasks: Sequence[Task]) -> list[dict[str, Any
             "id": task.task_id if individual else None,
             "turns": [
                 (turn.role, [show_part(sources, task, part) for part in turn.content])
+                # The last turn is the answer, which is shown as the truth.
                 for turn in task.turns[:-1]
             ],
             "truth": task.truth if isinstance(task.truth, str) else show_value(task.truth),
@@ -173,6 +174,7 @@ def show_part(sources: Sources, task: Task, part: str | Image) -> dict[str, str]
 def draw_averages(sources: Sources) -> list[tuple[str, int, str]]:
     """Return the mean training scan of each class, or of the lowest and highest fifth."""
     cohort = pd.read_parquet(sources.files.cohort)
+    # A subject may well be called NA, or 007.
     split = pd.read_csv(sources.files.split, dtype="str", keep_default_na=False)
     training = set(split.loc[split["pool"].str.startswith("train"), "subject"])
     scans = cohort[cohort["subject"].isin(training)]

@@ -121,6 +121,7 @@ def _in_turn(
     running: dict[Future[Result], Item] = {}
     while True:
         for item in islice(waiting, at_once - len(running)):
+            # What all share went over once, at the start of each process; here only the item does.
             running[pool.submit(_call, function, item)] = item
         if not running:
             return
@@ -140,6 +141,7 @@ def _start(shared: object) -> None:
 def _end_with(parent: Any) -> None:
     """End this process when its parent is gone, even by `kill -9`."""
     parent.join()
+    # `sys.exit` would end this thread only.
     os._exit(1)
 
 

@@ -101,6 +101,7 @@ def phase_keys(made_from: str, phases: Sequence[PhasePlan]) -> list[str]:
     """
     keys = []
     for phase in phases:
+        # Sorted, so that fields may change places in their class without a training anew.
         made_from = hash_text(made_from + json.dumps(phase.settings(), sort_keys=True))
         keys.append(made_from)
     return keys
