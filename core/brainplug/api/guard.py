@@ -298,7 +298,6 @@ def _watch(items: Iterator[Any], name: str, origin: Origin) -> Iterator[Any]:
 
 
 def _settle(work: Callable[[], Behaviour], name: str, origin: Origin) -> Behaviour:
-    """Do a piece of work that a plugin is asked for."""
     try:
         return work()
     except (BrainplugError, MemoryError):

@@ -124,15 +124,15 @@ class Generator:
         ids = [[token for each in row.candidates for token in each[:-1]] for row in rows]
         embeddings = self.embed(ids, [()] * len(rows))
         own = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
-        place = torch.cat([torch.arange(each) for each in lengths])
+        index = torch.cat([torch.arange(each) for each in lengths])
         # One triangle over the whole row would let a candidate see those before it.
-        seen = (own[:, None] == own[None, :]) & (place[None, :] <= place[:, None])
+        seen = (own[:, None] == own[None, :]) & (index[None, :] <= index[:, None])
         mask = torch.cat([torch.ones(len(own), end, dtype=torch.bool), seen], dim=1)
         device = embeddings.device
         hidden = llava.language_model_states(
             self.model,
             embeddings,
-            (end + place).to(device).expand(len(rows), -1),
+            (end + index).to(device).expand(len(rows), -1),
             mask=mask.to(device).expand(len(rows), 1, -1, -1),
             cache=cache,
         )
@@ -196,9 +196,9 @@ class Generator:
         # marker.
         said, ended = [token], token == stop
         while len(said) < self.settings.max_new_tokens and not bool(ended.all()):
-            place = torch.full((len(rows), 1), end + len(said) - 1, device=token.device)
+            position = torch.full((len(rows), 1), end + len(said) - 1, device=token.device)
             words = self.model.get_input_embeddings()(token.unsqueeze(1))
-            hidden = llava.language_model_states(self.model, words, place, cache=cache)
+            hidden = llava.language_model_states(self.model, words, position, cache=cache)
             token = llava.next_token_logits(self.model, hidden[:, -1]).argmax(dim=-1)
             said.append(token)
             ended |= token == stop

@@ -8,6 +8,8 @@ deviation is at most 1 and about 0.45 for photographs; a volume lies between 0, 
 1, with 0.5 the head's median. Kernels are matched at equal deviation, so a scan arrives as a bright
 picture of weaker contrast beside the same biases and positions. Nothing is divided out for that:
 patch embeddings learn first, and layer norms follow them.
+
+Axes: D hidden size of the tower.
 """
 
 from __future__ import annotations

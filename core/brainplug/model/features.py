@@ -1,4 +1,7 @@
-"""Tower features of scans, kept on disk while neither patches nor tower learn."""
+"""Tower features of scans, kept on disk while neither patches nor tower learn.
+
+Axes: P patches of a scan, D width of the tower.
+"""
 
 from __future__ import annotations
 

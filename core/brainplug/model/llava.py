@@ -1,6 +1,9 @@
 """The only module that touches the inside of transformers' LLaVA models.
 
 A transformers release that moves a layer breaks this file and no other.
+
+Axes: B rows, T tokens, N image tokens among them, D width, H heads; S keys beside H or T, else
+scans; P patches of a scan, I J K voxels.
 """
 
 from __future__ import annotations

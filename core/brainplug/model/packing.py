@@ -6,7 +6,7 @@
 A branch sees its group's prefix and itself only, at the positions it would have alone, so what the
 model computes for it is what it would compute for the dialogue alone.
 
-Axes: T tokens, S scans of a batch.
+Axes: T tokens, S scans of a batch, P patches of a scan, D width of features, I J K voxels.
 """
 
 from __future__ import annotations

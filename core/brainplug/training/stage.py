@@ -170,6 +170,7 @@ def make_mixture(studies: Sequence[Study], tasks: Sequence[Task]) -> Mixture | N
     if len(weights) < 2 or None in weights.values():
         return None
     groups: dict[str, list[int]] = {}
+    # Of several studies, ids of people begin with the study's name and a colon.
     for index, task in enumerate(tasks):
         groups.setdefault(task.subject.partition(":")[0], []).append(index)
     return Mixture(
