@@ -92,8 +92,8 @@ def own_form() -> str:
     encoder = ChatEncoder(tokenizer, 1)
     letters = [letter for turn in DIALOGUE for letter in encoder.turn(turn)]
     text = "".join(map(chr, letters + encoder.header("assistant")))
-    for place, marker in enumerate(MARKERS):
-        text = text.replace(chr(FIRST_LETTER + place), marker)
+    for index, marker in enumerate(MARKERS):
+        text = text.replace(chr(FIRST_LETTER + index), marker)
     return text
 
 

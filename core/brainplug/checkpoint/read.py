@@ -137,6 +137,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     try:
         known = read_vocabulary(folder)
         problems += check_vocabulary(folder, config, known)
+        # The -1 of a missing marker goes nowhere, since that is among the problems refused below.
         markers = {marker: known.get(marker, -1) for marker in (START, END, IMAGE)}
     except DataError as error:
         problems.append(str(error))

@@ -43,6 +43,7 @@ def find_bad_frame(frame: pd.DataFrame, name: str, wanted: Sequence[str]) -> str
     if not frame.index.is_unique:
         return f"the index of its {name} repeats; reset it"
     for column in wanted:
+        # Text by its type; to look through the values of all columns would take long.
         if isinstance(frame[column].dtype, pd.StringDtype):
             continue
         odd = [value for value in frame[column].dropna().unique() if not isinstance(value, str)]

@@ -45,6 +45,7 @@ def make_pairs(
     for study, scans in shown.groupby("study", sort=True):
         for split in SPLITS:
             pairs, said = _pair_split(pairing, scans, split, seed)
+            # A Series with a type, since a split without tasks would give the column another one.
             tables.append(pairs.assign(study=pd.Series(study, index=pairs.index, dtype="str")))
             notes += [f"{split}: {sentence}" for sentence in said]
     return pd.concat(tables, ignore_index=True)[list(PAIR_COLUMNS)], tuple(notes)

@@ -79,6 +79,7 @@ def content_hash(path: Path, memo: Path) -> str:
         RunError: the memo cannot be written.
     """
     state = path.stat()
+    # A zero byte is in no path, so parts cannot run into each other.
     known = f"{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}"
     note = _spread(memo, _sha256(known), "")
     try:

@@ -103,6 +103,7 @@ def expand(path: Path, split: Split) -> list[Path]:
     if not path.is_dir():
         raise DataError("neither", where=path, expected="a task file or a folder of them")
     found = sorted(each for each in path.iterdir() if each.suffix in ENDS)
+    # Letters beside it make another word: `test` is in `latest`, `val` in `interval`.
     fitting = [each for each in found if re.search(rf"(?<![a-z]){split}(?![a-z])", each.stem)]
     if not fitting:
         names = tuple(each.name for each in found)
@@ -166,6 +167,7 @@ class Adopted:
         people = (*task.references, task.subject)
         values = (*task.reference_values, task.truth)
         for person, image, value in zip(people, task.images, values, strict=True):
+            # The disk is asked once for each image, not once for each task.
             if (study, person, str(image)) not in self.scans and not image.is_file():
                 self.absent.append(str(image))
             if self.scans.setdefault((study, person, str(image)), value) != value:

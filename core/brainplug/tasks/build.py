@@ -60,7 +60,7 @@ class TaskMaker:
         ):
             shown = [scans[name] for name in (*references, query)]
             task = self.word(task_id, shown)
-            said = {(-place, scan.words) for place, scan in enumerate(reversed(shown))}
+            said = {(-index, scan.words) for index, scan in enumerate(reversed(shown))}
             if not said <= checked:
                 checked |= said
                 self.check(task)
@@ -99,7 +99,7 @@ class TaskMaker:
 
     def skeleton(self, images: int) -> Skeleton:
         """Word a task whose every part is a slot."""
-        slots = [Shown.slot(place) for place in range(images)]
+        slots = [Shown.slot(index) for index in range(images)]
         return Skeleton.of(self.word(slot("task"), slots))
 
     def show(self, cohort: pd.DataFrame) -> dict[str, Shown]:

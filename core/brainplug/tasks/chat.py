@@ -87,6 +87,7 @@ class ChatEncoder:
 
     def answer(self, text: str) -> list[int]:
         """Encode an answer with its end marker."""
+        # Without the line break behind a whole turn: generation stops at the marker.
         return [*self.text(text), self.marker(END)]
 
     def turn(self, turn: Turn) -> list[int]:

@@ -161,6 +161,7 @@ def list_dataset(name: str, path: Path) -> Path:
         raise DataError(
             type(known).__name__, where=info, expected="an object", found=known, hint="move it away"
         )
+    # Sorted, so that it does not matter which file was exported first.
     write_json(info, dict(sorted({**known, name: describe_dataset(path.name)}.items())))
     return info
 

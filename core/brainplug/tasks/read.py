@@ -163,20 +163,20 @@ def _objects_of_array(path: Path) -> Iterator[Any]:
         text = file.read(BLOCK).lstrip()
         if not text.startswith("["):
             raise DataError(where=path, expected="a JSON array of tasks", found=text[:20])
-        place = 1
+        offset = 1
         while True:
-            place = _BETWEEN.match(text, place).end()  # type: ignore[union-attr]  # matches nothing, too
+            offset = _BETWEEN.match(text, offset).end()  # type: ignore[union-attr]  # matches nothing, too
             try:
-                if text[place : place + 1] == "]":
+                if text[offset : offset + 1] == "]":
                     return
-                row, place = decoder.raw_decode(text, place)
+                row, offset = decoder.raw_decode(text, offset)
             except json.JSONDecodeError:
                 # Twice as much each time: a task longer than a block is then not parsed anew for
                 # each block.
-                more = file.read(max(BLOCK, len(text) - place))
+                more = file.read(max(BLOCK, len(text) - offset))
                 if not more:
                     raise
-                text, place = text[place:] + more, 0
+                text, offset = text[offset:] + more, 0
                 continue
             yield row
 

@@ -38,9 +38,9 @@ class Shown(NamedTuple):
     code: int | float
 
     @classmethod
-    def slot(cls, place: int) -> Shown:
+    def slot(cls, index: int) -> Shown:
         """Return a scan all of whose parts are slots."""
-        parts = (slot(f"{name}{place}") for name in cls._fields)
+        parts = (slot(f"{name}{index}") for name in cls._fields)
         return cls(*parts)  # type: ignore[arg-type]  # the slot of a code is text, too
 
 
@@ -72,11 +72,11 @@ class Skeleton:
         order = []
 
         def replace(found: re.Match[bytes]) -> bytes:
-            before, name, place, after = found.groups()
+            before, name, index, after = found.groups()
             field = name.decode()
             order.append(
-                len(OWN) + int(place) * len(Shown._fields) + Shown._fields.index(field)
-                if place
+                len(OWN) + int(index) * len(Shown._fields) + Shown._fields.index(field)
+                if index
                 else OWN.index(field)
             )
             # A whole text that is a slot may become a number, which brings its own quotes or none.

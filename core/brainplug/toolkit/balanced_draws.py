@@ -133,11 +133,11 @@ def fill_slots(
     chosen = np.empty(strata.size, dtype=np.intp)
     slots = places_of(strata.ravel(), len(pools.strata))
     queues = places_of(pools.references.stratum[queue], len(pools.strata))
-    for places, members in zip(slots, queues, strict=True):
+    for indices, members in zip(slots, queues, strict=True):
         # A stratum that was dealt no slot may have no reference to go round. Slots lie unit after
         # unit, so those of one unit are neighbours in the round and get different references.
-        if len(places):
-            chosen[places] = queue[members[np.arange(len(places)) % len(members)]]
+        if len(indices):
+            chosen[indices] = queue[members[np.arange(len(indices)) % len(members)]]
     return chosen.reshape(strata.shape)
 
 

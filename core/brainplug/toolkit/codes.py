@@ -30,6 +30,7 @@ def normal_code(code: str) -> str:
     text = code.strip().replace(_MINUS, "-")
     if not _PLAIN.fullmatch(text):
         return text
+    # By way of a float, ids of seventeen digits and more would change.
     number = format(Decimal(text), "f").removeprefix("-")
     sign = "-" if Decimal(text) < 0 else ""
     return sign + (number.rstrip("0").rstrip(".") if "." in number else number)
@@ -42,6 +43,7 @@ def read_number(text: str) -> float | None:
     [1.5, -0.2, 0.5, None, None, None, None]
     """
     plain = text.strip().replace(_MINUS, "-")
+    # float() alone would take `1_000`, `inf` and `nan`, too.
     return float(plain) if _NUMBER.fullmatch(plain) else None
 
 

@@ -193,9 +193,9 @@ def uniform(salt: str, keys: Iterable[str]) -> Float[np.ndarray, " n"]:
 
 def draw_numbers(salt: str, groups: pd.Series) -> Float[np.ndarray, " n"]:
     """Return `uniform` of each row's group, hashing each group once."""
-    places, names = pd.factorize(groups)
-    assert (places >= 0).all()  # every row has a group
-    drawn: Float[np.ndarray, " n"] = uniform(salt, names.tolist())[places]
+    indices, names = pd.factorize(groups)
+    assert (indices >= 0).all()  # every row has a group
+    drawn: Float[np.ndarray, " n"] = uniform(salt, names.tolist())[indices]
     return drawn
 
 
@@ -207,8 +207,8 @@ def draw_splits(salt: str, groups: pd.Series, fractions: Fractions) -> pd.Series
     """
     # No edge at the end: rounding could put the sum below 1, and a number beyond it in no split.
     edges = [fractions.train, fractions.train + fractions.val]
-    places = np.searchsorted(edges, draw_numbers(salt, groups), side="right")
-    return name_splits(places, groups.index)
+    indices = np.searchsorted(edges, draw_numbers(salt, groups), side="right")
+    return name_splits(indices, groups.index)
 
 
 def name_splits(places: Int[np.ndarray, " n"], index: pd.Index) -> pd.Series:
@@ -323,8 +323,8 @@ def fold_splits(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Ser
     # every run would train in none.
     validates = draw_numbers(f"{seed}/validate/{tested}", groups) < 1 / (options.folds - 1)
     # The tested fold comes first: its people were drawn for validation like all others.
-    places = np.select([own == tested, validates], [2, 1], default=0)
-    return name_splits(places, groups.index)
+    indices = np.select([own == tested, validates], [2, 1], default=0)
+    return name_splits(indices, groups.index)
 
 
 def fold_pools(groups: pd.Series, options: DrawOptions, query: float, *, seed: int) -> pd.Series:

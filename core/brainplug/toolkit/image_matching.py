@@ -102,7 +102,7 @@ def natural_key(text: str) -> tuple[str | int, ...]:
     """
     # Numbers are always at odd places, so a number is never compared with text.
     pieces = re.split("([0-9]+)", text)
-    return tuple(int(piece) if place % 2 else piece for place, piece in enumerate(pieces))
+    return tuple(int(piece) if index % 2 else piece for index, piece in enumerate(pieces))
 
 
 class ImageFile(NamedTuple):

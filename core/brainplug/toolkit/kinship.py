@@ -82,8 +82,8 @@ def read_ids(path: Path) -> set[str]:
     text = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     lines = [re.split(r"[,;\t ]", line.strip()) for line in text if line.strip()]
     ids = [[cell.strip().strip('"') for cell in line] for line in lines]
-    place = ids[0].index("eid") if ids and "eid" in ids[0] else 0
-    column = pd.Series([line[place] if place < len(line) else "" for line in ids], dtype="str")
+    index = ids[0].index("eid") if ids and "eid" in ids[0] else 0
+    column = pd.Series([line[index] if index < len(line) else "" for line in ids], dtype="str")
     # UK Biobank sends lists of withdrawals without a header; those people make often have one.
     if len(column) and not _WHOLE.fullmatch(column.iloc[0]):
         column = column.iloc[1:]

@@ -112,11 +112,11 @@ def apportion(
     parts, floor = np.array(list(shares.values())), np.array([least[place] for place in shares])
     missed = np.zeros(len(parts))
     found = np.empty((len(parts), len(totals)), dtype=np.intp)
-    for place in np.argsort(uniform(f"{salt}/classes", map(str, totals.index))).tolist():
-        exact = int(totals.iloc[place]) * parts
-        ties = uniform(f"{salt}/round/{totals.index[place]}", list(shares))
-        found[:, place] = round_shares(exact, missed, floor, ties)
-        missed += exact - found[:, place]
+    for index in np.argsort(uniform(f"{salt}/classes", map(str, totals.index))).tolist():
+        exact = int(totals.iloc[index]) * parts
+        ties = uniform(f"{salt}/round/{totals.index[index]}", list(shares))
+        found[:, index] = round_shares(exact, missed, floor, ties)
+        missed += exact - found[:, index]
     return found
 
 

@@ -142,9 +142,9 @@ def find_named(columns: Iterable[Any], names: Sequence[str]) -> list[str]:
     ['RID', 'ptid']
     """
     # From the end, so that of names alike but for case (`subject`, `Subject`) the first counts.
-    places = {name.casefold(): place for place, name in reversed(list(enumerate(names)))}
-    named = [str(column) for column in columns if str(column).casefold() in places]
-    return sorted(named, key=lambda column: places[column.casefold()])
+    ranks = {name.casefold(): rank for rank, name in reversed(list(enumerate(names)))}
+    named = [str(column) for column in columns if str(column).casefold() in ranks]
+    return sorted(named, key=lambda column: ranks[column.casefold()])
 
 
 def make_rows(table: pd.DataFrame, columns: Mapping[str, pd.Series | None]) -> pd.DataFrame:
@@ -254,7 +254,7 @@ def _read_header(path: Path) -> tuple[str, list[str]]:
     delimiter = _find_delimiter(path.suffix.lower(), line)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
         first = next(row for row in csv.reader(text, delimiter=delimiter) if row)
-    names = [name.strip() or f"column {place}" for place, name in enumerate(first, 1)]
+    names = [name.strip() or f"column {number}" for number, name in enumerate(first, 1)]
     _check_names(path, names)
     return delimiter, names
 
@@ -300,7 +300,7 @@ def _read_text(path: Path, delimiter: str, names: Sequence[str]) -> pd.DataFrame
     import pyarrow.csv as pacsv
 
     # pyarrow would guess types, so the header is read as a row of text like all others.
-    kinds = {f"f{place}": pa.string() for place in range(len(names))}
+    kinds = {f"f{index}": pa.string() for index in range(len(names))}
     try:
         # Free text of questionnaires holds line breaks. Nothing is missing yet: pyarrow would count
         # `NULL` and `NA`, which may be a study's codes, as no value (`_clean` decides).

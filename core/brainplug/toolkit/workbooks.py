@@ -106,6 +106,6 @@ def _make_sheet(rows: list[list[str | None]]) -> pd.DataFrame:
     width = max(map(len, rows))
     filled = [row + [None] * (width - len(row)) for row in rows]
     frame = pd.DataFrame(filled[1:], columns=range(width), dtype="str")
-    used = [place for place in range(width) if filled[0][place] or frame[place].notna().any()]
-    names = [filled[0][place] or f"column {place + 1}" for place in used]
+    used = [index for index in range(width) if filled[0][index] or frame[index].notna().any()]
+    names = [filled[0][index] or f"column {index + 1}" for index in used]
     return frame[used].set_axis(names, axis="columns")

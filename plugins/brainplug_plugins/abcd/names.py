@@ -51,6 +51,7 @@ _NDA = re.compile("NDAR_?INV", re.IGNORECASE)
 _GUID = re.compile("(?:sub-)?NDAR_?INV[a-z0-9]{8}|sub-[a-z0-9]+", re.IGNORECASE)
 _FOLLOW_UP = re.compile("([0-9]+)(year|month)followupy?arm1")
 
+# Underscores part the pieces of a name here, but are letters to `\b`.
 _START = "(?<![A-Za-z0-9])"
 _PERSON_IN_PATH = re.compile(
     f"{_START}(?:sub-)?NDAR_?INV[a-z0-9]{{8}}(?![a-z0-9])|{_START}sub-[a-z0-9]+", re.IGNORECASE
@@ -105,6 +106,7 @@ def visit_of(text: str) -> str:
     if later is None:
         return plain
     number = int(later[1])
+    # Release 6 counts visits in between by the full years: 18 months after the baseline are 01M.
     return f"{number}a" if later[2] == "year" else f"{number // 12}m"
 
 

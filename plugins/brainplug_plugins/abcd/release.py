@@ -67,6 +67,7 @@ def list_tables(paths: Sequence[Path]) -> list[Path]:
                 hint="set cohort.tables",
             )
         found += inside
+    # A table may be named by itself and lie in a named folder as well.
     return list(dict.fromkeys(found))
 
 
@@ -149,6 +150,8 @@ def _drop_descriptions(frame: pd.DataFrame, subject: str, path: Path) -> pd.Data
     """
     first, *following = frame[subject].iloc[:2].fillna("")
     text = path.suffix.lower() == ".txt"
+    # Descriptions are sentences; one of a single word is told by the `.txt` that it comes in, in
+    # which an id follows it.
     described = " " in first or (text and any(map(is_id, following)))
     if is_id(first) or not described:
         return frame

@@ -35,6 +35,7 @@ class Simulated:
     def __init__(self, options: SimulatedOptions) -> None:
         """Settle the folder; nothing is written before `prepare`."""
         self.options = options
+        # The options are in the name, so studies of other options do not meet in the cache.
         self.folder = options.folder or storage.cache_folder() / "simulated" / _fingerprint(options)
 
     def load(self) -> CohortTable:
@@ -98,6 +99,7 @@ class Simulated:
             folder=self.folder,
             anatomy=make_anatomy(self.options.resolution_mm),
         )
+        # Numbers go to the processes, where each person is drawn again from the seed.
         numbers = [person.number for person in todo]
         for extra, _ in enumerate(storage.in_processes(_write_scan, shared, numbers), 1):
             report(done + extra, len(people))
@@ -202,6 +204,7 @@ def _stated(options: SimulatedOptions) -> dict[str, Any]:
     """Return what settles the content of the files: the options and the generator."""
     return {
         "generator": VERSION,
+        # Neither of these two moves a voxel.
         **attrs.asdict(options, filter=attrs.filters.exclude("folder", "study")),
     }
 

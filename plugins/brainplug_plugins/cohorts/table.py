@@ -261,6 +261,7 @@ class _Reader:
         """Return subject and session, None where the path does not fit."""
         if path in self.spelt:
             return self.spelt[path]
+        # Where the shortest and the longest id that fit are one, the pattern leaves no choice.
         shortest = _compile(self.pattern, "+?").fullmatch(path)
         longest = _compile(self.pattern, "+").fullmatch(path)
         if shortest is None or longest is None:
@@ -294,6 +295,7 @@ class _Reader:
         return (named or fitting)[0]
 
     def _is_known(self, subject: str) -> bool:
+        # Made at the first path in doubt, as most studies have none.
         if not self.known:
             self.known.update(map(without_zeros, self.ids), map(without_separators, self.ids))
         return without_zeros(subject) in self.known or without_separators(subject) in self.known

@@ -218,10 +218,10 @@ class NumberAnswers:
 
     def strata(self, values: pd.Series) -> pd.Series:
         """Return the bin of each value, such as `bin 1 of 4`, counted from the lowest."""
-        places = np.searchsorted(self.edges, values.to_numpy(dtype=float), side="right")
+        indices = np.searchsorted(self.edges, values.to_numpy(dtype=float), side="right")
         # Padded with zeros, so that names sort as their numbers do.
         width = len(str(len(self.edges) + 1))
-        names = [f"bin {place + 1:0{width}d} of {len(self.edges) + 1}" for place in places]
+        names = [f"bin {index + 1:0{width}d} of {len(self.edges) + 1}" for index in indices]
         return pd.Series(names, index=values.index, dtype="str")
 
 

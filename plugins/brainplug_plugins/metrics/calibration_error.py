@@ -59,9 +59,9 @@ class CalibrationError:
             return np.full(len(counts), np.nan)
         stated, observed = stated_and_observed(predictions, predictions.probabilities)
         # A probability of 1 belongs to the last bin, not to one of its own.
-        places = np.minimum((stated * self.options.bins).astype(int), self.options.bins - 1)
+        indices = np.minimum((stated * self.options.bins).astype(int), self.options.bins - 1)
         # Mean probability minus frequency, times the share of the bin, is this sum by all subjects.
-        gaps = (stated - observed)[:, None] * (places[:, None] == np.unique(places))
+        gaps = (stated - observed)[:, None] * (indices[:, None] == np.unique(indices))
         with np.errstate(invalid="ignore"):
             return np.asarray(np.abs(counts @ gaps).sum(axis=1) / counts.sum(axis=1))
 

@@ -72,17 +72,17 @@ class Anchors:
         """
         pools = read_pools(queries, references)
         anchors = choose_anchors(pools.references, self.options.anchors, f"{seed}/anchors")
-        places = np.arange(len(pools.queries.scans))
-        met = np.tile(anchors, (len(places), 1))
+        asked = np.arange(len(pools.queries.scans))
+        met = np.tile(anchors, (len(asked), 1))
         if pools.shared:
             stand_in(pools, met, f"{seed}/anchors")
-        fit = ~pools.relatives(places[:, None], met)
+        fit = ~pools.relatives(asked[:, None], met)
         tasks = fit.sum(axis=1) // self.options.references_per_task
         self._check_fit(pools, tasks)
         # A query that has lost an anchor leaves out the last of those that fill no task.
         kept = fit & (fit.cumsum(axis=1) <= tasks[:, None] * self.options.references_per_task)
         return make_frame(
-            pools, np.repeat(places, tasks), met[kept].reshape(-1, self.options.references_per_task)
+            pools, np.repeat(asked, tasks), met[kept].reshape(-1, self.options.references_per_task)
         )
 
     def _check_fit(self, pools: Pools, tasks: Int[np.ndarray, " q"]) -> None:

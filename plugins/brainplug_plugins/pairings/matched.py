@@ -203,6 +203,7 @@ class Matched:
         check_near(pools, group, near, wanted)
         # 63 bits, which fit a signed integer: NumPy takes a mix with unsigned ones to float64.
         start = (numbers(f"{salt}/near", len(asked)) >> np.uint64(1)).astype(np.int64) % near
+        # None twice, as at least `wanted` are near.
         steps = np.arange(wanted) * near[:, None] // wanted
         chosen = there[low[:, None] + (start[:, None] + steps) % near[:, None]]
         relatives = pools.relatives(group.queries[:, None], chosen).any(axis=1)
@@ -252,12 +253,12 @@ def check_near(pools: Pools, group: Group, near: Int[np.ndarray, " q"], wanted: 
     """Refuse queries with too few references near their value, naming the first five."""
     few = np.flatnonzero(near < wanted)
     if len(few):
-        places = group.queries[few[:5]]
-        values = pools.queries.frame["value"].to_numpy()[places]
+        indices = group.queries[few[:5]]
+        values = pools.queries.frame["value"].to_numpy()[indices]
         listed = ", ".join(
             f"{scan!r} (value {value:g}, {count} near)"
             for scan, value, count in zip(
-                pools.queries.scans[places], values, near[few[:5]], strict=True
+                pools.queries.scans[indices], values, near[few[:5]], strict=True
             )
         )
         where = f" in {group.name}" if group.name else ""

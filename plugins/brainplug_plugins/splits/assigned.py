@@ -142,6 +142,7 @@ class Assigned:
         query = options.query or USUAL_QUERY
         told = self._look_up(cohort)
         self._check_found(cohort, told)
+        # A relative who is told something goes before any draw, so that no family is parted.
         pools = fill_halves(told, draw_halves(groups, query, seed=seed), groups)
         pools = fill_from_relatives(pools, groups)
         alone, shares = groups[pools.isna()], options.fractions or Fractions()
@@ -157,6 +158,7 @@ class Assigned:
         subjects = cohort["subject"].astype("str")
         keys = cohort["study"].astype("str") + ":" + subjects if "study" in cohort else subjects
         if self.options.column is None:
+            # An id with a study before it is meant for that study, so it comes before a plain one.
             return keys.map(self._saved).fillna(subjects.map(self._saved)).astype("str")
         if self.options.column not in cohort.columns:
             raise no_column(self.options.column, cohort.columns, option="split.column").within(

@@ -204,8 +204,8 @@ def name_classes(subjects: pd.Series, target: pd.Series, bins: int) -> pd.Series
     means = ordered.groupby("person")["value"].mean()
     # A value that many share gives equal edges, of which one stays: then there are fewer bins.
     edges = np.unique(np.quantile(means.to_numpy(), np.arange(1, bins) / bins))
-    places = np.searchsorted(edges, subjects.map(means).to_numpy(dtype=float), side="right")
-    names = [f"quantile {place + 1} of {len(edges) + 1}" for place in places.tolist()]
+    indices = np.searchsorted(edges, subjects.map(means).to_numpy(dtype=float), side="right")
+    names = [f"quantile {index + 1} of {len(edges) + 1}" for index in indices.tolist()]
     return pd.Series(names, index=target.index, dtype="str")
 
 
