@@ -208,7 +208,6 @@ def _compute(grid: Grid, path: Path, place: Path) -> Refusal | None:
 
 
 def _place(settings: Settings, path: Path) -> Path:
-    """Return the cache file of a scan's volume."""
     content = content_hash(path, settings.cache / "hashes")
     grid = settings.grid
     key = _sha256(f"{content}\0{grid.shape}\0{grid.spacing_mm}\0{voxel_code()}")

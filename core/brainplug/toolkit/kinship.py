@@ -188,7 +188,6 @@ def _find_column(path: Path, table: pd.DataFrame, names: Sequence[str]) -> str:
 
 
 def _read_numbers(path: Path, values: pd.Series) -> pd.Series:
-    """Return coefficients as numbers."""
     numbers = {value: read_number(value) for value in values.dropna().unique()}
     wrong = [value for value, number in numbers.items() if number is None]
     if wrong or values.isna().any():

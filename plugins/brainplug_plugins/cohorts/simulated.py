@@ -189,7 +189,6 @@ def _write_scan(shared: Shared, number: int) -> None:
 
 
 def _table(people: list[Person]) -> pd.DataFrame:
-    """Return the phenotype table as text."""
     rows = [_row(person) for person in people]
     return pd.DataFrame(rows, columns=list(TABLE_COLUMNS), dtype="str")
 

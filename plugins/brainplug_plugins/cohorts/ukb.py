@@ -382,7 +382,6 @@ def add_plain_columns(
 
 
 def _say(numbers: set[int], words: str) -> list[str]:
-    """Name fields in one sentence."""
     shown = ", ".join(f"p{number}" for number in sorted(numbers)[:20])
     more = f" and {len(numbers) - 20} more" if len(numbers) > 20 else ""
     return [f"{words}: {shown}{more}."] if numbers else []
