@@ -224,6 +224,7 @@ def check_features(path: Path, config: Mapping[str, Any]) -> Iterator[str]:
     vision, layers = config["vision_config"], config["vision_feature_layer"]
     depth = vision["num_hidden_layers"]
     for layer in layers if isinstance(layers, list) else [layers]:
+        # transformers gives one more than there are layers: what goes into the first comes before.
         if not -depth - 1 <= layer <= depth:
             yield (
                 f"{path}: vision_feature_layer: expected {-depth - 1} to {depth}, for the tower's "
@@ -274,6 +275,8 @@ def check_vocabulary(
         if marker not in known:
             yield f"{path}: added_tokens: {marker!r} is missing"
     highest = max(known, key=lambda token: known[token], default=None)
+    # More rows than tokens are common, padded to suit the hardware; fewer would fail in the middle
+    # of a run, at the first text that has such a token.
     if highest is not None and known[highest] >= rows:
         yield (
             f"{path}: the token {highest!r} has the id {known[highest]}, but the model has "

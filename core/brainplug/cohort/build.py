@@ -200,6 +200,7 @@ def settle_duplicates(
         return cohort
     if audit.duplicates == "error":
         return attrs.evolve(cohort, frame=frame.assign(same_image=same))
+    # All copies go, since nobody knows whose scan it is.
     kept, lost = leave_out(frame, same.notna(), SAME_CONTENT, "also " + name_others(frame, same))
     studies = frame.loc[lost.index, "study"]
     flows = {

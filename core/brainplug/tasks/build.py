@@ -133,6 +133,7 @@ class TaskMaker:
 
     def turns(self, task_id: str, words: Sequence[str]) -> tuple[Turn, ...]:
         """Let the template say the values, the query's last."""
+        # By the task's id, so that a task keeps its wording when others come or go.
         digest = hashlib.sha256(f"{self.seed}\n{task_id}".encode()).digest()
         case = Case(
             target=self.head.target,

@@ -142,6 +142,7 @@ def _lines_of_array(lines: Iterable[bytes], path: Path) -> Iterator[Any]:
         try:
             yield orjson.loads(text[:-1] if closed else text.removesuffix(b","))
         except orjson.JSONDecodeError:
+            # The first line alone can be of another layout; a later one is damaged.
             if number:
                 raise
             yield from _objects_of_array(path)
@@ -158,6 +159,7 @@ def _lines_of_array(lines: Iterable[bytes], path: Path) -> Iterator[Any]:
 
 def _objects_of_array(path: Path) -> Iterator[Any]:
     """Read an array of any layout, such as the indented one of older tools, object by object."""
+    # json alone would take NaN and Infinity, which are no JSON and no values.
     decoder = json.JSONDecoder(parse_constant=_refuse_constant)
     with path.open(encoding="utf-8-sig") as file:
         text = file.read(BLOCK).lstrip()

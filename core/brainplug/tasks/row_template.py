@@ -66,6 +66,8 @@ class Skeleton:
         """Make the skeleton of a task whose parts are slots."""
         row = task.to_json()
         if "comparison_type" in row["metadata"]:
+            # Slots are all different, so their likeness says nothing of the values that will fill
+            # them.
             row["metadata"]["comparison_type"] = slot("likeness") + f"_{task.target}"
         # A percent sign of the wording would be read as a slot by `%` below.
         text = orjson.dumps(row).replace(b"%", b"%%")

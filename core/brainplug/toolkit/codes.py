@@ -65,6 +65,7 @@ def count_values(values: pd.Series) -> dict[str, int]:
     {'1': 2, '2': 1, '3': 1}
     """
     counts = values.astype("str").value_counts()
+    # value_counts leaves equal counts in the order of rows, which is to leave no trace.
     ordered = sorted(counts.items(), key=lambda item: (-int(item[1]), str(item[0])))
     return {str(value): int(count) for value, count in ordered}
 

@@ -216,6 +216,7 @@ def name_groups(
     parts += [name_bands(frame[column], width) for column, width in bands.items()]
     names: pd.Series = parts[0]
     for part in parts[1:]:
+        # Missing stays missing with text added, so who lacks one column is in no group.
         names = names + ", " + part
     return names
 

@@ -116,6 +116,7 @@ def apportion(
         exact = int(totals.iloc[index]) * parts
         ties = uniform(f"{salt}/round/{totals.index[index]}", list(shares))
         found[:, index] = round_shares(exact, missed, floor, ties)
+        # Carried on: six classes of 12 would else be 48, 12 and 12 people for 0.70, 0.15 and 0.15.
         missed += exact - found[:, index]
     return found
 

@@ -193,5 +193,6 @@ def _spread(rows: pd.DataFrame, families: Collection[str]) -> pd.DataFrame:
     names = [name for name in lacking if is_unchanging(name) or name in families]
     if not names or rows["subject"].is_unique:
         return rows
+    # pandas' "first" is the first value that is not missing.
     known = rows.groupby("subject", sort=False)[names].transform("first")
     return rows.assign(**{name: rows[name].fillna(known[name]) for name in names})

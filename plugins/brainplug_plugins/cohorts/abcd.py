@@ -134,6 +134,7 @@ class Abcd:
             scans=found.rows.reset_index(drop=True),
             exclusions=stack_exclusions([joined.lost, others, *failed, found.lost]),
             rows_read=len(joined.rows) + len(joined.lost),
+            # Counted over all files: those of other people are images without a row.
             join=report_join(rows["subject"], chosen, files),
             codes={**CODES, **options.codes},
             missing=MISSING.union(options.missing),

@@ -308,6 +308,7 @@ def read_side(paths: Sequence[Path]) -> pd.DataFrame:
     for path in paths:
         table = read_table(path)
         if SUBJECT not in table.columns and path.parent.name.startswith("sub-"):
+            # A subject's own file has no column of subjects, as its folder tells.
             table[SUBJECT] = path.parent.name
         check_people(path, table)
         tables.append(table)

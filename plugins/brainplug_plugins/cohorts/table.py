@@ -133,6 +133,7 @@ class Table:
         )
         self._check_visits(rows)
         files = self._find(rows)
+        # Without a column of visits it is the images that were chosen by visit (`_find`).
         rows, others = choose_session(
             rows, options.keep_session if options.session else None, files
         )

@@ -148,6 +148,7 @@ class Numerical:
         low, high = self.options.minimum, self.options.maximum
         below = values < (-math.inf if low is None else low)
         above = values > (math.inf if high is None else high)
+        # 1e999 reads as infinite.
         return below | above | values.isin([math.inf, -math.inf])
 
     def _refuse_special_codes(
@@ -208,6 +209,7 @@ class NumberAnswers:
         # all.
         for words in sorted({*self.names, self.unit} - {""}, key=len, reverse=True):
             text = re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", " ", text, flags=re.IGNORECASE)
+        # A set, since 12 and 12.0 in one answer are no contradiction.
         found = {float(number) for number in _NUMBER.findall(text.translate(_SIGNS))}
         # Adding zero takes the sign from -0.0.
         return found.pop() + 0.0 if len(found) == 1 and all(map(math.isfinite, found)) else None

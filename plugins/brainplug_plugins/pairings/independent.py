@@ -123,6 +123,7 @@ class Independent:
         check_strata(pools)
         groups = self._groups(pools)
         check_sizes(groups, self.options.wanted)
+        # A salt for each group, so that no group's draw hangs on which others there are.
         deals = [self._deal(pools, group, f"{seed}/pairs/{group.name}") for group in groups]
         if self.options.block is not None:
             return pairs_by_block(pools, deals)

@@ -185,6 +185,7 @@ def _scanned(
     bases = [_basis(axis, every_mm=2 * KNOTS_MM) for axis in anatomy.axes_mm]
     # From the site's generator, not the person's: a coil's bias field is in all of its scans.
     bias = _spread(site_rng.normal(size=[basis.shape[1] for basis in bases]), bases)
+    # The template has no skull, so all around the brain stays 0, as it does after stripping.
     brain = tissue > 0.05
     noise = rng.standard_normal(tissue.shape, dtype=np.float32)
     seen = tissue**site.gamma * np.exp(site.bias * bias) + site.noise * noise
