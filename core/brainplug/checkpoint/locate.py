@@ -43,7 +43,7 @@ def find_local(weights: Path | str, revision: str | None) -> Path | None:
         )
     except LocalEntryNotFoundError:
         return None
-    # The hub's library takes a snapshot of which only some files came for a snapshot.
+    # The hub's library returns a snapshot even where only some of its files have come.
     return Path(folder) if is_whole(Path(folder)) else None
 
 

@@ -134,7 +134,7 @@ def collect(
     check_join(table, audit)
     # Before the target is read: which rows count as copies must not depend on the target.
     scans, twice = drop_repeated(as_text(table.scans))
-    # Before scans are read, which takes hours, as rows without a target need none.
+    # Before scans are read, which can take hours: a row without a target needs none.
     scans, without = drop_without_target(scans, study.head, table)
     refused = {} if table.images_pending else refuse(scans, images, cache, progress)
     scans, unread = drop_unreadable(scans, refused)

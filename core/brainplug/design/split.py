@@ -98,6 +98,7 @@ def ask_strategy(
                 expected="the same pools whatever the order",
                 hint="what it draws must not depend on that",
             )
+        # Under the ids of the run again; the strategy has seen those of the study alone.
         people = scans["subject"].reset_index(drop=True)
         split = pd.DataFrame({"subject": people, "pool": pools.astype("str")}).drop_duplicates()
         twice = split.loc[split["subject"].duplicated(), "subject"]

@@ -196,7 +196,7 @@ def change_places(
     """Let a query take the unit of the next peer where both suit; say whether one was found."""
     turn, query = seat
     # From the query's own place on: were all to begin with the first peer, the same few would be
-    # moved again and again, and on large pools each would try them in vain.
+    # moved again and again, and in a large pool most would never be tried.
     after = np.searchsorted(peers, query) + 1 + np.arange(min(len(peers) - 1, MOST_TRIES))
     units = deal.units[turn]
     for other in peers[after % len(peers)].tolist():

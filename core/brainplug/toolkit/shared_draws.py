@@ -164,7 +164,7 @@ def exchange(pools: Pools, deal: Deal, place: tuple[int, int], *, must: bool, sa
     drawn = numbers(f"{salt}/exchange/{unit}/{slot}", len(near))
     if len(others):
         come = deal.chosen[others, slots]
-        # Among equally near ones by lot, or the first by id would be used up.
+        # Equally near ones by lot: by id, what a query meets would hang on how people are named.
         first = np.lexsort((drawn[come], near[come]))[0]
         deal.chosen[unit, slot], deal.chosen[others[first], slots[first]] = come[first], gone
     # Without an exchange the even use of references gives way, not the rule on relatives.
