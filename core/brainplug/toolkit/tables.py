@@ -302,8 +302,8 @@ def _read_text(path: Path, delimiter: str, names: Sequence[str]) -> pd.DataFrame
     # pyarrow would guess types, so the header is read as a row of text like all others.
     kinds = {f"f{index}": pa.string() for index in range(len(names))}
     try:
-        # Free text of questionnaires holds line breaks. Nothing is missing yet: pyarrow would count
-        # `NULL` and `NA`, which may be a study's codes, as no value (`_clean` decides).
+        # Free text of questionnaires holds line breaks. Nothing is missing yet, since `NULL` and
+        # `NA` may be a study's codes; `_clean` decides.
         table = pacsv.read_csv(
             path,
             read_options=pacsv.ReadOptions(autogenerate_column_names=True, block_size=_BLOCK_BYTES),
