@@ -138,9 +138,9 @@ def test_all_ranks_compute_by_what_rank_0_settled(tmp_path, suits, write_recipe)
     class Second:
         """Rank 1, which is told what rank 0 found."""
 
-        world, main = 2, False
+        world_size, is_main_process = 2, False
 
-        def once(self, _work):
+        def on_main_process(self, _work):
             return {"onednn": True}
 
     suits(use=False)

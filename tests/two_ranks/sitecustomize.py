@@ -25,7 +25,7 @@ def watch(event: str, arguments: tuple) -> None:
         os._exit(77)
 
 
-def train(workspace, _made) -> None:
+def train(workspace, _key) -> None:
     """Train nothing; do what the test asks for."""
     from brainplug.errors import DataError
     from brainplug.runtime.files import write_json, write_text

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from brainplug.api.records import Volume
+    from brainplug.api.records import ModelPlan, Volume
     from brainplug.api.roles import (
         Metric,
         ModelBackbone,
@@ -166,6 +166,11 @@ class Workspace:
         """What words a comparison."""
         assert self.recipe.prompt
         return self.recipe.prompt.make()
+
+    @cached_property
+    def plan(self) -> ModelPlan:
+        """What the model is for scans of the common grid."""
+        return self.backbone.plan(self.recipe.images.shape)
 
     @cached_property
     def code(self) -> SourceTree:

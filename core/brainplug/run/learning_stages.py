@@ -38,6 +38,7 @@ from brainplug.training.phases import phase_keys
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from brainplug.api.records import ModelPlan
     from brainplug.inference.session import ModelSession
     from brainplug.run.context import Workspace
 
@@ -114,7 +115,7 @@ def training_stage(workspace: Workspace) -> Stage:
         ),
         run=partial(run_training, workspace),
         on_every_rank=True,
-        goes_on=True,
+        goes_on_without=("training",),  # each phase adds its own
         recall=partial(recall_training, workspace),
         put_aside=lambda entry: home.put_aside(entry).name,
     )
@@ -171,7 +172,7 @@ def hash_model(workspace: Workspace) -> dict[str, str]:
     return {file.name: content_hash(file, memo) for file in files}
 
 
-def run_training(workspace: Workspace, made: MadeFrom) -> None:
+def run_training(workspace: Workspace, key: str) -> None:
     """Train from the last whole checkpoint; keep the weights of the best validation."""
     from brainplug.training.stage import Folders, Selection, train_model
 
@@ -179,7 +180,7 @@ def run_training(workspace: Workspace, made: MadeFrom) -> None:
     hold_sources(workspace.backbone)
     name = workspace.selecting
     train_model(
-        open_session(settled(workspace)),
+        open_session(settled(workspace), workspace.plan),
         workspace.backbone,
         selection=Selection(name=name, metric=workspace.metrics[name]),
         folders=Folders(
@@ -187,11 +188,11 @@ def run_training(workspace: Workspace, made: MadeFrom) -> None:
             model=workspace.files.model,
             history=workspace.files.training,
         ),
-        made_from=made.without("training").key,
+        made_from=key,
     )
 
 
-def open_session(workspace: Workspace) -> ModelSession:
+def open_session(workspace: Workspace, plan: ModelPlan) -> ModelSession:
     """Return what training and answering share."""
     from brainplug.inference.session import ModelSession
 
@@ -201,7 +202,7 @@ def open_session(workspace: Workspace) -> ModelSession:
         kind=workspace.head.kind,
         tasks=read_all_tasks(workspace),
         answers=fit_answers(workspace),
-        plan=workspace.backbone.plan(recipe.images.shape),
+        plan=plan,
         load=workspace.load_volume,
         ranks=workspace.ranks,
         show=workspace.console.print,
@@ -212,7 +213,7 @@ def open_session(workspace: Workspace) -> ModelSession:
 def answers_stage(workspace: Workspace) -> Stage:
     """What the model says to every validation and test task."""
     recipe, evaluation = workspace.recipe, workspace.recipe.evaluation
-    plan = workspace.backbone.plan(recipe.images.shape)
+    plan = workspace.plan
     return Stage(
         name="answers",
         settings=workspace.settings("target")
@@ -241,7 +242,7 @@ def answers_stage(workspace: Workspace) -> Stage:
         uses=(*workspace.parts("target"), behind(workspace.head), recipe),
         run=partial(run_answers, workspace),
         on_every_rank=True,
-        goes_on=True,
+        goes_on_without=(),
     )
 
 
@@ -252,15 +253,15 @@ def hash_weights(workspace: Workspace) -> dict[str, str]:
     return {file.name: content_hash(file, memo) for file in files}
 
 
-def run_answers(workspace: Workspace, made: MadeFrom) -> None:
+def run_answers(workspace: Workspace, key: str) -> None:
     """Let the model speak, from where it was stopped."""
     from brainplug.inference.partial import KeptAnswers
     from brainplug.inference.stage import write_answers
 
     write_answers(
-        open_session(settled(workspace)),
+        open_session(settled(workspace), workspace.plan),
         model=workspace.files.model,
-        kept=KeptAnswers(workspace.files.partial_answers, made.key),
+        kept=KeptAnswers(workspace.files.partial_answers, key),
         to=workspace.files.answers,
     )
 

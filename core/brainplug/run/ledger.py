@@ -98,7 +98,8 @@ class Stage:
         uses: objects that are handed to it, such as parts; their code counts too.
         run: makes the files; each is written whole or not at all. A function, or a `partial` of it.
         on_every_rank: all ranks of a run do it together, not the first one alone.
-        goes_on: `run` takes what it is made from, to know what it can go on from.
+        goes_on_without: `run` takes a key, to know what of a stopped attempt it can go on from: of
+            all it is made from without these sections of the settings. None: it takes none.
         recall: brings back what an earlier run made from the same, and puts aside what does not
             fit and is too dear to lose.
         put_aside: puts aside what it left; without it that is moved with other stale results.
@@ -112,7 +113,7 @@ class Stage:
     uses: tuple[object, ...] = ()
     run: Callable[..., None]
     on_every_rank: bool = False
-    goes_on: bool = False
+    goes_on_without: tuple[str, ...] | None = None
     recall: Callable[[MadeFrom, dict[str, Any]], Recalled] | None = None
     put_aside: Callable[[dict[str, Any]], str] | None = None
 
@@ -127,7 +128,9 @@ class Stage:
 
     def work(self, made: MadeFrom) -> Callable[[], None]:
         """Return what is called to make the files."""
-        return partial(self.run, made) if self.goes_on else self.run
+        if self.goes_on_without is None:
+            return self.run
+        return partial(self.run, made.without(*self.goes_on_without).key)
 
     def closure(self, code: SourceTree) -> dict[str, str]:
         """Return all code that decides the result."""
