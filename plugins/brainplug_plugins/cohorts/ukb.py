@@ -238,6 +238,7 @@ class Ukb:
         gone = rows["subject"].isin(withdrawn) | rows["subject"].str.startswith("-")
         rows, gone_rows = leave_out(rows, gone, "withdrawn consent")
         tells = [name for name in ATTENDANCE if name in rows]
+        # `all` over no columns is True: without any of them nobody would have come.
         out = rows[tells].isna().all(axis="columns") & bool(tells)
         rows, absent = leave_out(rows, out, "no visit", f"instance {self.options.instance}")
         return rows, [nameless, gone_rows, absent]
@@ -284,6 +285,7 @@ class PathReader:
         eid = self._find_wanted(path)
         if eid is not None:
             visits = find_visits(path)
+            # A path that tells no visit passes, with a note; one that tells two does not.
             if visits <= {self._instance}:
                 self.undated += not visits
                 return eid, None

@@ -193,6 +193,7 @@ class Assigned:
             DataError: somebody is not told a pool; or nobody is, as where ids are spelt otherwise.
         """
         lacking = sorted(cohort.loc[told.isna(), "subject"].unique())
+        # Where nobody is found, ids are spelt otherwise, and drawing all of them would hide that.
         strange = told.isna().all() and not self._is_of_others()
         if not lacking or (self.options.others == "draw" and not strange):
             return
@@ -248,6 +249,7 @@ def read_pools(
     if unknown:
         raise unknown_values(written[said & written.isin(unknown)], meanings, source)
     told = pd.DataFrame({"subject": subjects.str.strip(), "pool": written.map(names)})[said]
+    # Several rows of a person are no fault as long as all say the same.
     told = told.drop_duplicates()
     twice = told.loc[told["subject"].duplicated(), "subject"].unique()
     if len(twice):

@@ -146,6 +146,8 @@ class Site:
         places = by_site.groupby(groups).transform("max").to_numpy(copy=True)
         if options.test is not None and options.val is None:
             drawn = draw_numbers(f"{seed}/val", groups) < (options.val_fraction or VAL_FRACTION)
+            # Of training only: who was scanned at a test site, or has a relative there, stays in
+            # test.
             places[drawn & (places == TRAIN)] = VAL
         splits = name_splits(places, cohort.index)
         halves = draw_halves(groups, options.query or USUAL_QUERY, seed=seed)
