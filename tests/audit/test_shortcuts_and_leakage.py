@@ -10,7 +10,7 @@ import pytest
 
 from brainplug.api.records import POOLS, Image, Turn
 from brainplug.audit.balance import describe_split
-from brainplug.audit.leakage import find_kin, find_leaks, find_task_leaks
+from brainplug.audit.leakage import find_leaks, find_relatives, find_task_leaks
 from brainplug.audit.shortcuts import audit_words, information, measure_dependence
 from brainplug.design.split import pool_scans
 from brainplug.errors import DataError, LeakageError
@@ -143,7 +143,7 @@ def test_people_of_a_shared_pool_may_meet():
 
     assert [] == find_leaks(pooled)
     assert [] == find_task_leaks(tasks, SAME, pooled)
-    assert [] == find_kin(tasks, pooled)
+    assert [] == find_relatives(tasks, pooled)
     moved = pooled.assign(pool=["train", "val", "val"])
     (leak,) = find_task_leaks(tasks, SAME, moved)
     assert ("p1",) == leak.members
@@ -163,7 +163,7 @@ def test_a_task_that_shows_kin_is_a_leak(reference, families, images):
     tasks = {"train": [make_task("p0", "a", reference, "b"), make_task("p2", "a", "p0", "b")]}
     pooled = shared_pools(families).assign(same_image=pd.Series(images, dtype="str"))
 
-    (leak,) = find_kin({**tasks, "val": [], "test": []}, pooled)
+    (leak,) = find_relatives({**tasks, "val": [], "test": []}, pooled)
 
     assert ("leak", ("p0",)) == (leak.kind, leak.members)
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from brainplug.api.roles import TellsOfSplit, UsesTarget
-from brainplug.design.pairs import kin_groups, make_pairs
+from brainplug.design.pairs import make_pairs, relative_groups
 from brainplug.design.split import (
     USES_TARGET,
     add_pools,
@@ -182,7 +182,7 @@ def test_links_of_images_and_families_are_one_group():
         dtype="str",
     )
 
-    groups = kin_groups(scans)
+    groups = relative_groups(scans)
 
     assert list("vwxyz") == groups.index.tolist()
     assert groups["v"] == groups["w"] == groups["x"]

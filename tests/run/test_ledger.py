@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
+from brainplug.api.roles import ReadsFiles
+from brainplug.errors import BrainplugError
 from brainplug.run.changes import plain_facts, say_changes
+from brainplug.run.learning_stages import hash_model
 from brainplug.run.ledger import Ledger, Stage, hash_path
 from brainplug.runtime.code_closure import SourceTree
 from brainplug.runtime.files import replacing, write_text
@@ -143,3 +147,18 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
     assert "old" == path.read_text()
     assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_model_whose_files_are_not_there_is_told_as_its_fault(tmp_path):
+    """Before they are hashed, so that nobody looks for room on the disk."""
+
+    class Model:
+        abilities = (ReadsFiles,)
+
+        def sources(self):
+            return (tmp_path / "weights.bin",)
+
+    workspace = SimpleNamespace(backbone=Model(), cache=tmp_path)
+
+    with pytest.raises(BrainplugError, match=r"weights\.bin"):
+        hash_model(workspace)

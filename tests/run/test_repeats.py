@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from brainplug.cli.main import main
-from brainplug.runtime.files import read_json
+from brainplug.run.runner import forget
+from brainplug.runtime.files import read_json, write_json
+from brainplug.runtime.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -204,3 +206,38 @@ def test_seeds_that_contradict_each_other_are_refused(write_recipe, tmp_path, ca
 
     assert "seeds" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_fewer_folds_leave_no_others_beside_them(folds, tmp_path, capsys):
+    """What the recipe no longer has lies in `runs/stale/`, and comes back with it."""
+    run("prepare", folds, tmp_path / "run")
+    text = folds.read_text()
+    folds.write_text(text.replace("folds = 4", "folds = 3"))
+    capsys.readouterr()
+
+    assert 0 == run("prepare", folds, tmp_path / "run")
+
+    runs = tmp_path / "run" / "runs"
+    assert ["fold-1", "fold-2", "fold-3", "stale"] == sorted(path.name for path in runs.iterdir())
+    assert "fold-4: not among the runs of the recipe" in capsys.readouterr().out
+
+    folds.write_text(text)
+    assert 0 == run("prepare", folds, tmp_path / "run")
+    assert (runs / "fold-4" / "split.csv").is_file()
+    assert not (runs / "stale" / "fold-4").exists()
+
+
+def test_starting_over_reaches_runs_in_runs(tmp_path):
+    """Seeds within folds, and what lies in `stale/`, are forgotten too; weights are kept aside."""
+    files = RunFolder(tmp_path)
+    homes = [files, files.of_run("fold-1"), files.of_run("fold-1").of_run("seed-1")]
+    homes.append(RunFolder(files.stale / "runs" / "fold-9"))
+    for home in homes:
+        write_json(home.ledger, {})
+        write_json(home.record, {})
+    write_json(homes[2].model / "config.json", {})
+
+    forget(files)
+
+    assert not [home for home in homes if home.ledger.exists() or home.record.exists()]
+    assert 1 == len(list(homes[2].path.glob("checkpoints.before-fresh-*/model")))

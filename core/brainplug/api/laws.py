@@ -295,8 +295,6 @@ def make_cases(
     references: Sequence[int] = (1, 2, 4), target: str = "sex"
 ) -> list[tuple[Case, str]]:
     """Make up cases with so many references, each with another value of the query."""
-    from brainplug.api.records import Case
-
     told = itertools.cycle(["first value", "second value"])
     return [
         (

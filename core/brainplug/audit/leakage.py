@@ -1,4 +1,4 @@
-"""The audit: nobody in two pools, pools alike, one image one person, no shortcut in the words.
+"""Nobody in two pools, one image one person: what leaks between pools, in tables or task files.
 
 What breaks a promise stops a run; the same is only told of task files that other tools made.
 """
@@ -111,7 +111,9 @@ def find_task_leaks(
     return found
 
 
-def find_kin(glances: Mapping[Split, Sequence[Glance]], pooled: pd.DataFrame) -> list[Finding]:
+def find_relatives(
+    glances: Mapping[Split, Sequence[Glance]], pooled: pd.DataFrame
+) -> list[Finding]:
     """Assert from the task files that nobody is shown with a relative, nor with the own image.
 
     Pools by halves cannot show such; in a shared pool everything hangs on the pairing.

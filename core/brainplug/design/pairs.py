@@ -60,11 +60,11 @@ def _show(cohort: pd.DataFrame, answers: Answers) -> pd.DataFrame:
     shown = cohort.rename(columns={"target": "value"}).set_index("scan").sort_index()
     shared = shown["pool"].isin(SPLITS)
     if shared.any():
-        shown["family"] = shown["family"].mask(shared, kin_groups(shown))
+        shown["family"] = shown["family"].mask(shared, relative_groups(shown))
     return shown.assign(stratum=answers.strata(shown["value"]))
 
 
-def kin_groups(scans: pd.DataFrame) -> pd.Series:
+def relative_groups(scans: pd.DataFrame) -> pd.Series:
     """Return the group of each scan: people linked by families, or by images of one content."""
     family = scans["family"].astype("str")
     rows = pd.DataFrame({"subject": scans["subject"].tolist(), "family": family.tolist()})

@@ -1,1 +1,1 @@
-"""What the model answers, and how the answers are scored."""
+"""The metrics stage: what answers are worth, how sure that is, and beside which baselines."""

@@ -1,1 +1,1 @@
-"""LLaVA-style models on 3-D scans: patches, the adapter to transformers, the chat form."""
+"""LLaVA-style models on 3-D scans: patches, the network, losses, adapters."""

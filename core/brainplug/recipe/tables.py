@@ -1,4 +1,4 @@
-"""The attrs models of a recipe. Plain data; `structure` makes them from TOML."""
+"""The attrs models of a recipe. Plain data; `load` makes them from TOML."""
 
 from __future__ import annotations
 

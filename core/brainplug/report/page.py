@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +75,7 @@ def write_report(sources: Sources) -> None:
 
 
 def show_value(value: Any) -> str:
-    """Write a number as one reads it, a dash where there is none."""
+    """Write a number as one reads it, n/a where there is none."""
     if value is None:
         return "n/a"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
@@ -221,7 +220,6 @@ def read_split_notes(sources: Sources) -> list[str]:
 def read_recipe_text(sources: Sources, *, individual: bool) -> str:
     """Return the resolved recipe; on a page to share, paths are cut to their last name."""
     text = sources.files.recipe.read_text(encoding="utf-8")
-    tomllib.loads(text)
     return without_paths(text, individual=individual)
 
 

@@ -135,12 +135,12 @@ def show(value: Any) -> str:
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
 
 
-def shorten(causes: list[str], joint: str = ", ") -> str:
+def shorten(causes: list[str]) -> str:
     """Name the first causes, and say how many more there are.
 
     >>> shorten(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
     more = len(causes) - SHOWN
-    named = joint.join(causes[:SHOWN])
+    named = ", ".join(causes[:SHOWN])
     return named if more <= 0 else f"{named} and {more} more"

@@ -1,4 +1,4 @@
-"""One run's recipe, parts and folder, and the names of the files in it."""
+"""One run's recipe, parts and folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.api.guard import Guard, behind
+from brainplug.api.guard import Guard, behind, origin_of
 from brainplug.api.roles import AsksAll, UsesTraining, able
 from brainplug.cohort.build import StudyParts
 from brainplug.errors import DataError
@@ -229,6 +229,8 @@ class Workspace:
             self.registry.distribution(role, part.use)
             for role, part in self.chosen("cohort", *ROLES)
         ]
+        origins = map(origin_of, (self.head, *self.metrics.values()))
+        found += [self.registry.distribution(each.role, each.part) for each in origins if each]
         return {distribution.name: distribution.version for distribution in found}
 
     @contextmanager

@@ -2,7 +2,7 @@
 
     cohort → split → pairs → dialogues → volumes → training → answers → metrics → report
 
-The first four are those of `preparation`. From the dialogues on, a stage reads the task files only,
+The first four are those of `task_stages`. From the dialogues on, a stage reads the task files only,
 so that finished task files can take the place of everything before them.
 """
 
@@ -21,7 +21,7 @@ from brainplug.imaging.cache import content_hash, fill_cache
 from brainplug.recipe.load import resolve
 from brainplug.recipe.phases import plan_phases
 from brainplug.run.arithmetic import settle, settled
-from brainplug.run.ledger import MadeFrom, Recalled, Stage
+from brainplug.run.ledger import MadeFrom, Recalled, Stage, hash_path, hash_reads
 from brainplug.run.task_stages import (
     DESIGN_STAGES,
     adopt_stage,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from brainplug.api.records import ModelPlan
     from brainplug.inference.session import ModelSession
     from brainplug.run.context import Workspace
+    from brainplug.runtime.run_folder import RunFolder
 
 
 def make_stages(workspace: Workspace) -> list[Stage]:
@@ -98,7 +99,7 @@ def run_volumes(workspace: Workspace) -> None:
 
 def training_stage(workspace: Workspace) -> Stage:
     """The model, trained."""
-    home = training_home(workspace)
+    home = training_home(workspace.files)
     return Stage(
         name="training",
         settings=learning_settings(workspace) | {"training": phase_settings(workspace)},
@@ -151,9 +152,8 @@ def phase_settings(workspace: Workspace) -> dict[str, Any]:
     return {key: each for key, each in only.items() if key != "train"}  # that is model.train
 
 
-def training_home(workspace: Workspace) -> TrainingHome:
+def training_home(files: RunFolder) -> TrainingHome:
     """Return where the run keeps its training."""
-    files = workspace.files
     return TrainingHome(checkpoints=files.checkpoints, model=files.model, history=files.training)
 
 
@@ -161,33 +161,31 @@ def recall_training(workspace: Workspace, made: MadeFrom, entry: dict[str, Any])
     """Put aside what is of another training, bring back what is of this one."""
     phases = plan_phases(workspace.recipe.training, workspace.backbone)
     keys = phase_keys(made.without("training").key, phases)
-    whole, lines = make_room(training_home(workspace), keys, key=made.key, entry=entry)
+    whole, lines = make_room(training_home(workspace.files), keys, key=made.key, entry=entry)
     return Recalled(entry=whole, lines=tuple(lines))
 
 
 def hash_model(workspace: Workspace) -> dict[str, str]:
     """Return the content hash of the files that the model is loaded from, if it is from files."""
     backbone, memo = workspace.backbone, workspace.cache / "hashes"
+    hold_sources(backbone)  # before a missing file is taken for a fault of the disk
     files = backbone.sources() if able(backbone, ReadsFiles) else ()
-    return {file.name: content_hash(file, memo) for file in files}
+    return hash_reads(
+        files, lambda path: content_hash(path, memo) if path.is_file() else hash_path(path)
+    )
 
 
 def run_training(workspace: Workspace, key: str) -> None:
     """Train from the last whole checkpoint; keep the weights of the best validation."""
-    from brainplug.training.stage import Folders, Selection, train_model
+    from brainplug.training.stage import Selection, train_model
 
     hold_metrics(workspace.metrics, fit_answers(workspace).labels)
-    hold_sources(workspace.backbone)
     name = workspace.selecting
     train_model(
         open_session(settled(workspace), workspace.plan),
         workspace.backbone,
         selection=Selection(name=name, metric=workspace.metrics[name]),
-        folders=Folders(
-            checkpoints=workspace.files.checkpoints,
-            model=workspace.files.model,
-            history=workspace.files.training,
-        ),
+        folders=training_home(workspace.files),
         made_from=key,
     )
 

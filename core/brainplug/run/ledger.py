@@ -225,14 +225,21 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-def hash_reads(paths: Iterable[Path]) -> dict[str, str]:
-    """Return the hash of each file by its name; of several with one name the later are numbered."""
+def hash_reads(
+    paths: Iterable[Path], hash_one: Callable[[Path], str] | None = None
+) -> dict[str, str]:
+    """Return the hash of each file by its name; of several with one name the later are numbered.
+
+    Args:
+        paths: files, or folders.
+        hash_one: `hash_path`, unless there is a quicker way.
+    """
     found: dict[str, str] = {}
     for path in paths:
         name, number = path.name, 2
         while name in found:
             name, number = f"{path.name} ({number})", number + 1
-        found[name] = hash_path(path)
+        found[name] = (hash_one or hash_path)(path)
     return found
 
 

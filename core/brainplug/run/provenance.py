@@ -29,7 +29,7 @@ OPTIONAL = ("deepspeed", "nilearn", "peft")
 
 def make_record(
     *,
-    seed: int,
+    seeds: dict[str, int],
     distributions: dict[str, str],
     stages: dict[str, Any],
     arithmetic: dict[str, Any] | None = None,
@@ -38,7 +38,8 @@ def make_record(
     """Return the JSON-ready record of a run.
 
     Args:
-        seed: seed of every draw.
+        seeds: `seed`, which salts split and pairs, and `training_seed`, which draws weights and the
+            order of tasks.
         distributions: version of each distribution that a part of the recipe comes from.
         stages: the ledger's entries.
         arithmetic: what training and answers compute by, once that is settled.
@@ -47,7 +48,7 @@ def make_record(
     return {
         "brainplug": metadata.version("brainplug"),
         "commit": find_commit(),
-        "seed": seed,
+        **seeds,
         "plugins": distributions,
         "libraries": library_versions(),
         "python": platform.python_version(),

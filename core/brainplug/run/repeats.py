@@ -9,7 +9,9 @@ import attrs
 import pandas as pd
 
 from brainplug.api.roles import Repeats, able
+from brainplug.audit.console import show
 from brainplug.design.split import as_study_alone, by_study
+from brainplug.evaluation.describe import finite_or_none
 from brainplug.evaluation.records import Metrics
 from brainplug.report.headline import metric_name
 from brainplug.runtime.files import read_json
@@ -117,14 +119,9 @@ def summarise(metrics: Mapping[str, Metrics]) -> Summary:
     frame = frame.T.astype("float64")
     return Summary(
         runs=runs,
-        mean={str(name): finite(value) for name, value in frame.mean().items()},
-        sd={str(name): finite(value) for name, value in frame.std(ddof=1).items()},
+        mean={str(name): finite_or_none(value) for name, value in frame.mean().items()},
+        sd={str(name): finite_or_none(value) for name, value in frame.std(ddof=1).items()},
     )
-
-
-def finite(value: float) -> float | None:
-    """Return a number, None for NaN, which JSON has not."""
-    return float(value) if value == value else None  # noqa: PLR0124 (NaN)
 
 
 def summary_table(summary: Summary) -> Table:
@@ -139,12 +136,3 @@ def summary_table(summary: Summary) -> Table:
     for words, scores in (("mean", summary.mean), ("sd", summary.sd)):
         table.add_row(words, "", *(show(scores[name]) for name in names), style="bold")
     return table
-
-
-def show(value: float | None) -> str:
-    """Write a score.
-
-    >>> show(0.5), show(None)
-    ('0.500', 'n/a')
-    """
-    return "n/a" if value is None else f"{value:.3f}"

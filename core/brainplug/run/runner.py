@@ -13,8 +13,8 @@ from brainplug.recipe.tables import STAGES
 from brainplug.run import stale
 from brainplug.run.arithmetic import read_arithmetic
 from brainplug.run.context import Workspace
-from brainplug.run.learning_stages import make_stages
-from brainplug.run.ledger import LEDGER, Ledger, Stage
+from brainplug.run.learning_stages import make_stages, training_home
+from brainplug.run.ledger import Ledger, Stage
 from brainplug.run.lock import taken
 from brainplug.run.one_stage import do_stage, log
 from brainplug.run.provenance import make_record
@@ -32,7 +32,6 @@ from brainplug.runtime.records import read_record, write_record
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.adopt import list_sources, refuse_own
 from brainplug.tasks.export import export_tasks
-from brainplug.training.aside import TrainingHome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -225,6 +224,12 @@ def begin_runs(workspace: Workspace, names: list[str], left: Iterable[Stage]) ->
     tell_stale(workspace, stale.mark_stale(ledger, left, workspace.code, reason=reason))
     for path in (files.runs, files.summary):
         stale.take_back(files.path, [path])
+    passed = {path for path in files.runs.glob("*") if path.name not in {*names, stale.STALE}}
+    moved = stale.put_aside(files.runs, sorted(passed), "not among the runs of the recipe")
+    told = f"not among the runs of the recipe; now in {files.runs.name}/{stale.STALE}/"
+    tell_stale(workspace, [f"{name}: {told}" for name in moved])
+    for name in names:
+        stale.take_back(files.runs, [files.of_run(name).path])
     write_json(files.run_list, names)
 
 
@@ -247,7 +252,8 @@ def all_share(files: RunFolder, done: Sequence[Stage]) -> bool:
     """Tell whether the runs in a folder have what is done there in common."""
     common = Ledger(files.path)
     keys = {stage.name: common.entry(stage).get("key") for stage in done}
-    homes = [Ledger(path).read() for path in files.runs.iterdir() if (path / LEDGER).is_file()]
+    runs = [path for path in files.runs.iterdir() if RunFolder(path).ledger.is_file()]
+    homes = [Ledger(path).read() for path in runs]
     return all(home.get(name, {}).get("key") == key for home in homes for name, key in keys.items())
 
 
@@ -316,7 +322,7 @@ def share_stages(files: RunFolder, own: RunFolder, stages: Sequence[Stage]) -> N
             else:
                 shutil.copy2(path, copy)
     known = {stage.name: entries[stage.name] for stage in stages}
-    write_json(own.path / LEDGER, {**Ledger(own.path).read(), **known})
+    write_json(own.ledger, {**Ledger(own.path).read(), **known})
 
 
 def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:
@@ -342,7 +348,7 @@ def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:
 def write_provenance(workspace: Workspace, ledger: Ledger) -> None:
     """Write down versions, seed, hardware and the times of the stages done so far."""
     record = make_record(
-        seed=workspace.recipe.seed,
+        seeds={"seed": workspace.recipe.seed, "training_seed": workspace.recipe.training_seed},
         distributions=workspace.distributions(),
         stages={
             name: {key: each for key, each in entry.items() if key not in {"made_from", "last"}}
@@ -355,12 +361,11 @@ def write_provenance(workspace: Workspace, ledger: Ledger) -> None:
 
 
 def forget(files: RunFolder) -> None:
-    """Delete the ledger and the record; put trainings aside, of several runs too."""
-    for folder in (files, *map(RunFolder, files.path.glob(f"{files.runs.name}/*"))):
-        home = TrainingHome(
-            checkpoints=folder.checkpoints, model=folder.model, history=folder.training
-        )
+    """Delete ledgers and records; put trainings aside, of runs in runs and of stale ones too."""
+    homes = {files.path, *(path.parent for path in files.path.rglob(files.ledger.name))}
+    for folder in map(RunFolder, sorted(homes)):
+        home = training_home(folder)
         if home.has_weights():
             home.put_aside(Ledger(folder.path).read().get("training", {}), fresh=True)
-        (folder.path / LEDGER).unlink(missing_ok=True)
+        folder.ledger.unlink(missing_ok=True)
         folder.record.unlink(missing_ok=True)

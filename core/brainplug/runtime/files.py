@@ -103,8 +103,20 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file.
+
+    Raises:
+        RunError: it holds something else, since it was cut or edited.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # also text that is not UTF-8
+        raise RunError(
+            f"other content ({error})",
+            where=path,
+            expected="JSON",
+            hint="delete it, and the same command makes it anew",
+        ) from error
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

@@ -54,13 +54,20 @@ def from_json(data: object, expected: type[Record], *, source: str) -> Record:
         found: Record = converter().structure(data, expected)
     except BaseValidationError as error:
         wrong = "; ".join(transform_error(error)[:3])
-        raise RunError(
-            f"other content ({wrong})",
-            where=source,
-            expected=getattr(expected, "__name__", expected),
-            hint="delete it, and the same command makes it anew",
-        ) from None
+        raise misfit(expected, wrong, source) from None
+    except (AttributeError, TypeError):  # what cattrs meets where it looks for an object
+        raise misfit(expected, f"a {type(data).__name__}", source) from None
     return found
+
+
+def misfit(expected: type[Any], found: str, source: str) -> RunError:
+    """Make the error of a file that holds something else."""
+    return RunError(
+        f"other content ({found})",
+        where=source,
+        expected=getattr(expected, "__name__", expected),
+        hint="delete it, and the same command makes it anew",
+    )
 
 
 def write_record(path: Path, record: object) -> None:

@@ -35,6 +35,8 @@ class RunFolder:
     recipe = Entry("recipe.toml")
     record = Entry("record.json")
     log = Entry("log.txt")
+    ledger = Entry("stages.json")
+    stale = Entry("stale")
     lock = Entry(".lock")
     holder = Entry(".lock.json")
 

@@ -27,7 +27,7 @@ import attrs
 import orjson
 
 from brainplug.api.records import Image
-from brainplug.errors import DataError, show
+from brainplug.errors import DataError, RunError, show
 from brainplug.runtime.files import read_json, replacing, write_json
 from brainplug.tasks.read import iterate_tasks
 from brainplug.tasks.task import IMAGE_TOKEN
@@ -153,9 +153,9 @@ def list_dataset(name: str, path: Path) -> Path:
     info = path.parent / DATASET_INFO
     try:
         known = read_json(info) if info.exists() else {}
-    except ValueError as error:
+    except RunError as error:
         raise DataError(
-            f"another file: {error}", where=info, expected="JSON", hint="move it away"
+            f"another file: {error.what}", where=info, expected="JSON", hint="move it away"
         ) from error
     if not isinstance(known, dict):
         raise DataError(

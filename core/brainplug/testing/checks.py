@@ -90,7 +90,7 @@ def check_plugin(plugin: object, examples: Mapping[str, Example] | None = None) 
     registry = load_registry(discover=False, plugins=[plugin])
     found = [str(failure) for failure in registry.failures]
     if isinstance(plugin, ModuleType):
-        found += weight_faults(plugin.__name__)
+        found += import_faults(plugin.__name__)
     given = dict(examples or {})
     for role in ROLES:
         for name, part in registry.parts(role).items():
@@ -133,7 +133,7 @@ def faults_of(part: Part[Any], role: str, example: Example) -> list[str]:
     return [f"{named}: {fault}" for fault in found]
 
 
-def weight_faults(module: str) -> Iterator[str]:
+def import_faults(module: str) -> Iterator[str]:
     """Say which heavy library the import of a module brings in."""
     code = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
     # In a process of its own, since here all may be imported already; a plugin under test is often

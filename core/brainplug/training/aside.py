@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from brainplug.runtime.files import read_json, write_json
-from brainplug.training.phases import HISTORY, PhaseFolder
+from brainplug.training.phases import HISTORY, MADE_FROM, PhaseFolder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -194,7 +194,7 @@ def make_room(
 
 def key_of(phase: Path) -> str | None:
     """Return the key that the folder of a phase was begun with."""
-    path = phase / "made-from.json"
+    path = phase / MADE_FROM
     return str(read_json(path)) if path.is_file() else None
 
 

@@ -1,4 +1,4 @@
-"""Trainings one after another: what each is, and the folder it goes on from.
+"""The folders of trainings one after another.
 
     checkpoints/phase-1/made-from.json   key of all that the phase depends on
     checkpoints/phase-1/checkpoint-…     while it runs
@@ -6,8 +6,8 @@
     checkpoints/phase-1/history.json     written last: the phase is done
 
 A phase depends on those before it and on none after, so that a change of the last one keeps the
-others. What is of another training is put aside before, in `aside`. Light, so that `check` can use
-it.
+others. What is of another training is put aside before, in `aside`. Light, so that a run whose
+training is done needs no torch.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from brainplug.recipe.phases import PhasePlan
 
+
+MADE_FROM = "made-from.json"
+"""The key that a phase was begun with."""
 
 HISTORY = "history.json"
 """What a phase tells of itself, written last."""
@@ -61,7 +64,7 @@ class PhaseFolder:
     @property
     def made_from(self) -> Path:
         """The key that the folder was begun with."""
-        return self.path / "made-from.json"
+        return self.path / MADE_FROM
 
     def open(self) -> None:
         """Make the folder, if it is not there."""

@@ -26,7 +26,6 @@ from brainplug.training.trainer import train
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from rich.table import Table
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from brainplug.recipe.phases import PhasePlan
     from brainplug.recipe.tables import Recipe, Study
     from brainplug.tasks.task import Task
+    from brainplug.training.aside import TrainingHome
     from brainplug.training.phases import PhaseFolder
 
 
@@ -51,21 +51,12 @@ class Selection:
     metric: Metric
 
 
-@attrs.frozen(kw_only=True)
-class Folders:
-    """Where a training writes."""
-
-    checkpoints: Path
-    model: Path
-    history: Path
-
-
 def train_model(
     session: ModelSession,
     backbone: ModelBackbone,
     *,
     selection: Selection,
-    folders: Folders,
+    folders: TrainingHome,
     made_from: str,
 ) -> None:
     """Let the model learn, phase by phase, and write it with the history of its training.
