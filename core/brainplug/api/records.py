@@ -23,6 +23,8 @@ Split = Literal["train", "val", "test"]
 Role = Literal["user", "assistant"]
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+EVALUATED: tuple[Split, ...] = ("val", "test")
+"""Splits whose tasks the model answers."""
 POOLS: tuple[str, ...] = tuple(
     f"{split}_{half}" for split in SPLITS for half in ("query", "reference")
 )

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 from jaxtyping import Float
 
-from brainplug.api.records import Predictions
+from brainplug.api.records import EVALUATED, Predictions
 from brainplug.errors import DataError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.bootstrap import (
@@ -95,7 +95,7 @@ def score_run(
         plan: how intervals are made.
         rules: what the model is compared with, by name.
     """
-    splits = [split for split in ("val", "test") if any(row.split == split for row in answers)]
+    splits = [split for split in EVALUATED if any(row.split == split for row in answers)]
     subjects = {row.subject for row in answers}
     return Metrics(
         target=Target(

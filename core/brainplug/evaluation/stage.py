@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.api.records import EVALUATED
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
 from brainplug.evaluation.records import CandidateScores
@@ -76,8 +77,7 @@ def score(
         confidence=scoring.evaluation.confidence,
         seed=scoring.seed,
     )
-    splits: tuple[Split, ...] = ("val", "test")
-    asked = [(split, task) for split in splits for task in tasks[split]]
+    asked = [(split, task) for split in EVALUATED for task in tasks[split]]
     rules = {
         name: Rule(about=about, answers=rule_rows(name, asked, tasks["train"]))
         for name, about in rules_for(tasks["train"]).items()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from brainplug.api.records import EVALUATED
 from brainplug.inference.answer import all_answers
 from brainplug.inference.partial import KeptAnswers, cut_tasks
 from brainplug.model.bundle import load_bundle
@@ -15,10 +16,7 @@ from brainplug.runtime.quiet import quieten
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from brainplug.api.records import Split
     from brainplug.inference.session import ModelSession
-
-EVALUATED: tuple[Split, ...] = ("val", "test")
 
 
 def write_answers(session: ModelSession, *, model: Path, kept: KeptAnswers, to: Path) -> None:

@@ -78,7 +78,7 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
     plan = backbone.plan(recipe.images.shape)
     for note in plan.notes:
         console.print(f"[dim]{escape(note)}[/dim]")
-    console.print(task_table(recipe, counts, first, plan))
+    console.print(task_table(recipe, counts, first, backbone=backbone, plan=plan))
     if recipe.training.seeds:
         told = ", ".join(map(str, recipe.training.seeds))
         console.print(f"{len(recipe.training.seeds)} such trainings, of the seeds {told}")
@@ -251,11 +251,17 @@ def read_sample(cohort: Cohort, recipe: Recipe) -> None:
         make_volume(Path(image), recipe.images.grid)
 
 
-def task_table(recipe: Recipe, counts: Mapping[Split, int], first: Task, plan: ModelPlan) -> Table:
+def task_table(
+    recipe: Recipe,
+    counts: Mapping[Split, int],
+    first: Task,
+    *,
+    backbone: ModelBackbone,
+    plan: ModelPlan,
+) -> Table:
     """Show tasks, tokens, steps, and rough figures for memory and time."""
     from rich.table import Table
 
-    backbone = recipe.model.make()
     tokens = count_tokens(first, backbone, plan)
     if tokens > plan.context_length:
         raise DataError(
