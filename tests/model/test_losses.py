@@ -13,7 +13,18 @@ from brainplug.model import kernels, llava
 from brainplug.model.attention import ONEDNN
 from brainplug.model.packing import Group, Layout, Stretch, Ways
 from brainplug.training.collate import Collator, Grouping
-from dialogues import PARTS, VOLUMES, batch_loss, dialogue, gradients, make_bundle, make_items
+from brainplug_plugins.models.tiny import Tiny
+from dialogues import (
+    OPTIONS,
+    PARTS,
+    SHAPE,
+    VOLUMES,
+    batch_loss,
+    dialogue,
+    gradients,
+    make_bundle,
+    make_items,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -192,6 +203,21 @@ def test_the_flex_mask_shows_a_branch_its_prefix_and_itself():
 
     assert torch.equal(wanted, got)
     assert [0, 1, 2, 3, 4, 3, 4, 5, 6, 0, 1, 2, 3, 4] == layout.positions().tolist()
+
+
+@pytest.mark.parametrize("attention", [None, "sdpa", "eager"])
+def test_an_attention_that_knows_no_packed_rows_is_refused(attention):
+    """A model fresh from its builder would let each dialogue see all before it; it says so."""
+    bundle = Tiny(OPTIONS).build(SHAPE, seed=3)
+    if attention is not None:
+        bundle.model.model.language_model.set_attn_implementation(attention)
+    items = make_items(bundle)
+
+    with pytest.raises(ValueError, match="choose_kernels"):
+        batch_loss(bundle, items, Ways())
+
+    llava.choose_kernels(bundle.model, onednn=False)
+    assert torch.isfinite(batch_loss(bundle, items, Ways()))
 
 
 def test_checkpointed_layers_change_nothing():

@@ -173,7 +173,11 @@ def language_model_states(  # noqa: PLR0913 - what transformers' own call takes
         layout: of a row of packed dialogues.
         mask: `(B, 1, T, S)`, True where a token sees another; causal without it.
         cache: keys and values of earlier tokens; those of the new ones are added to it.
+
+    Raises:
+        ValueError: the attention in use is not one of ours.
     """
+    refuse_foreign_attention(model)
     extra = {} if layout is None else {"layout": layout}
     out = model.model.language_model(
         inputs_embeds=embeddings,
@@ -186,6 +190,23 @@ def language_model_states(  # noqa: PLR0913 - what transformers' own call takes
         **extra,
     )
     return out.last_hidden_state
+
+
+def refuse_foreign_attention(model: LlavaForConditionalGeneration) -> None:
+    """Refuse a language model whose attention would see what it must not, without a word.
+
+    transformers hands on what it does not know: another attention ignores the layout of a packed
+    row, so that each dialogue sees all before it, and without a mask not all are causal.
+
+    Raises:
+        ValueError: the attention in use is not one of ours.
+    """
+    used = model.model.language_model.config._attn_implementation  # noqa: SLF001 - has no other name
+    if used not in {PLAIN, ONEDNN}:
+        raise ValueError(
+            f"expected the attention {PLAIN!r} or {ONEDNN!r}, which know packed rows, got "
+            f"{used!r}: call brainplug.model.llava.choose_kernels(model, onednn=False) first"
+        )
 
 
 def next_token_logits(model: LlavaForConditionalGeneration, hidden: torch.Tensor) -> torch.Tensor:
