@@ -13,10 +13,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import numpy as np
 import pandas as pd
-from attrs.validators import and_, ge, gt, lt, optional
+from attrs.validators import and_, gt, lt, optional
 
 from brainplug.api.records import SPLITS
 from brainplug.api.roles import about
+from brainplug.toolkit.folds import (
+    check_fold,
+    check_fractions,
+    check_validation,
+    fold_option,
+    folds_option,
+    list_folds,
+    share_of_validation,
+    validation_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -90,64 +100,6 @@ def check_query(query: float | None, pools: PoolDesign) -> None:
         )
 
 
-def folds_option() -> Any:
-    """Make the option `folds` of a split strategy."""
-    return attrs.field(
-        default=None,
-        validator=optional(ge(3)),
-        metadata=about(
-            "number of folds of a cross-validation: in each run all of one fold are asked, the "
-            "next one gives the references of test and validation (with shared pools or anchors "
-            "none has to), the others train and validate; not together with fractions"
-        ),
-    )
-
-
-def fold_option() -> Any:
-    """Make the option `fold` of a split strategy."""
-    return attrs.field(
-        default=None,
-        validator=optional(ge(1)),
-        metadata=about("the one fold to test, from 1; not set means one run for each fold"),
-    )
-
-
-def check_fractions(folds: int | None) -> None:
-    """Refuse folds beside fractions.
-
-    Raises:
-        ValueError: says what folds do.
-    """
-    if folds is not None:
-        raise ValueError(
-            "folds and fractions exclude each other: with folds, one fold is tested, one "
-            "gives the references, and the others train and validate; leave one of the two out"
-        )
-
-
-def check_fold(fold: int | None, folds: int | None) -> None:
-    """Refuse a fold that there is not.
-
-    Raises:
-        ValueError: names fold and folds.
-    """
-    if fold is not None and folds is None:
-        raise ValueError(f"fold needs folds, the number of folds: fold = {fold}")
-    if fold is not None and folds is not None and fold > folds:
-        raise ValueError(f"fold must be 1 to folds: fold = {fold}, folds = {folds}")
-
-
-def list_folds(fold: int | None, folds: int | None) -> dict[str, int]:
-    """Return the fold of each run of a cross-validation by its name; none where one is chosen.
-
-    >>> list_folds(None, 3)
-    {'fold-1': 1, 'fold-2': 2, 'fold-3': 3}
-    """
-    if folds is None or fold is not None:
-        return {}
-    return {f"fold-{number}": number for number in range(1, folds + 1)}
-
-
 @attrs.frozen(kw_only=True)
 class DrawOptions:
     """Options of a strategy that draws groups of people by shares, or into folds."""
@@ -163,12 +115,14 @@ class DrawOptions:
     query: float | None = query_option("groups (with folds, of those that train)")
     folds: int | None = folds_option()
     fold: int | None = fold_option()
+    validation: float | None = validation_option()
 
     def __attrs_post_init__(self) -> None:
         """Refuse settings of which one would be ignored."""
         if self.fractions is not None:
             check_fractions(self.folds)
         check_fold(self.fold, self.folds)
+        check_validation(self.validation, self.folds)
         check_query(self.query, self.pools)
 
     def runs(self) -> dict[str, DrawOptions]:
@@ -308,8 +262,8 @@ def draw_folds(groups: pd.Series, folds: int, *, seed: int) -> Int[np.ndarray, "
 def fold_splits(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Series:
     """Put each group into train, val or test for one run of a cross-validation without halves.
 
-    The tested fold is the test. Of all others as many as make a fold validate, by a draw of each
-    run's own, and the rest train.
+    The tested fold is the test. Of all others as many as make a fold, or the share `validation`,
+    validate, by a draw of each run's own, and the rest train.
 
     Args:
         groups: name of the group of each row.
@@ -319,9 +273,9 @@ def fold_splits(groups: pd.Series, options: DrawOptions, *, seed: int) -> pd.Ser
     assert options.folds is not None
     tested = (options.fold or 1) - 1
     own = draw_folds(groups, options.folds, seed=seed)
-    # One fold's worth out of all the others. Drawn for each run, since people who validate in
-    # every run would train in none.
-    validates = draw_numbers(f"{seed}/validate/{tested}", groups) < 1 / (options.folds - 1)
+    share = share_of_validation(options.validation, folds=options.folds, whole=True)
+    # Drawn for each run, since people who validate in every run would train in none.
+    validates = draw_numbers(f"{seed}/validate/{tested}", groups) < share
     # The tested fold comes first: its people were drawn for validation like all others.
     indices = np.select([own == tested, validates], [2, 1], default=0)
     return name_splits(indices, groups.index)
@@ -332,7 +286,8 @@ def fold_pools(groups: pd.Series, options: DrawOptions, query: float, *, seed: i
 
     Everybody in the tested fold is asked, so that over the runs everybody is, once. The fold after
     it gives the references of test and validation, half each; of all others, as many as make half a
-    fold are asked in the validation, by a draw of each run's own, and the rest train.
+    fold, or the share `validation`, are asked in the validation, by a draw of each run's own, and
+    the rest train.
 
     Args:
         groups: name of the group of each row.
@@ -344,9 +299,8 @@ def fold_pools(groups: pd.Series, options: DrawOptions, query: float, *, seed: i
     tested = (options.fold or 1) - 1
     own = draw_folds(groups, options.folds, seed=seed)
     half = draw_numbers(f"{seed}/query", groups)
-    # Half a fold's worth, as many as the references it gets, out of the folds - 2 that neither
-    # test nor give references; there is at least one of these (`folds_option`).
-    asked = draw_numbers(f"{seed}/validate/{tested}", groups) < 0.5 / (options.folds - 2)
+    share = share_of_validation(options.validation, folds=options.folds, whole=False)
+    asked = draw_numbers(f"{seed}/validate/{tested}", groups) < share
     # The last fold gets its references from the first, so that every fold gives some once.
     after = own == (tested + 1) % options.folds
     # The first that holds counts: `asked` and `half` are drawn for everybody, whatever the fold.

@@ -14,15 +14,20 @@ from brainplug.api.records import SPLITS
 from brainplug.api.roles import AsksAll, Part, Repeats, TellsOfSplit, UsesTarget, about
 from brainplug.errors import DataError
 from brainplug.toolkit.families import family_groups
-from brainplug.toolkit.hashed_pools import (
-    USUAL_QUERY,
-    Fractions,
+from brainplug.toolkit.folds import (
     check_fold,
     check_fractions,
-    check_query,
+    check_validation,
     fold_option,
     folds_option,
     list_folds,
+    share_of_validation,
+    validation_option,
+)
+from brainplug.toolkit.hashed_pools import (
+    USUAL_QUERY,
+    Fractions,
+    check_query,
     pools_option,
     query_option,
     whole_splits,
@@ -60,12 +65,14 @@ class StratifiedOptions:
     query: float | None = query_option("people (with folds, of those that train)")
     folds: int | None = folds_option()
     fold: int | None = fold_option()
+    validation: float | None = validation_option()
 
     def __attrs_post_init__(self) -> None:
         """Refuse settings of which one would be ignored."""
         if self.fractions is not None:
             check_fractions(self.folds)
         check_fold(self.fold, self.folds)
+        check_validation(self.validation, self.folds)
         check_query(self.query, self.pools)
 
 
@@ -145,22 +152,24 @@ class Deal:
         test, after = names[tested], names[(tested + 1) % num]
         if self._whole():
             splits = folds.mask(folds == test, "test")
-            # Of the num - 1 folds left, one fold's worth of people validates.
-            splits.update(self._validate(counts[folds != test], 1 / (num - 1), self._least()))
+            splits.update(self._validate(counts[folds != test], self._least()))
             return self._halve(counts, splits)
         pools = folds.mask(folds == test, "test_query")
-        # The fold after gives the references of both; so half a fold's worth is asked in
-        # validation, out of num - 2 folds. Training is halved below: it needs two of each class.
+        # The fold after gives the references of both. Training is halved below: it needs two of
+        # each class.
         halves = dict.fromkeys(("val_reference", "test_reference"), 0.5)
         needed = dict.fromkeys(halves, 1)
         pools.update(self._deal(counts[folds == after], halves, needed, "beside"))
         others = counts[~folds.isin([test, after])]
-        splits = self._validate(others, 0.5 / (num - 2), {"val": 1, "train": 2})
+        splits = self._validate(others, {"val": 1, "train": 2})
         pools.update(self._halve(counts, splits.mask(splits == "val", "val_query")))
         return pools
 
-    def _validate(self, counts: pd.DataFrame, share: float, least: Mapping[str, int]) -> pd.Series:
+    def _validate(self, counts: pd.DataFrame, least: Mapping[str, int]) -> pd.Series:
         """Deal those of other folds to training and, by a draw of each run's own, validation."""
+        share = share_of_validation(
+            self.options.validation, folds=self.options.folds or 0, whole=bool(self._whole())
+        )
         shares = {"val": share, "train": 1 - share}
         needed = {split: least[split] for split in shares}
         return self._deal(counts, shares, needed, f"validate/{self.options.fold or 1}")

@@ -130,6 +130,24 @@ def test_pools_of_a_fold_have_their_sizes(strategy):
 
 
 @BOTH
+@pytest.mark.parametrize("pools", ["halves", "shared"])
+def test_validation_is_the_share_that_is_asked_for(strategy, pools):
+    """Of 3,000 people in 5 folds, a tenth of those outside the tested fold is asked in val."""
+    cohort = make_cohort(3000)
+    options = DrawOptions(folds=5, fold=2, pools=pools, validation=0.1)
+    usual = DrawOptions(folds=5, fold=2, pools=pools)
+
+    split = strategy(options).assign(cohort, seed=5)
+
+    asked, tested = (split.isin([f"{name}_query", name]) for name in ("val", "test"))
+    assert abs(asked.sum() - 240) < 5 * 240**0.5
+    before = strategy(usual).assign(cohort, seed=5)
+    assert tested.equals(before.isin(["test_query", "test"]))
+    # Who validates with few of them does so with more: the same draw decides.
+    assert not (asked & ~before.isin(["val_query", "val"])).any()
+
+
+@BOTH
 def test_half_and_fold_are_drawn_apart(strategy):
     """Whoever trains in two runs has the same part in both, by a hash that is not the fold's."""
     cohort = make_cohort()
@@ -165,6 +183,8 @@ def test_no_fractions_are_those_of_the_table(strategy):
     [
         ({"folds": 5, "fractions": {}}, "folds and fractions exclude each other"),
         ({"fold": 1}, "fold needs folds"),
+        ({"validation": 0.1}, "validation is a share of the people outside a tested fold"),
+        ({"folds": 3, "validation": 0.5}, "validation: 'validation' must be < 0.5: 0.5"),
         ({"folds": 3, "fold": 4}, "fold must be 1 to folds: fold = 4, folds = 3"),
         ({"folds": 2}, "folds: 'folds' must be >= 3: 2"),
         ({"folds": 3, "fold": 0}, "fold: 'fold' must be >= 1: 0"),

@@ -223,6 +223,36 @@ def test_a_fold_of_shared_pools_wastes_nobody():
     assert [14, 14, 44] == pytest.approx(sizes[["test", "val", "train"]].tolist(), abs=1)
 
 
+@pytest.mark.parametrize(
+    ("asks_all", "options", "least"),
+    [(True, {"pools": "shared"}, 1), (True, {}, 1), (False, {"pools": "shared"}, 2)],
+    ids=["shared anchors", "anchors", "shared"],
+)
+def test_validation_can_be_next_to_nobody(asks_all, options, least):
+    """A tiny share leaves one of each class, or two that can meet, and the others train."""
+    cohort = make_cohort(SMALL)
+
+    usual = assign(cohort, asks_all=asks_all, folds=5, fold=2, **options)
+    counts = count(
+        cohort, assign(cohort, asks_all=asks_all, folds=5, fold=2, validation=0.01, **options)
+    )
+
+    assert [least, least] == counts.loc["val"].tolist()
+    assert count(cohort, usual).loc["test"].tolist() == counts.loc["test"].tolist()
+    trained = counts[counts.index.str.startswith("train")].to_numpy().sum()
+    assert 72 - 2 * least - counts.loc["test"].sum() == trained
+
+
+def test_validation_of_halves_is_a_share_of_all_outside_the_test():
+    """Of 60 people outside the tested fold 12 are asked where the recipe says a fifth."""
+    cohort = make_cohort(["f", "m"] * 36)
+
+    sizes = assign(cohort, folds=6, fold=2, validation=0.2).value_counts()
+
+    assert 12 == sizes["val_query"]
+    assert [6, 6] == sizes[["val_reference", "test_reference"]].tolist()
+
+
 def test_a_class_of_few_is_refused_with_the_counts():
     """Five people cannot be asked and shown in three splits: what is there, and what to do."""
     cohort = make_cohort(["f"] * 30 + ["m"] * 5)
@@ -267,6 +297,7 @@ def test_it_declares_what_it_can():
     [
         ({"folds": 5, "fractions": {}}, "folds and fractions exclude each other"),
         ({"fold": 1}, "fold needs folds"),
+        ({"validation": 0.1}, "validation is a share of the people outside a tested fold"),
         ({"bins": 0}, "bins: 'bins' must be >= 1: 0"),
         ({"pools": "shared", "query": 0.4}, "query is the share of people who are asked"),
         ({"pools": "whole"}, "pools: expected 'halves' or 'shared'"),
