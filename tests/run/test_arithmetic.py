@@ -8,10 +8,13 @@ import torch
 
 from brainplug.cli.main import main
 from brainplug.errors import RunError
+from brainplug.inference.generator import Generator
 from brainplug.model import kernels, llava
 from brainplug.run.arithmetic import read_arithmetic, settle
 from brainplug.runtime.files import read_json, write_json
 from brainplug.runtime.run_folder import RunFolder
+from brainplug.runtime.threads import SAID
+from brainplug.training.trainer import ComparisonTrainer
 from dialogues import make_bundle
 
 
@@ -156,3 +159,46 @@ def test_all_ranks_compute_by_what_rank_0_settled(tmp_path, suits, write_recipe)
 
     assert second.recipe.speed.onednn is True
     assert not (tmp_path / "run" / "record.json").exists()
+
+
+def test_training_and_answers_use_the_threads_that_are_said(
+    write_recipe, tmp_path, monkeypatch, capsys
+):
+    """One for a tiny model; another number in the recipe trains nothing anew."""
+    seen = []
+
+    def note(owner, name):
+        method = getattr(owner, name)
+
+        def noted(self, *args, **kwargs):
+            seen.append((name, torch.get_num_threads()))
+            return method(self, *args, **kwargs)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    note(ComparisonTrainer, "training_step")
+    note(Generator, "answer")
+    for name in SAID:
+        monkeypatch.delenv(name, raising=False)
+    before = torch.get_num_threads()
+    recipe, folder = write_recipe(epochs=1), tmp_path / "run"
+
+    assert 0 == run(recipe, folder)
+
+    log = (folder / "log.txt").read_text()
+    assert {("training_step", 1), ("answer", 1)} == set(seen)
+    for stage in ("training", "answers"):
+        assert f"{stage}: 1 thread: the model has 0.0" in log
+    assert before == torch.get_num_threads()
+
+    seen.clear()
+    recipe.write_text(recipe.read_text().replace("[training]", "[training]\nthreads = 3"))
+    capsys.readouterr()
+    assert 0 == run(recipe, folder)
+    assert "training   as before" in capsys.readouterr().out
+    assert [] == seen
+
+    (folder / "answers.jsonl").unlink()
+    assert 0 == run(recipe, folder)
+    assert {("answer", 3)} == set(seen)
+    assert "answers: 3 threads: threads in [training] says so" in capsys.readouterr().out

@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = make_parser().parse_args(arguments)
     from brainplug.errors import BrainplugError
     from brainplug.runtime.ranks import LAUNCHED, Ranks
+    from brainplug.runtime.threads import wait_passively
 
+    wait_passively(os.environ)
     ranks = Ranks.of(os.environ)
     try:
         code: int = given.command(given) or 0

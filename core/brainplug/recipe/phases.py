@@ -29,6 +29,7 @@ IRRELEVANT = (
     "report_to",
     "deepspeed",
     "gradient_checkpointing",
+    "threads",
 )
 """Keys of `[training]` that are filled in, that all phases share, or that change nothing of what is
 learnt but by rounding. The metric that selects counts by its name, whichever key it is from."""

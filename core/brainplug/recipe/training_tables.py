@@ -132,6 +132,14 @@ class Training:
     precision: Literal["float32", "bfloat16"] = attrs.field(
         default="float32", metadata=about("number format of activations and matrix products")
     )
+    threads: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about(
+            "threads of each process that trains or answers; without it one for every 2 million "
+            "weights of the model, at most as many as there are cores for it"
+        ),
+    )
     gradient_checkpointing: bool = attrs.field(
         default=False, metadata=about("recompute activations to save memory")
     )

@@ -17,6 +17,7 @@ from brainplug.errors import DataError
 from brainplug.imaging.cache import load_volume
 from brainplug.recipe.load import resolve
 from brainplug.recipe.metrics import metric_label, selecting_label
+from brainplug.run.log import log
 from brainplug.runtime.code_closure import ENGINE, SourceTree
 from brainplug.runtime.files import cache_folder
 from brainplug.runtime.ranks import ALONE, Ranks
@@ -232,6 +233,12 @@ class Workspace:
         origins = map(origin_of, (self.head, *self.metrics.values()))
         found += [self.registry.distribution(each.role, each.part) for each in origins if each]
         return {distribution.name: distribution.version for distribution in found}
+
+    def tell(self, line: str) -> None:
+        """Say something once, on the terminal and in `log.txt`; only the first rank does."""
+        if self.ranks.is_main_process:
+            self.console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
+            log(self.files.path, line)
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 
 from brainplug.run import stale
 from brainplug.run.changes import shorten
-from brainplug.run.ledger import now
+from brainplug.run.log import log
 from brainplug.run.ranks import call_ranks
-from brainplug.runtime.run_folder import RunFolder
 from brainplug.runtime.workers import uncollected
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from brainplug.run.context import Workspace
     from brainplug.run.ledger import Ledger, MadeFrom, Stage
 
@@ -71,9 +68,3 @@ def end_stage(stage: Stage, ledger: Ledger, made: MadeFrom, seconds: float) -> N
     ledger.note(stage, made, seconds)
     stale.drop(ledger.folder, stage.writes)
     log(ledger.folder, f"{stage.name} done in {seconds:.1f} s")
-
-
-def log(folder: Path, line: str) -> None:
-    """Add a line with the time to `log.txt`."""
-    with RunFolder(folder).log.open("a", encoding="utf-8") as file:
-        file.write(f"{now()} {line}\n")

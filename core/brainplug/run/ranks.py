@@ -6,6 +6,7 @@ read the one that lies resolved in the run folder, so that they do what rank 0 d
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from brainplug.run.learning_stages import make_stages
 from brainplug.run.ledger import MadeFrom
 from brainplug.runtime.ranks import must, name_accelerator
 from brainplug.runtime.run_folder import RunFolder
+from brainplug.runtime.threads import choose_threads, computing_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from brainplug.registry import Registry
     from brainplug.run.ledger import Stage
     from brainplug.runtime.ranks import Ranks
+    from brainplug.runtime.threads import Threads
 
 
 @attrs.frozen(kw_only=True)
@@ -86,8 +89,23 @@ def find_stage(
 def do_together(stage: Stage, made: MadeFrom, workspace: Workspace) -> None:
     """Do this rank's part of a stage, and wait for all others."""
     name_accelerator()
-    if workspace.recipe.training.deepspeed is not None:
-        from brainplug.training.deepspeed import prepare_deepspeed
+    threads = find_threads(workspace)
+    workspace.tell(f"{stage.name}: {threads.sentence}")
+    with computing_on(threads):
+        if workspace.recipe.training.deepspeed is not None:
+            from brainplug.training.deepspeed import prepare_deepspeed
 
-        prepare_deepspeed(workspace.ranks)
-    workspace.ranks.together(stage.work(made))
+            prepare_deepspeed(workspace.ranks)
+        workspace.ranks.together(stage.work(made))
+
+
+def find_threads(workspace: Workspace) -> Threads:
+    """Return how many threads this rank trains and answers on."""
+    import torch
+
+    return choose_threads(
+        workspace.recipe.training.threads,
+        workspace.plan.num_parameters,
+        most=torch.get_num_threads(),
+        environ=os.environ,
+    )

@@ -16,7 +16,8 @@ from brainplug.run.context import Workspace
 from brainplug.run.learning_stages import make_stages, training_home
 from brainplug.run.ledger import Ledger, Stage
 from brainplug.run.lock import taken
-from brainplug.run.one_stage import do_stage, log
+from brainplug.run.log import log
+from brainplug.run.one_stage import do_stage
 from brainplug.run.provenance import make_record
 from brainplug.run.repeats import (
     collect_metrics,

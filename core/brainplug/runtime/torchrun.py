@@ -12,7 +12,6 @@ from uuid import uuid4
 
 from brainplug.errors import RunError
 from brainplug.runtime.ranks import LAUNCHED
-from brainplug.runtime.workers import available_cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +31,6 @@ def launch(devices: int, arguments: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     os.environ[LAUNCHED] = "1"
-    # Otherwise each process would start a thread on every core; the `torchrun` command goes to the
-    # other end, with one thread each.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // devices)))
     logging.disable(logging.CRITICAL)  # torchrun repeats on ten lines what a rank says in one
     try:
         start_ranks(devices, arguments)
