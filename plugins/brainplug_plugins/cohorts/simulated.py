@@ -15,7 +15,7 @@ from brainplug.api.records import EXCLUSION_COLUMNS, CohortTable, JoinReport
 from brainplug.api.roles import CohortLoader, Part, Prepares
 from brainplug.errors import DataError
 from brainplug.toolkit import storage
-from brainplug_plugins.simulation.design import CODES, VERSION, SimulatedOptions
+from brainplug_plugins.simulation.design import CODES, SimulatedOptions
 from brainplug_plugins.simulation.people import Person, draw_person
 
 if TYPE_CHECKING:
@@ -201,11 +201,10 @@ def _row(person: Person) -> tuple[Any, ...]:
 
 def _stated(options: SimulatedOptions) -> dict[str, Any]:
     """Return what settles the content of the files: the options and the generator."""
-    return {
-        "generator": VERSION,
-        # Neither of these two moves a voxel.
-        **attrs.asdict(options, filter=attrs.filters.exclude("folder", "study")),
-    }
+    stated = options.stated()
+    # Like the folder, a name moves no voxel.
+    del stated["study"]
+    return {"generator": options.version, **stated}
 
 
 def _fingerprint(options: SimulatedOptions) -> str:

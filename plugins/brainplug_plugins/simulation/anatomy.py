@@ -26,6 +26,7 @@ SIBLING_SHARE = 0.5
 VENTRICLES_MM = (0.0, -15.0, 14.0)
 FRONTAL_MM = (0.0, 50.0, 10.0)
 DEEP_MM = (0.0, -2.0, -8.0)
+MIDDLE_MM = 20.0
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -38,6 +39,7 @@ class Anatomy:
         edge_mm: edge of the template's voxels.
         rim: how far a voxel belongs to the outer 8 mm of the brain, 0 to 1.
         deep: how far a voxel belongs to the region of the effect `deep`, 0 to 1.
+        sides: -1 on the left to 1 on the right, for the effect `sides`; one value a sagittal slice.
         axes_mm: world coordinates of a scan's voxels along right, anterior, superior.
         centre_mm: centre of the template's brain.
     """
@@ -47,6 +49,7 @@ class Anatomy:
     edge_mm: float
     rim: np.ndarray
     deep: np.ndarray
+    sides: np.ndarray
     axes_mm: tuple[np.ndarray, np.ndarray, np.ndarray]
     centre_mm: np.ndarray
 
@@ -95,6 +98,7 @@ def make_anatomy(resolution_mm: float) -> Anatomy:
         edge_mm=edge,
         rim=rim,
         deep=_bump(places, DEEP_MM, (40.0, 40.0, 40.0)),
+        sides=np.tanh(places[0] / MIDDLE_MM).astype(np.float32)[:, None, None],
         axes_mm=_axes(low - MARGIN_MM, high + MARGIN_MM, resolution_mm),
         centre_mm=(low + high) / 2,
     )
@@ -157,6 +161,8 @@ def _intensity(anatomy: Anatomy, scores: Mapping[str, float]) -> np.ndarray:
     """Return the factor by which the effects change the template's intensities."""
     change = -0.05 * np.float32(scores["cortex"]) * anatomy.rim
     change += 0.06 * np.float32(scores["deep"]) * anatomy.deep
+    if "sides" in scores:
+        change += 0.03 * np.float32(scores["sides"]) * anatomy.sides
     factor: np.ndarray = np.exp(change)
     return factor
 

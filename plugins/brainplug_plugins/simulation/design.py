@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 from attrs.validators import and_, ge, instance_of, le, matches_re, optional
@@ -11,13 +11,18 @@ from attrs.validators import and_, ge, instance_of, le, matches_re, optional
 from brainplug.api.roles import about
 from brainplug.errors import DataError
 
-VERSION = 1
+VERSION = 2
 """Version of the generator; raising it gives new studies a new default folder."""
+
+PLAIN_VERSION = 1
+"""Version that made studies without `needs_reference`, whose bytes are still the same."""
 
 AGE_MEAN, AGE_SD = 50.0, 12.0
 CODES = {"sex": {"1": "male", "2": "female"}}
 EVERY = 5
 """One subject in this many is given a broken file until there are enough."""
+PEOPLE = 4
+"""Fewest people a site with `needs_reference`: two pairs, in case two are siblings."""
 
 Driver = Literal["sex", "age", "bmi"]
 
@@ -66,6 +71,26 @@ EFFECTS: dict[str, Effect] = {
     ),
 }
 
+RELATIVE: dict[str, Effect] = {
+    "sides": Effect(
+        driver="sex",
+        equation="intensity of the right half of the brain times exp(0.03 * score), of the left "
+        "half times exp(-0.03 * score), smooth across the middle; made up, no finding",
+    ),
+}
+"""What sex moves instead of the head with `needs_reference`, to which each site adds its offset.
+
+The halves of the template are nearly alike, and no other effect tells them apart, so nothing else
+in a scan adds to this contrast, and the median of the head stays where it is.
+"""
+
+OFFSET = 1 / 0.6
+"""Largest offset of a site with `needs_reference`, as a multiple of the effect of sex.
+
+An offset that is uniform up to so much leaves a reader of one scan about 0.65 balanced accuracy,
+however strong the effect is.
+"""
+
 
 @attrs.frozen(kw_only=True)
 class SimulatedOptions:
@@ -83,7 +108,10 @@ class SimulatedOptions:
     sex_effect: float = attrs.field(
         default=1.0,
         validator=ge(0),
-        metadata=about("Cohen's d of sex along each of head size and head shape"),
+        metadata=about(
+            "Cohen's d of sex along each of head size and head shape; with needs_reference along "
+            "the one contrast, among people of a site"
+        ),
     )
     age_effect: float = attrs.field(
         default=0.7,
@@ -99,6 +127,14 @@ class SimulatedOptions:
         default=2.0,
         validator=and_(ge(0), le(5)),
         metadata=about("SD of the smooth random deformation that makes brains differ", unit="mm"),
+    )
+    needs_reference: bool = attrs.field(
+        default=False,
+        metadata=about(
+            "whether sex shows in one contrast alone, to which each site adds an offset of its "
+            "own, so that it can be read off the difference to a reference of the site and hardly "
+            "off one scan"
+        ),
     )
     sites: int = attrs.field(
         default=3, validator=ge(1), metadata=about("scanners, each with its own contrast and noise")
@@ -137,7 +173,41 @@ class SimulatedOptions:
                 found=(self.broken, self.subjects),
                 hint="lower broken",
             )
+        if self.needs_reference and self.sites * PEOPLE > self.subjects:
+            raise DataError(
+                f"subjects = {self.subjects} at sites = {self.sites}",
+                where="needs_reference",
+                expected=f"at least {PEOPLE} people a site, who can be references of each other",
+                found=(self.subjects, self.sites),
+                hint="lower sites, or raise subjects",
+            )
 
-    def strength(self, driver: Driver) -> float:
-        """Return the strength of the effects of one attribute."""
+    @property
+    def effects(self) -> dict[str, Effect]:
+        """What shows in the images, in the order in which it is drawn."""
+        return {**EFFECTS, **RELATIVE} if self.needs_reference else EFFECTS
+
+    @property
+    def version(self) -> int:
+        """Version of the generator that makes this study."""
+        return VERSION if self.needs_reference else PLAIN_VERSION
+
+    def strength(self, name: str) -> float:
+        """Return how strongly an effect follows the attribute that drives it."""
+        driver = self.effects[name].driver
+        # Any other cue would tell the sex without a reference.
+        if driver == "sex" and self.needs_reference and name not in RELATIVE:
+            return 0.0
+        return self.effect_of(driver)
+
+    def effect_of(self, driver: Driver) -> float:
+        """Return the strength of the effects that an attribute drives."""
         return {"sex": self.sex_effect, "age": self.age_effect, "bmi": self.bmi_effect}[driver]
+
+    def stated(self) -> dict[str, Any]:
+        """Return the options as `truth.json` has them, but for the folder."""
+        options = attrs.asdict(self, filter=attrs.filters.exclude("folder"))
+        if not self.needs_reference:
+            # Studies that were written before there was this option say the same without it.
+            del options["needs_reference"]
+        return options

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 import attrs
 import numpy as np
 
-from brainplug_plugins.simulation.design import AGE_MEAN, AGE_SD, EFFECTS, EVERY, SimulatedOptions
+from brainplug_plugins.simulation.design import (
+    AGE_MEAN,
+    AGE_SD,
+    EVERY,
+    OFFSET,
+    RELATIVE,
+    SimulatedOptions,
+)
 
 FAULTS: tuple[str, ...] = ("zero-byte", "truncated", "4-D", "constant", "NaN")
 
@@ -22,6 +29,7 @@ STREAMS: tuple[str, ...] = (
     "family image",
     "family site",
     "site",
+    "site offset",
 )
 """What is drawn, each from a generator of its own; new streams go to the end."""
 
@@ -37,7 +45,7 @@ class Person:
         sex: code, 1 male, 2 female.
         age: years, as in the table.
         bmi: BMI z-score, as in the table.
-        scores: how strongly each of `EFFECTS` shows in the image.
+        scores: how strongly each of the options' effects shows in the image.
         hidden: columns in which the table has no value.
         fault: how the file is broken, empty for a good one.
     """
@@ -71,16 +79,19 @@ def draw_person(options: SimulatedOptions, number: int) -> Person:
     age = round(float(generator(seed, "age", number).normal(AGE_MEAN, AGE_SD)), 1)
     bmi = round(float(generator(seed, "bmi", number).normal()), 2)
     family = family_of(options, number)
+    site = site_of(options, number)
     return Person(
         number=number,
         family=family,
-        # Of the family, since siblings are mostly scanned at the same site.
-        site=int(generator(seed, "family site", family).integers(options.sites)),
+        site=site,
         sex=sex,
         age=age,
         bmi=bmi,
         scores=_scores(
-            options, number, {"sex": 1.5 - int(sex), "age": (age - AGE_MEAN) / AGE_SD, "bmi": bmi}
+            options,
+            number,
+            {"sex": 1.5 - int(sex), "age": (age - AGE_MEAN) / AGE_SD, "bmi": bmi},
+            offset_of(options, site),
         ),
         hidden=_hidden(options, number),
         fault=_fault(options, number),
@@ -94,13 +105,31 @@ def family_of(options: SimulatedOptions, number: int) -> int:
     return first if siblings else number
 
 
+def site_of(options: SimulatedOptions, number: int) -> int:
+    """Return the site, that of the family, since siblings are mostly scanned at the same one."""
+    if options.needs_reference:
+        # In turns, neighbours together: a site with too few people would lack references.
+        return number // 2 % options.sites
+    family = family_of(options, number)
+    return int(generator(options.seed, "family site", family).integers(options.sites))
+
+
+def offset_of(options: SimulatedOptions, site: int) -> float:
+    """Return what a site adds to the effects of `RELATIVE`."""
+    widest = OFFSET * options.sex_effect
+    return float(generator(options.seed, "site offset", site).uniform(-widest, widest))
+
+
 def _scores(
-    options: SimulatedOptions, number: int, attributes: Mapping[str, float]
+    options: SimulatedOptions, number: int, attributes: Mapping[str, float], offset: float
 ) -> dict[str, float]:
-    own = generator(options.seed, "scores", number).normal(size=len(EFFECTS))
+    effects = options.effects
+    own = generator(options.seed, "scores", number).normal(size=len(effects))
     return {
-        name: options.strength(effect.driver) * attributes[effect.driver] + float(value)
-        for (name, effect), value in zip(EFFECTS.items(), own, strict=True)
+        name: options.strength(name) * attributes[effect.driver]
+        + float(value)
+        + (offset if name in RELATIVE else 0.0)
+        for (name, effect), value in zip(effects.items(), own, strict=True)
     }
 
 
