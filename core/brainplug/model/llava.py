@@ -48,6 +48,11 @@ def install_patches(
     )
 
 
+def feature_width(model: LlavaForConditionalGeneration) -> int:
+    """Return the numbers that the tower gives for one token of a scan."""
+    return int(model.model.multi_modal_projector.linear_1.in_features)
+
+
 def part_of(name: str) -> str:
     """Return the part of the model a parameter belongs to, one of `MODEL_PARTS`.
 

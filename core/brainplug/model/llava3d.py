@@ -17,6 +17,7 @@ from brainplug.model.patches import count_patches
 
 if TYPE_CHECKING:
     from brainplug.model.packing import Batch
+    from brainplug.model.plain_head import PlainHead
 
 
 class Llava3d(LlavaForConditionalGeneration):
@@ -37,6 +38,7 @@ class Llava3d(LlavaForConditionalGeneration):
         super().__init__(config)
         install_patches(self, shape, patch)
         self.tokens_per_image = count_patches(shape, patch)
+        self.plain_head: PlainHead | None = None  # of a phase of training, see `plain_head`
 
     @wraps(LlavaForConditionalGeneration.forward)  # whose signature `generate` looks at
     def forward(self, *args: Any, batch: Batch | None = None, **kwargs: Any) -> Any:

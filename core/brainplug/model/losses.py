@@ -25,14 +25,20 @@ if TYPE_CHECKING:
 
     from transformers import LlavaForConditionalGeneration
 
-    from brainplug.model.packing import Batch, Group, Stretch, Ways
+    from brainplug.model.llava3d import Llava3d
+    from brainplug.model.packing import Batch, Beside, Group, Stretch, Ways
 
 TOKENS_AT_ONCE = 4096
 """Tokens of scans that the tower is given at once on a CPU; more take memory and save no time."""
 
 
 def loss_of(
-    model: LlavaForConditionalGeneration, batch: Batch, *, num_items: torch.Tensor | int, ways: Ways
+    model: Llava3d,
+    batch: Batch,
+    *,
+    num_items: torch.Tensor | int,
+    ways: Ways,
+    beside: Beside | None = None,
 ) -> torch.Tensor:
     """Return the loss summed over the answer tokens of a batch, divided by `num_items`.
 
@@ -41,8 +47,27 @@ def loss_of(
         batch: on the model's device.
         num_items: answer tokens of all batches of an optimiser step, on all ranks.
         ways: how it is computed.
+        beside: adds the loss of the model's plain head.
     """
-    features = features_of(model, batch, at_once=ways.scans_at_once)
+    seen = see(model, batch, at_once=ways.scans_at_once)
+    features = torch.cat([llava.project_features(model, part) for part in seen])
+    loss = dialogue_loss(model, batch, features, num_items=num_items, ways=ways)
+    if beside is None:
+        return loss
+    assert model.plain_head is not None
+    aside = model.plain_head(torch.cat(seen), batch.values)
+    return loss + aside * beside.weight / beside.num_scans
+
+
+def dialogue_loss(
+    model: LlavaForConditionalGeneration,
+    batch: Batch,
+    features: torch.Tensor,
+    *,
+    num_items: torch.Tensor | int,
+    ways: Ways,
+) -> torch.Tensor:
+    """Return the loss of the answers; see `loss_of`."""
     if ways.rows:
         return row_loss(model, batch, features, answers_only=ways.answers_only) / num_items
     if ways.in_turns:
@@ -51,10 +76,10 @@ def loss_of(
     return packed_loss(model, batch.groups, features, answers_only=ways.answers_only) / num_items
 
 
-def features_of(
+def see(
     model: LlavaForConditionalGeneration, batch: Batch, *, at_once: bool = False
-) -> torch.Tensor:
-    """Return `(S, P, D)` projected features of a batch's scans.
+) -> list[torch.Tensor]:
+    """Return the tower's features of a batch's scans, in parts of `(S, P, D)`.
 
     Args:
         model: the model.
@@ -62,17 +87,12 @@ def features_of(
         at_once: encode all scans in one call, as ranks that share the weights out must.
     """
     if batch.features:
-        return llava.project_features(model, torch.stack(batch.features))
+        return [torch.stack(batch.features)]
     volumes = torch.stack(batch.volumes)
     if at_once or model.device.type != "cpu":
-        return llava.project_features(model, llava.encode_images(model, volumes))
+        return [llava.encode_images(model, volumes)]
     step = max(1, TOKENS_AT_ONCE // model.tokens_per_image)
-    return torch.cat(
-        [
-            llava.project_features(model, llava.encode_images(model, part))
-            for part in volumes.split(step)
-        ]
-    )
+    return [llava.encode_images(model, part) for part in volumes.split(step)]
 
 
 def row_loss(

@@ -89,6 +89,19 @@ class Ways:
     scans_at_once: bool = False
 
 
+@attrs.frozen(kw_only=True)
+class Beside:
+    """How much the plain head beside the dialogues counts.
+
+    Attributes:
+        weight: of the mean loss over the values of scans.
+        num_scans: scans of all batches of an optimiser step, on all ranks, whose value is learnt.
+    """
+
+    weight: float
+    num_scans: torch.Tensor | int
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Batch:
     """What one step learns from.
@@ -98,17 +111,24 @@ class Batch:
         scans: names of the scans, in the order of `Stretch.scans`.
         volumes: the scans, each `(1, I, J, K)`; empty where all features are known.
         features: instead of volumes, their tower features `(P, D)`, where they are known.
+        values: `(S,)` what a plain head learns of each scan, NaN for nothing; None without a head.
     """
 
     groups: tuple[Group, ...]
     scans: tuple[str, ...]
     volumes: tuple[torch.Tensor, ...] = ()
     features: tuple[torch.Tensor, ...] = ()
+    values: torch.Tensor | None = None
 
     @property
     def answers(self) -> torch.Tensor:
         """All tokens to be learnt."""
         return torch.cat([branch.answer for group in self.groups for branch in group.branches])
+
+    @property
+    def num_values(self) -> int:
+        """The number of scans whose value is learnt."""
+        return 0 if self.values is None else int((~self.values.isnan()).sum())
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
@@ -123,6 +143,7 @@ class Batch:
             ),
             volumes=tuple(each.to(device, non_blocking=True) for each in self.volumes),
             features=tuple(each.to(device, non_blocking=True) for each in self.features),
+            values=None if self.values is None else self.values.to(device, non_blocking=True),
         )
 
 

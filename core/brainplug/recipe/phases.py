@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     from brainplug.api.roles import ModelBackbone
 
-FILLED = ("epochs", "learning_rate", "warmup_steps", "lora")
+FILLED = ("epochs", "learning_rate", "warmup_steps", "lora", "auxiliary")
 """Keys of a phase that are those of `[training]` where it does not name them."""
 
+TOWER = ("patch-embedding", "vision-tower")
+"""Parts that make features of a scan."""
 
 IRRELEVANT = (
     "phase",
@@ -101,7 +103,19 @@ def check_phases(training: Training, backbone: ModelBackbone) -> Iterator[Proble
             named = f"{', '.join(map(repr, both))}, which {path_of(plan.parts_from)} names"
             problem = f"expected parts that do not learn whole: {named} for {plan.title}"
             yield (*plan.lora_from, "parts"), f"{problem}; leave them out there or here"
+        yield from check_auxiliary(plan)
     adapted = [plan.lora_from for plan in plans if plan.options.lora]
     # Looked for, not imported: PEFT imports torch.
     if adapted and find_spec("peft") is None:
         yield adapted[0], "adapters need the package peft: pip install peft"
+
+
+def check_auxiliary(plan: PhasePlan) -> Iterator[Problem]:
+    """Find a plain head that no part of the model could learn from."""
+    lora = plan.options.lora
+    learns = {*plan.parts, *(lora.parts if lora else ())}
+    if plan.options.auxiliary and not learns & set(TOWER):
+        named = " nor ".join(map(repr, TOWER))
+        problem = f"neither {named} learns in {plan.title}, so a plain head teaches nothing"
+        hint = f"name one in {path_of(plan.parts_from)}, or set auxiliary = 0 here"
+        yield (*plan.keys, "auxiliary"), f"{problem}: {plan.options.auxiliary}; {hint}"

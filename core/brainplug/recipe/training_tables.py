@@ -72,6 +72,11 @@ class Phase:
         validator=optional(ge(0)),
         metadata=about("optimiser steps of linear warm-up"),
     )
+    auxiliary: float | None = attrs.field(
+        default=None,
+        validator=optional(ge(0)),
+        metadata=about("weight of a plain head's loss beside that of the answers"),
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -156,6 +161,14 @@ class Training:
     phase: tuple[Phase, ...] = attrs.field(
         default=(), metadata=about("trainings one after another, as [[training.phase]]")
     )
+    auxiliary: float = attrs.field(
+        default=0.0,
+        validator=ge(0),
+        metadata=about(
+            "weight of the loss of a plain head that learns the value of every scan a batch shows "
+            "beside the dialogues, and is thrown away with the phase; 0 is without"
+        ),
+    )
     epochs_per_validation: int = attrs.field(
         default=1,
         validator=ge(1),
@@ -219,6 +232,7 @@ class Training:
                 warmup_steps=self.warmup_steps
                 if phase.warmup_steps is None
                 else phase.warmup_steps,
+                auxiliary=self.auxiliary if phase.auxiliary is None else phase.auxiliary,
             )
             for phase in self.phase or (Phase(),)
         )

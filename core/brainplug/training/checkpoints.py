@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from brainplug.errors import RunError
+from brainplug.model.plain_head import without_head
 from brainplug.runtime.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def mark_whole(job: TrainingJob, start: Start, step: int) -> None:
 def load_weights(model: Any, checkpoint: Path) -> None:
     """Read the weights that a checkpoint holds whole, beside the state of its ranks.
 
+    Those of a plain head are passed over.
+
     Raises:
         RunError: they do not fit the model.
     """
@@ -119,7 +122,7 @@ def load_weights(model: Any, checkpoint: Path) -> None:
 
     state: dict[str, Any] = {}
     for file in sorted(checkpoint.glob("*.safetensors")):
-        state |= load_file(file)
+        state |= without_head(load_file(file))
     refuse_misfit(model, model.load_state_dict(state, strict=False), checkpoint)
 
 

@@ -12,7 +12,7 @@ from brainplug.model.packing import Batch, Group, Stretch, to_tensor
 from brainplug.tasks.encode import Item, encode_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -129,16 +129,28 @@ class Collator:
         grouping: what dialogues share.
         load: returns the preprocessed volume of a scan file.
         features: returns the tower features of a scan file, where they are kept.
+        values: what a plain head learns of each scan file, where there is one.
     """
 
     grouping: Grouping
     load: Callable[[Path], np.ndarray]
     features: Callable[[Path], torch.Tensor] | None = None
+    values: Mapping[Path, float] | None = None
 
     def __call__(self, items: Sequence[Item]) -> dict[str, Batch]:
         """Return the batch of some items, as the Trainer takes it."""
         batch, files = make_batch(items, self.grouping)
+        if self.values is not None:
+            batch = attrs.evolve(batch, values=values_once(files, self.values))
         if self.features is not None:
             return {"batch": attrs.evolve(batch, features=tuple(map(self.features, files)))}
         volumes = tuple(to_tensor(self.load(file)) for file in files)
         return {"batch": attrs.evolve(batch, volumes=volumes)}
+
+
+def values_once(files: Sequence[Path], values: Mapping[Path, float]) -> torch.Tensor:
+    """Return the value of each scan of a batch, NaN from the second time that a scan is shown."""
+    first = {file: index for index, file in reversed(list(enumerate(files)))}
+    return torch.tensor(
+        [values[file] if first[file] == index else torch.nan for index, file in enumerate(files)]
+    )

@@ -17,6 +17,7 @@ from brainplug.runtime.ranks import Ranks
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.tasks.task import Task
 from brainplug.training.mixture import Mixture
+from brainplug.training.scan_values import ScanValues
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +37,7 @@ class TrainingJob:
         higher_is_better: its direction.
         mixture: shares of studies in an epoch, where they are weighted.
         augmenter: changes scans at random; None leaves them as they are.
+        values: what a plain head learns of each scan; None trains without one.
         seed: of order and dropout.
         folder: where checkpoints are kept.
         ranks: this process among those that train together.
@@ -53,6 +55,7 @@ class TrainingJob:
     higher_is_better: bool
     mixture: Mixture | None = None
     augmenter: Augmenter | None = None
+    values: ScanValues | None = None
     seed: int
     folder: Path
     ranks: Ranks = attrs.field(factory=Ranks)

@@ -22,6 +22,7 @@ from brainplug.runtime.records import write_record
 from brainplug.training.job import TrainingJob
 from brainplug.training.mixture import Mixture
 from brainplug.training.phases import copy_whole, open_folders
+from brainplug.training.scan_values import make_values
 from brainplug.training.trainer import train
 
 if TYPE_CHECKING:
@@ -133,6 +134,9 @@ def train_phase(
             higher_is_better=selection.metric.higher_is_better,
             augmenter=make_augmenter(session.recipe, phase.number - 1),
             speed=session.recipe.speed,
+            values=make_values(session.tasks["train"], session.answers.labels)
+            if phase.options.auxiliary
+            else None,
             seed=seed,
             folder=folder.path,
             ranks=session.ranks,

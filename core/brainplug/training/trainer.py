@@ -17,7 +17,8 @@ from brainplug.errors import RunError
 from brainplug.evaluation.records import SelectedCheckpoint
 from brainplug.model import llava
 from brainplug.model.features import FeatureStore
-from brainplug.model.packing import Ways
+from brainplug.model.packing import Beside, Ways
+from brainplug.model.plain_head import attach_head, throw_head_away
 from brainplug.training.arguments import make_arguments
 from brainplug.training.batch_sampler import BatchPlan, Limits
 from brainplug.training.checkpoints import find_start, load_weights, mark_whole, refuse_misfit
@@ -67,16 +68,19 @@ class ComparisonTrainer(Trainer):
         )
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
-        """Count the answer tokens of an optimiser step, on all ranks."""
-        own = sum(len(sample["batch"].answers) for sample in batch_samples)
+        """Count the answer tokens of an optimiser step and the values of scans, on all ranks."""
+        batches = [sample["batch"] for sample in batch_samples]
+        own = [sum(len(each.answers) for each in batches), sum(each.num_values for each in batches)]
         return self.accelerator.reduce(torch.tensor(own, device=device), reduction="sum")
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], *_args: Any, **kwargs: Any
     ) -> torch.Tensor:
         """Return a rank's share of the mean loss over the answer tokens of the step."""
-        count = kwargs["num_items_in_batch"]
-        loss = model(batch=inputs["batch"], num_items=count, ways=self.ways)
+        num_items, num_scans = kwargs["num_items_in_batch"]
+        weight = self.job.options.auxiliary
+        beside = Beside(weight=weight, num_scans=num_scans) if self.job.values else None
+        loss = model(batch=inputs["batch"], num_items=num_items, ways=self.ways, beside=beside)
         return loss * self.accelerator.num_processes  # ranks take the mean of their gradients
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -200,6 +204,8 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
     """
     set_seed(job.seed)
     llava.choose_kernels(bundle.model, onednn=job.speed.onednn)
+    if job.values is not None:
+        attach_head(bundle.model, job.values.num_labels)
     start = find_start(job)
     plan = make_plan(job, start)
     arguments = make_arguments(job, start, steps_per_epoch=-(-len(plan) // start.accumulation))
@@ -209,6 +215,7 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
     # In turns one branch at a time is kept, so there is little left to gain by computing it twice.
     llava.recompute(bundle.model, tower=again, language=again and not ways.in_turns)
     trainer.train(resume_from_checkpoint=start.checkpoint and str(start.checkpoint))
+    throw_head_away(bundle.model)
     whole = whole_bundle(bundle, job.options)
     if job.options.deepspeed and trainer.state.best_model_checkpoint:
         load_weights(whole.model, Path(trainer.state.best_model_checkpoint))
@@ -258,23 +265,25 @@ def make_collator(bundle: ModelBundle, job: TrainingJob, plan: BatchPlan) -> Col
         references=job.speed.share_references and job.speed.pack, scans=job.speed.share_scans
     )
     augmenter = job.augmenter
+    values = None if job.values is None else job.values.of_file
     if augmenter is not None:
         return Collator(
             grouping,
             lambda file: augmenter.volume(
                 job.load(file), str(file), epoch=plan.epoch, step=plan.step
             ),
+            values=values,
         )
     # Under ZeRO-3 all ranks must call the tower together, and a store calls it for scans of one
     # rank only.
     keep = job.speed.cache_features and not llava.tower_learns(bundle.model)
     if not keep or job.options.is_zero3:
-        return Collator(grouping, job.load)
+        return Collator(grouping, job.load, values=values)
     lower = torch.bfloat16 if job.options.precision == "bfloat16" else torch.float32
     store = FeatureStore(
         model=bundle.model, load=job.load, folder=job.folder / FEATURES, precision=lower
     )
-    return Collator(grouping, job.load, features=store.get)
+    return Collator(grouping, job.load, features=store.get, values=values)
 
 
 def make_plan(job: TrainingJob, start: Start) -> BatchPlan:

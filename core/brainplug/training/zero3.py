@@ -10,6 +10,7 @@ import attrs
 from brainplug.model import llava
 from brainplug.model.llava3d import Llava3d
 from brainplug.model.lora import add_adapters
+from brainplug.model.plain_head import without_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def whole_bundle(bundle: ModelBundle, options: Training) -> ModelBundle:
     if options.lora:
         # Only for their names and shapes: the gathered weights come into them.
         add_adapters(copy, options.lora, seed=0)
-    copy.load_state_dict(state)
+    copy.load_state_dict(without_head(state))  # which answers nothing
     llava.choose_kernels(copy, onednn=False)
     dtype = next(iter(state.values())).dtype
     return attrs.evolve(bundle, model=copy.to(bundle.model.device, dtype).eval())
