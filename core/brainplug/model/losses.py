@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from transformers import LlavaForConditionalGeneration
 
-    from brainplug.model.llava3d import Llava3d
     from brainplug.model.packing import Batch, Beside, Group, Stretch, Ways
 
 TOKENS_AT_ONCE = 4096
@@ -33,7 +32,7 @@ TOKENS_AT_ONCE = 4096
 
 
 def loss_of(
-    model: Llava3d,
+    model: LlavaForConditionalGeneration,
     batch: Batch,
     *,
     num_items: torch.Tensor | int,

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 from brainplug.model import llava
 
 if TYPE_CHECKING:
-    from brainplug.model.llava3d import Llava3d
+    from transformers import LlavaForConditionalGeneration
 
 PREFIX = "plain_head."
 """What the names of its weights begin with in a model that has one."""
@@ -56,13 +56,13 @@ class PlainHead(nn.Module):
         return mse_loss(said[:, 0], values[known].to(said.dtype), reduction="sum")
 
 
-def attach_head(model: Llava3d, num_labels: int) -> None:
+def attach_head(model: LlavaForConditionalGeneration, num_labels: int) -> None:
     """Give a model a head that learns; it is drawn by torch's own generator."""
     width = model.tokens_per_image * llava.feature_width(model)
     model.plain_head = PlainHead(width, num_labels).to(model.device, model.dtype)
 
 
-def throw_head_away(model: Llava3d) -> None:
+def throw_head_away(model: LlavaForConditionalGeneration) -> None:
     """Leave the model as it was before it was given a head, but for what was learnt."""
     model.plain_head = None
 
