@@ -51,6 +51,7 @@ def teach(
     lora=None,
     scores=None,
     values=None,
+    told=lambda _now: None,
     **options,
 ):
     """Train the tiny model on four blocks of three references and three queries."""
@@ -73,6 +74,7 @@ def teach(
         values=values,
         seed=11,
         folder=folder,
-        progress=lambda _step, _steps, _loss: None,
+        progress=told,
+        tell=told,
     )
     return train(bundle, job)

@@ -149,8 +149,8 @@ def train_tiny(folder: Path, *, mixture: Mixture | None, stop_at: int | None = N
         TinyOptions(hidden_size=8, heads=1, vision_layers=1, language_layers=1, patch=(4, 4, 4))
     ).build((4, 4, 4), seed=1)
 
-    def watch(step, _steps, _loss):
-        if step == stop_at:
+    def watch(now):
+        if now.step == stop_at:
             raise StopError
 
     job = TrainingJob(

@@ -148,9 +148,9 @@ def watch(monkeypatch) -> Watch:
         name, steps = job.folder.name, []
         watch.trained.append((name, steps))
 
-        def note(step, *_):
-            steps.append(step)
-            if watch.stop == (name, step):
+        def note(now):
+            steps.append(now.step)
+            if watch.stop == (name, now.step):
                 raise StopError
 
         options = attrs.evolve(job.options, save_minutes=1e-9)

@@ -115,3 +115,31 @@ def test_a_token_budget_cuts_batches(tmp_path, losses):
     teach(tmp_path, epochs=1, batch_tokens=len(encoded.prompt) + len(encoded.answer))
 
     assert len(TASKS) == len(losses)
+
+
+class StopError(Exception):
+    """A run that is stopped amid its training."""
+
+
+def test_a_training_tells_how_far_it_is_and_from_where_it_goes_on(tmp_path):
+    """Step, latest loss and last score, which a training that goes on recalls."""
+    told = []
+
+    def stop(now):
+        told.append(now)
+        if now.step == 11:
+            raise StopError
+
+    with pytest.raises(StopError):
+        teach(tmp_path, told=stop, scores=[0.25, 0.75], save_minutes=1e-9)
+    begun, told[:] = told[:], []
+    teach(tmp_path, told=told.append, scores=[1.0, 0.5, 0.5], save_minutes=1e-9)
+
+    assert [(step, 20) for step in range(1, 12)] == [(now.step, now.steps) for now in begun]
+    assert [None] * 4 + [0.25] * 4 + [0.75] * 3 == [now.score for now in begun]
+    assert "goes on from step 10 of 20" == told[0]
+    assert [*range(11, 21)] == [now.step for now in told[1:]]
+    assert [0.75, 0.75, 1.0] == [now.score for now in told[1:4]]
+    # Of the log that the first process wrote at step 8, before any in the second.
+    assert begun[-1].loss == told[1].loss is not None
+    assert told[1].known.endswith(", validation accuracy 0.75")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from brainplug.runtime.ranks import Ranks
     from brainplug.tasks.task import Tasks
 
-    Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+    Progress = Callable[[str], AbstractContextManager[Callable[..., None]]]
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -41,7 +41,8 @@ class ModelSession:
         load: returns the preprocessed volume of a scan file.
         ranks: this process among those of the run.
         show: tells the user something, such as a table.
-        progress: shows a bar for what it is given; gives `report(done, total)`.
+        tell: says a line, on the terminal and in the log.
+        progress: shows how far what it is given is; gives `report(done, total, said="")`.
     """
 
     recipe: Recipe
@@ -52,6 +53,7 @@ class ModelSession:
     load: Callable[[Path], np.ndarray]
     ranks: Ranks
     show: Callable[[Any], None]
+    tell: Callable[[str], None]
     progress: Progress
 
     def encoder(self, bundle: ModelBundle) -> ChatEncoder:

@@ -37,7 +37,9 @@ def write_answers(session: ModelSession, *, model: Path, kept: KeptAnswers, to: 
     # Read by rank 0 alone, which cuts the file back where it was cut short; all must agree on which
     # tasks are left.
     given = {(row.split, row.task_id): row for row in ranks.on_main_process(kept.read)}
-    with session.progress("answering") as report:
+    if given:
+        session.tell(f"answers: goes on from {len(given):,} of {len(asked):,}")
+    with session.progress("answers:") as report:
 
         def tell(count: int) -> None:
             report(min(len(given) + count, len(asked)), len(asked))

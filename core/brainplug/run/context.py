@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import nullcontext
+from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from brainplug.imaging.cache import load_volume
 from brainplug.recipe.load import resolve
 from brainplug.recipe.metrics import metric_label, selecting_label
 from brainplug.run.log import log
+from brainplug.run.progress import showing
 from brainplug.runtime.code_closure import ENGINE, SourceTree
 from brainplug.runtime.files import cache_folder
 from brainplug.runtime.ranks import ALONE, Ranks
@@ -25,7 +26,8 @@ from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.adopt import peek_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
 
@@ -240,22 +242,12 @@ class Workspace:
             self.console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
             log(self.files.path, line)
 
-    @contextmanager
-    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
-        """Show a bar while a stage works; gives `report(done, total)`."""
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-        bar = Progress(
-            "{task.description}",
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-        )
-        with bar:
-            task = bar.add_task(what, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+    def progress(self, what: str) -> AbstractContextManager[Callable[..., None]]:
+        """Show how far a stage is while it works; gives `report(done, total, said="")`."""
+        if not self.ranks.is_main_process:
+            return nullcontext(lambda *_: None)
+        write = partial(log, self.files.path)
+        return showing(what, console=self.console, log=write, say=self.tell)
 
 
 def top_modules(distribution: str) -> set[str]:

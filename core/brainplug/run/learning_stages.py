@@ -84,7 +84,7 @@ def run_volumes(workspace: Workspace) -> None:
     """Fill the cache; a scan that fails here was not read by the cohort stage."""
     scans = scans_of_tasks(workspace)
     grid = workspace.recipe.images.grid
-    with workspace.progress("preparing volumes") as report:
+    with workspace.progress("volumes: scan") as report:
         refused = fill_cache(scans, grid=grid, cache=workspace.cache, progress=report)
     if refused:
         first = next(iter(refused.values()))
@@ -204,6 +204,7 @@ def open_session(workspace: Workspace, plan: ModelPlan) -> ModelSession:
         load=workspace.load_volume,
         ranks=workspace.ranks,
         show=workspace.console.print,
+        tell=workspace.tell,
         progress=workspace.progress,
     )
 

@@ -101,9 +101,9 @@ def run_cohort(workspace: Workspace) -> None:
     recipe, studies = workspace.recipe, workspace.studies
     for study in studies:
         if able(study.loader, Prepares):
-            with workspace.progress("writing the study") as report:
+            with workspace.progress("cohort: writing scan") as report:
                 study.loader.prepare(report)
-    with workspace.progress("reading scans") as report:
+    with workspace.progress("cohort: reading scan") as report:
         cohort = gather(
             studies,
             images=recipe.images,

@@ -21,6 +21,37 @@ from brainplug.training.scan_values import ScanValues
 
 
 @attrs.frozen(kw_only=True)
+class TrainingProgress:
+    """How far a training is.
+
+    Attributes:
+        step: steps done.
+        steps: steps in all.
+        loss: the latest.
+        metric: what validation scores by.
+        score: of the last validation; None before the first, and where it was not defined.
+    """
+
+    step: int
+    steps: int
+    loss: float | None = None
+    metric: str
+    score: float | None = None
+
+    @property
+    def known(self) -> str:
+        """What is known by now, in words.
+
+        >>> TrainingProgress(step=3, steps=9, loss=0.4321, metric="auroc", score=0.9).known
+        'loss 0.432, validation auroc 0.9'
+        >>> TrainingProgress(step=3, steps=9, metric="auroc").known
+        ''
+        """
+        told = {"loss": self.loss, f"validation {self.metric}": self.score}
+        return ", ".join(f"{name} {each:.3g}" for name, each in told.items() if each is not None)
+
+
+@attrs.frozen(kw_only=True)
 class TrainingJob:
     """All a training needs besides the model.
 
@@ -41,7 +72,8 @@ class TrainingJob:
         seed: of order and dropout.
         folder: where checkpoints are kept.
         ranks: this process among those that train together.
-        progress: called with steps done, steps in all, and the latest loss.
+        progress: told how far it is, after each step.
+        tell: takes what is to be said once, in words.
     """
 
     tasks: Sequence[Task]
@@ -59,7 +91,8 @@ class TrainingJob:
     seed: int
     folder: Path
     ranks: Ranks = attrs.field(factory=Ranks)
-    progress: Callable[[int, int, float | None], None]
+    progress: Callable[[TrainingProgress], None]
+    tell: Callable[[str], None] = lambda _line: None
 
 
 @attrs.frozen(kw_only=True)

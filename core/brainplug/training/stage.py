@@ -121,7 +121,7 @@ def train_phase(
         add_adapters(bundle.model, phase.options.lora, seed=seed)
     counts = count_weights(bundle.model)
     session.show(parts_table(counts, title=f"{phase.title}: weights"))
-    with session.progress(phase.title) as report:
+    with session.progress(f"{phase.title}: step") as report:
         job = TrainingJob(
             tasks=session.tasks["train"],
             encoder=session.encoder(bundle),
@@ -140,7 +140,8 @@ def train_phase(
             seed=seed,
             folder=folder.path,
             ranks=session.ranks,
-            progress=lambda step, steps, _loss: report(step, steps),
+            progress=lambda now: report(now.step, now.steps, now.known),
+            tell=lambda line: session.tell(f"{phase.title}: {line}"),
         )
         result = train(bundle, job)
     merge_adapters(result.bundle.model)

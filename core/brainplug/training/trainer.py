@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import torch
 from torch.utils.data import DataLoader
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
@@ -24,7 +25,7 @@ from brainplug.training.batch_sampler import BatchPlan, Limits
 from brainplug.training.checkpoints import find_start, load_weights, mark_whole, refuse_misfit
 from brainplug.training.collate import Collator, Grouping, TaskDataset
 from brainplug.training.deepspeed import mend_universal
-from brainplug.training.job import TrainingJob, TrainingResult
+from brainplug.training.job import TrainingJob, TrainingProgress, TrainingResult
 from brainplug.training.phases import FEATURES
 from brainplug.training.zero3 import forget_deepspeed, whole_bundle
 
@@ -166,20 +167,40 @@ class Watch(TrainerCallback):
     def __init__(self, job: TrainingJob, start: Start) -> None:
         self.job = job
         self.start = start
-        self.loss: float | None = None
+        self.progress = TrainingProgress(step=0, steps=0, metric=job.select_by)
         self.last_save = time.monotonic()
+
+    def on_train_begin(
+        self, _args: Any, state: TrainerState, _control: TrainerControl, **_kwargs: Any
+    ) -> None:
+        """Tell where a training that was stopped goes on, and recall what was known by then."""
+        for row in state.log_history:
+            self.remember(row)
+        if state.global_step:
+            self.job.tell(f"goes on from step {state.global_step:,} of {state.max_steps:,}")
 
     def on_log(
         self, _args: Any, _state: TrainerState, _control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Remember the latest loss."""
-        self.loss = (kwargs.get("logs") or {}).get("loss", self.loss)
+        """Remember the latest loss, or the latest score."""
+        self.remember(kwargs.get("logs") or {})
+
+    def remember(self, row: dict[str, Any]) -> None:
+        """Remember what a row of the history tells."""
+        found = {"loss": row.get("loss"), "score": row.get(f"eval_{self.job.select_by}")}
+        known = {name: each for name, each in found.items() if each is not None}
+        self.progress = attrs.evolve(self.progress, **known)
+
+    def report(self, state: TrainerState) -> None:
+        """Tell how far it is."""
+        self.progress = attrs.evolve(self.progress, step=state.global_step, steps=state.max_steps)
+        self.job.progress(self.progress)
 
     def on_step_end(
         self, _args: Any, state: TrainerState, control: TrainerControl, **_kwargs: Any
     ) -> TrainerControl:
         """Report the step; ask for a checkpoint after `training.save_minutes`."""
-        self.job.progress(state.global_step, state.max_steps, self.loss)
+        self.report(state)
         # Clocks of ranks differ, and a checkpoint is written by all of them or none.
         old = time.monotonic() - self.last_save > 60 * self.job.options.save_minutes
         if self.job.ranks.broadcast(old):
