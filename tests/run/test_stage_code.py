@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dis
 import importlib
+import inspect
 import re
 import shutil
 import types
@@ -112,6 +113,7 @@ class Seen:
 
     def visit(self, function) -> None:
         """Note a function of the run's own, and what it uses; note the module of any other."""
+        function = inspect.unwrap(function)
         module = function.__module__
         if not module.startswith(RUN):
             self.modules.add(module)
@@ -156,7 +158,7 @@ class Seen:
         if isinstance(member, property):
             member = member.fget
         if isinstance(member, types.FunctionType):
-            self.visit(getattr(member, "__wrapped__", member))
+            self.visit(member)
         kind = getattr(context, Workspace.__annotations__.get(name, ""), None)
         if isinstance(kind, type):
             self.modules.add(kind.__module__)
