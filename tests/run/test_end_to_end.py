@@ -6,12 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from brainplug.api.records import ModelPlan
 from brainplug.cli.main import main
+from brainplug.recipe.training_tables import Training
+from brainplug.run.dry_run import warn_of_training
 from brainplug.runtime.files import read_json
 from brainplug.tasks.read import read_tasks
 from processes import kill_in_training
@@ -148,3 +152,33 @@ def test_every_shipped_recipe_is_a_recipe():
     registry = load_registry()
     for recipe in recipes:
         assert recipe.stem == read_recipe(recipe, registry).path.stem
+
+
+@pytest.mark.parametrize(
+    ("weights", "precision", "expected"),
+    [
+        (866_000_000, "float32", True),
+        (0, "float32", True),
+        (866_000_000, "bfloat16", False),
+        (99_000_000, "float32", False),
+    ],
+)
+def test_check_warns_of_a_large_model_in_float32(weights, precision, expected):
+    """A large model, or one to be downloaded, is for a GPU; a small one is not."""
+    plan = ModelPlan(tokens_per_image=8, num_parameters=weights, context_length=512)
+
+    warned = list(warn_of_training(Training(precision=precision), plan))
+
+    assert expected is any('"bfloat16"' in line for line in warned)
+
+
+def test_recipes_of_full_size_say_what_a_gpu_needs():
+    """Number format and DeepSpeed are written out where the model is large."""
+    recipes = (Path(__file__).parents[2] / "recipes").rglob("*.toml")
+    tables = {each.stem: tomllib.loads(each.read_text()) for each in recipes}
+    large = {name for name, each in tables.items() if each["model"]["use"] == "llava-interleave"}
+
+    assert {"abcd-sex", "abcd-bmi", "abcd-ukb-sex", "gard-sex", "ukb-sex"} <= large
+    for name in large:
+        training = tables[name]["training"]
+        assert ("bfloat16", "zero2") == (training["precision"], training["deepspeed"]), name

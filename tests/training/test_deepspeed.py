@@ -13,7 +13,7 @@ import torch
 from brainplug.cli.main import main
 from brainplug.errors import RunError
 from brainplug.recipe.deepspeed import check_deepspeed
-from brainplug.recipe.requirements import check_needs
+from brainplug.recipe.requirements import check_needs, lacks_deepspeed
 from brainplug.recipe.training_tables import Phase, Training
 from brainplug.training.deepspeed import make_deepspeed, mend_universal
 
@@ -121,20 +121,39 @@ def test_check_refuses_a_file_that_is_not_there(write_recipe, capsys):
 
 
 def test_what_is_not_installed_is_named_with_its_extra(monkeypatch):
-    """DeepSpeed and trackers are looked for at `check`, without importing them."""
+    """Trackers are looked for at `check`, without importing them."""
     monkeypatch.setattr("brainplug.recipe.requirements.find_spec", lambda _name: None)
 
     found = dict(check_needs(Training(deepspeed="zero2", report_to=("wandb",))))
 
-    assert {("training", "deepspeed"), ("training", "report_to", 0)} == found.keys()
-    assert "pip install 'brainplug[gpu]'" in found["training", "deepspeed"]
+    assert {("training", "report_to", 0)} == found.keys()
     assert "pip install 'brainplug[wandb]'" in found["training", "report_to", 0]
 
 
 def test_what_is_installed_is_no_problem():
     """The test environment has DeepSpeed and tensorboard."""
     assert util.find_spec("deepspeed")
+    assert not lacks_deepspeed(Training(deepspeed="zero2"))
     assert [] == list(check_needs(Training(deepspeed="zero2", report_to=("tensorboard",))))
+
+
+def test_a_recipe_for_deepspeed_is_checked_and_prepared_without_it(
+    write_recipe, tmp_path, monkeypatch, capsys
+):
+    """Only what is to train stops, and at once; `check` says so beforehand."""
+    monkeypatch.setattr("brainplug.recipe.requirements.find_spec", lambda _name: None)
+    recipe, folder = write_recipe(), tmp_path / "run"
+    recipe.write_text(recipe.read_text().replace("[training]", '[training]\ndeepspeed = "zero2"'))
+
+    assert 0 == main(["check", str(recipe)])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "pip install 'brainplug[gpu]', or on one GPU or a CPU leave the key out" in told
+
+    assert 1 == main(["run", str(recipe), "--output", str(folder), "--until", "training"])
+    assert "brainplug: error: training.deepspeed needs deepspeed" in capsys.readouterr().err
+    assert not folder.exists()
+
+    assert 0 == main(["prepare", str(recipe), "--output", str(folder)])
 
 
 def test_one_process_is_a_group_for_deepspeed_and_nothing_is_printed():

@@ -11,19 +11,27 @@ if TYPE_CHECKING:
     from brainplug.recipe.strict import Problem
     from brainplug.recipe.training_tables import Training
 
+NO_DEEPSPEED = (
+    "training.deepspeed needs deepspeed, which is not installed here; where this is to train: "
+    "pip install 'brainplug[gpu]', or on one GPU or a CPU leave the key out"
+)
+
 
 def check_needs(options: Training) -> Iterator[Problem]:
-    """Find what is named but not installed; nothing is imported.
+    """Find trackers that are named but not installed; nothing is imported.
 
-    A package is that of the extra by its own name; DeepSpeed's extra is `gpu`.
+    Each is in the extra by its own name.
     """
-    wanted: list[tuple[tuple[str | int, ...], str, str]] = [
-        (("training", "report_to", index), tracker, tracker)
-        for index, tracker in enumerate(options.report_to)
-    ]
-    if options.deepspeed is not None:
-        wanted.append((("training", "deepspeed"), "deepspeed", "gpu"))
-    for keys, package, extra in wanted:
-        if find_spec(package) is None:
-            offer = f"pip install 'brainplug[{extra}]', or leave it out"
-            yield keys, f"needs {package}, which is not installed; {offer}"
+    for index, tracker in enumerate(options.report_to):
+        if find_spec(tracker) is None:
+            offer = f"pip install 'brainplug[{tracker}]', or leave it out"
+            keys = ("training", "report_to", index)
+            yield keys, f"needs {tracker}, which is not installed; {offer}"
+
+
+def lacks_deepspeed(options: Training) -> bool:
+    """Tell whether DeepSpeed is asked for and not installed.
+
+    That is no mistake of the recipe, which may be checked and prepared on another machine.
+    """
+    return options.deepspeed is not None and find_spec("deepspeed") is None

@@ -29,6 +29,7 @@ from brainplug.errors import DataError
 from brainplug.findings import Finding, refuse_findings
 from brainplug.imaging.cache import make_volume
 from brainplug.recipe.phases import plan_phases
+from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
 from brainplug.recipe.strict import path_of
 from brainplug.run.context import Design, make_head, make_metrics
 from brainplug.run.repeats import list_splits, with_split
@@ -38,7 +39,7 @@ from brainplug.tasks.read import Glance
 from brainplug.training.schedule import count_steps, make_schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from rich.console import Console
     from rich.table import Table
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from brainplug.api.records import ModelPlan, Split, TargetKind
     from brainplug.api.roles import Metric, ModelBackbone, TaskHead
     from brainplug.recipe.tables import Recipe, RecipeFile, TaskFiles
+    from brainplug.recipe.training_tables import Training
     from brainplug.registry import Registry
     from brainplug.tasks.task import Task
 
@@ -54,6 +56,9 @@ SAMPLE = 1
 
 FEW_ASKED = 100
 """Test queries below which it is said how many more there could be."""
+
+LARGE = 100_000_000
+"""Weights from which a model is trained on a GPU rather than on a CPU."""
 
 FLOPS_A_CORE = 2e10
 """Floating-point operations a second that a CPU core reaches in such models, roughly."""
@@ -78,10 +83,25 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
     plan = backbone.plan(recipe.images.shape)
     for note in plan.notes:
         console.print(f"[dim]{escape(note)}[/dim]")
+    for warning in warn_of_training(recipe.training, plan):
+        console.print(warning, style="yellow", markup=False, highlight=False)
     console.print(task_table(recipe, counts, first, backbone=backbone, plan=plan))
     if recipe.training.seeds:
         told = ", ".join(map(str, recipe.training.seeds))
         console.print(f"{len(recipe.training.seeds)} such trainings, of the seeds {told}")
+
+
+def warn_of_training(options: Training, plan: ModelPlan) -> Iterator[str]:
+    """Give what may be meant otherwise, or is not here, without being a mistake."""
+    # Where the size is not known, weights are to be downloaded, and no small model is.
+    if options.precision == "float32" and not 0 < plan.num_parameters < LARGE:
+        size = f"{plan.num_parameters / 1e6:,.0f} million" if plan.num_parameters else "yet unknown"
+        yield (
+            f'training.precision is "float32" for a model of {size} weights; on a GPU, "bfloat16" '
+            "is faster and takes about half the memory for activations"
+        )
+    if lacks_deepspeed(options):
+        yield NO_DEEPSPEED
 
 
 def check_design(

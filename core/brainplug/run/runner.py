@@ -9,6 +9,7 @@ from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
 from brainplug.evaluation.records import Metrics
 from brainplug.recipe.load import recipe_text
+from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
 from brainplug.recipe.tables import STAGES
 from brainplug.run import stale
 from brainplug.run.arithmetic import read_arithmetic
@@ -68,10 +69,14 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
         ranks: those that the first one leads.
 
     Raises:
-        RunError: another process holds the folder, or a stage cannot go on.
+        RunError: another process holds the folder, what it is to train with is not installed, or a
+            stage cannot go on.
         BrainplugError: data or plugins are not as declared.
     """
     recipe = file.recipe
+    # Before scans are read, maybe for days.
+    if until in STAGES[STAGES.index("training") :] and lacks_deepspeed(recipe.training):
+        raise RunError(NO_DEEPSPEED)
     with ExitStack() as stack:
         stack.enter_context(taken(RunFolder(folder)))
         if fresh:
