@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from brainplug.checkpoint.chat_template import compare_template, find_template
+from brainplug.checkpoint.own_tower import TOWER
 from brainplug.checkpoint.processor import check_processor
 from brainplug.checkpoint.tensors import (
     PATCH_FILE,
-    PATCHES,
     Weight,
     compare_weights,
     count_positions,
@@ -30,6 +30,8 @@ from brainplug.tasks.chat import END, IMAGE, START
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from brainplug.checkpoint.own_tower import TowerPlan
 
 CONFIG, TOKENIZER, TOKENIZER_CONFIG = "config.json", "tokenizer.json", "tokenizer_config.json"
 
@@ -97,18 +99,15 @@ class Checkpoint:
         """Most tokens a dialogue may have."""
         return int(self.config["text_config"]["max_position_embeddings"])
 
-    def count_parameters(self, tokens: int, voxels: int) -> int:
-        """Count the numbers that are learnt or frozen, with 3-D patches in place of 2-D ones.
+    def count_parameters(self, tower: TowerPlan) -> int:
+        """Count the numbers that are learnt or frozen, with what takes scans in the tower.
 
         Args:
-            tokens: patches of a scan.
-            voxels: of a patch.
+            tower: as it is going to be.
         """
         names = expected_weights(self.config)
-        kept = {name: shape for name, shape in names.items() if not name.startswith(PATCHES)}
-        width = self.config["vision_config"]["hidden_size"]
-        # A 3-D patch embedding has a weight a voxel and a bias, then there is a position a token.
-        return count_weights(kept) + int(width) * (voxels + 1 + tokens)
+        others = {name: shape for name, shape in names.items() if not name.startswith(TOWER)}
+        return count_weights(others) + count_weights(tower.weights())
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import attrs
 from transformers import AutoTokenizer
 
+from brainplug.checkpoint.entry import ScanEntry
 from brainplug.checkpoint.tensors import PATCH_FILE, find_weights, read_object
 from brainplug.errors import DataError
+from brainplug.model.llava import embeddings_of
 from brainplug.model.llava3d import Llava3d
 from brainplug.model.patches import count_patches
 from brainplug.runtime.files import write_json
@@ -46,7 +48,12 @@ class ModelBundle:
         self.model.config.image_seq_length = count_patches(self.shape, self.patch)
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        facts = {"shape": list(self.shape), "patch": list(self.patch), "source": dict(self.source)}
+        facts = {
+            "shape": list(self.shape),
+            "patch": list(self.patch),
+            "entry": embeddings_of(self.model).entry.facts(),
+            "source": dict(self.source),
+        }
         write_json(folder / PATCH_FILE, facts)
 
 
@@ -54,7 +61,8 @@ def load_bundle(folder: Path) -> ModelBundle:
     """Load what `ModelBundle.save` wrote; the same input gives identical logits.
 
     Raises:
-        DataError: the folder has no patch file, or weights are missing, cut short or left over.
+        DataError: the folder has no patch file, or one that is not known here, or weights are
+            missing, cut short or left over.
     """
     if not (folder / PATCH_FILE).exists():
         raise DataError(
@@ -63,8 +71,15 @@ def load_bundle(folder: Path) -> ModelBundle:
     facts = read_object(folder / PATCH_FILE)
     shape, patch = tuple(facts["shape"]), tuple(facts["patch"])
     find_weights(folder)
+    entry = ScanEntry.of(facts, folder / PATCH_FILE)
     model, found = Llava3d.from_pretrained(
-        folder, shape, patch, local_files_only=True, use_safetensors=True, output_loading_info=True
+        folder,
+        shape,
+        patch,
+        entry,
+        local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
     )
     # transformers only warns of missing weights, and draws them at random.
     amiss = {name: sorted(map(str, keys)) for name, keys in found.items() if keys}

@@ -3,11 +3,11 @@
 Every weight but the tower's 2-D patch and position embeddings is kept to the bit: read as float32,
 in which each bfloat16 and float16 number is exact. Code that a checkpoint brings is never run.
 
-What a scan is to a tower that has learnt photographs: it saw RGB scaled to [-1, 1], whose standard
-deviation is at most 1 and about 0.45 for photographs; a volume lies between 0, the background, and
-1, with 0.5 the head's median. Kernels are matched at equal deviation, so a scan arrives as a bright
-picture of weaker contrast beside the same biases and positions. Nothing is divided out for that:
-patch embeddings learn first, and layer norms follow them.
+What a scan is to a tower that has learnt photographs: it saw RGB scaled to [-1, 1], of about zero
+mean and a standard deviation of about 0.5. Kernels are matched at equal deviation, so a scan that
+is standardised to that spread (`PHOTOGRAPH_SD`) comes to them, beside the same biases and
+positions, as a photograph did, and nothing else is divided out. One that is not lies between 0, the
+background, and 1, with 0.5 the head's median: a bright picture of weaker contrast.
 
 Axes: D hidden size of the tower.
 """
@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import attrs
 import torch
 from safetensors import safe_open
 from torch.nn.functional import interpolate
@@ -25,28 +26,42 @@ from transformers import AutoTokenizer
 from brainplug.checkpoint.chat_template import QWEN_TEMPLATE
 from brainplug.checkpoint.tensors import PATCHES
 from brainplug.errors import DataError
+from brainplug.model.llava import embeddings_of
 from brainplug.model.llava3d import Llava3d
-from brainplug.model.patches import PatchEmbedding3d
 from brainplug.tasks.chat import END
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from transformers import PreTrainedTokenizerBase
 
+    from brainplug.checkpoint.entry import ScanEntry, Triple
     from brainplug.checkpoint.read import Checkpoint
     from brainplug.checkpoint.tensors import Weight
+    from brainplug.model.patches import PatchEmbedding3d
 
-Triple = tuple[int, int, int]
+
+@attrs.frozen(kw_only=True)
+class ScanGrid:
+    """What a model is to take in.
+
+    Attributes:
+        shape: voxels of a scan.
+        patch: voxels of a patch.
+        entry: standardisation and stem.
+    """
+
+    shape: Triple
+    patch: Triple
+    entry: ScanEntry
 
 
-def load_llava(
-    checkpoint: Checkpoint, shape: Triple, patch: Triple, *, initial: str, seed: int
-) -> Llava3d:
+def load_llava(checkpoint: Checkpoint, grid: ScanGrid, *, initial: str, seed: int) -> Llava3d:
     """Load a checkpoint with 3-D patches in place of its 2-D ones, in float32.
 
     Args:
         checkpoint: as `read_checkpoint` returns it.
-        shape: voxels of a scan.
-        patch: voxels of a patch.
+        grid: of scans and patches, and how scans enter the tower.
         initial: `"inflate"` makes the new embeddings of the old ones, `"random"` draws them.
         seed: of the draw.
 
@@ -60,8 +75,9 @@ def load_llava(
         try:
             model, found = Llava3d.from_pretrained(
                 checkpoint.folder,
-                shape,
-                patch,
+                grid.shape,
+                grid.patch,
+                grid.entry,
                 dtype=torch.float32,
                 use_safetensors=True,
                 local_files_only=True,
@@ -78,7 +94,7 @@ def load_llava(
         # How much transformers draws while it loads may change with any release; seeded anew, the
         # patches follow from the seed alone.
         torch.manual_seed(seed)
-        embeddings = next(each for each in model.modules() if isinstance(each, PatchEmbedding3d))
+        embeddings = embeddings_of(model)
         embeddings.reset_parameters()
     if initial == "inflate":
         inflate(embeddings, *(read_tensor(each) for each in old_embeddings(checkpoint)))
@@ -112,6 +128,17 @@ def read_tensor(weight: Weight) -> torch.Tensor:
     """Read one tensor of a safetensors file, as float32."""
     with safe_open(weight.file, framework="pt") as file:
         return file.get_tensor(weight.name).float()
+
+
+def load_tower(model: Llava3d, weights: Mapping[str, Weight]) -> None:
+    """Let the tower begin from weights of one's own.
+
+    Args:
+        model: changed in place.
+        weights: as `check_tower` returns them.
+    """
+    state = {name: read_tensor(each) for name, each in weights.items()}
+    model.model.vision_tower.load_state_dict(state, strict=False)
 
 
 def inflate(

@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 
     from transformers import LlavaConfig
 
+    from brainplug.checkpoint.entry import ScanEntry
     from brainplug.model.packing import Layout
 
 
 def install_patches(
-    model: LlavaForConditionalGeneration, shape: tuple[int, int, int], patch: tuple[int, int, int]
+    model: LlavaForConditionalGeneration,
+    shape: tuple[int, int, int],
+    patch: tuple[int, int, int],
+    entry: ScanEntry,
 ) -> None:
     """Put a 3-D patch embedding where the vision tower has its 2-D one; keep all other weights.
 
@@ -40,7 +44,7 @@ def install_patches(
     hidden_size = model.config.vision_config.hidden_size
     for parent in model.model.vision_tower.modules():
         if isinstance(getattr(parent, "embeddings", None), SiglipVisionEmbeddings):
-            fresh = PatchEmbedding3d(shape, patch, hidden_size)
+            fresh = PatchEmbedding3d(shape, patch, hidden_size, entry)
             parent.embeddings = fresh.to(model.device, model.dtype)
             return
     raise DataError(
@@ -51,6 +55,12 @@ def install_patches(
 def feature_width(model: LlavaForConditionalGeneration) -> int:
     """Return the numbers that the tower gives for one token of a scan."""
     return int(model.model.multi_modal_projector.linear_1.in_features)
+
+
+def embeddings_of(model: LlavaForConditionalGeneration) -> PatchEmbedding3d:
+    """Return what makes tokens of scans."""
+    modules = model.model.vision_tower.modules()
+    return next(each for each in modules if isinstance(each, PatchEmbedding3d))
 
 
 def part_of(name: str) -> str:
@@ -139,6 +149,9 @@ def encode_images(model: LlavaForConditionalGeneration, volumes: torch.Tensor) -
     """Return the tower's features `(S, P, D)` of scans `(S, 1, I, J, K)`, before the projector."""
     layer = model.config.vision_feature_layer
     layers = [layer] if isinstance(layer, int) else layer
+    if not model.config.vision_config.num_hidden_layers:
+        # transformers collects states at layers; without any there would be none.
+        return torch.cat([embeddings_of(model)(volumes)] * len(layers), dim=-1)
     states = model.model.vision_tower(volumes, output_hidden_states=list(layers)).hidden_states
     return torch.cat([states[each] for each in layers], dim=-1)
 

@@ -11,6 +11,7 @@ from transformers.conversion_mapping import (
     register_checkpoint_conversion_mapping,
 )
 
+from brainplug.checkpoint.entry import ScanEntry
 from brainplug.model.llava import install_patches
 from brainplug.model.losses import loss_of
 from brainplug.model.patches import count_patches
@@ -21,22 +22,28 @@ if TYPE_CHECKING:
 
 
 class Llava3d(LlavaForConditionalGeneration):
-    """A LLaVA model whose vision tower takes 3-D scans; `from_pretrained(folder, shape, patch)`.
+    """A LLaVA model whose vision tower takes 3-D scans.
 
     Called with `batch` it returns the loss of dialogues (see `losses`); otherwise it is what
-    transformers makes of it.
+    transformers makes of it. `from_pretrained` takes what the constructor takes.
 
     Args:
         config: an ordinary LLaVA config.
         shape: voxels of a scan.
         patch: voxels of a patch.
+        entry: standardisation and stem; without it plain patches of scans as they are.
     """
 
     def __init__(
-        self, config: LlavaConfig, shape: tuple[int, int, int], patch: tuple[int, int, int]
+        self,
+        config: LlavaConfig,
+        shape: tuple[int, int, int],
+        patch: tuple[int, int, int],
+        entry: ScanEntry | None = None,
     ) -> None:
         super().__init__(config)
-        install_patches(self, shape, patch)
+        self.entry = entry or ScanEntry()
+        install_patches(self, shape, patch, self.entry)
         self.tokens_per_image = count_patches(shape, patch)
         self.plain_head: PlainHead | None = None  # of a phase of training, see `plain_head`
 

@@ -1,4 +1,4 @@
-"""3-D patches in the place of a vision tower's 2-D ones.
+"""Tokens of 3-D scans in the place of a vision tower's 2-D patches.
 
 Axes: B scans, C channels, I J K voxels, P patches, D hidden size.
 """
@@ -10,7 +10,10 @@ import math
 import torch
 from torch import nn
 
+from brainplug.checkpoint.entry import ScanEntry
 from brainplug.errors import DataError
+from brainplug.model.standardise import Standardisation, make_standardisation
+from brainplug.model.stem import ConvolutionalStem3d
 
 
 def count_patches(shape: tuple[int, int, int], patch: tuple[int, int, int]) -> int:
@@ -33,30 +36,46 @@ def count_patches(shape: tuple[int, int, int], patch: tuple[int, int, int]) -> i
 
 
 class PatchEmbedding3d(nn.Module):
-    """Cut scans into blocks, project each to the tower's hidden size and add its position.
+    """Standardise scans, make tokens of their blocks and add the position of each.
 
-    A block is flattened and projected by one matrix: the same sum as a convolution whose stride
-    is its kernel, and faster on a CPU.
+    By the linear stem a block is flattened and projected by one matrix: the same sum as a
+    convolution whose stride is its kernel, and faster on a CPU. By the convolutional one a place of
+    the last map is projected, which stands for the same block and has seen its surroundings too.
 
     Args:
         shape: voxels of a scan along i, j, k.
         patch: voxels of a block along i, j, k.
         hidden_size: width of the tower.
+        entry: standardisation and stem.
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], patch: tuple[int, int, int], hidden_size: int
+        self,
+        shape: tuple[int, int, int],
+        patch: tuple[int, int, int],
+        hidden_size: int,
+        entry: ScanEntry | None = None,
     ) -> None:
         super().__init__()
         self.shape = tuple(shape)
         self.patch = tuple(patch)
-        self.projection = nn.Linear(math.prod(patch), hidden_size)
+        self.entry = entry or ScanEntry()
+        self.standardisation = make_standardisation(
+            self.entry.standardise, shape, self.entry.spread
+        )
+        convolves = self.entry.stem == "convolution"
+        self.stem = ConvolutionalStem3d(patch, self.entry) if convolves else None
+        self.projection = nn.Linear(self.stem.width if self.stem else math.prod(patch), hidden_size)
         self.position_embedding = nn.Embedding(count_patches(shape, patch), hidden_size)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw weights so that a scan of unit variance gives activations of unit variance."""
-        nn.init.normal_(self.projection.weight, std=math.prod(self.patch) ** -0.5)
+        if isinstance(self.standardisation, Standardisation):
+            self.standardisation.reset()
+        if self.stem is not None:
+            self.stem.reset_parameters()
+        nn.init.normal_(self.projection.weight, std=self.projection.in_features**-0.5)
         nn.init.zeros_(self.projection.bias)
         # As SigLIP draws its own positions.
         nn.init.normal_(
@@ -78,8 +97,14 @@ class PatchEmbedding3d(nn.Module):
             raise ValueError(
                 f"expected scans of shape (1, {self.shape}), got {tuple(pixel_values.shape[1:])}"
             )
-        blocks = self.cut(pixel_values).to(self.projection.weight.dtype)
-        return self.projection(blocks) + self.position_embedding.weight
+        scans = self.standardisation(pixel_values)
+        dtype = self.projection.weight.dtype
+        if self.stem is None:
+            tokens = self.cut(scans).to(dtype)
+        else:
+            # In C order of their place, as blocks are.
+            tokens = self.stem(scans.to(dtype)).flatten(2).transpose(1, 2)
+        return self.projection(tokens) + self.position_embedding.weight
 
     def cut(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Return `(B, P, voxels of a block)`; blocks in C order of their place in the scan."""

@@ -23,6 +23,7 @@ from brainplug.training.job import TrainingJob
 from brainplug.training.mixture import Mixture
 from brainplug.training.phases import copy_whole, open_folders
 from brainplug.training.scan_values import make_values
+from brainplug.training.standardise import fit_standardisation
 from brainplug.training.trainer import train
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ def train_phase(
     bundle, seed = begin(), (session.recipe.training_seed + phase.number - 1) % 2**32
     if not isinstance(bundle, ModelBundle):
         raise DataError(type(bundle).__name__, expected="a ModelBundle from the model's build")
+    if phase.number == 1:  # later ones begin from a model that has been fitted
+        fit_standardisation(bundle, session)
     # Ahead of the adapters, which leave to learn what learns by then.
     train_only(bundle.model, phase.parts)
     if phase.options.lora:

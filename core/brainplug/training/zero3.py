@@ -37,7 +37,8 @@ def whole_bundle(bundle: ModelBundle, options: Training) -> ModelBundle:
         return bundle
     state = gather(bundle.model)
     with unpartitioned():
-        copy = Llava3d(bundle.model.config, bundle.shape, bundle.patch)
+        entry = llava.embeddings_of(bundle.model).entry
+        copy = Llava3d(bundle.model.config, bundle.shape, bundle.patch, entry)
     if options.lora:
         # Only for their names and shapes: the gathered weights come into them.
         add_adapters(copy, options.lora, seed=0)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import attrs
-from attrs.validators import and_, deep_iterable, ge, in_, le
+from attrs.validators import and_, deep_iterable, ge, in_, le, min_len
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import MODEL_PARTS, ModelPlan
 from brainplug.api.roles import Part, ReadsFiles, about
+from brainplug.checkpoint.entry import PHOTOGRAPH_SD, WIDTHS, ScanEntry
 from brainplug.checkpoint.locate import HUB_ID, fetch_weights, find_local
+from brainplug.checkpoint.own_tower import TowerPlan, check_tower, find_tower
 from brainplug.checkpoint.read import TOKENIZER, Checkpoint, read_checkpoint
 from brainplug.checkpoint.tensors import find_weights
 from brainplug.errors import DataError
@@ -51,9 +53,36 @@ class LlavaInterleaveOptions:
         validator=deep_iterable(and_(ge(1), le(64))),
         metadata=about("edge of a patch along right, anterior, superior", unit="voxels"),
     )
-    initial: Literal["inflate", "random"] = attrs.field(
-        default="inflate",
-        metadata=about("3-D patches made of the checkpoint's 2-D ones, or drawn from the seed"),
+    initial: Literal["inflate", "random"] | None = attrs.field(
+        default=None,
+        metadata=about(
+            "3-D patches made of the checkpoint's 2-D ones, or drawn from the seed; without it the "
+            "first for a linear stem, the second for convolutions, which can only be drawn"
+        ),
+    )
+    standardise: Literal["none", "grid", "voxel"] = attrs.field(
+        default="grid",
+        metadata=about(
+            "centre and scale scans, to the spread of a photograph, by mean and SD of the training "
+            "scans: of all voxels, of each voxel, or not at all"
+        ),
+    )
+    stem: Literal["linear", "convolution"] = attrs.field(
+        default="linear",
+        metadata=about("what makes tokens of voxels: one matrix a patch, or convolutions"),
+    )
+    stem_widths: tuple[int, ...] = attrs.field(
+        default=WIDTHS,
+        validator=[min_len(1), deep_iterable(and_(ge(1), le(4096)))],
+        metadata=about("channels of the convolutions, stage by stage; the last goes on"),
+    )
+    stem_norm: Literal["group", "instance", "none"] = attrs.field(
+        default="group",
+        metadata=about("norm after a convolution: of a few groups of channels, of each, or none"),
+    )
+    tower_weights: Path | None = attrs.field(
+        default=None,
+        metadata=about("safetensors file, or folder of a model, that the vision tower begins from"),
     )
     train: tuple[str, ...] = attrs.field(
         default=("patch-embedding",),
@@ -73,6 +102,27 @@ class LlavaInterleaveOptions:
                 f"revision: expected none beside the folder {str(self.weights)!r}: "
                 f"{self.revision!r}"
             )
+        if self.initial == "inflate" and self.stem == "convolution":
+            raise ValueError(
+                "initial: convolutions cannot be made of the checkpoint's 2-D patches: expected "
+                "'random' or nothing beside stem = 'convolution': 'inflate'"
+            )
+
+    @property
+    def begins(self) -> Literal["inflate", "random"]:
+        """How patches begin."""
+        return self.initial or ("random" if self.stem == "convolution" else "inflate")
+
+    @property
+    def entry(self) -> ScanEntry:
+        """How scans enter the tower."""
+        return ScanEntry(
+            standardise=self.standardise,
+            spread=PHOTOGRAPH_SD,
+            stem=self.stem,
+            stem_widths=self.stem_widths,
+            stem_norm=self.stem_norm,
+        )
 
 
 class LlavaInterleave:
@@ -92,10 +142,11 @@ class LlavaInterleave:
 
     def sources(self) -> tuple[Path, ...]:
         """Name the files of a folder; what the hub holds is told by its id and revision."""
+        own = find_tower(self.options.tower_weights) if self.options.tower_weights else ()
         if not isinstance(self.options.weights, Path):
-            return ()
+            return own
         folder = self.options.weights
-        return (*find_weights(folder), *sorted(folder.glob("*.json")))
+        return (*find_weights(folder), *sorted(folder.glob("*.json")), *own)
 
     def plan(self, shape: tuple[int, int, int]) -> ModelPlan:
         """Count tokens and weights from the config."""
@@ -106,8 +157,7 @@ class LlavaInterleave:
                 expected=f"a multiple of model.patch {patch} along every axis",
                 found=shape,
             )
-        voxels = math.prod(patch)
-        tokens = math.prod(shape) // voxels
+        tokens = math.prod(shape) // math.prod(patch)
         if self.checkpoint is None:
             return ModelPlan(
                 tokens_per_image=tokens,
@@ -115,11 +165,23 @@ class LlavaInterleave:
                 context_length=sys.maxsize,
                 notes=(NOT_HERE.format(weights=self.options.weights),),
             )
+        tower = self.tower(self.checkpoint, tokens)
+        if self.options.tower_weights:
+            check_tower(self.options.tower_weights, tower)
         return ModelPlan(
             tokens_per_image=tokens,
-            num_parameters=self.checkpoint.count_parameters(tokens, voxels),
+            num_parameters=self.checkpoint.count_parameters(tower),
             context_length=self.checkpoint.context_length,
             notes=self.checkpoint.notes,
+        )
+
+    def tower(self, checkpoint: Checkpoint, tokens: int) -> TowerPlan:
+        """Say what the vision tower is going to be."""
+        return TowerPlan(
+            vision=checkpoint.config["vision_config"],
+            entry=self.options.entry,
+            patch=self.options.patch,
+            tokens=tokens,
         )
 
     def count_tokens(self, text: str) -> int:
@@ -138,13 +200,17 @@ class LlavaInterleave:
     def build(self, shape: tuple[int, int, int], *, seed: int) -> ModelBundle:
         """Load the weights, downloading them first where they are not on this machine."""
         from brainplug.model.bundle import ModelBundle
-        from brainplug.model.convert import load_llava, load_tokenizer
+        from brainplug.model.convert import ScanGrid, load_llava, load_tokenizer, load_tower
         from brainplug.model.llava import train_only
 
         options = self.options
-        self.plan(shape)
+        tokens = self.plan(shape).tokens_per_image
         checkpoint = self._fetch()
-        model = load_llava(checkpoint, shape, options.patch, initial=options.initial, seed=seed)
+        grid = ScanGrid(shape=shape, patch=options.patch, entry=options.entry)
+        model = load_llava(checkpoint, grid, initial=options.begins, seed=seed)
+        if options.tower_weights:
+            own = check_tower(options.tower_weights, self.tower(checkpoint, tokens))
+            load_tower(model, own)
         train_only(model, options.train)
         return ModelBundle(
             model,
@@ -163,10 +229,16 @@ class LlavaInterleave:
 
 def describe_source(folder: Path, options: LlavaInterleaveOptions) -> dict[str, str]:
     """Say what a model was made from: never where on a disk that lay, for models are passed on."""
+    own = {"tower_weights": options.tower_weights.name} if options.tower_weights else {}
     if isinstance(options.weights, Path):
-        return {"weights": folder.name, "initial": options.initial}
+        return {"weights": folder.name, "initial": options.begins, **own}
     # The hub's cache names a snapshot by its commit.
-    return {"weights": options.weights, "revision": folder.name, "initial": options.initial}
+    return {
+        "weights": options.weights,
+        "revision": folder.name,
+        "initial": options.begins,
+        **own,
+    }
 
 
 @hookimpl

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
-from attrs.validators import and_, deep_iterable, ge, in_, le
+from attrs.validators import and_, deep_iterable, ge, in_, le, min_len
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import MODEL_PARTS, ModelPlan
-from brainplug.api.roles import Part, about
+from brainplug.api.roles import Part, ReadsFiles, about
+from brainplug.checkpoint.entry import WIDTHS, ScanEntry
+from brainplug.checkpoint.own_tower import TowerPlan, check_tower, find_tower
+from brainplug.checkpoint.tensors import count_weights, language_weights, projector_weights
 from brainplug.errors import DataError
 
 if TYPE_CHECKING:
@@ -41,13 +45,39 @@ class TinyOptions:
     )
     heads: int = attrs.field(default=4, validator=ge(1), metadata=about("attention heads"))
     vision_layers: int = attrs.field(
-        default=2, validator=ge(1), metadata=about("layers of the vision tower")
+        default=2,
+        validator=ge(0),
+        metadata=about("layers of the vision tower; 0 leaves the patch embedding, or stem, alone"),
     )
     language_layers: int = attrs.field(
         default=2, validator=ge(1), metadata=about("layers of the language model")
     )
     context_length: int = attrs.field(
         default=4096, validator=ge(64), metadata=about("longest dialogue", unit="tokens")
+    )
+    standardise: Literal["none", "grid", "voxel"] = attrs.field(
+        default="none",
+        metadata=about(
+            "centre and scale scans by mean and SD of the training scans: of all voxels, of each "
+            "voxel, or not at all"
+        ),
+    )
+    stem: Literal["linear", "convolution"] = attrs.field(
+        default="linear",
+        metadata=about("what makes tokens of voxels: one matrix a patch, or convolutions"),
+    )
+    stem_widths: tuple[int, ...] = attrs.field(
+        default=WIDTHS,
+        validator=[min_len(1), deep_iterable(and_(ge(1), le(4096)))],
+        metadata=about("channels of the convolutions, stage by stage; the last goes on"),
+    )
+    stem_norm: Literal["group", "instance", "none"] = attrs.field(
+        default="group",
+        metadata=about("norm after a convolution: of a few groups of channels, of each, or none"),
+    )
+    tower_weights: Path | None = attrs.field(
+        default=None,
+        metadata=about("safetensors file, or folder of a model, that the vision tower begins from"),
     )
     train: tuple[str, ...] = attrs.field(
         default=MODEL_PARTS,
@@ -62,13 +92,29 @@ class TinyOptions:
                 f"hidden_size must be a multiple of twice heads: {self.hidden_size}, {self.heads}"
             )
 
+    @property
+    def entry(self) -> ScanEntry:
+        """How scans enter the tower."""
+        return ScanEntry(
+            standardise=self.standardise,
+            stem=self.stem,
+            stem_widths=self.stem_widths,
+            stem_norm=self.stem_norm,
+        )
+
 
 class Tiny:
     """A small LLaVA (SigLIP tower, Qwen2 language model, byte tokenizer) with random weights."""
 
+    abilities = (ReadsFiles,)
+
     def __init__(self, options: TinyOptions) -> None:
         self.options = options
         self.train = options.train
+
+    def sources(self) -> tuple[Path, ...]:
+        """Name the files of a tower of one's own."""
+        return find_tower(self.options.tower_weights) if self.options.tower_weights else ()
 
     def plan(self, shape: tuple[int, int, int]) -> ModelPlan:
         """Count tokens and weights from the options alone."""
@@ -80,16 +126,24 @@ class Tiny:
                 found=shape,
             )
         tokens = math.prod(shape) // math.prod(patch)
-        width = self.options.hidden_size
-        # 4 width^2 of attention and 8 of a perceptron four times as wide; an estimate, since biases
-        # and the third matrix of Qwen2's perceptron are not in it.
-        layer = 12 * width * width
-        layers = self.options.vision_layers + self.options.language_layers
+        tower = self.tower(tokens)
+        if self.options.tower_weights:
+            check_tower(self.options.tower_weights, tower)
+        config = describe(self.options)
+        words = projector_weights(config) | language_weights(config["text_config"], tied=True)
         return ModelPlan(
             tokens_per_image=tokens,
-            num_parameters=layers * layer
-            + width * (math.prod(patch) + tokens + 2 * width + VOCABULARY),
+            num_parameters=count_weights(tower.weights()) + count_weights(words),
             context_length=self.options.context_length,
+        )
+
+    def tower(self, tokens: int) -> TowerPlan:
+        """Say what the vision tower is going to be."""
+        return TowerPlan(
+            vision=describe(self.options)["vision_config"],
+            entry=self.options.entry,
+            patch=self.options.patch,
+            tokens=tokens,
         )
 
     def count_tokens(self, text: str) -> int:
@@ -101,46 +155,67 @@ class Tiny:
         import torch
 
         from brainplug.model.bundle import ModelBundle
+        from brainplug.model.convert import load_tower
         from brainplug.model.llava import train_only
         from brainplug.model.llava3d import Llava3d
 
+        options = self.options
         self.plan(shape)
         # The process's own generator goes on as if nothing was drawn: a model built here moves no
         # other draw of the run.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = Llava3d(make_config(self.options), shape, self.options.patch)
-        train_only(model, self.options.train)
-        return ModelBundle(model, make_byte_tokenizer(), shape, self.options.patch)
+            model = Llava3d(make_config(options), shape, options.patch, options.entry)
+        source = {}
+        if options.tower_weights:
+            tokens = model.tokens_per_image
+            load_tower(model, check_tower(options.tower_weights, self.tower(tokens)))
+            source = {"tower_weights": options.tower_weights.name}
+        train_only(model, options.train)
+        return ModelBundle(model, make_byte_tokenizer(), shape, options.patch, source=source)
+
+
+def describe(options: TinyOptions) -> dict[str, Any]:
+    """Describe the network as a `config.json` does, in what decides names and shapes."""
+    width = {
+        "hidden_size": options.hidden_size,
+        "intermediate_size": 4 * options.hidden_size,
+        "num_attention_heads": options.heads,
+    }
+    return {
+        "vision_feature_layer": -1,
+        "multimodal_projector_bias": True,
+        "vision_config": {
+            **width,
+            "num_hidden_layers": options.vision_layers,
+            # The 2-D embedding is thrown away; one patch keeps it small.
+            "image_size": 2,
+            "patch_size": 2,
+            "num_channels": 3,
+            "vision_use_head": False,
+        },
+        "text_config": {
+            **width,
+            "num_key_value_heads": options.heads,
+            "num_hidden_layers": options.language_layers,
+            "vocab_size": VOCABULARY,
+        },
+    }
 
 
 def make_config(options: TinyOptions) -> LlavaConfig:
     """Describe the network to transformers."""
     from transformers import LlavaConfig, Qwen2Config, SiglipVisionConfig
 
-    width = {
-        "hidden_size": options.hidden_size,
-        "intermediate_size": 4 * options.hidden_size,
-        "num_attention_heads": options.heads,
-    }
+    facts = describe(options)
     # The usual 0.02 is made for widths in the thousands; a narrow model would learn the words and
     # hardly ever the image.
     spread = options.hidden_size**-0.5
     pad, end, image = VOCABULARY - 4, VOCABULARY - 2, VOCABULARY - 1
     return LlavaConfig(
-        vision_config=SiglipVisionConfig(
-            **width,
-            num_hidden_layers=options.vision_layers,
-            # The 2-D embedding is thrown away; one patch keeps it small.
-            image_size=2,
-            patch_size=2,
-            vision_use_head=False,
-        ),
+        vision_config=SiglipVisionConfig(**facts["vision_config"]),
         text_config=Qwen2Config(
-            **width,
-            num_key_value_heads=options.heads,
-            num_hidden_layers=options.language_layers,
-            vocab_size=VOCABULARY,
+            **facts["text_config"],
             initializer_range=spread,
             max_position_embeddings=options.context_length,
             tie_word_embeddings=True,
@@ -149,7 +224,7 @@ def make_config(options: TinyOptions) -> LlavaConfig:
             pad_token_id=pad,
         ),
         image_token_index=image,
-        vision_feature_layer=-1,
+        vision_feature_layer=facts["vision_feature_layer"],
         initializer_range=spread,
         vision_feature_select_strategy="full",
         tie_word_embeddings=True,

@@ -314,6 +314,13 @@ def test_a_saved_folder_says_what_it_is(tmp_path, checkpoint):
     assert {
         "shape": list(SHAPE),
         "patch": list(PATCH),
+        "entry": {
+            "standardise": "grid",
+            "spread": 0.5,
+            "stem": "linear",
+            "stem_widths": [16, 32, 48, 64],
+            "stem_norm": "group",
+        },
         "source": {"weights": "small-llava", "initial": "inflate"},
     } == facts
     assert facts["source"] == load_bundle(tmp_path).source
