@@ -37,7 +37,7 @@ def test_every_piece_of_a_recipe_is_one(block, tmp_path):
     recipe = read_recipe(tmp_path / "recipe.toml", REGISTRY).recipe
 
     known = {"cohort", "target", "tasks", "split", "pairing", "images", "augmentation", "audit"}
-    known |= {"model", "training", "speed", "evaluation"}
+    known |= {"prompt", "model", "training", "speed", "evaluation"}
     assert shown.keys() <= known
     assert (recipe.tasks is not None) == ("tasks" in shown)
 
@@ -51,7 +51,7 @@ def test_every_part_that_is_named_exists():
     """Names after `use =` in the pages are names of parts."""
     known = {
         name
-        for role in ("cohorts", "splits", "pairings", "models", "metrics")
+        for role in ("cohorts", "splits", "pairings", "prompts", "models", "metrics")
         for name in REGISTRY.parts(role)
     }
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)

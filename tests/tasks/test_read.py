@@ -85,7 +85,7 @@ def test_glances_are_the_tasks_without_their_scans(tmp_path, layout, tasks):
     path = write(tmp_path, lay_out([task.to_json() for task in tasks]), suffix)
 
     for task, glance in zip(read_tasks(path), iterate_glances(path), strict=True):
-        for name in glance._fields[:-1]:
+        for name in set(glance._fields) - {"answer"}:
             assert getattr(task, name) == getattr(glance, name)
         assert task.turns[-1].content == (glance.answer,)
 

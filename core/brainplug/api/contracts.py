@@ -20,6 +20,7 @@ from brainplug.api import records, roles
 from brainplug.api.roles import (
     AsksAll,
     CohortLoader,
+    Compares,
     Fixed,
     Metric,
     ModelBackbone,
@@ -69,7 +70,7 @@ CONTRACTS: Mapping[str, Contract] = {
         (Repeats, ReadsFiles, AsksAll, UsesTarget, TellsOfSplit),
     ),
     "pairings": Contract("pairing", Pairing, (Speaks, UsesTraining)),
-    "prompts": Contract("prompt template", PromptTemplate, (Fixed,)),
+    "prompts": Contract("prompt template", PromptTemplate, (Fixed, Compares)),
     "models": Contract("model", ModelBackbone, (ReadsFiles,)),
     "metrics": Contract("metric", Metric, (ScoresResamples,)),
 }

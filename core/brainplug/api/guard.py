@@ -280,7 +280,9 @@ def _guard_made(result: object, protocol: type, name: str, origin: Origin) -> ob
             f"correct {name_of(result)}, or name another part",
             method=name,
         )
-    return guard(result, origin) if own else Guard(result, origin, [protocol])
+    if own:
+        return guard(result, origin)
+    return Guard(result, origin, [protocol, *getattr(result, "abilities", ())])
 
 
 def _is_lazy(result: object) -> bool:

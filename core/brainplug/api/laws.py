@@ -16,13 +16,20 @@ import pandas as pd
 
 from brainplug.api.guard import name_of, origin_of
 from brainplug.api.records import Case, Image, Predictions, Turn
-from brainplug.api.roles import Fixed, ReadsFiles, ScoresResamples, able
+from brainplug.api.roles import (
+    Compares,
+    Fixed,
+    ReadsFiles,
+    SaysDifferences,
+    ScoresResamples,
+    able,
+)
 from brainplug.errors import PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from brainplug.api.records import TargetColumn
+    from brainplug.api.records import TargetColumn, TargetValue
     from brainplug.api.roles import Answers, CohortLoader, Metric, Part, PromptTemplate, TaskHead
 
 SAMPLE = 50
@@ -95,6 +102,21 @@ def answer_faults(answers: Answers, values: pd.Series) -> Iterator[str]:
     strata = answers.strata(shown)
     if not strata.index.equals(shown.index) or not all(isinstance(each, str) for each in strata):
         yield "strata returns no text for each value, with the index of the values"
+    if able(answers, SaysDifferences):
+        yield from difference_faults(answers, chosen)
+
+
+def difference_faults(answers: Any, values: Sequence[TargetValue]) -> Iterator[str]:
+    """Say where a difference is not read back as the value it was said of."""
+    for value, reference in zip(values, reversed(values), strict=True):
+        said = answers.say_difference(value, reference)
+        read = answers.parse_difference(said, reference)
+        if read is None or answers.say(read) != answers.say(value):
+            yield (
+                f"say_difference({value!r}, {reference!r}) is {said!r}, which parse_difference "
+                f"reads as {read!r}"
+            )
+            return  # the others are like it
 
 
 def find_misreading(answers: Answers, value: str | float) -> str | None:
@@ -258,17 +280,36 @@ def template_faults(template: PromptTemplate, cases: Iterable[tuple[Case, str]])
         template: words them.
         cases: each with another value in words that its query might have.
     """
+    states = template.states if able(template, Compares) else "value"
     for case, other in cases:
+        if states != "value" and len(case.references) != 1:
+            continue  # a run refuses it
         turns = tuple(template.dialogue(case))
+        reworded = attrs.evolve(case, query=other, difference=f"not {case.difference}")
         found = [
             *dialogue_faults(turns, len(case.references) + 1),
-            *early_faults(turns, tuple(template.dialogue(attrs.evolve(case, query=other)))),
+            *early_faults(turns, tuple(template.dialogue(reworded))),
         ]
-        if case.query not in "".join(map(str, turns[-1].content)):
-            found.append(f"the answer does not say {case.query!r}")
+        wanted = case.difference if states == "difference" else case.query
+        if wanted not in "".join(map(str, turns[-1].content)):
+            found.append(f"the answer does not say {wanted!r}")
+        if able(template, Compares) and states == "likeness":
+            found += likeness_faults(template, case)
         if able(template, Fixed) and template.fixed:
             found += fixed_faults(template, case)
         yield from (f"with {len(case.references)} references: {fault}" for fault in found)
+
+
+def likeness_faults(template: Any, case: Case) -> Iterator[str]:
+    """Say where a template that says whether two labels are the same does not."""
+    if len(template.likeness) != 2:
+        yield f"likeness is {template.likeness!r}; expected the words for the same and for another"
+        return
+    told = case.references[0]
+    for words, query in zip(template.likeness, (told, f"not {told}"), strict=True):
+        answer = template.dialogue(attrs.evolve(case, query=query))[-1]
+        if words not in "".join(map(str, answer.content)):
+            yield f"the answer does not say {words!r} of {query!r} beside {told!r}"
 
 
 def fixed_faults(template: Any, case: Case) -> Iterator[str]:
@@ -302,6 +343,7 @@ def make_cases(
                 target=target,
                 references=tuple(itertools.islice(told, count)),
                 query="second value",
+                difference="that much more",
                 seed=count,
             ),
             "first value",

@@ -180,12 +180,15 @@ class Case:
         target: the target in words.
         references: values of the references in words, in image order; empty without references.
         query: value of the query in words; only the last turn may say it.
+        difference: how the query's value differs from that of its one reference, in words, for a
+            template that states it; only the last turn may say it.
         seed: chooses among phrasings; the same for the same task for ever.
     """
 
     target: str
     references: tuple[str, ...]
     query: str
+    difference: str = ""
     seed: int = 0
 
     def choose(self, phrasings: Sequence[str]) -> str:

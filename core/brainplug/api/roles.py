@@ -16,6 +16,8 @@ class declares it, `abilities = (Repeats, ReadsFiles)`:
     Speaks            a pairing that has something to say of its pairs
     UsesTraining      a pairing that takes the references of every split from training
     Fixed             a prompt template whose wording may never vary
+    Compares          a prompt template whose answer may say how query and reference compare
+    SaysDifferences   answers (what a task head fits) that can state a difference
     ScoresResamples   a metric that scores all bootstrap samples at once
 
 Members, signatures and types of these protocols are what `contracts` holds a behaviour to.
@@ -235,6 +237,22 @@ class Fixed(Protocol):
         ...
 
 
+class Compares(Protocol):
+    """A prompt template whose answer may say how the query compares with its one reference.
+
+    Its tasks then show one reference each.
+    """
+
+    states: Literal["value", "likeness", "difference"]
+    """What the answer states.
+
+    The value alone; of classes, first whether it is the reference's, then the value; or of numbers,
+    in place of the value, by how much it differs from the reference's.
+    """
+    likeness: tuple[str, ...]
+    """The words for the reference's own label and for another one; empty unless they are said."""
+
+
 class Answers(Protocol):
     """The answers a fitted target can have: how they are said and how they are read back."""
 
@@ -257,6 +275,21 @@ class Answers(Protocol):
 
     def strata(self, values: pd.Series) -> pd.Series:
         """Return the class or the value bin of each value, as text, for balance."""
+        ...
+
+
+class SaysDifferences(Protocol):
+    """Answers of a numerical target that can state by how much a value differs from another."""
+
+    def say_difference(self, value: TargetValue, reference: TargetValue) -> str:
+        """Say in words by how much a value differs from the reference's."""
+        ...
+
+    def parse_difference(self, text: str, reference: TargetValue) -> TargetValue | None:
+        """Read the value whose difference an answer states, None where it states none or several.
+
+        What is said of a value must be read back as what `say` and `parse` make of it.
+        """
         ...
 
 

@@ -15,6 +15,7 @@ from brainplug.inference.generator import TOKENS_AT_ONCE, Generator
 from brainplug.inference.records import Answer, AnswerSettings, Question
 from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.encode import encode_task
+from brainplug.tasks.task import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,7 +121,7 @@ def ask(number: int, task: Task, settings: AnswerSettings) -> Question:
 def make_row(task: Task, said: Answer, settings: AnswerSettings, split: Split) -> AnswerRow:
     """Return what is written down of an answer."""
     scored = said.chances is not None and said.best is not None
-    labels, parse = settings.answers.labels, settings.answers.parse
+    labels, answers = settings.answers.labels, settings.answers
     return AnswerRow(
         split=split,
         task_id=task.task_id,
@@ -129,9 +130,9 @@ def make_row(task: Task, said: Answer, settings: AnswerSettings, split: Split) -
         reference_values=task.reference_values,
         truth=task.truth,
         answer_text=said.text,
-        prediction=parse(said.text),
+        prediction=read_answer(answers, said.text, task),
         probabilities=dict(zip(labels, said.chances or (), strict=True)) if scored else None,
-        most_probable=parse(said.best or "") if scored else None,
+        most_probable=answers.parse(said.best or "") if scored else None,
     )
 
 
@@ -139,14 +140,28 @@ def candidate(task: Task, label: str, settings: AnswerSettings) -> list[int]:
     """Encode the task's answer as it would be for another label."""
     encoder, answers = settings.encoder, settings.answers
     text = encoder.text_of(task.turns[-1])
+    if task.likeness_words:
+        told = task.reference_values[0]
+        same, other = task.likeness_words
+        is_now, would_be = (same if each == told else other for each in (task.truth, label))
+        text = exchange(text, is_now, would_be, task)
+    return encoder.answer(exchange(text, answers.say(task.truth), answers.say(label), task))
+
+
+def exchange(text: str, said: str, instead: str, task: Task) -> str:
+    """Put other words in the place of those that an answer says once.
+
+    Raises:
+        DataError: it does not say them, or more than once.
+    """
     # Not `\b`, which is nowhere beside a label that begins or ends with a sign.
-    words = re.compile(rf"(?<!\w){re.escape(answers.say(task.truth))}(?!\w)")
+    words = re.compile(rf"(?<!\w){re.escape(said)}(?!\w)")
     # A function, lest a backslash in a label be read as an escape.
-    reworded, found = words.subn(lambda _match: answers.say(label), text)
+    reworded, found = words.subn(lambda _match: instead, text)
     if found != 1:
         raise DataError(
             where=f"task {task.task_id!r}",
-            expected=f"the answer to say {answers.say(task.truth)!r} once",
+            expected=f"the answer to say {said!r} once",
             found=text,
         )
-    return encoder.answer(reworded)
+    return reworded

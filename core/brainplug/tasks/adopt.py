@@ -16,12 +16,12 @@ from brainplug.errors import DataError
 from brainplug.findings import Finding
 from brainplug.tasks.read import iterate_tasks
 from brainplug.tasks.study_facts import CohortFacts, StudyFacts
-from brainplug.tasks.task import Task, task_file, write_tasks
+from brainplug.tasks.task import Task, read_answer, task_file, write_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from brainplug.api.records import Split, TargetKind, TargetValue
+    from brainplug.api.records import Split, TargetKind
     from brainplug.api.roles import Answers
     from brainplug.recipe.tables import TaskFiles
     from brainplug.tasks.read import Glance
@@ -380,12 +380,13 @@ def find_moved(image: Path, folder: Path, moved: Mapping[str, Path]) -> Path:
 
 def find_unread(glances: Iterable[Glance], answers: Answers) -> tuple[str, ...]:
     """Return the ids of tasks whose answer does not say their value."""
-    read: dict[tuple[str, TargetValue], bool] = {}
+    read: dict[tuple[object, ...], bool] = {}
     wrong = []
     for task in glances:
-        key = (task.answer, task.truth)
+        key = (task.answer, task.truth, *(task.reference_values if task.relative else ()))
         if key not in read:
-            said, wanted = map(answers.parse, (task.answer, answers.say(task.truth)))
+            said = read_answer(answers, task.answer, task)
+            wanted = answers.parse(answers.say(task.truth))
             # What cannot be parsed, such as a label that no training scan has, is not said.
             read[key] = wanted is not None and said == wanted
         if not read[key]:

@@ -12,10 +12,10 @@ import orjson
 from brainplug.api.guard import name_of
 from brainplug.api.laws import early_faults
 from brainplug.api.records import Case
-from brainplug.api.roles import Fixed, able
+from brainplug.api.roles import Compares, Fixed, SaysDifferences, able
 from brainplug.errors import DataError
 from brainplug.tasks.row_template import Shown, Skeleton, make_pieces, slot
-from brainplug.tasks.task import Task, check_turns, likeness
+from brainplug.tasks.task import Task, check_turns, likeness, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,13 +54,18 @@ class TaskMaker:
             DataError: the template breaks a rule of dialogues; see `check_turns`.
         """
         # Tasks of the same words differ in nothing the template sees, so one of them is checked.
-        checked: set[tuple[int, str]] = set()
+        checked: set[tuple[object, ...]] = set()
         for task_id, query, references in zip(
             pairs["task_id"], pairs["query"], pairs["references"], strict=True
         ):
             shown = [scans[name] for name in (*references, query)]
             task = self.word(task_id, shown)
-            said = {(-index, scan.words) for index, scan in enumerate(reversed(shown))}
+            said: set[tuple[object, ...]] = {
+                (-index, scan.words) for index, scan in enumerate(reversed(shown))
+            }
+            if self.states != "value":
+                # What compares two values is as sound as both together.
+                said = {tuple(scan.words for scan in shown)}
             if not said <= checked:
                 checked |= said
                 self.check(task)
@@ -71,7 +76,9 @@ class TaskMaker:
 
         Where the template's wording is fixed, one task is worded and all others are filled in.
         """
-        if not (able(self.template, Fixed) and self.template.fixed):
+        fixed = able(self.template, Fixed) and self.template.fixed
+        # A comparison is no slot of one scan.
+        if not fixed or self.states != "value":
             for task in self.make(pairs, scans):
                 yield orjson.dumps(task.to_json())
             return
@@ -127,11 +134,65 @@ class TaskMaker:
             references=tuple(scan.subject for scan in references),
             reference_values=tuple(scan.value for scan in references),
             images=tuple(Path(scan.image) for scan in shown),
-            turns=self.turns(task_id, [scan.words for scan in shown]),
+            turns=self.turns(
+                task_id,
+                [scan.words for scan in shown],
+                self.difference(query.value, [scan.value for scan in references]),
+            ),
             codes=tuple(scan.code for scan in (query, *references)) if categorical else (),
+            relative=self.states == "difference",
+            likeness_words=self.template.likeness if able(self.template, Compares) else (),
         )
 
-    def turns(self, task_id: str, words: Sequence[str]) -> tuple[Turn, ...]:
+    @property
+    def states(self) -> str:
+        """What answers state; see `Compares`."""
+        return self.template.states if able(self.template, Compares) else "value"
+
+    def difference(self, value: TargetValue, references: Sequence[TargetValue]) -> str:
+        """Say how a value differs from its one reference's, if the template asks for that.
+
+        Raises:
+            DataError: the template compares what cannot be compared.
+        """
+        if self.states == "value":
+            return ""
+        self.check_comparable(len(references))
+        if self.states == "likeness":
+            return ""
+        if not able(self.answers, SaysDifferences):
+            raise DataError(
+                f"{name_of(self.head)}, which cannot",
+                where="{difference} in prompt.answer",
+                expected="a task head that says differences",
+                hint="state {value} there, or name another head in [target]",
+            )
+        return self.answers.say_difference(value, references[0])
+
+    def check_comparable(self, references: int) -> None:
+        """Refuse a comparison of values of another kind, or with other than one reference.
+
+        Raises:
+            DataError: says what the comparison needs.
+        """
+        where = f"{{{self.states}}} in prompt.answer"
+        kind = "numerical" if self.states == "difference" else "categorical"
+        if self.head.kind != kind:
+            raise DataError(
+                where=where,
+                expected=f"a {kind} target",
+                found=self.head.kind,
+                hint="leave it out and state {value} there, or change use in [target]",
+            )
+        if references != 1:
+            raise DataError(
+                where=where,
+                expected="one reference a task",
+                found=references,
+                hint="set references_per_task = 1 in [pairing], or leave it out",
+            )
+
+    def turns(self, task_id: str, words: Sequence[str], difference: str) -> tuple[Turn, ...]:
         """Let the template say the values, the query's last."""
         # By the task's id, so that a task keeps its wording when others come or go.
         digest = hashlib.sha256(f"{self.seed}\n{task_id}".encode()).digest()
@@ -139,6 +200,7 @@ class TaskMaker:
             target=self.head.target,
             references=tuple(words[:-1]),
             query=words[-1],
+            difference=difference,
             seed=int.from_bytes(digest[:8]),
         )
         return tuple(self.template.dialogue(case))
@@ -158,7 +220,8 @@ class TaskMaker:
             other = float(task.truth) + 17.0
         if other is not None:
             told = map(self.answers.say, (*task.reference_values, other))
-            reworded = self.turns(task.task_id, list(told))
+            difference = self.difference(other, task.reference_values)
+            reworded = self.turns(task.task_id, list(told), difference)
             for fault in early_faults(task.turns, reworded):
                 raise DataError(
                     fault,
@@ -168,12 +231,13 @@ class TaskMaker:
                 )
         said = "".join(part for part in task.turns[-1].content if isinstance(part, str))
         wanted = self.answers.parse(self.answers.say(task.truth))
-        if self.answers.parse(said) != wanted or wanted is None:
+        read = read_answer(self.answers, said, task)
+        if read != wanted or wanted is None:
             raise DataError(
-                f"{self.answers.parse(said)!r}",
+                f"{read!r}",
                 where=f"task {task.task_id!r}",
                 expected=f"the answer {said!r} to be read back as {wanted!r}",
-                found=(said, self.answers.parse(said)),
+                found=(said, read),
                 hint=f"reword prompt.answer, or correct the prompt template {self.named}",
             )
 

@@ -12,7 +12,7 @@ import orjson
 
 from brainplug.api.records import Image, Turn
 from brainplug.errors import DataError, show
-from brainplug.tasks.task import Task, check_turns
+from brainplug.tasks.task import DIFFERENCE, Task, check_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,6 +42,7 @@ class Glance(NamedTuple):
         reference_values: their values.
         prompt: all words before the answer.
         answer: the words of the answer.
+        relative: whether they state the truth by its difference to the one reference.
     """
 
     task_id: str
@@ -53,6 +54,7 @@ class Glance(NamedTuple):
     reference_values: tuple[TargetValue, ...]
     prompt: str
     answer: str
+    relative: bool = False
 
 
 def read_tasks(path: Path) -> list[Task]:
@@ -228,6 +230,7 @@ def make_glance(row: dict[str, Any], words: dict[str, str]) -> Glance:
         told,
         words.setdefault(prompt, prompt),
         words.setdefault(answer, answer),
+        facts.get("answer_states") == DIFFERENCE,
     )
 
 
@@ -298,6 +301,8 @@ def make_task(row: dict[str, Any]) -> Task:
         images=tuple(Path(image["path"]) for image in row["images"]),
         turns=turns,
         codes=() if numerical else read_codes(facts),
+        relative=facts.get("answer_states") == DIFFERENCE,
+        likeness_words=tuple(map(str, facts.get("likeness_words", ()))),
     )
     check_turns(task)
     return task

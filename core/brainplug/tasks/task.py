@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 import orjson
 
 from brainplug.api.laws import dialogue_faults, images_of
 from brainplug.api.records import Image, Split, TargetKind, TargetValue, Turn
+from brainplug.api.roles import SaysDifferences, able
 from brainplug.errors import DataError
 from brainplug.runtime.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from brainplug.api.roles import Answers
+
 MODALITY, TASK_TYPE, IMAGE_TOKEN = "sMRI", "T1", "<image>"
+DIFFERENCE = "difference"
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +43,9 @@ class Task:
         images: scan files, references first, the query last.
         turns: the dialogue; `Image(i)` stands for `images[i]`.
         codes: numeric form of the truth and of each reference value, categorical targets only.
+        relative: whether the answer states the truth by its difference to the one reference.
+        likeness_words: what an answer says of the reference's own label and of another one before
+            it names the label; empty where it does not.
     """
 
     task_id: str
@@ -51,6 +58,8 @@ class Task:
     images: tuple[Path, ...]
     turns: tuple[Turn, ...]
     codes: tuple[int | float, ...] = ()
+    relative: bool = False
+    likeness_words: tuple[str, ...] = ()
 
     @property
     def beginning(self) -> tuple[tuple[Path, ...], tuple[Turn, ...]]:
@@ -85,6 +94,10 @@ class Task:
             "target_name": self.target,
             "task_type": self.kind,
         }
+        if self.relative:
+            facts["answer_states"] = DIFFERENCE
+        if self.likeness_words:
+            facts["likeness_words"] = list(self.likeness_words)
         if self.kind == "numerical":
             values = {"subject_value": self.truth, "reference_value": alone(self.reference_values)}
             return facts | values | {"task": f"{self.target}_regression_via_comparison"}
@@ -108,6 +121,44 @@ def likeness(truth: TargetValue, told: Sequence[TargetValue]) -> str:
     if not told:
         return "none"
     return "same" if count == len(told) else "mixed" if count else "different"
+
+
+class Read(Protocol):
+    """What decides how an answer is read: a `Task`, or a `Glance` at one."""
+
+    @property
+    def task_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def reference_values(self) -> tuple[TargetValue, ...]:
+        """Values of the references."""
+        ...
+
+    @property
+    def relative(self) -> bool:
+        """Whether the answer states a difference to the one reference."""
+        ...
+
+
+def read_answer(answers: Answers, text: str, task: Read) -> TargetValue | None:
+    """Read the value that an answer to a task states, None where it states none or several.
+
+    Raises:
+        DataError: the answer states a difference, and the target's head cannot read one.
+    """
+    if not task.relative:
+        return answers.parse(text)
+    if not able(answers, SaysDifferences) or len(task.reference_values) != 1:
+        raise DataError(
+            f"{len(task.reference_values)} references, and a head that "
+            f"{'can' if able(answers, SaysDifferences) else 'cannot'} read differences",
+            where=f"task {task.task_id!r}",
+            expected="one reference and a head that reads differences, since the answer states one",
+            hint="word the answer by {value}, or name another head in [target]",
+        )
+    return answers.parse_difference(text, task.reference_values[0])
 
 
 def words_of(turn: Turn) -> str:

@@ -14,7 +14,7 @@ from attrs.validators import and_, ge, le, min_len, optional
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import TargetColumn
-from brainplug.api.roles import Part, about
+from brainplug.api.roles import Part, SaysDifferences, about
 from brainplug.errors import DataError
 from brainplug.toolkit.codes import (
     count_values,
@@ -72,6 +72,13 @@ class NumericalOptions:
     missing: tuple[str, ...] = attrs.field(
         default=(), metadata=about("codes that mean no value, besides those of the study")
     )
+    comparatives: tuple[str, str] = attrs.field(
+        default=("more", "less"),
+        metadata=about(
+            'words for a greater and for a smaller number, such as ["older", "younger"], where the '
+            "prompt states a {difference}"
+        ),
+    )
     bins: int = attrs.field(
         default=4,
         validator=and_(ge(1), le(100)),
@@ -83,9 +90,19 @@ class NumericalOptions:
         low, high = self.minimum, self.maximum
         if low is not None and high is not None and low >= high:
             raise ValueError(f"minimum must be below maximum: {low}, {high}")
+        check_comparatives(self.comparatives)
         for key, words in (("name", self.name), ("unit", self.unit)):
             if words and read_number(words) is not None:
                 raise ValueError(f"{key} must be words, not a number: {words!r}")
+
+
+def check_comparatives(words: tuple[str, str]) -> None:
+    """Refuse words for greater and smaller that could not be told apart or hold a number."""
+    folded = {word.strip().casefold() for word in words}
+    if len(folded) < 2 or "" in folded:
+        raise ValueError(f"comparatives must be two different words: {list(words)!r}")
+    if any(char.isdigit() for word in words for char in word):
+        raise ValueError(f"comparatives must be words without digits: {list(words)!r}")
 
 
 class Numerical:
@@ -142,6 +159,7 @@ class Numerical:
             unit=self.options.unit,
             names=(self.target, self.column),
             edges=tuple(np.unique(np.quantile(known, shares)).tolist()),
+            comparatives=self.options.comparatives,
         )
 
     def _is_outside(self, values: pd.Series) -> pd.Series:
@@ -180,13 +198,17 @@ class NumberAnswers:
         names: the target's names, whose digits are no answer.
         edges: values that part the bins.
         labels: none.
+        comparatives: words for a greater and for a smaller number.
     """
+
+    abilities = (SaysDifferences,)
 
     precision: int
     unit: str = ""
     names: tuple[str, ...] = ()
     edges: tuple[float, ...] = ()
     labels: tuple[str, ...] = ()
+    comparatives: tuple[str, str] = ("more", "less")
 
     def say(self, value: TargetValue) -> str:
         """Say a number with its unit; zero has no sign.
@@ -205,14 +227,54 @@ class NumberAnswers:
         >>> NumberAnswers(precision=1, names=("p21001_bmi",)).parse("The p21001_bmi is -1.5.")
         -1.5
         """
+        found = find_numbers(self._unnamed(text))
+        # Adding zero takes the sign from -0.0.
+        return float(found.pop()) + 0.0 if len(found) == 1 else None
+
+    def say_difference(self, value: TargetValue, reference: TargetValue) -> str:
+        """Say by how much a value is greater or smaller than the reference's, both rounded.
+
+        Equal values differ by zero, which is said with the word for greater.
+
+        >>> age = NumberAnswers(precision=1, unit="years", comparatives=("older", "younger"))
+        >>> age.say_difference(45.26, 57.6), age.say_difference(50.0, 50.04)
+        ('12.3 years younger', '0.0 years older')
+        """
+        change = self._rounded(value) - self._rounded(reference)
+        more, less = self.comparatives
+        return f"{self.say(float(abs(change)))} {less if change < 0 else more}"
+
+    def parse_difference(self, text: str, reference: TargetValue) -> TargetValue | None:
+        """Return the reference's value, rounded, changed by the one difference that is stated.
+
+        None where a text states none or several, or has a minus sign beside a comparative.
+
+        >>> age = NumberAnswers(precision=1, unit="years", comparatives=("older", "younger"))
+        >>> age.parse_difference("12.3 years younger than the reference.", 57.6)
+        45.3
+        """
+        text = self._unnamed(text)
+        signs = [
+            sign
+            for sign, word in zip((1, -1), self.comparatives, strict=True)
+            if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, flags=re.IGNORECASE)
+        ]
+        found = find_numbers(text)
+        if len(signs) != 1 or len(found) != 1 or min(found).is_signed():
+            return None
+        return float(self._rounded(reference) + signs[0] * found.pop()) + 0.0
+
+    def _rounded(self, value: TargetValue) -> Decimal:
+        # Decimals, since what is said of two numbers and of their difference must add up.
+        return Decimal(f"{float(value):.{self.precision}f}")
+
+    def _unnamed(self, text: str) -> str:
+        """Return a text without the target's names and the unit."""
         # Longest first: a name within another one would leave the rest of that behind, digits and
         # all.
         for words in sorted({*self.names, self.unit} - {""}, key=len, reverse=True):
             text = re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", " ", text, flags=re.IGNORECASE)
-        # A set, since 12 and 12.0 in one answer are no contradiction.
-        found = {float(number) for number in _NUMBER.findall(text.translate(_SIGNS))}
-        # Adding zero takes the sign from -0.0.
-        return found.pop() + 0.0 if len(found) == 1 and all(map(math.isfinite, found)) else None
+        return text
 
     def code(self, value: TargetValue) -> float:
         """Return the number itself, unrounded."""
@@ -225,6 +287,17 @@ class NumberAnswers:
         width = len(str(len(self.edges) + 1))
         names = [f"bin {index + 1:0{width}d} of {len(self.edges) + 1}" for index in indices]
         return pd.Series(names, index=values.index, dtype="str")
+
+
+def find_numbers(text: str) -> set[Decimal]:
+    """Return the numbers that a text states, equal ones once; none where one is too large.
+
+    >>> find_numbers("12 or 12.0, not v1.2.3")
+    {Decimal('12')}
+    """
+    # A set, since 12 and 12.0 in one answer are no contradiction.
+    found = {Decimal(number) for number in _NUMBER.findall(text.translate(_SIGNS))}
+    return found if all(math.isfinite(float(number)) for number in found) else set()
 
 
 def choose_precision(values: Float[np.ndarray, " n"]) -> int:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import difflib
 import string
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import Image, Turn
-from brainplug.api.roles import Fixed, Part, about
+from brainplug.api.roles import Compares, Fixed, Part, about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from brainplug.api.records import Case
     from brainplug.api.roles import PromptTemplate
+
+
+TOLD = ("value", "difference")
+"""Slots of which an answer holds one."""
+
+LIKENESS = ("the same as", "different from")
 
 
 def wording(*allowed: str, value: str = "") -> Callable[[Any, Any, str | tuple[str, ...]], None]:
@@ -42,6 +48,26 @@ def wording(*allowed: str, value: str = "") -> Callable[[Any, Any, str | tuple[s
     return validate
 
 
+def answer_wording(_instance: Any, field: Any, given: str | tuple[str, ...]) -> None:
+    """Refuse answers that do not state one thing once, the same in all phrasings."""
+    stated = set()
+    for text in phrasings(given):
+        slots = find_slots(text, field.name, ("value", "target", "difference", "likeness"))
+        likeness, told = slots.count("likeness"), [name for name in slots if name in TOLD]
+        if len(told) != 1:
+            raise ValueError(
+                f"{field.name} must hold {{value}} or {{difference}} exactly once: {text!r}"
+            )
+        if likeness > 1 or (likeness and "value" not in slots[slots.index("likeness") :]):
+            raise ValueError(f"{field.name} may hold {{likeness}} once, before {{value}}: {text!r}")
+        stated.add((told[0], likeness))
+    if len(stated) != 1:
+        raise ValueError(
+            f"{field.name} must be phrasings that all state the same ({{value}}, {{likeness}} and "
+            f"{{value}}, or {{difference}}): {list(phrasings(given))!r}"
+        )
+
+
 @attrs.frozen(kw_only=True)
 class ComparisonOptions:
     """Options of `comparison`. Each is one string or a list of phrasings, drawn for each task."""
@@ -65,23 +91,56 @@ class ComparisonOptions:
     )
     answer: str | tuple[str, ...] = attrs.field(
         default="Based on the comparison, the {target} is {value}.",
-        validator=wording("value", "target", value="once"),
-        metadata=about("what is to be learnt; holds {value} once, may hold {target}"),
+        validator=answer_wording,
+        metadata=about(
+            "what is to be learnt; holds {value} once, and may hold {likeness} before it; or, of "
+            "numbers, {difference} to the reference in its place; may hold {target}"
+        ),
     )
+    likeness: tuple[str, str] = attrs.field(
+        default=LIKENESS,
+        metadata=about("what {likeness} says of the reference's own label, and of another one"),
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse words for likeness that are not said or say nothing."""
+        if len({word.strip() for word in self.likeness} - {""}) < 2:
+            raise ValueError(f"likeness must be two different wordings: {list(self.likeness)!r}")
+        if self.likeness != LIKENESS and self.states != "likeness":
+            raise ValueError(
+                "likeness is not said: answer holds no {likeness}; write it there before {value}, "
+                "or leave likeness out"
+            )
+
+    @property
+    def states(self) -> Literal["value", "likeness", "difference"]:
+        """What the answer states."""
+        slots = find_slots(phrasings(self.answer)[0], "answer", (*TOLD, "likeness", "target"))
+        if "difference" in slots:
+            return "difference"
+        return "likeness" if "likeness" in slots else "value"
+
+    @property
+    def wordings(self) -> tuple[str | tuple[str, ...], ...]:
+        """Those of all turns."""
+        return self.reference, self.acknowledgement, self.question, self.answer
 
 
 class Comparison:
     """Shows each reference with its value, then the query, and asks for the query's value."""
 
-    abilities = (Fixed,)
+    abilities = (Fixed, Compares)
 
     def __init__(self, options: ComparisonOptions) -> None:
         self.options = options
+        self.states: Literal["value", "likeness", "difference"] = options.states
+        self.likeness = options.likeness if options.states == "likeness" else ()
 
     @property
     def fixed(self) -> bool:
-        """Whether every turn has one phrasing."""
-        return all(len(phrasings(given)) == 1 for given in attrs.astuple(self.options))
+        """Whether every turn has one phrasing, and no word hangs on two values."""
+        varied = any(len(phrasings(given)) > 1 for given in self.options.wordings)
+        return self.states == "value" and not varied
 
     def dialogue(self, case: Case) -> tuple[Turn, ...]:
         """Return two turns for each reference and two for the query, which is last."""
@@ -93,10 +152,14 @@ class Comparison:
                 Turn.assistant(self._word("acknowledgement", case, told)),
             )
         asked = {"target": case.target}
+        stated = {**asked, "value": case.query, "difference": case.difference}
+        if self.likeness:
+            same, other = self.likeness
+            stated["likeness"] = same if case.query == case.references[0] else other
         return (
             *turns,
             Turn.user(Image(len(case.references)), self._word("question", case, asked)),
-            Turn.assistant(self._word("answer", case, {**asked, "value": case.query})),
+            Turn.assistant(self._word("answer", case, stated)),
         )
 
     def _word(self, key: str, case: Case, slots: dict[str, str]) -> str:
