@@ -52,6 +52,7 @@ def teach(
     scores=None,
     values=None,
     told=lambda _now: None,
+    warm_up=False,
     **options,
 ):
     """Train the tiny model on four blocks of three references and three queries."""
@@ -72,6 +73,7 @@ def teach(
         select_by="accuracy",
         higher_is_better=True,
         values=values,
+        warm_up=warm_up,
         seed=11,
         folder=folder,
         progress=told,

@@ -209,12 +209,7 @@ def test_a_recipe_of_studies_reads_back_equal(two, tmp_path):
 
 def test_weights_decide_the_mixture():
     """Weights share an epoch out by study; without them nothing is changed."""
-
-    class Asked:
-        def __init__(self, subject):
-            self.subject = subject
-
-    tasks = [Asked("A:1"), Asked("B:1"), Asked("A:2")]
+    subjects = ["A:1", "B:1", "A:2"]
     loader = None
 
     def studies(*weights):
@@ -223,11 +218,11 @@ def test_weights_decide_the_mixture():
             for name, weight in zip("AB", weights, strict=True)
         )
 
-    mixture = make_mixture(studies(1.0, 3.0), tasks)
+    mixture = make_mixture(studies(1.0, 3.0), subjects)
 
     assert {"A": [0, 2], "B": [1]} == mixture.groups
     assert {"A": 1.0, "B": 3.0} == mixture.weights
-    assert make_mixture(studies(None, None), tasks) is None
+    assert make_mixture(studies(None, None), subjects) is None
 
 
 @pytest.mark.slow

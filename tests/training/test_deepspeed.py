@@ -173,9 +173,9 @@ def test_one_process_is_a_group_for_deepspeed_and_nothing_is_printed():
 
 
 def test_a_universal_checkpoint_is_put_right():
-    """Each part of the state counts its own steps, and biases have no weight decay again."""
+    """Each part of the state counts its own steps, and each group has its rate and decay again."""
     weights = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]
-    inner = torch.optim.AdamW([{"params": [each]} for each in weights], weight_decay=0.5)
+    inner = torch.optim.AdamW([{"params": [each]} for each in weights], lr=0.01, weight_decay=0.5)
     for each in weights:
         each.grad = torch.ones(2)
     inner.step()
@@ -184,8 +184,9 @@ def test_a_universal_checkpoint_is_put_right():
         inner.state[each]["step"] = shared
     wrapper = type("Engine", (), {"optimizer": inner})
 
-    mend_universal(wrapper, 0.5)
+    mend_universal(wrapper, [(0.1, 0.5), (0.3, 0.0)])
     inner.step()
 
     assert [5.0, 5.0] == [float(inner.state[each]["step"]) for each in weights]
     assert [0.5, 0.0] == [group["weight_decay"] for group in inner.param_groups]
+    assert [0.01, 0.03] == pytest.approx([group["lr"] for group in inner.param_groups])

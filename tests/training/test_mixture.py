@@ -129,7 +129,7 @@ def test_shares_add_up(total, weights):
 def test_weights_of_studies_make_the_mixture():
     """Tasks are of the study their query names; one study without a weight mixes none."""
     large, small = (Study(loader=None, name=name, weight=WEIGHTS[name]) for name in GROUPS)
-    tasks = [task_of(place) for place in range(12)]
+    tasks = [task_of(place).subject for place in range(12)]
 
     mixture = make_mixture((small, large), tasks)
 

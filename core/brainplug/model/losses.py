@@ -49,13 +49,14 @@ def loss_of(
         beside: adds the loss of the model's plain head.
     """
     seen = see(model, batch, at_once=ways.scans_at_once)
-    features = torch.cat([llava.project_features(model, part) for part in seen])
-    loss = dialogue_loss(model, batch, features, num_items=num_items, ways=ways)
-    if beside is None:
-        return loss
-    assert model.plain_head is not None
-    aside = model.plain_head(torch.cat(seen), batch.values)
-    return loss + aside * beside.weight / beside.num_scans
+    parts = []
+    if batch.groups:
+        features = torch.cat([llava.project_features(model, part) for part in seen])
+        parts.append(dialogue_loss(model, batch, features, num_items=num_items, ways=ways))
+    if beside:
+        told = model.plain_head(torch.cat(seen), batch.values)
+        parts.append(told * beside.weight / beside.num_scans)
+    return sum(parts[1:], start=parts[0])
 
 
 def dialogue_loss(

@@ -107,7 +107,7 @@ class Batch:
     """What one step learns from.
 
     Attributes:
-        groups: the dialogues.
+        groups: the dialogues; none in a warm-up.
         scans: names of the scans, in the order of `Stretch.scans`.
         volumes: the scans, each `(1, I, J, K)`; empty where all features are known.
         features: instead of volumes, their tower features `(P, D)`, where they are known.
@@ -124,6 +124,11 @@ class Batch:
     def answers(self) -> torch.Tensor:
         """All tokens to be learnt."""
         return torch.cat([branch.answer for group in self.groups for branch in group.branches])
+
+    @property
+    def num_answers(self) -> int:
+        """The number of tokens to be learnt."""
+        return sum(branch.num_learnt for group in self.groups for branch in group.branches)
 
     @property
     def num_values(self) -> int:

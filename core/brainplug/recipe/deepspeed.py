@@ -54,6 +54,11 @@ def check_file(path: Path, options: Training) -> Iterator[str]:
                 f"{path}: {'.'.join(keys)} is {given!r}, {name} is {wanted}; "
                 'write "auto" in the file, and the recipe decides'
             )
+    if look_up(settings, ("optimizer",)) and any(phase.rates for phase in options.phases()):
+        yield (
+            f"{path}: an optimizer of its own knows nothing of training.rates; leave it out of the "
+            "file, or rates out of the recipe"
+        )
     if look_up(settings, ("train_batch_size",)) not in (None, "auto"):
         yield f'{path}: train_batch_size depends on the number of devices; write "auto" in the file'
     found = number_format(settings)
@@ -64,13 +69,17 @@ def check_file(path: Path, options: Training) -> Iterator[str]:
 def list_shared(options: Training) -> list[tuple[tuple[str, ...], tuple[float, ...], str]]:
     """List what a DeepSpeed file and the recipe both say: its keys, our values, our key."""
     # One file serves all phases, so a rate in it must be that of each.
-    rates = tuple(phase.learning_rate or 0.0 for phase in options.phases())
+    phases = options.phases()
+
+    def of_each(key: str) -> tuple[float, ...]:
+        return tuple(getattr(phase, key) for phase in phases)
+
     return [
-        (("train_micro_batch_size_per_gpu",), (options.batch_size,), "training.batch_size"),
-        (("gradient_accumulation_steps",), (options.accumulation,), "training.accumulation"),
+        (("train_micro_batch_size_per_gpu",), of_each("batch_size"), "training.batch_size"),
+        (("gradient_accumulation_steps",), of_each("accumulation"), "training.accumulation"),
         (("gradient_clipping",), (options.max_grad_norm,), "training.max_grad_norm"),
-        (("optimizer", "params", "lr"), rates, "training.learning_rate"),
-        (("optimizer", "params", "weight_decay"), (options.weight_decay,), "training.weight_decay"),
+        (("optimizer", "params", "lr"), of_each("learning_rate"), "training.learning_rate"),
+        (("optimizer", "params", "weight_decay"), of_each("weight_decay"), "training.weight_decay"),
     ]
 
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from brainplug.recipe.options import plain
 from brainplug.recipe.strict import Keys, Problem, path_of
-from brainplug.recipe.training_tables import Phase, Training
+from brainplug.recipe.training_tables import FILLED, TOWER, Phase, Training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from brainplug.api.roles import ModelBackbone
-
-FILLED = ("epochs", "learning_rate", "warmup_steps", "lora", "auxiliary")
-"""Keys of a phase that are those of `[training]` where it does not name them."""
-
-TOWER = ("patch-embedding", "vision-tower")
-"""Parts that make features of a scan."""
 
 IRRELEVANT = (
     "phase",
@@ -44,6 +38,7 @@ class PhasePlan:
     Attributes:
         number: from 1.
         num_phases: how many there are.
+        use: what is learnt from.
         keys: the recipe table of this phase alone.
         parts: parts of the model that learn.
         parts_from: the recipe key that names them.
@@ -53,6 +48,7 @@ class PhasePlan:
 
     number: int
     num_phases: int
+    use: Literal["dialogues", "warm-up"]
     keys: Keys
     parts: tuple[str, ...]
     parts_from: Keys
@@ -62,12 +58,15 @@ class PhasePlan:
     @property
     def title(self) -> str:
         """The phase in words."""
-        return "training" if self.num_phases == 1 else f"phase {self.number} of {self.num_phases}"
+        if self.num_phases == 1:
+            return "training"
+        told = ", a warm-up" if self.use == "warm-up" else ""
+        return f"phase {self.number} of {self.num_phases}{told}"
 
     def settings(self) -> dict[str, Any]:
         """Return, JSON-ready, all settings of the phase that change what is learnt."""
         told = {key: each for key, each in plain(self.options).items() if key not in IRRELEVANT}
-        return {**told, "train": list(self.parts)}
+        return {**told, "train": list(self.parts), "use": self.use}
 
 
 def plan_phases(training: Training, backbone: ModelBackbone) -> list[PhasePlan]:
@@ -80,6 +79,7 @@ def plan_phases(training: Training, backbone: ModelBackbone) -> list[PhasePlan]:
         plan = PhasePlan(
             number=index + 1,
             num_phases=len(tables),
+            use=phase.use,
             keys=keys,
             parts=tuple(backbone.train) if phase.train is None else phase.train,
             parts_from=("model", "train") if phase.train is None else (*keys, "train"),
@@ -93,6 +93,7 @@ def plan_phases(training: Training, backbone: ModelBackbone) -> list[PhasePlan]:
 def check_phases(training: Training, backbone: ModelBackbone) -> Iterator[Problem]:
     """Find phases in which nothing learns, and adapters on weights that learn anyway."""
     plans = plan_phases(training, backbone)
+    yield from check_warm_ups(training)
     for plan in plans:
         lora = plan.options.lora
         if lora is None and not plan.parts:
@@ -104,6 +105,7 @@ def check_phases(training: Training, backbone: ModelBackbone) -> Iterator[Proble
             problem = f"expected parts that do not learn whole: {named} for {plan.title}"
             yield (*plan.lora_from, "parts"), f"{problem}; leave them out there or here"
         yield from check_auxiliary(plan)
+        yield from check_rates(plan, training)
     adapted = [plan.lora_from for plan in plans if plan.options.lora]
     # Looked for, not imported: PEFT imports torch.
     if adapted and find_spec("peft") is None:
@@ -114,8 +116,41 @@ def check_auxiliary(plan: PhasePlan) -> Iterator[Problem]:
     """Find a plain head that no part of the model could learn from."""
     lora = plan.options.lora
     learns = {*plan.parts, *(lora.parts if lora else ())}
-    if plan.options.auxiliary and not learns & set(TOWER):
+    if plan.use == "dialogues" and plan.options.auxiliary and not learns & set(TOWER):
         named = " nor ".join(map(repr, TOWER))
         problem = f"neither {named} learns in {plan.title}, so a plain head teaches nothing"
         hint = f"name one in {path_of(plan.parts_from)}, or set auxiliary = 0 here"
         yield (*plan.keys, "auxiliary"), f"{problem}: {plan.options.auxiliary}; {hint}"
+
+
+def check_warm_ups(training: Training) -> Iterator[Problem]:
+    """Find warm-ups of what takes no part in them, and one that nothing follows."""
+    for index, phase in enumerate(training.phase):
+        if phase.use != "warm-up":
+            continue
+        keys: Keys = ("training", "phase", index)
+        others = [part for part in phase.train or () if part not in TOWER]
+        if others or phase.train == ():
+            wanted = " and ".join(map(repr, TOWER))
+            yield (*keys, "train"), f"expected of {wanted}, a warm-up's: {list(phase.train or ())}"
+        if phase.lora:
+            yield (*keys, "lora"), "a warm-up teaches whole parts; leave its adapters out"
+        if phase.auxiliary is not None:
+            problem = "a warm-up has nothing but its plain head; leave its weight out"
+            yield (*keys, "auxiliary"), f"{problem}: {phase.auxiliary}"
+        if index == len(training.phase) - 1:
+            problem = "a warm-up teaches no answers: expected a phase of dialogues behind it"
+            yield (*keys, "use"), f"{problem}: 'warm-up'"
+
+
+def check_rates(plan: PhasePlan, training: Training) -> Iterator[Problem]:
+    """Find factors of the learning rate of parts that do not learn in their only phase."""
+    index = plan.number - 1
+    if training.phase and training.phase[index].rates is None:
+        return  # those of all phases, of which each takes what it needs
+    lora = plan.options.lora
+    learns = {*plan.parts, *(lora.parts if lora else ())}
+    idle = [part for part in plan.options.rates if part not in learns]
+    if idle:
+        problem = f"{', '.join(map(repr, idle))} does not learn in {plan.title}"
+        yield (*plan.keys, "rates"), f"{problem}; leave it out, or name it in train"

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import attrs
-from attrs.validators import and_, deep_iterable, ge, gt, in_, lt, min_len, optional
+from attrs.validators import and_, deep_iterable, deep_mapping, ge, gt, in_, lt, min_len, optional
 
 from brainplug.api.records import MODEL_PARTS
 from brainplug.api.roles import about
 
 ATTENTION_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "out_proj")
 """Linear layers of the attention of tower and language model, as transformers names them."""
+
+TOWER = ("patch-embedding", "vision-tower")
+"""Parts that make features of a scan."""
+
+RATES = deep_mapping(in_(MODEL_PARTS), gt(0))
+
+FILLED = (
+    "epochs",
+    "learning_rate",
+    "warmup_steps",
+    "weight_decay",
+    "rates",
+    "batch_size",
+    "accumulation",
+    "auxiliary",
+    "lora",
+)
+"""Keys of a phase that are those of `[training]` where it does not name them."""
 
 TRACKERS = ("tensorboard", "wandb", "trackio")
 
@@ -53,10 +72,20 @@ class Phase:
     What it does not name is as in `[training]`.
     """
 
+    use: Literal["dialogues", "warm-up"] = attrs.field(
+        default="dialogues",
+        metadata=about(
+            "what is learnt from: the dialogues; or, in a 'warm-up' of the tower, single training "
+            "scans, each once an epoch, whose value a plain head predicts"
+        ),
+    )
     train: tuple[str, ...] | None = attrs.field(
         default=None,
         validator=optional(deep_iterable(in_(MODEL_PARTS))),  # type: ignore[arg-type]  # attrs's own stub
-        metadata=about("parts that learn in this phase; without it those of [model]"),
+        metadata=about(
+            "parts that learn in this phase; without it those of [model], and in a warm-up patch "
+            "embedding and tower"
+        ),
     )
     lora: Lora | None = attrs.field(
         default=None, metadata=about("adapters that learn in this phase, besides the parts")
@@ -71,6 +100,24 @@ class Phase:
         default=None,
         validator=optional(ge(0)),
         metadata=about("optimiser steps of linear warm-up"),
+    )
+    weight_decay: float | None = attrs.field(
+        default=None, validator=optional(ge(0)), metadata=about("weight decay of AdamW")
+    )
+    rates: Mapping[str, float] | None = attrs.field(
+        default=None,
+        validator=optional(RATES),  # type: ignore[arg-type]  # attrs's own stub
+        metadata=about("factors of the learning rate, by part of the model"),
+    )
+    batch_size: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about("most dialogues, or scans of a warm-up, a device and step"),
+    )
+    accumulation: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about("steps whose gradients are added up"),
     )
     auxiliary: float | None = attrs.field(
         default=None,
@@ -111,6 +158,13 @@ class Training:
     )
     weight_decay: float = attrs.field(
         default=0.01, validator=ge(0), metadata=about("weight decay of AdamW")
+    )
+    rates: Mapping[str, float] = attrs.field(
+        factory=dict,
+        validator=RATES,
+        metadata=about(
+            "factors of the learning rate, by part of the model; of a part without one it is 1"
+        ),
     )
     adam_beta2: float = attrs.field(
         default=0.999,
@@ -222,20 +276,18 @@ class Training:
         >>> [phase.epochs for phase in training.phases()]
         [3, 1]
         """
-        return tuple(
-            Phase(
-                train=phase.train,
-                lora=phase.lora or self.lora,
-                epochs=phase.epochs or self.epochs,
-                learning_rate=phase.learning_rate or self.learning_rate,
-                # No warm-up is a choice of the phase; none of the keys above may be 0.
-                warmup_steps=self.warmup_steps
-                if phase.warmup_steps is None
-                else phase.warmup_steps,
-                auxiliary=self.auxiliary if phase.auxiliary is None else phase.auxiliary,
-            )
-            for phase in self.phase or (Phase(),)
-        )
+        return tuple(map(self.fill, self.phase or (Phase(),)))
+
+    def fill(self, phase: Phase) -> Phase:
+        """Return a phase with the keys filled in that it has of `[training]`."""
+        # None is what it does not name; no warm-up and no weight decay are choices of the phase.
+        missing = [name for name in FILLED if getattr(phase, name) is None]
+        given = {name: getattr(self, name) for name in missing}
+        if phase.use == "warm-up":
+            # No language model takes part, and the head is all there is to learn from.
+            alone = {"train": phase.train or TOWER, "lora": phase.lora, "auxiliary": 1.0}
+            return attrs.evolve(phase, **(given | alone))
+        return attrs.evolve(phase, **given)
 
 
 @attrs.frozen(kw_only=True)

@@ -64,6 +64,21 @@ FLOPS_A_CORE = 2e10
 """Floating-point operations a second that a CPU core reaches in such models, roughly."""
 
 
+@attrs.frozen(kw_only=True)
+class Asked:
+    """What there is to be learnt and to be answered.
+
+    Attributes:
+        tasks: how many in each split.
+        scans: how many the training tasks show.
+        first: one of them.
+    """
+
+    tasks: Mapping[Split, int]
+    scans: int
+    first: Task
+
+
 def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> None:
     """Print what a run of a recipe would do.
 
@@ -74,10 +89,10 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
     head = make_head(recipe, registry)
     metrics = make_metrics(recipe, registry, head)
     if recipe.tasks is None:
-        counts, first = check_design(recipe, head, metrics, console)
+        asked = check_design(recipe, head, metrics, console)
     else:
         hold_metrics(metrics, ())
-        counts, first = check_files(recipe.tasks, console)
+        asked = check_files(recipe.tasks, console)
     backbone = recipe.model.make()
     hold_sources(backbone)
     plan = backbone.plan(recipe.images.shape)
@@ -85,7 +100,7 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
         console.print(f"[dim]{escape(note)}[/dim]")
     for warning in warn_of_training(recipe.training, plan):
         console.print(warning, style="yellow", markup=False, highlight=False)
-    console.print(task_table(recipe, counts, first, backbone=backbone, plan=plan))
+    console.print(task_table(recipe, asked, backbone=backbone, plan=plan))
     if recipe.training.seeds:
         told = ", ".join(map(str, recipe.training.seeds))
         console.print(f"{len(recipe.training.seeds)} such trainings, of the seeds {told}")
@@ -106,8 +121,8 @@ def warn_of_training(options: Training, plan: ModelPlan) -> Iterator[str]:
 
 def check_design(
     recipe: Recipe, head: TaskHead, metrics: Mapping[str, Metric], console: Console
-) -> tuple[dict[Split, int], Task]:
-    """Print counts from the tables to the tasks; return tasks a split, and the first one."""
+) -> Asked:
+    """Print counts from the tables to the tasks; return what there is to be learnt."""
     design = Design.of(recipe)
     cohort = gather(
         design.studies,
@@ -141,7 +156,10 @@ def check_design(
     if cohort.images_pending:
         console.print("[dim]the scans are not there yet; the run writes them first[/dim]")
     counts = pairs["split"].value_counts()
-    return {name: int(counts.get(name, 0)) for name in SPLITS}, first
+    shown = pairs.loc[pairs["split"] == "train", ["query", "references"]]
+    scans = {*shown["query"], *shown["references"].explode().dropna()}
+    tasks: dict[Split, int] = {name: int(counts.get(name, 0)) for name in SPLITS}
+    return Asked(tasks=tasks, scans=len(scans), first=first)
 
 
 def check_mute(recipe: Recipe, pairs: pd.DataFrame, pooled: pd.DataFrame) -> None:
@@ -212,12 +230,13 @@ def share_pools(recipe: Recipe) -> Design | None:
     return Design.of(with_split(recipe, shared))
 
 
-def check_files(files: TaskFiles, console: Console) -> tuple[dict[Split, int], Task]:
-    """Print what finished files hold and what is odd about them; return tasks a split, and one."""
+def check_files(files: TaskFiles, console: Console) -> Asked:
+    """Print what finished files hold and what is odd about them; return what is to be learnt."""
     target = peek_target(files)
     adopted = Adopted()
     counts: dict[Split, int] = dict.fromkeys(SPLITS, 0)
     first = None
+    scans: set[Path] = set()
     sources = list_sources(files)
     for split in SPLITS:
         for study in sorted({source.study for source in sources}):
@@ -225,6 +244,7 @@ def check_files(files: TaskFiles, console: Console) -> tuple[dict[Split, int], T
             for task in take_over(chosen, adopted, target=target, files=files, every=sources):
                 first = first or task
                 counts[split] += 1
+                scans.update(task.images if split == "train" else ())
         refuse_empty(sources, split, counts[split])
     assert first is not None
     console.print(f"{sum(counts.values()):,} finished tasks show {len(adopted.scans):,} scans")
@@ -233,7 +253,7 @@ def check_files(files: TaskFiles, console: Console) -> tuple[dict[Split, int], T
         finding.told() for finding in (*find_leaks(pooled), *adopted.findings())
     ):
         console.print(table)
-    return counts, first
+    return Asked(tasks=counts, scans=len(scans), first=first)
 
 
 def flow_table(study: str, flow: tuple[tuple[str, int], ...]) -> Table:
@@ -271,18 +291,11 @@ def read_sample(cohort: Cohort, recipe: Recipe) -> None:
         make_volume(Path(image), recipe.images.grid)
 
 
-def task_table(
-    recipe: Recipe,
-    counts: Mapping[Split, int],
-    first: Task,
-    *,
-    backbone: ModelBackbone,
-    plan: ModelPlan,
-) -> Table:
+def task_table(recipe: Recipe, asked: Asked, *, backbone: ModelBackbone, plan: ModelPlan) -> Table:
     """Show tasks, tokens, steps, and rough figures for memory and time."""
     from rich.table import Table
 
-    tokens = count_tokens(first, backbone, plan)
+    tokens = count_tokens(asked.first, backbone, plan)
     if tokens > plan.context_length:
         raise DataError(
             f"a dialogue has about {tokens} tokens, the model takes {plan.context_length}",
@@ -290,10 +303,10 @@ def task_table(
             hint="use larger patches, a smaller grid, shorter wordings or fewer references",
         )
     table = Table("tasks", "")
-    for name, count in counts.items():
+    for name, count in asked.tasks.items():
         table.add_row(name, f"{count:,}")
     table.add_row("tokens a dialogue", f"{tokens:,} ({plan.tokens_per_image:,} a scan)")
-    for row, steps in count_phases(recipe, backbone, counts["train"]).items():
+    for row, steps in count_phases(recipe, backbone, asked).items():
         table.add_row(row, f"{steps:,}")
     if not plan.num_parameters:
         table.add_row("memory and time", "not known before the weights are here")
@@ -301,15 +314,18 @@ def task_table(
     table.add_row(
         "memory, roughly", f"{memory_gib(plan, tokens * recipe.training.batch_size):.1f} GiB"
     )
-    epochs = sum(phase.epochs or 0 for phase in recipe.training.phases())
-    hours = training_seconds(plan, tokens * counts["train"] * epochs) / 3600
+    # A warm-up reads no dialogue, and its scans are few beside them.
+    epochs = sum(
+        phase.epochs or 0 for phase in recipe.training.phases() if phase.use == "dialogues"
+    )
+    hours = training_seconds(plan, tokens * asked.tasks["train"] * epochs) / 3600
     table.add_row(
         "time on two CPU cores, roughly", f"{hours:.1f} h" if hours > 1 else f"{60 * hours:.0f} min"
     )
     return table
 
 
-def count_phases(recipe: Recipe, backbone: ModelBackbone, num_tasks: int) -> dict[str, int]:
+def count_phases(recipe: Recipe, backbone: ModelBackbone, asked: Asked) -> dict[str, int]:
     """Return the optimiser steps of each phase, by its row in the table.
 
     Raises:
@@ -320,7 +336,9 @@ def count_phases(recipe: Recipe, backbone: ModelBackbone, num_tasks: int) -> dic
     return {
         f"optimiser steps{name}": make_schedule(
             phase.options,
-            steps_per_epoch=count_steps(phase.options, num_tasks),
+            steps_per_epoch=count_steps(
+                phase.options, asked.scans if phase.use == "warm-up" else asked.tasks["train"]
+            ),
             place=path_of(phase.keys),
         ).steps
         for name, phase in zip(names, phases, strict=True)

@@ -149,7 +149,8 @@ def phase_settings(workspace: Workspace) -> dict[str, Any]:
     if training.phase:
         return {"phase": phases}
     (only,) = phases
-    return {key: each for key, each in only.items() if key != "train"}  # that is model.train
+    # They are model.train, and always the dialogues.
+    return {key: each for key, each in only.items() if key not in {"train", "use"}}
 
 
 def training_home(files: RunFolder) -> TrainingHome:

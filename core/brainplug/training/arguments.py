@@ -42,14 +42,15 @@ def make_arguments(job: TrainingJob, start: Start, *, steps_per_epoch: int) -> T
         # The plan makes the batches; DeepSpeed works out its own sizes from this.
         per_device_train_batch_size=options.batch_size,
         gradient_accumulation_steps=start.accumulation,
-        eval_strategy="steps",
+        eval_strategy="no" if job.warm_up else "steps",
         eval_steps=every,
-        save_strategy="steps",
+        # Without validations, `Watch` alone asks for checkpoints.
+        save_strategy="no" if job.warm_up else "steps",
         # `load_best_model_at_end` asks for a checkpoint at each validation.
         save_steps=every,
         # The best so far and the latest.
         save_total_limit=2,
-        load_best_model_at_end=True,
+        load_best_model_at_end=not job.warm_up,
         metric_for_best_model="selected",
         greater_is_better=job.higher_is_better,
         logging_steps=min(10, every),

@@ -138,8 +138,15 @@ class Collator:
     values: Mapping[Path, float] | None = None
 
     def __call__(self, items: Sequence[Item]) -> dict[str, Batch]:
-        """Return the batch of some items, as the Trainer takes it."""
-        batch, files = make_batch(items, self.grouping)
+        """Return the batch of some dialogues, as the Trainer takes it."""
+        return self.fill(*make_batch(items, self.grouping))
+
+    def show(self, files: Sequence[Path]) -> dict[str, Batch]:
+        """Return the batch of some scans that no dialogue shows, as the Trainer takes it."""
+        return self.fill(Batch(groups=(), scans=tuple(map(str, files))), files)
+
+    def fill(self, batch: Batch, files: Sequence[Path]) -> dict[str, Batch]:
+        """Return a batch with what its scans show."""
         if self.values is not None:
             batch = attrs.evolve(batch, values=values_once(files, self.values))
         if self.features is not None:

@@ -14,6 +14,8 @@ from brainplug.recipe.deepspeed import check_file, number_format, read_settings
 from brainplug.runtime.ranks import Ranks, connect
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from brainplug.recipe.training_tables import Training
 
 BUCKET = 50_000_000
@@ -111,20 +113,21 @@ def prepare_deepspeed(ranks: Ranks) -> None:
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 
-def mend_universal(optimizer: Any, weight_decay: float) -> None:
+def mend_universal(optimizer: Any, made: Sequence[tuple[float, float]]) -> None:
     """Put right what DeepSpeed's ZeRO-3 leaves wrong after reading a universal checkpoint.
 
     It gives all parts of the state one and the same count of steps, which then counts each step
-    several times, and the weight decay of the first group of weights to all; the second group is
-    that of biases and norms, which have none.
+    several times, and the learning rate and weight decay of the first group of weights to all.
 
     Args:
         optimizer: the engine's, around transformers' AdamW; another stage's is left as it is.
-        weight_decay: of the first group.
+        made: learning rate and weight decay that each group was made with.
     """
     inner = optimizer.optimizer
     for state in inner.state.values():
         if "step" in state:
             state["step"] = state["step"].clone()
-    for group, decay in zip(inner.param_groups, (weight_decay, 0.0), strict=False):
-        group["weight_decay"] = decay
+    # Rates have followed the schedule since, all by the same factor.
+    passed = inner.param_groups[0]["lr"] / made[0][0]
+    for group, (rate, decay) in zip(inner.param_groups, made, strict=False):
+        group["lr"], group["weight_decay"] = rate * passed, decay

@@ -69,6 +69,8 @@ class TrainingJob:
         mixture: shares of studies in an epoch, where they are weighted.
         augmenter: changes scans at random; None leaves them as they are.
         values: what a plain head learns of each scan; None trains without one.
+        warm_up: learn from single scans by the head, and from no dialogue; nothing is validated,
+            and the last weights are kept.
         seed: of order and dropout.
         folder: where checkpoints are kept.
         ranks: this process among those that train together.
@@ -88,6 +90,7 @@ class TrainingJob:
     mixture: Mixture | None = None
     augmenter: Augmenter | None = None
     values: ScanValues | None = None
+    warm_up: bool = False
     seed: int
     folder: Path
     ranks: Ranks = attrs.field(factory=Ranks)

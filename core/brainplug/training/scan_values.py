@@ -24,7 +24,7 @@ class ScanValues:
         num_labels: classes there are; 0 for a number.
         of_file: for each scan file the number of its class, or its number less the mean of all
             scans, over their standard deviation.
-        subjects: for each scan file whom it shows.
+        subjects: for each scan file whom it shows, in the same order.
     """
 
     num_labels: int

@@ -27,7 +27,7 @@ from brainplug.training.standardise import fit_standardisation
 from brainplug.training.trainer import train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rich.table import Table
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from brainplug.inference.session import ModelSession
     from brainplug.recipe.phases import PhasePlan
     from brainplug.recipe.tables import Recipe, Study
-    from brainplug.tasks.task import Task
     from brainplug.training.aside import TrainingHome
     from brainplug.training.phases import PhaseFolder
+    from brainplug.training.scan_values import ScanValues
 
 
 @attrs.frozen(kw_only=True)
@@ -124,6 +124,7 @@ def train_phase(
         add_adapters(bundle.model, phase.options.lora, seed=seed)
     counts = count_weights(bundle.model)
     session.show(parts_table(counts, title=f"{phase.title}: weights"))
+    values = learnt_values(session, phase)
     with session.progress(f"{phase.title}: step") as report:
         job = TrainingJob(
             tasks=session.tasks["train"],
@@ -133,13 +134,12 @@ def train_phase(
             options=phase.options,
             validate=lambda trained: {selection.name: session.validate(trained, selection.metric)},
             select_by=selection.name,
-            mixture=make_mixture(session.recipe.cohort, session.tasks["train"]),
+            mixture=mix(session, values if phase.use == "warm-up" else None),
             higher_is_better=selection.metric.higher_is_better,
             augmenter=make_augmenter(session.recipe, phase.number - 1),
             speed=session.recipe.speed,
-            values=make_values(session.tasks["train"], session.answers.labels)
-            if phase.options.auxiliary
-            else None,
+            values=values,
+            warm_up=phase.use == "warm-up",
             seed=seed,
             folder=folder.path,
             ranks=session.ranks,
@@ -163,15 +163,34 @@ def train_phase(
     session.ranks.on_main_process(lambda: folder.finish(result.bundle.save, history))
 
 
-def make_mixture(studies: Sequence[Study], tasks: Sequence[Task]) -> Mixture | None:
-    """Return how studies are mixed by their weights; None mixes them in proportion to size."""
+def learnt_values(session: ModelSession, phase: PhasePlan) -> ScanValues | None:
+    """Return what a plain head learns in a phase, None where it has none."""
+    if not phase.options.auxiliary:
+        return None
+    return make_values(session.tasks["train"], session.answers.labels)
+
+
+def mix(session: ModelSession, scans: ScanValues | None) -> Mixture | None:
+    """Return how the studies of a run are mixed: their tasks, or in a warm-up their scans."""
+    tasks = session.tasks["train"]
+    subjects = scans.subjects.values() if scans else [task.subject for task in tasks]
+    return make_mixture(session.recipe.cohort, subjects)
+
+
+def make_mixture(studies: Sequence[Study], subjects: Iterable[str]) -> Mixture | None:
+    """Return how studies are mixed by their weights; None mixes them in proportion to size.
+
+    Args:
+        studies: with their weights.
+        subjects: whom each task, or each scan of a warm-up, is about.
+    """
     weights = {study.name: study.weight for study in studies}
     if len(weights) < 2 or None in weights.values():
         return None
     groups: dict[str, list[int]] = {}
     # Of several studies, ids of people begin with the study's name and a colon.
-    for index, task in enumerate(tasks):
-        groups.setdefault(task.subject.partition(":")[0], []).append(index)
+    for index, subject in enumerate(subjects):
+        groups.setdefault(subject.partition(":")[0], []).append(index)
     return Mixture(
         groups=groups,
         weights={str(name): float(weight) for name, weight in weights.items() if weight},

@@ -27,9 +27,12 @@ from brainplug.training.collate import Collator, Grouping, TaskDataset
 from brainplug.training.deepspeed import mend_universal
 from brainplug.training.job import TrainingJob, TrainingProgress, TrainingResult
 from brainplug.training.phases import FEATURES
+from brainplug.training.weight_groups import group_weights
 from brainplug.training.zero3 import forget_deepspeed, whole_bundle
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence, Sized
+
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
     from brainplug.model.bundle import ModelBundle
@@ -52,6 +55,8 @@ class ComparisonTrainer(Trainer):
     # would be too small.
     loss_is_scaled_for_ga = True
 
+    optimizer: Any
+
     def __init__(
         self, bundle: ModelBundle, job: TrainingJob, plan: BatchPlan, *, mend: bool, **kwargs: Any
     ) -> None:
@@ -68,10 +73,21 @@ class ComparisonTrainer(Trainer):
             self.train_dataset, batch_sampler=self.plan, collate_fn=self.data_collator
         )
 
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Make transformers' optimiser, with a group of weights for each rate the recipe names."""
+        if self.job.options.rates and self.optimizer is None:
+            model = self.model if model is None else model
+            decayed = self.get_decay_parameter_names(model)
+            make, settings = self.get_optimizer_cls_and_kwargs(self.args, model)
+            self.optimizer = make(group_weights(model, self.job.options, decayed), **settings)
+        made: torch.optim.Optimizer = super().create_optimizer(model)
+        self.made_groups = [(group["lr"], group["weight_decay"]) for group in made.param_groups]
+        return made
+
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
         """Count the answer tokens of an optimiser step and the values of scans, on all ranks."""
         batches = [sample["batch"] for sample in batch_samples]
-        own = [sum(len(each.answers) for each in batches), sum(each.num_values for each in batches)]
+        own = [sum(each.num_answers for each in batches), sum(each.num_values for each in batches)]
         return self.accelerator.reduce(torch.tensor(own, device=device), reduction="sum")
 
     def compute_loss(
@@ -87,7 +103,7 @@ class ComparisonTrainer(Trainer):
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Take the gradient of one batch; stop on a loss that is not finite, before the step."""
         if self.mend:
-            mend_universal(self.model_wrapped.optimizer, self.job.options.weight_decay)
+            mend_universal(self.model_wrapped.optimizer, self.made_groups)
             self.mend = False
         loss = super().training_step(*args, **kwargs)
         if not torch.isfinite(loss):
@@ -259,9 +275,10 @@ def make_trainer(
     start: Start,
 ) -> ComparisonTrainer:
     """Put the trainer together."""
-    dataset = TaskDataset(job.tasks, job.encoder, job.context_length)
+    dataset = make_dataset(job)
+    collator = make_collator(bundle, job, plan)
     callbacks: list[TrainerCallback] = [TellEpoch(plan), Watch(job, start)]
-    if job.options.patience:
+    if job.options.patience and not job.warm_up:
         callbacks.append(EarlyStoppingCallback(job.options.patience))
     trainer = ComparisonTrainer(
         bundle,
@@ -271,13 +288,21 @@ def make_trainer(
         args=arguments,
         train_dataset=dataset,
         eval_dataset=dataset,  # the Trainer asks for one; `evaluate` answers the validation tasks
-        data_collator=make_collator(bundle, job, plan),
+        data_collator=collator.show if job.warm_up else collator,
         callbacks=callbacks,
     )
     # Progress is told by `Watch`; these would print a dict at each log.
     trainer.remove_callback(ProgressCallback)
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def make_dataset(job: TrainingJob) -> Sized:
+    """Return what is learnt from: dialogues, or in a warm-up the files of scans."""
+    if job.warm_up:
+        assert job.values is not None
+        return list(job.values.of_file)
+    return TaskDataset(job.tasks, job.encoder, job.context_length)
 
 
 def make_collator(bundle: ModelBundle, job: TrainingJob, plan: BatchPlan) -> Collator:
@@ -309,6 +334,10 @@ def make_collator(bundle: ModelBundle, job: TrainingJob, plan: BatchPlan) -> Col
 
 def make_plan(job: TrainingJob, start: Start) -> BatchPlan:
     """Plan the batches of this rank, after every dialogue was encoded once and measured."""
+    if job.warm_up:
+        # Scans share nothing with each other.
+        alone = [(place, place) for place in range(len(make_dataset(job)))]
+        return place_batches(job, start, alone, Limits(tasks=job.options.batch_size))
     dataset = TaskDataset(job.tasks, job.encoder, job.context_length)
     prefix = branch = 0
     for item in (dataset[index] for index in range(len(dataset))):
@@ -322,6 +351,13 @@ def make_plan(job: TrainingJob, start: Start) -> BatchPlan:
         prefix=prefix,
         branch=branch,
     )
+    return place_batches(job, start, keys, limits)
+
+
+def place_batches(
+    job: TrainingJob, start: Start, keys: Sequence[tuple[Hashable, Hashable]], limits: Limits
+) -> BatchPlan:
+    """Plan the batches of this rank, by what their members share and what a batch may hold."""
     return BatchPlan(
         keys,
         limits,
