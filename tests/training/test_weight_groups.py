@@ -51,14 +51,22 @@ def test_each_part_has_its_rate_and_biases_and_norms_no_decay(tmp_path, made):
     teach(tmp_path / "rates", rates=rates, **plain, **head)
 
     found = rates_by_name(made[1])
-    assert without.keys() < found.keys()
+    assert without.keys() == found.keys()
     for name, (rate, decay) in found.items():
         tower = "vision_tower." in name
         factor = (0.3 if ".embeddings." in name else 0.1) if tower else 1.0
         assert rate == pytest.approx(1e-2 * factor), name
-        if name in without:
-            assert decay == without[name][1]
+        assert decay == without[name][1]
     assert {0.5, 0.0} == {decay for _, decay in found.values()}
+    # The head, which is gone by now.
+    shapes = {(2, 256): 0.5, (2,): 0.0}
+    others = [
+        (tuple(weight.shape), group["initial_lr"], group["weight_decay"])
+        for group in made[1].optimizer.param_groups
+        for weight in group["params"]
+        if id(weight) not in set(map(id, made[1].model.parameters()))
+    ]
+    assert [(shape, 1e-2, decay) for shape, decay in shapes.items()] == sorted(others, reverse=True)
 
 
 def test_a_smaller_rate_moves_the_part_less(tmp_path):
