@@ -28,8 +28,8 @@ VOLUMES = {
 }
 
 
-def make_bundle(train=PARTS, dtype=torch.float64):
-    bundle = Tiny(attrs.evolve(OPTIONS, train=train)).build(SHAPE, seed=3)
+def make_bundle(train=PARTS, dtype=torch.float64, **options):
+    bundle = Tiny(attrs.evolve(OPTIONS, train=train, **options)).build(SHAPE, seed=3)
     bundle.model.to(dtype).train()
     llava.choose_kernels(bundle.model, onednn=False)
     return bundle

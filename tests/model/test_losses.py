@@ -12,6 +12,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 from brainplug.model import kernels, llava
 from brainplug.model.attention import ONEDNN
 from brainplug.model.packing import Group, Layout, Stretch, Ways
+from brainplug.model.standardise import measure
 from brainplug.training.collate import Collator, Grouping
 from brainplug_plugins.models.tiny import Tiny
 from dialogues import (
@@ -102,6 +103,32 @@ def test_in_turns_equals_separate_dialogues(train, references):
         rtol=1e-9,
         atol=1e-12,
     )
+
+
+@pytest.mark.parametrize("norm", ["group", "instance", "none"])
+@pytest.mark.parametrize("kind", ["grid", "voxel"])
+@pytest.mark.parametrize("ways", [Ways(), Ways(in_turns=True), Ways(rows=True)])
+def test_convolutions_and_standardised_scans_equal_separate_dialogues(norm, kind, ways):
+    """Norms of a stem see one scan each: it does not matter who else is in the batch."""
+    bundle = make_bundle(PARTS[:3], stem="convolution", stem_norm=norm, standardise=kind)
+    fitted = llava.embeddings_of(bundle.model).standardisation
+    fitted.take(measure(VOLUMES.values(), kind))
+
+    expect_equal(bundle, make_items(bundle), ways, rtol=1e-9, atol=1e-12)
+
+
+def test_a_stem_without_layers_behind_gives_equal_losses():
+    """Rows, packed and in turns, of a tower that is a stem alone."""
+    bundle = make_bundle(PARTS[:3], stem="convolution", vision_layers=0)
+    items = make_items(bundle)
+    every = [Ways(rows=True), Ways(), Ways(in_turns=True)]
+
+    losses = [batch_loss(bundle, items, ways) for ways in every]
+    found = [gradients(bundle, each) for each in losses]
+
+    torch.testing.assert_close(losses[1:], losses[:1] * 2, rtol=1e-9, atol=1e-12)
+    for each in found[1:]:
+        torch.testing.assert_close(each, found[0], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("ways", [Ways(), Ways(in_turns=True), Ways(rows=True)])

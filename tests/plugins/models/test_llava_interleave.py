@@ -17,6 +17,7 @@ from brainplug.model.bundle import load_bundle
 from brainplug.model.convert import inflate
 from brainplug.model.llava import part_of, train_only
 from brainplug.model.patches import PatchEmbedding3d
+from brainplug.model.standardise import measure
 from brainplug.tasks.chat import ChatEncoder
 from brainplug_plugins.models.llava_interleave import LlavaInterleave, LlavaInterleaveOptions
 from hub_format import write_checkpoint
@@ -405,3 +406,61 @@ def test_several_feature_layers_are_shown_together(tmp_path):
         llava.plan(SHAPE).num_parameters
     )
     assert logits(bundle).isfinite().all()
+
+
+def test_a_convolutional_stem_leaves_the_rest_of_the_checkpoint(checkpoint):
+    """The stem is drawn from the seed; weights are counted, and the other ones kept."""
+    llava = make(checkpoint, stem="convolution", stem_widths=(4,))
+    one, two, other = (llava.build(SHAPE, seed=seed).model for seed in (1, 1, 2))
+    given = tensors_of(checkpoint)
+
+    weights = [
+        each.model.vision_tower.embeddings.stem.stages[0].convolution.weight
+        for each in (one, two, other)
+    ]
+    kept = {plain_name(name): each for name, each in one.named_parameters()}
+
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert sum(each.numel() for each in kept.values()) == llava.plan(SHAPE).num_parameters
+    assert all(
+        torch.equal(each.float(), kept[name])
+        for name, each in given.items()
+        if not name.startswith(EMBEDDINGS) and name in kept
+    )
+    assert one.model.vision_tower.embeddings.standardisation.sd.item() == 1
+
+
+def test_convolutions_cannot_be_inflated(checkpoint):
+    """Asked for by name, that is a mistake; left open, a stem is drawn."""
+    with pytest.raises(ValueError, match="initial: convolutions cannot be made"):
+        LlavaInterleaveOptions(weights=checkpoint, stem="convolution", initial="inflate")
+
+    assert "random" == LlavaInterleaveOptions(weights=checkpoint, stem="convolution").begins
+    assert "inflate" == LlavaInterleaveOptions(weights=checkpoint).begins
+
+
+def test_scans_come_to_inflated_kernels_as_photographs_did(checkpoint):
+    """Fitted, they have no mean and the spread of a photograph in [-1, 1], once loaded too."""
+    embeddings = build(checkpoint).model.model.vision_tower.embeddings
+    scans = torch.rand(20, 1, *SHAPE, generator=torch.Generator().manual_seed(1))
+    embeddings.standardisation.take(measure(iter(scans.numpy()[:, 0]), "grid"))
+
+    seen = embeddings.standardisation(scans)
+
+    assert (0.0, 0.5) == pytest.approx((seen.mean().item(), seen.std().item()), abs=1e-3)
+
+
+def test_a_tower_of_ones_own_takes_the_place_of_the_checkpoints(tmp_path, checkpoint):
+    """The tower's features are those of the model it is from, the rest is the checkpoint's."""
+    given = build(checkpoint, seed=9, initial="random")
+    given.save(tmp_path)
+
+    llava = make(checkpoint, tower_weights=tmp_path / "model.safetensors")
+    made = llava.build(SHAPE, seed=1)
+
+    assert torch.equal(logits(given), logits(made))
+    assert tmp_path / "model.safetensors" in llava.sources()
+    assert "model.safetensors" == made.source["tower_weights"]
+    with pytest.raises(DataError, match="position_embedding"):
+        llava.plan((8, 8, 16))
