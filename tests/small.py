@@ -79,6 +79,20 @@ def make_task(task_id, references, query, truth="male", question="And this?") ->
     )
 
 
+def make_number_task(truth: float, text: str, query: str = "x", references=("a",)) -> Task:
+    """Ask for a number, which the answer states as told."""
+    task = make_task("n", references, query)
+    return attrs.evolve(
+        task,
+        kind="numerical",
+        target="age",
+        truth=truth,
+        reference_values=(30.0,) * len(references),
+        turns=(*task.turns[:-1], Turn.assistant(text)),
+        codes=(),
+    )
+
+
 def task_of(place: int) -> Task:
     """Make a task of the study that its place is in; all show the same two scans."""
     study = "LARGE" if place < 9 else "SMALL"

@@ -50,6 +50,7 @@ def teach(
     parts=("patch-embedding",),
     lora=None,
     scores=None,
+    proper=None,
     values=None,
     told=lambda _now: None,
     warm_up=False,
@@ -60,7 +61,7 @@ def teach(
     llava.train_only(bundle.model, parts)
     if lora is not None:
         add_adapters(bundle.model, lora, seed=1)
-    scored = iter(scores or ())
+    scored, losses = iter(scores or ()), iter(proper or ())
     given = {"epochs": 5, "warmup_steps": 2, "learning_rate": 1e-3, "batch_size": 9} | options
     job = TrainingJob(
         tasks=TASKS,
@@ -69,8 +70,9 @@ def teach(
         load=volume,
         options=Training(**({"accumulation": 1} | given), lora=lora),
         speed=speed or Speed(),
-        validate=lambda _bundle: {"accuracy": next(scored, 0.5)},
-        select_by="accuracy",
+        validate=lambda _bundle: {"accuracy": next(scored, 0.5), "log-loss": next(losses, None)},
+        select_by=given.get("select_by", "accuracy"),
+        proper="log-loss",
         higher_is_better=True,
         values=values,
         warm_up=warm_up,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import attrs
 import numpy as np
 import pandas as pd
 import pytest
 
 from brainplug.api import laws
+from brainplug.api.guard import Origin, build
 from brainplug.api.records import Image, TargetColumn, Turn
-from brainplug.api.roles import Fixed
+from brainplug.api.roles import Fixed, Part, SaysNumbers
 from brainplug.errors import PluginError
 from brainplug.registry import load_registry
 from brainplug.testing import make_case
+from brainplug_plugins.heads.numerical import Numerical, NumericalOptions
 
 REGISTRY = load_registry()
 HANDS = pd.Series(["left", "right", "left"])
@@ -125,3 +129,60 @@ def test_sources_are_there(tmp_path):
     (fault,) = laws.source_faults(Loader())
 
     assert f"{tmp_path / 'people.csv'}, which is not there" in fault
+
+
+class Listing:
+    """Answers that list numbers as they are told."""
+
+    abilities = (SaysNumbers,)
+    labels = ()
+
+    def __init__(self, spoken):
+        self.listed = spoken
+
+    def say(self, value):
+        return f"{value:.1f}"
+
+    def parse(self, text):
+        return float(text) if text else None
+
+    def spoken(self):
+        return self.listed
+
+
+@pytest.mark.parametrize(
+    ("spoken", "words"),
+    [
+        (((1.0, 1.0), (2.0, 2.4)), ""),
+        (((1.0, 1.0), (0.5, 0.5)), "not ascending"),
+        (((1.0, 1.5), (1.5, 2.0)), "not ascending"),
+        (((2.0, 1.0),), "the lower one first"),
+        (((1.0, float("inf")),), "say(inf) is 'inf'"),
+    ],
+)
+def test_numbers_that_may_be_said_are_in_order_and_read_back(spoken, words):
+    """Each stretch comes behind the last, with ends that answers can state."""
+    faults = list(laws.spoken_faults(Listing(spoken)))
+
+    assert bool(words) == bool(faults)
+    assert words in "".join(faults)
+
+
+def test_an_ability_of_answers_is_held_to_like_that_of_a_part():
+    """Answers that declare what they have not are refused, and so is what they list wrongly."""
+    answers = Numerical(NumericalOptions(column="age")).fit(AGES)
+    plain = {name: getattr(answers, name) for name in ("say", "parse", "code", "strata")}
+    silent = SimpleNamespace(abilities=(SaysNumbers,), labels=(), **plain)
+    talking = SimpleNamespace(**vars(silent), spoken=lambda: ("one", "two"))
+
+    class Head(Numerical):
+        def fit(self, values):
+            return silent if values is AGES else talking
+
+    part = Part("silent", NumericalOptions, Head)
+    head = build(part, NumericalOptions(column="age"), Origin("heads", "silent", "lab 1.0"))
+
+    with pytest.raises(PluginError, match="a set of answers that is SaysNumbers has spoken"):
+        head.fit(AGES)
+    with pytest.raises(PluginError, match="spoken of the task head must return tuple"):
+        head.fit(AGES + 1).spoken()

@@ -8,13 +8,16 @@ import pytest
 import torch
 
 from brainplug.inference.answer import all_answers, candidate
+from brainplug.inference.numbers import expect
 from brainplug.inference.records import AnswerSettings
 from brainplug.recipe.training_tables import Speed
 from brainplug.runtime.ranks import Ranks
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.tasks.encode import encode_task
+from brainplug.tasks.token_tree import NumberTrees
+from brainplug_plugins.heads.numerical import NumberAnswers
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
-from small import TASKS
+from small import TASKS, make_number_task
 
 SHAPE = (8, 8, 8)
 SHARING = ("share_references", "share_scans", "check_candidates", "onednn")
@@ -171,3 +174,123 @@ def test_ranks_answer_every_task_once(bundle):
     assert [(row.task_id, row.answer_text) for row in whole] == [
         (row.task_id, row.answer_text) for row in together
     ]
+
+
+class Plain:
+    """A head of numbers that cannot list them, as a stranger's may be."""
+
+    labels = ()
+
+    def say(self, value):
+        return f"{value:.0f}"
+
+    def parse(self, text):
+        return float(text[6:-1]) if text[6:-1].isdigit() else None
+
+
+AGES = [
+    make_number_task(31.0, "It is 31.", query="x"),
+    make_number_task(8.0, "It is 8.", query="y"),
+    make_number_task(104.0, "The age is 104.", query="z"),
+    make_number_task(40.0, "It is 40.", query="z", references=("b", "c")),
+]
+AGES = [attrs.evolve(task, task_id=f"n{place}") for place, task in enumerate(AGES)]
+
+
+def settings_of_numbers(bundle, answers, mode="both", **speed):
+    settings = attrs.evolve(settings_for(bundle, mode, **speed), answers=answers)
+    spoken = answers.spoken() if hasattr(answers, "spoken") else ()
+    trees = NumberTrees(answers, settings.encoder, spoken) if spoken else None
+    return attrs.evolve(settings, trees=trees)
+
+
+def leaf_chances(bundle, task, tree):
+    """Return the probability of each leaf, each path put to the model by itself."""
+    item = encode_task(task, ChatEncoder(bundle.tokenizer, 8), 4096)
+    scans = torch.stack([torch.from_numpy(volume(path))[None] for path in task.images])
+    found = []
+    for leaf in tree.leaves:
+        path, node = [], int(leaf)
+        while node:
+            path.insert(0, int(tree.tokens[node]))
+            node = int(tree.parents[node])
+        answer = torch.tensor([path])
+        ids = torch.cat([torch.tensor([item.encoded.prompt]), answer], dim=1)
+        with torch.inference_mode():
+            logits = bundle.model(input_ids=ids, pixel_values=scans).logits[0].double()
+        begin = len(item.encoded.prompt) - 1
+        chances = logits[begin : begin + len(path)].log_softmax(dim=-1)
+        known = int(tree.depths[tree.fork])  # words before the number, which are given
+        found.append(float(chances.gather(1, answer.t())[known:].sum().exp()))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("off", [(), SHARING], ids=["shared", "alone"])
+def test_the_expected_value_is_that_of_each_answer_put_to_the_model_alone(bundle, off):
+    """Probabilities of all numbers read in one call are those of plain unbatched readings."""
+    answers = NumberAnswers(precision=0, bounds=(1, 120))
+    settings = settings_of_numbers(bundle, answers, **dict.fromkeys(off, False))
+
+    rows = all_answers(bundle, AGES, settings, split="test")
+
+    for task, row in zip(AGES, rows, strict=True):
+        tree = settings.trees.of(task)
+        chances = leaf_chances(bundle, task, tree)
+        assert pytest.approx(chances.sum(), rel=1e-4) == row.mass
+        assert pytest.approx(chances @ tree.numbers / chances.sum(), rel=1e-4) == row.expected
+
+
+def test_nodes_are_read_as_if_alone(bundle, monkeypatch):
+    """Each leaf's probability by itself, words predicted a few nodes at a time."""
+    from brainplug.inference import generator, numbers
+
+    seen = []
+    monkeypatch.setattr(numbers, "NODES_AT_ONCE", 3)
+    monkeypatch.setattr(
+        generator, "expect", lambda tree, log: seen.append((tree, log)) or expect(tree, log)
+    )
+    settings = settings_of_numbers(bundle, NumberAnswers(precision=0, bounds=(1, 120)))
+
+    all_answers(bundle, AGES[:1], settings, split="test")
+
+    ((tree, log),) = seen
+    own = np.exp(log[0][tree.leaves] - log[0][tree.fork])
+    np.testing.assert_allclose(leaf_chances(bundle, AGES[0], tree), own, rtol=1e-3)
+
+
+def test_what_is_said_freely_is_as_without_an_expected_value(bundle):
+    """`generate` gives the same words and no expected value, `score` states that value."""
+    answers = NumberAnswers(precision=0, bounds=(1, 120))
+
+    both, said, scored = (
+        all_answers(bundle, AGES, settings_of_numbers(bundle, answers, mode), split="val")
+        for mode in ("both", "generate", "score")
+    )
+
+    assert [row.answer_text for row in both] == [row.answer_text for row in said]
+    assert [None] * len(AGES) == [row.expected for row in said]
+    assert [row.expected for row in both] == pytest.approx([row.expected for row in scored])
+    assert [round(row.expected) for row in scored] == [row.prediction for row in scored]
+    assert scored[2].answer_text == f"The age is {scored[2].expected:.0f}."
+
+
+@pytest.mark.parametrize("mode", ["both", "generate", "score"])
+def test_a_head_that_lists_no_numbers_is_asked_for_words_only(bundle, mode):
+    """A stranger's head of numbers works as before."""
+    rows = all_answers(bundle, AGES, settings_of_numbers(bundle, Plain(), mode), split="val")
+    wanted = all_answers(bundle, AGES, settings_of_numbers(bundle, Plain()), split="val")
+
+    assert [None] * len(AGES) == [row.expected for row in rows]
+    assert [row.answer_text for row in wanted] == [row.answer_text for row in rows]
+
+
+def test_a_model_that_knows_its_answer_expects_it(bundle):
+    """A number learnt by heart is what is said and what is expected, with all of the mass."""
+    trained = teach_by_heart(bundle, AGES[0])
+    answers = NumberAnswers(precision=0, bounds=(1, 120))
+
+    (row,) = all_answers(trained, AGES[:1], settings_of_numbers(trained, answers), split="test")
+
+    assert "It is 31." == row.answer_text
+    assert pytest.approx(31, abs=1.5) == row.expected
+    assert row.mass > 0.9

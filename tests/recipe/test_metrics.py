@@ -83,7 +83,36 @@ def test_options_are_set_and_told_in_the_name(tmp_path):
     changed = 'late (least = 0.9, names = ["male"])'
     assert ["auroc", "late", changed] == list(workspace.metrics)
     assert 0.9 == workspace.metrics[changed].options.least
-    assert "auroc" == workspace.selecting
+    assert "auroc" == workspace.headline
+    assert "log-loss" == workspace.selecting
+
+
+@pytest.mark.parametrize("name", ["log-loss", "last"])
+def test_a_proper_score_or_none_selects_without_being_a_metric(tmp_path, name):
+    """What is no metric is not scored at the end."""
+    workspace = open_run(tmp_path, read(tmp_path, '["auroc"]', name))
+
+    assert name == workspace.selecting
+    assert ["auroc"] == list(workspace.metrics)
+
+
+def test_without_candidates_the_first_metric_selects(tmp_path):
+    """`generate` looks at no candidate answer, so that there is no log loss."""
+    recipe = read(tmp_path, '["auroc", "accuracy"]')
+    words = attrs.evolve(recipe, evaluation=attrs.evolve(recipe.evaluation, answer="generate"))
+
+    assert "auroc" == open_run(tmp_path, words).selecting
+
+
+def test_a_selection_that_cannot_be_is_refused(tmp_path):
+    """The score of another kind of target, and patience without a score."""
+    (found,) = problems(tmp_path, '["auroc"]', "expected-error")
+    assert found.startswith("training.select_by: expected 'log-loss', or a metric, for a categ")
+
+    text = DEMO.replace("[training]\n", '[training]\nselect_by = "last"\npatience = 3\n')
+    (tmp_path / "recipe.toml").write_text(text)
+    with pytest.raises(RecipeError, match=r'training.patience: not with select_by = "last"'):
+        read_recipe(tmp_path / "recipe.toml", REGISTRY)
 
 
 @pytest.mark.parametrize(

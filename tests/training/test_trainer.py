@@ -89,6 +89,55 @@ def test_patience_ends_a_training_that_gets_no_better(tmp_path, losses):
     assert SelectedCheckpoint(phase=1, metric="accuracy", value=0.7, step=8) == found.selected
 
 
+def test_patience_counts_what_is_better_by_the_proper_score(tmp_path, losses):
+    """A tie with a better log loss is an improvement, one that is as good is not."""
+    found = teach(
+        tmp_path,
+        patience=2,
+        epochs=9,
+        scores=[0.5, 0.7, 0.7, 0.7, 0.7],
+        proper=[0.9, 0.8, 0.7, 0.7, 0.7],
+    )
+
+    assert 5 * 4 == len(losses)
+    # Of the equals the last one.
+    assert SelectedCheckpoint(phase=1, metric="accuracy", value=0.7, step=20) == found.selected
+
+
+def test_a_tie_goes_to_the_better_proper_score_and_both_are_told(tmp_path, losses):
+    """Of two steps with one accuracy the one that is surer of the truth is kept."""
+    found = teach(tmp_path, epochs=3, scores=[0.7, 0.7, 0.7], proper=[0.8, 0.5, 0.6])
+
+    assert SelectedCheckpoint(phase=1, metric="accuracy", value=0.7, step=8) == found.selected
+    told = [
+        (row["eval_accuracy"], row["eval_log-loss"])
+        for row in found.history
+        if "eval_accuracy" in row
+    ]
+    assert [(0.7, 0.8), (0.7, 0.5), (0.7, 0.6)] == told
+
+
+def test_the_last_weights_are_kept_without_a_validation(tmp_path, losses):
+    """`last` asks nobody, and the weights are those that a longer choice would have had last."""
+    asked = []
+    found = teach(tmp_path / "last", epochs=2, select_by="last", scores=map(asked.append, range(9)))
+
+    assert [] == asked
+    assert SelectedCheckpoint(phase=1, metric="last", value=None, step=8) == found.selected
+    chosen = teach(tmp_path / "chosen", epochs=2, scores=[0.1, 0.9])
+    for name, weights in chosen.bundle.model.state_dict().items():
+        torch.testing.assert_close(found.bundle.model.state_dict()[name], weights, msg=name)
+
+
+def test_the_last_weights_are_kept_whatever_validations_say(tmp_path, losses):
+    """Validations that are asked for are told, and choose nothing."""
+    found = teach(tmp_path, epochs=2, epochs_per_validation=1, select_by="last", scores=[0.9, 0.1])
+
+    assert [0.9, 0.1] == [row["eval_accuracy"] for row in found.history if "eval_accuracy" in row]
+    assert 8 == found.selected.step
+    assert not list(tmp_path.glob("checkpoint-*"))
+
+
 def test_bfloat16_keeps_the_weights_in_float32(tmp_path, losses):
     """Products are rounded, weights and their changes are not."""
     found = teach(tmp_path, precision="bfloat16", epochs=1)

@@ -18,6 +18,7 @@ import attrs
 
 from brainplug.api import records, roles
 from brainplug.api.roles import (
+    Answers,
     AsksAll,
     CohortLoader,
     Compares,
@@ -30,6 +31,8 @@ from brainplug.api.roles import (
     PromptTemplate,
     ReadsFiles,
     Repeats,
+    SaysDifferences,
+    SaysNumbers,
     ScoresResamples,
     Speaks,
     SplitStrategy,
@@ -75,6 +78,11 @@ CONTRACTS: Mapping[str, Contract] = {
     "metrics": Contract("metric", Metric, (ScoresResamples,)),
 }
 """Roles in the order of a recipe."""
+
+MADE: Mapping[type, Contract] = {
+    Answers: Contract("set of answers", Answers, (SaysDifferences, SaysNumbers))
+}
+"""What behaviours make that is itself held to a protocol."""
 
 
 @attrs.frozen
@@ -213,7 +221,11 @@ def type_in_words(expected: Any, text: str) -> str:
 
 def find_faults(behaviour: object, role: str) -> Iterator[str]:
     """Say what keeps a behaviour from its role: members, signatures, types and abilities."""
-    contract = CONTRACTS[role]
+    yield from contract_faults(behaviour, CONTRACTS[role])
+
+
+def contract_faults(behaviour: object, contract: Contract) -> Iterator[str]:
+    """Say what keeps an object from a contract."""
     yield from find_missing(behaviour, contract.protocol, f"a {contract.words}")
     declared = getattr(behaviour, "abilities", ())
     if not isinstance(declared, tuple):

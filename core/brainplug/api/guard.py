@@ -17,11 +17,12 @@ import attrs
 from brainplug.api import roles
 from brainplug.api.contracts import (
     CONTRACTS,
+    MADE,
     Member,
     classes_of,
+    contract_faults,
     field_faults,
     find_faults,
-    find_missing,
     matches,
     members_of,
     type_in_words,
@@ -269,19 +270,14 @@ def _take(result: Any, member: Member, origin: Origin) -> Any:
 def _guard_made(result: object, protocol: type, name: str, origin: Origin) -> object:
     """Hold what a method made to its protocol, and guard it as the part's own."""
     own = protocol is CONTRACTS[origin.role].protocol  # another behaviour of the same role
-    faults = list(
-        find_faults(result, origin.role)
-        if own
-        else find_missing(result, protocol, f"what {name} returns")
-    )
+    contract = CONTRACTS[origin.role] if own else MADE[protocol]
+    faults = list(contract_faults(result, contract))
     if faults:
         raise origin.error(
             f"{name} returned no {protocol.__name__} that can be used: {'; '.join(faults)}; "
             f"correct {name_of(result)}, or name another part",
             method=name,
         )
-    if own:
-        return guard(result, origin)
     return Guard(result, origin, [protocol, *getattr(result, "abilities", ())])
 
 

@@ -21,6 +21,7 @@ from brainplug.api.roles import (
     Fixed,
     ReadsFiles,
     SaysDifferences,
+    SaysNumbers,
     ScoresResamples,
     able,
 )
@@ -73,7 +74,28 @@ def fit_answers(head: TaskHead, values: pd.Series) -> Answers:
     """
     answers = head.fit(values)
     hold(head, answer_faults(answers, values))
+    hold(head, spoken_faults(answers))
     return answers
+
+
+def spoken_numbers(answers: Answers) -> tuple[tuple[float, float], ...]:
+    """Return the numbers that an answer may state; none where they cannot be listed."""
+    return answers.spoken() if able(answers, SaysNumbers) else ()
+
+
+def spoken_faults(answers: Answers) -> Iterator[str]:
+    """Say where the numbers that may be said are not in order, or are misread."""
+    spoken = spoken_numbers(answers)
+    wrong = [pair for pair in spoken if len(pair) != 2 or not pair[0] <= pair[1]]
+    if wrong:
+        yield f"spoken names {wrong[0]!r}; expected two ends, the lower one first"
+        return
+    for before, after in itertools.pairwise(spoken):
+        if not before[1] < after[0]:
+            yield f"spoken is not ascending: {before!r} comes before {after!r}"
+            return
+    ends = [end for pair in spoken[:: max(1, len(spoken) // SAMPLE)] for end in pair]
+    yield from itertools.islice(filter(None, (find_misreading(answers, end) for end in ends)), 1)
 
 
 def answer_faults(answers: Answers, values: pd.Series) -> Iterator[str]:

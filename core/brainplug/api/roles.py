@@ -18,6 +18,7 @@ class declares it, `abilities = (Repeats, ReadsFiles)`:
     Fixed             a prompt template whose wording may never vary
     Compares          a prompt template whose answer may say how query and reference compare
     SaysDifferences   answers (what a task head fits) that can state a difference
+    SaysNumbers       answers of a number that can list all that may be said
     ScoresResamples   a metric that scores all bootstrap samples at once
 
 Members, signatures and types of these protocols are what `contracts` holds a behaviour to.
@@ -254,7 +255,10 @@ class Compares(Protocol):
 
 
 class Answers(Protocol):
-    """The answers a fitted target can have: how they are said and how they are read back."""
+    """The answers a fitted target can have: how they are said and how they are read back.
+
+    See also the abilities `SaysDifferences` and `SaysNumbers`.
+    """
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -289,6 +293,23 @@ class SaysDifferences(Protocol):
         """Read the value whose difference an answer states, None where it states none or several.
 
         What is said of a value must be read back as what `say` and `parse` make of it.
+        """
+        ...
+
+
+class SaysNumbers(Protocol):
+    """Answers of a numerical target that can list every number an answer may state.
+
+    Such a number can be read as the value that the model expects, besides word by word: the engine
+    asks how probable each number is, and takes the mean.
+    """
+
+    def spoken(self) -> tuple[tuple[float, float], ...]:
+        """Return the numbers, ascending, each as the ends of a stretch of them; may be empty.
+
+        A number that stands for itself is both ends. A stretch is of all numbers that begin alike
+        as they are said: 1.20 and 1.29 are the ends of all that begin with "1.2". It stands for its
+        middle, so that thousands of numbers need not be told apart where nobody would.
         """
         ...
 

@@ -142,7 +142,7 @@ class SplitScores:
     """What the answers to one split are worth.
 
     Attributes:
-        counts: of answers.
+        counts: of answers, of those that were said where the model spoke.
         clusters: independent families or people.
         metrics: the model's scores, the headline first.
         baselines: scores of what sees no image, by name.
@@ -206,11 +206,18 @@ class TrainingValues:
 
 @attrs.frozen(kw_only=True)
 class SelectedCheckpoint:
-    """The checkpoint that is kept, and the validation score that chose it."""
+    """The checkpoint that is kept, and the validation score that chose it.
+
+    Attributes:
+        phase: in which it was reached.
+        metric: name of the score; `last` where none chose.
+        value: the score; None of the last step.
+        step: optimiser steps until then.
+    """
 
     phase: int
     metric: str
-    value: float
+    value: float | None
     step: int
 
 
@@ -227,6 +234,28 @@ class CandidateScores:
     agreement: Mapping[str, float]
 
 
+SAID, EXPECTED = "said", "expected"
+"""The read-outs of a number: what is said freely, and the mean of all that may be said."""
+
+
+@attrs.frozen(kw_only=True)
+class Readouts:
+    """How numbers were read off the model.
+
+    Attributes:
+        headline: the read-out of all scores, `said` or `expected`.
+        validation: mean absolute error of each on the validation subjects, which chose; None
+            without any.
+        other: scores of the other read-out by split; empty where there was none.
+        mass: mean probability on numbers that can be read, by split.
+    """
+
+    headline: str
+    validation: Mapping[str, float | None]
+    other: Mapping[str, Mapping[str, ReportedScore]]
+    mass: Mapping[str, float]
+
+
 @attrs.frozen(kw_only=True)
 class Metrics:
     """All of `metrics.json`.
@@ -239,6 +268,7 @@ class Metrics:
         splits: validation and test.
         candidates: None where words or candidates alone were asked for.
         studies: the splits of each study, where there are several.
+        readouts: of numbers; None where no expected value was asked for.
     """
 
     target: Target
@@ -248,3 +278,4 @@ class Metrics:
     splits: Mapping[str, SplitScores]
     candidates: CandidateScores | None
     studies: Mapping[str, Mapping[str, SplitScores]]
+    readouts: Readouts | None = None

@@ -9,7 +9,8 @@ import attrs
 from brainplug.api.records import EVALUATED
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
-from brainplug.evaluation.records import CandidateScores
+from brainplug.evaluation.readouts import choose_readout, describe_readouts, keep_counts
+from brainplug.evaluation.records import SAID, CandidateScores
 from brainplug.evaluation.score import Rule, score_run
 from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.baselines import rule_predictions, rules_for
@@ -82,7 +83,16 @@ def score(
         name: Rule(about=about, answers=rule_rows(name, asked, tasks["train"]))
         for name, about in rules_for(tasks["train"]).items()
     }
-    whole = score_run(rows, facts, metrics=metrics, plan=plan, rules=rules)
+    reading = choose_readout(
+        rows, speaks=scoring.evaluation.answer != "score", train_mean=facts.train_mean
+    )
+    read = reading.rows if reading else {SAID: rows}
+    scored = {
+        name: score_run(each, facts, metrics=metrics, plan=plan, rules=rules)
+        for name, each in read.items()
+    }
+    headline = reading.headline if reading else SAID
+    whole, chosen = scored[headline], read[headline]
     both = scoring.evaluation.answer == "both" and bool(facts.labels)
     studies = {}
     for study, members in people_by_study(people).items():
@@ -91,10 +101,11 @@ def score(
             name: attrs.evolve(rule, answers=of(rule.answers, members))
             for name, rule in rules.items()
         }
-        scored = score_run(of(rows, members), facts, metrics=metrics, plan=plan, rules=mine)
-        studies[study] = scored.splits
+        own = score_run(of(chosen, members), facts, metrics=metrics, plan=plan, rules=mine)
+        studies[study] = own.splits
     return attrs.evolve(
-        whole,
+        keep_counts(whole, scored[SAID]) if SAID in scored else whole,
+        readouts=describe_readouts(reading, scored, rows) if reading else None,
         candidates=score_candidates(rows, facts, metrics, plan) if both else None,
         studies=studies,
     )

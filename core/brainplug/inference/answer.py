@@ -110,11 +110,13 @@ def ask(number: int, task: Task, settings: AnswerSettings) -> Question:
     """Encode a task and the candidate answers that are looked at."""
     looked_at = settings.scores or (settings.speed.check_candidates and settings.answers.labels)
     labels = settings.answers.labels if looked_at else ()
+    trees = settings.trees if settings.mode != "generate" else None
     return Question(
         number,
         task,
         encode_task(task, settings.encoder, settings.context_length),
         tuple(tuple(candidate(task, label, settings)) for label in labels),
+        tree=trees.of(task) if trees else None,
     )
 
 
@@ -122,6 +124,9 @@ def make_row(task: Task, said: Answer, settings: AnswerSettings, split: Split) -
     """Return what is written down of an answer."""
     scored = said.chances is not None and said.best is not None
     labels, answers = settings.answers.labels, settings.answers
+    text, reading = said.text, said.reading
+    if reading and settings.trees and settings.mode == "score":
+        text = settings.trees.word(task, reading.expected)
     return AnswerRow(
         split=split,
         task_id=task.task_id,
@@ -129,10 +134,12 @@ def make_row(task: Task, said: Answer, settings: AnswerSettings, split: Split) -
         references=task.references,
         reference_values=task.reference_values,
         truth=task.truth,
-        answer_text=said.text,
-        prediction=read_answer(answers, said.text, task),
+        answer_text=text,
+        prediction=read_answer(answers, text, task),
         probabilities=dict(zip(labels, said.chances or (), strict=True)) if scored else None,
         most_probable=answers.parse(said.best or "") if scored else None,
+        expected=reading.expected if reading else None,
+        mass=reading.mass if reading else None,
     )
 
 

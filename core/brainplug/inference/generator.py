@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+import attrs
 import torch
 
+from brainplug.inference.numbers import expect, node_log_chances, read_nodes
 from brainplug.inference.records import Answer, Question
 from brainplug.model import llava
 from brainplug.model.packing import to_tensor
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
     from transformers import Cache
 
+    from brainplug.inference.numbers import Reading
     from brainplug.inference.records import AnswerSettings
     from brainplug.model.bundle import ModelBundle
+    from brainplug.tasks.token_tree import TokenTree
 
 TOKENS_AT_ONCE = 16384
 """Tokens, those of shared turns included, whose keys and values are held at once."""
@@ -57,10 +61,10 @@ class Generator:
             [item.encoded.prompt[:length] for item in first], [item.images[:-1] for item in first]
         )
         # Rows that are alike in every length need neither filling nor a mask for it.
-        by_length: dict[tuple[int, ...], list[tuple[int, Question]]] = {}
+        by_length: dict[tuple[object, ...], list[tuple[int, Question]]] = {}
         for number, group in enumerate(groups):
             for question in group:
-                by_length.setdefault(question.lengths, []).append((number, question))
+                by_length.setdefault(question.form, []).append((number, question))
         for rows in by_length.values():
             longest = length + sum(rows[0][1].lengths) + self.settings.max_new_tokens
             step = max(1, min(self.settings.batch_size, TOKENS_AT_ONCE // longest))
@@ -106,10 +110,36 @@ class Generator:
         positions = torch.arange(length, end, device=embeddings.device).expand(count, -1)
         hidden = llava.language_model_states(self.model, embeddings, positions, cache=cache)
         first = llava.next_token_logits(self.model, hidden[:, -1]).float()
+        if rows[0].tree is not None:
+            states = hidden[:, -1:]
+            readings = self.read_numbers(rows[0].tree, states, cache, end)
+            said = (
+                self.decode_greedily(rows, first, cache, end)
+                if self.settings.generates(rows[0])
+                else [Answer(number=row.number, text="") for row in rows]
+            )
+            pairs = zip(said, readings, strict=True)
+            return [attrs.evolve(each, reading=reading) for each, reading in pairs]
         if not rows[0].candidates:
             return self.decode_greedily(rows, first, cache, end)
         after = self.try_candidates(rows, first, cache, end)
         return self.score_candidates(rows, after, first, cache, end)
+
+    def read_numbers(
+        self, tree: TokenTree, states: torch.Tensor, cache: Cache, end: int
+    ) -> list[Reading]:
+        """Return the value that the model expects for each row.
+
+        Args:
+            tree: of the answers.
+            states: `(B, 1, D)` at the end of the prompt.
+            cache: keys and values of the prompt; afterwards as before.
+            end: how many tokens that is.
+        """
+        if len(tree.inner):
+            read = read_nodes(self.model, tree, cache, rows=len(states), end=end)
+            states = torch.cat([states, read], dim=1)
+        return expect(tree, node_log_chances(self.model, tree, states))
 
     def try_candidates(
         self, rows: Sequence[Question], first: torch.Tensor, cache: Cache, end: int
@@ -162,7 +192,7 @@ class Generator:
         chances, best = scores.softmax(dim=1).tolist(), scores.argmax(dim=1).tolist()
         texts = [self.text_of(row.candidates[index]) for row, index in zip(rows, best, strict=True)]
         told = dict[int, str]()
-        if not self.settings.generates:
+        if not self.settings.generates(rows[0]):
             told = {row.number: text for row, text in zip(rows, texts, strict=True)}
         # Greedy decoding has one path, so that all candidates found on it are the same words.
         elif self.settings.speed.check_candidates:

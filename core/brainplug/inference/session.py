@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from brainplug.evaluation.aggregate import aggregate, make_predictions, train_mean
+from brainplug.evaluation.describe import finite_or_none
+from brainplug.evaluation.proper import proper_scores
 from brainplug.inference.answer import all_answers
 from brainplug.inference.records import AnswerSettings
 from brainplug.tasks.chat import ChatEncoder
+from brainplug.tasks.token_tree import NumberTrees
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -37,6 +40,7 @@ class ModelSession:
         kind: of the target.
         tasks: of every split.
         answers: reads an answer back.
+        spoken: the numbers that an answer may state, where the head can list them.
         plan: what the model is.
         load: returns the preprocessed volume of a scan file.
         ranks: this process among those of the run.
@@ -55,6 +59,7 @@ class ModelSession:
     show: Callable[[Any], None]
     tell: Callable[[str], None]
     progress: Progress
+    spoken: tuple[tuple[float, float], ...] = ()
 
     def encoder(self, bundle: ModelBundle) -> ChatEncoder:
         """Return what turns dialogues into the model's ids."""
@@ -76,21 +81,36 @@ class ModelSession:
             precision=self.recipe.training.precision,
             speed=self.recipe.speed,
             ranks=self.ranks,
+            trees=self.number_trees(encoder),
         )
+
+    def number_trees(self, encoder: ChatEncoder) -> NumberTrees | None:
+        """Return the trees of the numbers that answers may state; None where they are not known."""
+        return NumberTrees(self.answers, encoder, self.spoken) if self.spoken else None
 
     def longest_answer(self, encoder: ChatEncoder) -> int:
         """Return the length of the longest training answer, in tokens."""
         spoken = (encoder.text_of(task.turns[-1]) for task in self.tasks["train"])
         return max(len(encoder.answer(text)) for text in spoken)
 
-    def validate(self, bundle: ModelBundle, metric: Metric) -> float | None:
-        """Score the model's free answers to the validation tasks, one prediction a subject.
+    def validate(
+        self, bundle: ModelBundle, metrics: Mapping[str, Metric]
+    ) -> dict[str, float | None]:
+        """Score the model's answers to the validation tasks, one prediction a subject.
 
-        None where the metric is not defined for these answers.
+        Args:
+            bundle: the model.
+            metrics: score what it says.
+
+        Returns:
+            The metrics' scores and the proper one, None where one is not defined for these answers.
         """
         labels = self.answers.labels
         rows = all_answers(bundle, self.tasks["val"], self.answer_settings(bundle), split="val")
         mean = train_mean(self.tasks["train"]) if self.kind == "numerical" else None
         frame = aggregate(rows, self.kind, labels, mean)
-        score = metric.score(make_predictions(frame, labels, mean))
-        return None if score != score else score  # noqa: PLR0124 - NaN
+        predictions = make_predictions(frame, labels, mean)
+        scores = {
+            name: finite_or_none(metric.score(predictions)) for name, metric in metrics.items()
+        }
+        return scores | proper_scores(rows)

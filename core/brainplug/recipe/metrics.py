@@ -20,6 +20,28 @@ if TYPE_CHECKING:
     from brainplug.registry import Registry
 
 
+LOG_LOSS, EXPECTED_ERROR, LAST = "log-loss", "expected-error", "last"
+
+PROPER: dict[str, TargetKind] = {LOG_LOSS: "categorical", EXPECTED_ERROR: "numerical"}
+"""Scores of validations that are no metrics: the mean negative log probability of the right
+candidate, and the mean error of the expected value. Each by the kind of target it is of."""
+
+
+def is_metric(select_by: str) -> bool:
+    """Tell whether what chooses the checkpoint is a metric: neither a proper score nor the last."""
+    return select_by not in (*PROPER, LAST)
+
+
+def proper_score(kind: TargetKind, answer: str) -> str | None:
+    """Return the proper score of validations, None where no candidate answer is looked at.
+
+    Args:
+        kind: of the target.
+        answer: `evaluation.answer` of the recipe.
+    """
+    return None if answer == "generate" else next(name for name in PROPER if PROPER[name] == kind)
+
+
 def metric_label(metric: Chosen[Metric]) -> str:
     """Return the name a metric is scored under: its part's, with the options that were changed.
 
@@ -64,6 +86,9 @@ def check_metrics(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
         seen.add(name)
         yield from check_kind((*place, index), name, chosen.make(), kind, registry)
     select_by, reported = recipe.training.select_by, recipe.evaluation.metrics
+    if select_by is not None and not is_metric(select_by):
+        yield from check_proper(recipe, select_by, kind)
+        return
     if select_by is None or selecting_label(select_by, reported) in seen:
         return
     place = ("training", "select_by")
@@ -77,6 +102,22 @@ def check_metrics(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
         yield place, str(error)
         return
     yield from check_kind(place, select_by, metric, kind, registry)
+
+
+def check_proper(recipe: Recipe, select_by: str, kind: TargetKind | None) -> Iterator[Problem]:
+    """Ask a selection by a proper score, or by none, for what it needs."""
+    place = ("training", "select_by")
+    if select_by == LAST:
+        if recipe.training.patience is not None:
+            hint = "leave patience out, or name a score that says which weights are better"
+            yield ("training", "patience"), f'not with select_by = "{LAST}"; {hint}'
+        return
+    if kind not in (None, PROPER[select_by]):
+        fitting = next(name for name in PROPER if PROPER[name] == kind)
+        yield place, f"expected {fitting!r}, or a metric, for a {kind} target: {select_by!r}"
+    if recipe.evaluation.answer == "generate":
+        hint = 'set evaluation.answer = "both"'
+        yield place, f"{select_by!r} needs the candidate answers, which are not looked at; {hint}"
 
 
 def check_kind(

@@ -163,7 +163,9 @@ class Evaluation:
         default="both",
         metadata=about(
             "how a label is read off the model: from what it says freely, from which candidate "
-            "answer is the most probable, or both, freely said ones first"
+            "answer is the most probable, or both, freely said ones first; a number: from what it "
+            "says, as the expected value of all it may say, or both, of which the one with the "
+            "lower error on validation comes first"
         ),
     )
     batch_size: int = attrs.field(

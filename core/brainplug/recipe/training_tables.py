@@ -223,10 +223,14 @@ class Training:
             "beside the dialogues, and is thrown away with the phase; 0 is without"
         ),
     )
-    epochs_per_validation: int = attrs.field(
-        default=1,
-        validator=ge(1),
-        metadata=about("epochs between two validations; each writes a checkpoint", unit="epochs"),
+    epochs_per_validation: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about(
+            "epochs between two validations; each writes a checkpoint, if it may be chosen; not "
+            'set means 1, and with select_by = "last" no validation',
+            unit="epochs",
+        ),
     )
     patience: int | None = attrs.field(
         default=None,
@@ -241,8 +245,12 @@ class Training:
     select_by: str | None = attrs.field(
         default=None,
         metadata=about(
-            "metric on the validation subjects that chooses the checkpoint, named as its scores "
-            "are; without it the first of evaluation.metrics"
+            "what on the validation subjects chooses the checkpoint: 'log-loss' of the right "
+            "candidate (labels), 'expected-error' of the expected value (numbers), a metric, named "
+            "as its scores are, or 'last': the last weights are kept; without it the first or "
+            "second of these, or where candidates are not looked at the first of "
+            "evaluation.metrics; ties go to the better log-loss or expected-error, then to the "
+            "later step"
         ),
     )
     report_to: tuple[str, ...] = attrs.field(

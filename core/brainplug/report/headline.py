@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from brainplug.evaluation.records import EXPECTED, SAID
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,6 +25,7 @@ METRIC_NAMES = {
     "accuracy": "accuracy",
     "auroc": "AUROC",
     "balanced-accuracy": "balanced accuracy",
+    "expected-error": "error of the expected value",
     "macro-f1": "macro F1",
     "mae": "mean absolute error",
     "pearson-r": "Pearson's r",
@@ -51,6 +54,8 @@ def headline(metrics: Metrics, of: str = "") -> Table:
         arrow = "↑" if score.higher_is_better else "↓"
         table.add_column(f"{metric_name(name)}{unit} {arrow}", justify="right")
     table.add_row("model", *map(show_estimate, scored.metrics.values()), style="bold")
+    for name, scores in other_readout(metrics, split) if not of else ():
+        table.add_row(name, *map(show_estimate, scores.values()))
     for name, baseline in scored.baselines.items():
         table.add_row(name, *map(show_estimate, baseline.metrics.values()))
     level = f"{metrics.intervals.confidence:.0%}"
@@ -76,7 +81,8 @@ def claim(metrics: Metrics) -> str:
     sentences = [
         f"{opening} was {show_number(score.value)}{unit}{bracketed(score, level)}.",
         compare_in_words(scored, name),
-        unread_in_words(scored.counts, metrics.target.kind),
+        readouts_in_words(metrics, name),
+        unread_in_words(scored.counts, metrics),
         candidates_in_words(metrics),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
@@ -116,16 +122,54 @@ def show_p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def unread_in_words(counts: AnswerCounts, kind: str) -> str:
+READOUT_NAMES = {
+    SAID: "the number that is said",
+    EXPECTED: "the expected value of all numbers that may be said",
+}
+
+
+def other_readout(metrics: Metrics, split: str) -> list[tuple[str, Mapping[str, ReportedScore]]]:
+    """Return the read-out of numbers that is not the headline, named, with its scores, if any."""
+    found = metrics.readouts
+    if found is None or split not in found.other:
+        return []
+    (name,) = {SAID, EXPECTED} - {found.headline}
+    return [(f"model, by {READOUT_NAMES[name]}", found.other[split])]
+
+
+def readouts_in_words(metrics: Metrics, name: str) -> str:
+    """Say how numbers were read, by what validation it was chosen, and how the other way scores.
+
+    Args:
+        metrics: of the run.
+        name: of the first metric.
+    """
+    found = metrics.readouts
+    if found is None:
+        return ""
+    opening = f"The model's answer is {READOUT_NAMES[found.headline]}"
+    others = other_readout(metrics, shown_split(metrics.splits))
+    if not others:
+        return f"{opening}."
+    (other,) = {SAID, EXPECTED} - {found.headline}
+    own, beside = (show_number(found.validation[each]) for each in (found.headline, other))
+    return (
+        f"{opening}, chosen on the validation subjects, whose mean absolute error was {own} by it "
+        f"and {beside} by {READOUT_NAMES[other]}; by that one {metric_name(name)} was "
+        f"{show_estimate(others[0][1][name])} here."
+    )
+
+
+def unread_in_words(counts: AnswerCounts, metrics: Metrics) -> str:
     """Say how many answers could not be read and what became of them."""
     unread = counts.unparsed_tasks
     if not unread:
         return ""
-    fate = (
-        "a subject without a readable answer counts as wrong"
-        if kind == "categorical"
-        else "their subjects are scored with the larger of their own error and the training mean's"
-    )
+    fate = "their subjects are scored with the larger of their own error and the training mean's"
+    if metrics.target.kind == "categorical":
+        fate = "a subject without a readable answer counts as wrong"
+    elif metrics.readouts and metrics.readouts.headline == EXPECTED:
+        fate = "the expected value is told for them all the same"
     return f"{unread} of {counts.tasks} answers could not be read; {fate}."
 
 

@@ -13,7 +13,8 @@ import pandas as pd
 from brainplug.api.records import SPLITS, Image, asked_pools
 from brainplug.audit.records import Audit
 from brainplug.evaluation.history import TrainingHistory
-from brainplug.evaluation.records import Metrics
+from brainplug.evaluation.records import EXPECTED, Metrics
+from brainplug.recipe.metrics import LAST
 from brainplug.report.figures import (
     draw_confusion,
     draw_history,
@@ -21,7 +22,7 @@ from brainplug.report.figures import (
     draw_scores,
     draw_slices,
 )
-from brainplug.report.headline import claim, metric_name, show_estimate
+from brainplug.report.headline import claim, metric_name, other_readout, show_estimate
 from brainplug.runtime.files import read_json, write_text
 from brainplug.runtime.records import read_record
 from brainplug.tasks.answers import read_answers
@@ -29,10 +30,15 @@ from brainplug.tasks.read import read_tasks
 from brainplug.tasks.study_facts import CohortFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from brainplug.api.records import TargetKind
-    from brainplug.evaluation.records import Intervals, SelectedCheckpoint, SplitScores
+    from brainplug.evaluation.records import (
+        Intervals,
+        ReportedScore,
+        SelectedCheckpoint,
+        SplitScores,
+    )
     from brainplug.recipe.tables import Recipe
     from brainplug.runtime.run_folder import RunFolder
     from brainplug.tasks.task import Task
@@ -87,7 +93,10 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
     metrics, audit = read_record(files.metrics, Metrics), read_record(files.audit, Audit)
     training = read_record(files.training, TrainingHistory)
     individual, test = sources.recipe.report.individual, metrics.splits["test"]
-    chosen_by = metrics.selected.metric if metrics.selected else next(iter(test.metrics))
+    selected = metrics.selected
+    chosen_by = next(iter(test.metrics))
+    if selected is not None and selected.metric != LAST:
+        chosen_by = selected.metric
     studies = read_record(files.facts, CohortFacts).studies
     tasks = [task for path in sorted(files.tasks.glob("*_test.json")) for task in read_tasks(path)]
     return {
@@ -108,7 +117,7 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
             if "test" in splits
         },
         "metric_names": {name: metric_name(name) for name in test.metrics},
-        "systems": score_rows(test),
+        "systems": score_rows(test, other_readout(metrics, "test")),
         "scores": [draw_scores(test, name) for name in test.metrics],
         "history": draw_history(training.history, chosen_by),
         "predictions": draw_predictions(metrics, individual=individual),
@@ -122,9 +131,11 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
     }
 
 
-def score_rows(split: SplitScores) -> list[tuple[str, list[str]]]:
-    """Return the model and every rule with their scores in words."""
-    systems = [("model", split.metrics)]
+def score_rows(
+    split: SplitScores, others: Sequence[tuple[str, Mapping[str, ReportedScore]]] = ()
+) -> list[tuple[str, list[str]]]:
+    """Return the model, other read-outs of it, and every rule with their scores in words."""
+    systems = [("model", split.metrics), *others]
     systems += [(name, baseline.metrics) for name, baseline in split.baselines.items()]
     return [(name, [show_estimate(score) for score in scores.values()]) for name, scores in systems]
 
@@ -253,7 +264,7 @@ def make_checklist(
         ),
         ("Model", f"{sources.recipe.model.use}; {count_weights(training)} weights learn"),
         ("Selection", describe_selection(metrics.selected)),
-        ("Outcome", "free greedy answers, read by rule; an unread answer counts as wrong"),
+        ("Outcome", describe_outcome(metrics)),
         ("Uncertainty", describe_intervals(metrics.intervals)),
     ]
 
@@ -271,9 +282,18 @@ def describe_selection(selected: SelectedCheckpoint | None) -> str:
     """Say how the checkpoint was chosen."""
     if selected is None:
         return "last weights; no validation gave a score"
+    if selected.metric == LAST:
+        return f"none: the last weights, step {selected.step}"
     name = metric_name(selected.metric)
     phase = f" of phase {selected.phase}" if selected.phase > 1 else ""
     return f"best {name} on the validation subjects, step {selected.step}{phase}"
+
+
+def describe_outcome(metrics: Metrics) -> str:
+    """Say how an answer was read."""
+    if metrics.readouts and metrics.readouts.headline == EXPECTED:
+        return "expected value of all numbers that may be said, by their probabilities"
+    return "free greedy answers, read by rule; an unread answer counts as wrong"
 
 
 def describe_intervals(intervals: Intervals) -> str:

@@ -16,7 +16,8 @@ from brainplug.cohort.build import StudyParts
 from brainplug.errors import DataError
 from brainplug.imaging.cache import load_volume
 from brainplug.recipe.load import resolve
-from brainplug.recipe.metrics import metric_label, selecting_label
+from brainplug.recipe.metrics import is_metric, metric_label, proper_score, selecting_label
+from brainplug.run.choosing import name_selecting
 from brainplug.run.log import log
 from brainplug.run.progress import showing
 from brainplug.runtime.code_closure import ENGINE, SourceTree
@@ -186,11 +187,18 @@ class Workspace:
 
     @property
     def selecting(self) -> str:
-        """Name of the metric that chooses the checkpoint."""
-        select_by = self.recipe.training.select_by
-        if select_by is None:
-            return next(iter(self.metrics))
-        return selecting_label(select_by, self.recipe.evaluation.metrics)
+        """Name of what chooses the checkpoint: a metric, a proper score, or `last`."""
+        return name_selecting(self.recipe, self.head.kind, self.metrics)
+
+    @property
+    def proper(self) -> str | None:
+        """Name of the proper score of validations; None where no candidates are looked at."""
+        return proper_score(self.head.kind, self.recipe.evaluation.answer)
+
+    @property
+    def headline(self) -> str:
+        """Name of the metric that is reported first."""
+        return next(iter(self.metrics))
 
     def load_volume(self, path: Path) -> Volume:
         """Return a scan on the common grid, from the cache where it is there."""
@@ -210,7 +218,8 @@ class Workspace:
         """Return what some metrics are made by and made of."""
         chosen = {metric_label(each): each.part.make for each in self.recipe.evaluation.metrics}
         made = [chosen[label] for label in labels if label in chosen]
-        return (*made, *(behind(self.metrics[label]) for label in labels))
+        known = [label for label in labels if label in self.metrics]
+        return (*made, *(behind(self.metrics[label]) for label in known))
 
     def chosen(self, *sections: str) -> list[tuple[str, Chosen[Any]]]:
         """Return the parts that sections name, each with its role."""
@@ -298,7 +307,7 @@ def make_metrics(recipe: Recipe, registry: Registry, head: TaskHead) -> dict[str
     chosen, select_by = recipe.evaluation.metrics, recipe.training.select_by
     made = {metric_label(each): each.make() for each in chosen}
     names = [] if chosen else [*head.metrics]
-    if select_by and selecting_label(select_by, chosen) not in made:
+    if select_by and is_metric(select_by) and selecting_label(select_by, chosen) not in made:
         names.append(select_by)
     made |= {name: registry.make_metric(name) for name in names}
     unfit = [name for name, metric in made.items() if metric.kind != head.kind]

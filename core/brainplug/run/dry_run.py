@@ -31,6 +31,7 @@ from brainplug.imaging.cache import make_volume
 from brainplug.recipe.phases import plan_phases
 from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
 from brainplug.recipe.strict import path_of
+from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.context import Design, make_head, make_metrics
 from brainplug.run.repeats import list_splits, with_split
 from brainplug.tasks.adopt import Adopted, list_sources, peek_target, refuse_empty, take_over
@@ -151,6 +152,9 @@ def check_design(
     check_mute(recipe, pairs, pooled)
     maker = TaskMaker(head=head, answers=answers, template=design.template, seed=recipe.seed)
     first = next(maker.make(pairs[pairs["split"] == "train"], maker.show(pooled)))
+    selecting = find_selecting(recipe, metrics, answers, first)
+    for note in few_validate(selecting, count_asked(split)["val"][0]):
+        console.print(escape(note), style="yellow")
     for note in (*said, *(note for table in cohort.tables.values() for note in table.notes)):
         console.print(f"[dim]{escape(note)}[/dim]")
     if cohort.images_pending:

@@ -12,15 +12,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from rich.markup import escape
 
 from brainplug.api.guard import behind
-from brainplug.api.laws import hold_metrics, hold_sources
+from brainplug.api.laws import hold_metrics, hold_sources, spoken_numbers
 from brainplug.api.roles import ReadsFiles, able
 from brainplug.errors import DataError
 from brainplug.imaging.cache import content_hash, fill_cache
 from brainplug.recipe.load import resolve
+from brainplug.recipe.metrics import EXPECTED_ERROR
 from brainplug.recipe.phases import plan_phases
 from brainplug.run.arithmetic import settle, settled
+from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.ledger import MadeFrom, Recalled, Stage, hash_path, hash_reads
 from brainplug.run.task_stages import (
     DESIGN_STAGES,
@@ -107,6 +110,7 @@ def training_stage(workspace: Workspace) -> Stage:
         facts=lambda: {
             "model": hash_model(workspace),
             "arithmetic": settle(workspace.recipe.speed.onednn, workspace.files),
+            "selecting": settle_selecting(workspace),
         },
         writes=home.results,
         uses=(
@@ -176,16 +180,35 @@ def hash_model(workspace: Workspace) -> dict[str, str]:
     )
 
 
+def settle_selecting(workspace: Workspace) -> str:
+    """Return the name of what chooses the checkpoint.
+
+    Raises:
+        DataError: the recipe names the error of the expected value, and there is none.
+    """
+    paths = all_task_files(workspace)
+    if workspace.selecting != EXPECTED_ERROR or not paths:
+        return workspace.selecting
+    task = next(iterate_tasks(paths[0]))
+    return find_selecting(workspace.recipe, workspace.metrics, fit_answers(workspace), task)
+
+
 def run_training(workspace: Workspace, key: str) -> None:
     """Train from the last whole checkpoint; keep the weights of the best validation."""
     from brainplug.training.stage import Selection, train_model
 
     hold_metrics(workspace.metrics, fit_answers(workspace).labels)
-    name = workspace.selecting
+    name, metrics = settle_selecting(workspace), workspace.metrics
+    told = dict.fromkeys((workspace.headline, *([name] if name in metrics else [])))
+    session = open_session(settled(workspace), workspace.plan)
+    for note in few_validate(name, len({task.subject for task in session.tasks["val"]})):
+        session.show(f"[yellow]{escape(note)}[/yellow]")
     train_model(
-        open_session(settled(workspace), workspace.plan),
+        session,
         workspace.backbone,
-        selection=Selection(name=name, metric=workspace.metrics[name]),
+        selection=Selection(
+            name=name, metrics={each: metrics[each] for each in told}, proper=workspace.proper
+        ),
         folders=training_home(workspace.files),
         made_from=key,
     )
@@ -195,12 +218,13 @@ def open_session(workspace: Workspace, plan: ModelPlan) -> ModelSession:
     """Return what training and answering share."""
     from brainplug.inference.session import ModelSession
 
-    recipe = workspace.recipe
+    recipe, answers = workspace.recipe, fit_answers(workspace)
     return ModelSession(
         recipe=recipe,
         kind=workspace.head.kind,
         tasks=read_all_tasks(workspace),
-        answers=fit_answers(workspace),
+        answers=answers,
+        spoken=spoken_numbers(answers),
         plan=plan,
         load=workspace.load_volume,
         ranks=workspace.ranks,

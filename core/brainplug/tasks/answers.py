@@ -29,6 +29,9 @@ class AnswerRow:
         prediction: the value that was read in it; None where none or several could be.
         probabilities: of each candidate answer; None where they were not scored.
         most_probable: value of the most probable candidate; None where they were not scored.
+        expected: mean of the numbers the model may say, by their probabilities; None where that was
+            not asked for, cannot be, or no number has any.
+        mass: probability that lies on these numbers, once the words before them are said.
     """
 
     split: Split
@@ -41,6 +44,8 @@ class AnswerRow:
     prediction: TargetValue | None
     probabilities: Mapping[str, float] | None = None
     most_probable: TargetValue | None = None
+    expected: float | None = None
+    mass: float | None = None
 
 
 def read_answers(path: Path) -> list[AnswerRow]:

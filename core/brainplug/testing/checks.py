@@ -171,7 +171,9 @@ def check_head(head: TaskHead, example: Example) -> Iterator[str]:
     values = found.values.dropna()  # noqa: PD011 (a field of TargetColumn)
     if len(values) < len(texts):
         yield f"it reads {list(texts)} as {values.tolist()}; give raw texts in an Example"
-    yield from laws.answer_faults(head.fit(values), values)
+    answers = head.fit(values)
+    yield from laws.answer_faults(answers, values)
+    yield from laws.spoken_faults(answers)
     if not head.metrics:
         yield "metrics is empty; name those that are reported when a recipe names none"
 

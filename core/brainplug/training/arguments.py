@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import TrainingArguments
 
+from brainplug.recipe.metrics import LAST
 from brainplug.training.deepspeed import make_deepspeed
 from brainplug.training.schedule import make_schedule
 
@@ -28,7 +29,8 @@ def make_arguments(job: TrainingJob, start: Start, *, steps_per_epoch: int) -> T
         RunError: the warm-up would never end.
     """
     options = job.options
-    every = make_schedule(options, steps_per_epoch=steps_per_epoch).every
+    schedule = make_schedule(options, steps_per_epoch=steps_per_epoch)
+    chooses = job.select_by != LAST and not job.warm_up
     point_trackers(job)
     return TrainingArguments(
         output_dir=str(job.folder),
@@ -42,18 +44,18 @@ def make_arguments(job: TrainingJob, start: Start, *, steps_per_epoch: int) -> T
         # The plan makes the batches; DeepSpeed works out its own sizes from this.
         per_device_train_batch_size=options.batch_size,
         gradient_accumulation_steps=start.accumulation,
-        eval_strategy="no" if job.warm_up else "steps",
-        eval_steps=every,
-        # Without validations, `Watch` alone asks for checkpoints.
-        save_strategy="no" if job.warm_up else "steps",
+        eval_strategy="steps" if schedule.every and not job.warm_up else "no",
+        eval_steps=schedule.every,
+        # Where nothing is chosen, `Watch` alone asks for checkpoints.
+        save_strategy="steps" if chooses else "no",
         # `load_best_model_at_end` asks for a checkpoint at each validation.
-        save_steps=every,
+        save_steps=schedule.every or schedule.steps,
         # The best so far and the latest.
         save_total_limit=2,
-        load_best_model_at_end=not job.warm_up,
-        metric_for_best_model="selected",
-        greater_is_better=job.higher_is_better,
-        logging_steps=min(10, every),
+        load_best_model_at_end=chooses,
+        metric_for_best_model="selected" if chooses else None,
+        greater_is_better=job.higher_is_better if chooses else None,
+        logging_steps=min(10, schedule.every or schedule.steps),
         # transformers would show the mean of earlier losses in the place of one that is not finite.
         logging_nan_inf_filter=False,
         remove_unused_columns=False,

@@ -64,8 +64,9 @@ class TrainingJob:
         speed: the recipe's `[speed]`.
         validate: scores the model on the validation queries by what it says freely; called by
             every rank, and gives every rank the same.
-        select_by: the score that chooses the checkpoint.
+        select_by: the score that chooses the checkpoint, or `last`.
         higher_is_better: its direction.
+        proper: the score that settles ties, of which less is better.
         mixture: shares of studies in an epoch, where they are weighted.
         augmenter: changes scans at random; None leaves them as they are.
         values: what a plain head learns of each scan; None trains without one.
@@ -87,6 +88,7 @@ class TrainingJob:
     validate: Callable[[ModelBundle], dict[str, float | None]]
     select_by: str
     higher_is_better: bool
+    proper: str | None = None
     mixture: Mixture | None = None
     augmenter: Augmenter | None = None
     values: ScanValues | None = None
@@ -103,10 +105,10 @@ class TrainingResult:
     """What a training leaves.
 
     Attributes:
-        bundle: the model with the weights of the best validation.
+        bundle: the model with the weights of the best validation, or the last ones.
         history: log rows: `step`, `epoch` and either `loss` or the validation scores.
-        selected: metric, value and step of the chosen checkpoint; None where no validation
-            gave a score, and the last weights are kept.
+        selected: what chose the checkpoint, with value and step; None where no validation gave a
+            score, and the last weights are kept.
     """
 
     bundle: ModelBundle

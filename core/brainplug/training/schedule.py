@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.errors import RunError
+from brainplug.recipe.metrics import LAST
 
 if TYPE_CHECKING:
     from brainplug.recipe.training_tables import Training
@@ -19,11 +20,11 @@ class Schedule:
 
     Attributes:
         steps: optimiser steps in all.
-        every: optimiser steps between two validations.
+        every: optimiser steps between two validations; None makes none.
     """
 
     steps: int
-    every: int
+    every: int | None
 
 
 def count_steps(options: Training, num_tasks: int) -> int:
@@ -61,5 +62,8 @@ def make_schedule(options: Training, *, steps_per_epoch: int, place: str = "trai
             found=options.warmup_steps,
             hint="lower it",
         )
+    epochs = options.epochs_per_validation
+    if options.select_by == LAST and epochs is None:
+        return Schedule(steps=steps, every=None)
     # At least one validation, or no checkpoint would be chosen.
-    return Schedule(steps=steps, every=min(steps, steps_per_epoch * options.epochs_per_validation))
+    return Schedule(steps=steps, every=min(steps, steps_per_epoch * (epochs or 1)))

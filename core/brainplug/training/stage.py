@@ -45,12 +45,19 @@ class Selection:
     """What chooses the checkpoint that is kept.
 
     Attributes:
-        name: of the metric, as the recipe has it.
-        metric: scores free answers to the validation tasks.
+        name: of the metric, as the recipe has it, or of a proper score, or `last`.
+        metrics: score what is said to the validation tasks, besides the proper score.
+        proper: the score that settles ties; None where candidates are not looked at.
     """
 
     name: str
-    metric: Metric
+    metrics: Mapping[str, Metric]
+    proper: str | None
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Direction of the score; of proper ones less is better."""
+        return self.name in self.metrics and self.metrics[self.name].higher_is_better
 
 
 def train_model(
@@ -132,10 +139,11 @@ def train_phase(
             context_length=session.plan.context_length,
             load=session.load,
             options=phase.options,
-            validate=lambda trained: {selection.name: session.validate(trained, selection.metric)},
+            validate=lambda trained: session.validate(trained, selection.metrics),
             select_by=selection.name,
+            proper=selection.proper,
             mixture=mix(session, values if phase.use == "warm-up" else None),
-            higher_is_better=selection.metric.higher_is_better,
+            higher_is_better=selection.higher_is_better,
             augmenter=make_augmenter(session.recipe, phase.number - 1),
             speed=session.recipe.speed,
             values=values,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import torch
 from torch.utils.data import DataLoader
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
+from transformers import Trainer, TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import set_seed
 
@@ -20,6 +20,7 @@ from brainplug.model import llava
 from brainplug.model.features import FeatureStore
 from brainplug.model.packing import Beside, Ways
 from brainplug.model.plain_head import attach_head, throw_head_away
+from brainplug.recipe.metrics import LAST
 from brainplug.training.arguments import make_arguments
 from brainplug.training.batch_sampler import BatchPlan, Limits
 from brainplug.training.checkpoints import find_start, load_weights, mark_whole, refuse_misfit
@@ -27,6 +28,7 @@ from brainplug.training.collate import Collator, Grouping, TaskDataset
 from brainplug.training.deepspeed import mend_universal
 from brainplug.training.job import TrainingJob, TrainingProgress, TrainingResult
 from brainplug.training.phases import FEATURES
+from brainplug.training.selection import Order, Patience
 from brainplug.training.weight_groups import group_weights
 from brainplug.training.zero3 import forget_deepspeed, whole_bundle
 
@@ -65,6 +67,7 @@ class ComparisonTrainer(Trainer):
         self.plan = plan
         self.mend = mend
         self.ways = choose_ways(bundle, job)
+        self.order = order_of(job)
         super().__init__(model=bundle.model, **kwargs)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
@@ -130,6 +133,15 @@ class ComparisonTrainer(Trainer):
         )
         return metrics
 
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any = None) -> bool:  # noqa: ARG002
+        """Remember a validation that is at least as good as the best: the later of equals."""
+        rank = self.order.rank(metrics)
+        if self.job.select_by == LAST or math.isinf(rank[0]) or rank < self.order.best(self.state):
+            return False
+        self.state.best_metric = metrics["eval_selected"]
+        self.state.best_global_step = self.state.global_step
+        return True
+
     def _save(
         self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
     ) -> None:
@@ -143,6 +155,11 @@ class ComparisonTrainer(Trainer):
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         refuse_misfit(self.model, load_result, self.job.folder)
+
+
+def order_of(job: TrainingJob) -> Order:
+    """Return the order of a training's validations."""
+    return Order(select_by=job.select_by, higher_is_better=job.higher_is_better, proper=job.proper)
 
 
 def choose_ways(bundle: ModelBundle, job: TrainingJob) -> Ways:
@@ -279,7 +296,7 @@ def make_trainer(
     collator = make_collator(bundle, job, plan)
     callbacks: list[TrainerCallback] = [TellEpoch(plan), Watch(job, start)]
     if job.options.patience and not job.warm_up:
-        callbacks.append(EarlyStoppingCallback(job.options.patience))
+        callbacks.append(Patience(job.options.patience, order_of(job)))
     trainer = ComparisonTrainer(
         bundle,
         job,
@@ -374,6 +391,8 @@ def describe_selected(trainer: ComparisonTrainer) -> SelectedCheckpoint | None:
 
     A training knows of no other phase, so it is that of phase 1.
     """
+    if trainer.job.select_by == LAST:
+        return SelectedCheckpoint(phase=1, metric=LAST, value=None, step=trainer.state.global_step)
     if trainer.state.best_global_step is None:
         return None
     return SelectedCheckpoint(

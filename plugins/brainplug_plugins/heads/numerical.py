@@ -14,7 +14,7 @@ from attrs.validators import and_, ge, le, min_len, optional
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import TargetColumn
-from brainplug.api.roles import Part, SaysDifferences, about
+from brainplug.api.roles import Part, SaysDifferences, SaysNumbers, about
 from brainplug.errors import DataError
 from brainplug.toolkit.codes import (
     count_values,
@@ -25,12 +25,21 @@ from brainplug.toolkit.codes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from jaxtyping import Float
 
     from brainplug.api.records import TargetKind, TargetValue
     from brainplug.api.roles import Answers, TaskHead
+
+MARGIN = 0.1
+"""Share of the training range that may be said beyond each of its ends."""
+
+FEW, MOST = 2000, 20_000
+"""Numbers that are listed one by one, and the most that are listed at all."""
+
+FINE = 0.02
+"""Longest stretch of numbers told as one, in standard deviations of the training values."""
 
 MISSING = "target missing"
 OUTSIDE = "target out of range"
@@ -140,7 +149,7 @@ class Numerical:
         return TargetColumn(values=values.where(reasons == ""), reasons=reasons)
 
     def fit(self, values: pd.Series) -> Answers:
-        """Fix the decimals and the bins from the training values."""
+        """Fix the decimals, the bins and the numbers that may be said from the training values."""
         known = values.dropna().to_numpy(dtype=float)
         if len(np.unique(known)) < 2:
             raise DataError(
@@ -160,7 +169,19 @@ class Numerical:
             names=(self.target, self.column),
             edges=tuple(np.unique(np.quantile(known, shares)).tolist()),
             comparatives=self.options.comparatives,
+            bounds=self._bounds(known),
+            fine=FINE * float(np.std(known)),
         )
+
+    def _bounds(self, known: Float[np.ndarray, " n"]) -> tuple[float, float]:
+        """Return the lowest and the highest number that may be said."""
+        low, high = float(known.min()), float(known.max())
+        margin = MARGIN * (high - low)
+        # A quantity that is never negative is not said to be, either.
+        floor = 0.0 if low >= 0 else -math.inf
+        least = floor if self.options.minimum is None else self.options.minimum
+        most = math.inf if self.options.maximum is None else self.options.maximum
+        return max(low - margin, least), min(high + margin, most)
 
     def _is_outside(self, values: pd.Series) -> pd.Series:
         low, high = self.options.minimum, self.options.maximum
@@ -197,16 +218,20 @@ class NumberAnswers:
         unit: said after the number; may be empty.
         names: the target's names, whose digits are no answer.
         edges: values that part the bins.
+        bounds: lowest and highest number that may be said; None lists none.
+        fine: longest stretch of numbers that may be told as one, where there are many.
         labels: none.
         comparatives: words for a greater and for a smaller number.
     """
 
-    abilities = (SaysDifferences,)
+    abilities = (SaysDifferences, SaysNumbers)
 
     precision: int
     unit: str = ""
     names: tuple[str, ...] = ()
     edges: tuple[float, ...] = ()
+    bounds: tuple[float, float] | None = None
+    fine: float = 0.0
     labels: tuple[str, ...] = ()
     comparatives: tuple[str, str] = ("more", "less")
 
@@ -280,6 +305,28 @@ class NumberAnswers:
         """Return the number itself, unrounded."""
         return float(value)
 
+    def spoken(self) -> tuple[tuple[float, float], ...]:
+        """Return the numbers that may be said: each, or where they are many those that begin alike.
+
+        None where there would still be too many to list.
+
+        >>> NumberAnswers(precision=0, bounds=(18.2, 21.0)).spoken()
+        ((19.0, 19.0), (20.0, 20.0), (21.0, 21.0))
+        """
+        if self.bounds is None:
+            return ()
+        # Counted in units of the last decimal, which are whole numbers and so exact.
+        low, high = (round(bound * 10**self.precision) for bound in self.bounds)
+        low += (low / 10**self.precision) < self.bounds[0]
+        high -= (high / 10**self.precision) > self.bounds[1]
+        dropped = choose_dropped(low, high, precision=self.precision, fine=self.fine)
+        if (high - low) // 10**dropped >= MOST:
+            return ()
+        return tuple(
+            (float(f"{first}e-{self.precision}"), float(f"{last}e-{self.precision}"))
+            for first, last in stretches(low, high, 10**dropped)
+        )
+
     def strata(self, values: pd.Series) -> pd.Series:
         """Return the bin of each value, such as `bin 1 of 4`, counted from the lowest."""
         indices = np.searchsorted(self.edges, values.to_numpy(dtype=float), side="right")
@@ -298,6 +345,49 @@ def find_numbers(text: str) -> set[Decimal]:
     # A set, since 12 and 12.0 in one answer are no contradiction.
     found = {Decimal(number) for number in _NUMBER.findall(text.translate(_SIGNS))}
     return found if all(math.isfinite(float(number)) for number in found) else set()
+
+
+def choose_dropped(low: int, high: int, *, precision: int, fine: float) -> int:
+    """Return how many last digits of the numbers from `low` to `high` need not be told apart.
+
+    Args:
+        low: in units of the last decimal.
+        high: likewise.
+        precision: decimals that are said.
+        fine: longest stretch of numbers told as one.
+
+    >>> choose_dropped(200, 800, precision=1, fine=0.4)
+    0
+    >>> choose_dropped(-30_000, 30_000, precision=4, fine=0.02)
+    2
+    >>> choose_dropped(900_000, 1_700_000, precision=0, fine=2_000)
+    3
+    """
+    dropped = 0
+    while (high - low) // 10**dropped >= FEW:
+        dropped += 1
+    while dropped and 10**dropped > fine * 10**precision:
+        dropped -= 1
+    # Behind the point the digits before tell the place. Before it, "12" begins 12 and 1200 alike,
+    # unless none of the numbers is ten times another.
+    begun = low // 10**dropped
+    apart = begun > 0 and 10 * begun > high // 10**dropped
+    return dropped if apart else min(dropped, precision)
+
+
+def stretches(low: int, high: int, length: int) -> Iterator[tuple[int, int]]:
+    """Give the ends of the stretches of whole numbers whose last digits alone differ, ascending.
+
+    >>> list(stretches(-12, 11, 10))
+    [(-12, -10), (-9, -1), (0, 9), (10, 11)]
+    """
+    first = low
+    while first <= high:
+        # Towards zero, as digits are dropped: -12 and -19 begin alike, -9 and 9 do not.
+        last = -(-first // length * length) if first < 0 else first // length * length + length - 1
+        last = min(last, -1) if first < 0 else last
+        yield first, min(last, high)
+        first = last + 1
 
 
 def choose_precision(values: Float[np.ndarray, " n"]) -> int:
