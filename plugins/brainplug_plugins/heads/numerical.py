@@ -23,9 +23,10 @@ from brainplug.toolkit.codes import (
     read_number,
     show_counts,
 )
+from brainplug.toolkit.listed_numbers import list_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from jaxtyping import Float
 
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 MARGIN = 0.1
 """Share of the training range that may be said beyond each of its ends."""
-
-FEW, MOST = 2000, 20_000
-"""Numbers that are listed one by one, and the most that are listed at all."""
 
 FINE = 0.02
 """Longest stretch of numbers told as one, in standard deviations of the training values."""
@@ -315,17 +313,7 @@ class NumberAnswers:
         """
         if self.bounds is None:
             return ()
-        # Counted in units of the last decimal, which are whole numbers and so exact.
-        low, high = (round(bound * 10**self.precision) for bound in self.bounds)
-        low += (low / 10**self.precision) < self.bounds[0]
-        high -= (high / 10**self.precision) > self.bounds[1]
-        dropped = choose_dropped(low, high, precision=self.precision, fine=self.fine)
-        if (high - low) // 10**dropped >= MOST:
-            return ()
-        return tuple(
-            (float(f"{first}e-{self.precision}"), float(f"{last}e-{self.precision}"))
-            for first, last in stretches(low, high, 10**dropped)
-        )
+        return list_numbers(self.bounds, precision=self.precision, fine=self.fine)
 
     def strata(self, values: pd.Series) -> pd.Series:
         """Return the bin of each value, such as `bin 1 of 4`, counted from the lowest."""
@@ -345,49 +333,6 @@ def find_numbers(text: str) -> set[Decimal]:
     # A set, since 12 and 12.0 in one answer are no contradiction.
     found = {Decimal(number) for number in _NUMBER.findall(text.translate(_SIGNS))}
     return found if all(math.isfinite(float(number)) for number in found) else set()
-
-
-def choose_dropped(low: int, high: int, *, precision: int, fine: float) -> int:
-    """Return how many last digits of the numbers from `low` to `high` need not be told apart.
-
-    Args:
-        low: in units of the last decimal.
-        high: likewise.
-        precision: decimals that are said.
-        fine: longest stretch of numbers told as one.
-
-    >>> choose_dropped(200, 800, precision=1, fine=0.4)
-    0
-    >>> choose_dropped(-30_000, 30_000, precision=4, fine=0.02)
-    2
-    >>> choose_dropped(900_000, 1_700_000, precision=0, fine=2_000)
-    3
-    """
-    dropped = 0
-    while (high - low) // 10**dropped >= FEW:
-        dropped += 1
-    while dropped and 10**dropped > fine * 10**precision:
-        dropped -= 1
-    # Behind the point the digits before tell the place. Before it, "12" begins 12 and 1200 alike,
-    # unless none of the numbers is ten times another.
-    begun = low // 10**dropped
-    apart = begun > 0 and 10 * begun > high // 10**dropped
-    return dropped if apart else min(dropped, precision)
-
-
-def stretches(low: int, high: int, length: int) -> Iterator[tuple[int, int]]:
-    """Give the ends of the stretches of whole numbers whose last digits alone differ, ascending.
-
-    >>> list(stretches(-12, 11, 10))
-    [(-12, -10), (-9, -1), (0, 9), (10, 11)]
-    """
-    first = low
-    while first <= high:
-        # Towards zero, as digits are dropped: -12 and -19 begin alike, -9 and 9 do not.
-        last = -(-first // length * length) if first < 0 else first // length * length + length - 1
-        last = min(last, -1) if first < 0 else last
-        yield first, min(last, high)
-        first = last + 1
 
 
 def choose_precision(values: Float[np.ndarray, " n"]) -> int:
