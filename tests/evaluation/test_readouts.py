@@ -120,6 +120,15 @@ def test_the_page_and_the_terminal_say_which_and_why():
     assert "model, by the number that is said" in shown.get()
 
 
+def test_a_model_that_hardly_says_numbers_is_told():
+    """An expected value of a thousandth of the probability is no answer to rely on."""
+    rows = answer("val", said=4.0, expected=3.0) + answer("test", said=1.0, expected=5.0)
+
+    found = scored([attrs.evolve(row, mass=0.001) for row in rows])
+
+    assert "on which it puts no more than 0.001 of its probability, chosen on" in claim(found)
+
+
 def test_an_expected_value_alone_is_the_headline():
     """With `score` the words only state it, rounded."""
     rows = answer("val", said=4.0, expected=4.4) + answer("test", said=4.0, expected=4.4)

@@ -122,6 +122,9 @@ def show_p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
+LITTLE = 0.5
+"""A model that puts less of its probability on numbers it may say has not learnt to answer."""
+
 READOUT_NAMES = {
     SAID: "the number that is said",
     EXPECTED: "the expected value of all numbers that may be said",
@@ -147,8 +150,11 @@ def readouts_in_words(metrics: Metrics, name: str) -> str:
     found = metrics.readouts
     if found is None:
         return ""
+    split = shown_split(metrics.splits)
     opening = f"The model's answer is {READOUT_NAMES[found.headline]}"
-    others = other_readout(metrics, shown_split(metrics.splits))
+    if found.headline == EXPECTED and (mass := found.mass.get(split, 1.0)) < LITTLE:
+        opening += f", on which it puts no more than {show_number(mass)} of its probability"
+    others = other_readout(metrics, split)
     if not others:
         return f"{opening}."
     (other,) = {SAID, EXPECTED} - {found.headline}
