@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from transformers import EarlyStoppingCallback
 
+from brainplug.evaluation.records import SelectedCheckpoint
+from brainplug.recipe.metrics import LAST
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from transformers import TrainerControl, TrainerState, TrainingArguments
+
+    from brainplug.training.job import TrainingJob
 
 
 @attrs.frozen(kw_only=True)
@@ -86,3 +91,25 @@ class Patience(EarlyStoppingCallback):
         )
         if self.early_stopping_patience_counter >= self.early_stopping_patience:
             control.should_training_stop = True
+
+
+def order_of(job: TrainingJob) -> Order:
+    """Return the order of a training's validations."""
+    return Order(select_by=job.select_by, higher_is_better=job.higher_is_better, proper=job.proper)
+
+
+def describe_selected(job: TrainingJob, state: TrainerState) -> SelectedCheckpoint | None:
+    """Say which checkpoint was chosen, or None where no validation gave a score.
+
+    A training knows of no other phase, so it is that of phase 1.
+    """
+    if job.select_by == LAST:
+        return SelectedCheckpoint(phase=1, metric=LAST, value=None, step=state.global_step)
+    if state.best_global_step is None or state.best_metric is None:
+        return None
+    return SelectedCheckpoint(
+        phase=1,
+        metric=job.select_by,
+        value=float(state.best_metric),
+        step=state.best_global_step,
+    )

@@ -15,7 +15,6 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import set_seed
 
 from brainplug.errors import RunError
-from brainplug.evaluation.records import SelectedCheckpoint
 from brainplug.model import llava
 from brainplug.model.features import FeatureStore
 from brainplug.model.packing import Beside, Ways
@@ -28,7 +27,7 @@ from brainplug.training.collate import Collator, Grouping, TaskDataset
 from brainplug.training.deepspeed import mend_universal
 from brainplug.training.job import TrainingJob, TrainingProgress, TrainingResult
 from brainplug.training.phases import FEATURES
-from brainplug.training.selection import Order, Patience
+from brainplug.training.selection import Patience, describe_selected, order_of
 from brainplug.training.weight_groups import group_weights
 from brainplug.training.zero3 import forget_deepspeed, whole_bundle
 
@@ -157,11 +156,6 @@ class ComparisonTrainer(Trainer):
         refuse_misfit(self.model, load_result, self.job.folder)
 
 
-def order_of(job: TrainingJob) -> Order:
-    """Return the order of a training's validations."""
-    return Order(select_by=job.select_by, higher_is_better=job.higher_is_better, proper=job.proper)
-
-
 def choose_ways(bundle: ModelBundle, job: TrainingJob) -> Ways:
     """Choose how losses are computed: as the recipe says, where the model allows it."""
     shared_out = job.options.is_zero3 and job.ranks.world_size > 1
@@ -279,7 +273,7 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
     return TrainingResult(
         bundle=whole,
         history=[row for row in trainer.state.log_history if "train_runtime" not in row],
-        selected=describe_selected(trainer),
+        selected=describe_selected(job, trainer.state),
     )
 
 
@@ -383,21 +377,4 @@ def place_batches(
         world=job.ranks.world_size,
         evenly=start.world,
         mixture=job.mixture,
-    )
-
-
-def describe_selected(trainer: ComparisonTrainer) -> SelectedCheckpoint | None:
-    """Say which checkpoint was chosen, or None where no validation gave a score.
-
-    A training knows of no other phase, so it is that of phase 1.
-    """
-    if trainer.job.select_by == LAST:
-        return SelectedCheckpoint(phase=1, metric=LAST, value=None, step=trainer.state.global_step)
-    if trainer.state.best_global_step is None:
-        return None
-    return SelectedCheckpoint(
-        phase=1,
-        metric=trainer.job.select_by,
-        value=float(trainer.state.best_metric),
-        step=trainer.state.best_global_step,
     )
