@@ -164,3 +164,24 @@ def test_a_head_from_which_no_tower_learns_is_refused(training, wanted, monkeypa
 
     assert wanted == [keys for keys, _ in problems]
     assert all("set auxiliary = 0 here" in text for _, text in problems)
+
+
+def test_the_history_tells_the_losses_beside_the_mean(tmp_path):
+    """That of telling tokens in every row of a loss; the head's where there is one."""
+    without = teach(tmp_path / "without", epochs=1).history
+    beside = teach(tmp_path / "beside", epochs=1, values=VALUES, auxiliary=0.5).history
+
+    (plain,), (found,) = ([row for row in rows if "loss" in row] for rows in (without, beside))
+    assert "loss_auxiliary" not in plain
+    assert 0 < plain["loss_telling"] != plain["loss"]
+    # The loss is that of the answers and the weighted one of the head.
+    assert found["loss"] - 0.5 * found["loss_auxiliary"] == pytest.approx(plain["loss"], rel=0.01)
+
+
+def test_what_tells_may_count_more(tmp_path):
+    """A mean by weights: with a large one the loss is that of the telling tokens."""
+    given = {"epochs": 1, "batch_size": 36, "warmup_steps": 0}
+
+    (row, *_) = teach(tmp_path, telling_weight=1e6, **given).history
+
+    assert row["loss"] == pytest.approx(row["loss_telling"], rel=1e-4)

@@ -18,14 +18,14 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from brainplug.model import llava
-from brainplug.model.packing import Layout
+from brainplug.model.packing import Beside, Layout, chain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from transformers import LlavaForConditionalGeneration
 
-    from brainplug.model.packing import Batch, Beside, Group, Stretch, Ways
+    from brainplug.model.packing import Batch, Group, Learnt, Stretch, Ways
 
 TOKENS_AT_ONCE = 4096
 """Tokens of scans that the tower is given at once on a CPU; more take memory and save no time."""
@@ -35,7 +35,7 @@ def loss_of(
     model: LlavaForConditionalGeneration,
     batch: Batch,
     *,
-    num_items: torch.Tensor | int,
+    num_items: torch.Tensor | float,
     ways: Ways,
     beside: Beside | None = None,
 ) -> torch.Tensor:
@@ -44,18 +44,24 @@ def loss_of(
     Args:
         model: the model.
         batch: on the model's device.
-        num_items: answer tokens of all batches of an optimiser step, on all ranks.
+        num_items: answer tokens of all batches of an optimiser step, on all ranks; of weighted
+            ones their weights.
         ways: how it is computed.
-        beside: adds the loss of the model's plain head.
+        beside: adds the loss of the model's plain head, and is told other losses.
     """
+    beside = beside or Beside()
     seen = see(model, batch, at_once=ways.scans_at_once)
     parts = []
     if batch.groups:
         features = torch.cat([llava.project_features(model, part) for part in seen])
-        parts.append(dialogue_loss(model, batch, features, num_items=num_items, ways=ways))
-    if beside:
-        told = model.plain_head(torch.cat(seen), batch.values)
-        parts.append(told * beside.weight / beside.num_scans)
+        loss, told = dialogue_loss(model, batch, features, num_items=num_items, ways=ways)
+        parts.append(loss)
+        beside.tally.add(0, told, batch.learnt.telling.sum())
+    if beside.weight:
+        assert batch.values is not None
+        summed = model.plain_head(torch.cat(seen), batch.values)
+        parts.append(summed * beside.weight / beside.num_scans)
+        beside.tally.add(1, summed, (~batch.values.isnan()).sum())
     return sum(parts[1:], start=parts[0])
 
 
@@ -64,16 +70,26 @@ def dialogue_loss(
     batch: Batch,
     features: torch.Tensor,
     *,
-    num_items: torch.Tensor | int,
+    num_items: torch.Tensor | float,
     ways: Ways,
 ) -> torch.Tensor:
-    """Return the loss of the answers; see `loss_of`."""
+    """Return the loss of the answers, see `loss_of`, and the summed loss of telling tokens.
+
+    All ways compute the two as one tensor, of which the second is told only.
+    """
     if ways.rows:
-        return row_loss(model, batch, features, answers_only=ways.answers_only) / num_items
+        summed = row_loss(model, batch, features, answers_only=ways.answers_only)
+        return shared(summed, num_items)
     if ways.in_turns:
         given = (features, model, batch.groups, ways.answers_only, num_items)
         return InTurns.apply(*given)  # type: ignore[no-untyped-call]
-    return packed_loss(model, batch.groups, features, answers_only=ways.answers_only) / num_items
+    summed = packed_loss(model, batch.groups, features, answers_only=ways.answers_only)
+    return shared(summed, num_items)
+
+
+def shared(summed: torch.Tensor, num_items: torch.Tensor | float) -> torch.Tensor:
+    """Return a batch's share of the loss of a step, and the loss of telling tokens as it is."""
+    return torch.stack([summed[0] / num_items, summed[1]])
 
 
 def see(
@@ -102,7 +118,7 @@ def row_loss(
     *,
     answers_only: bool,
 ) -> torch.Tensor:
-    """Return the summed loss of dialogues in rows that are padded at the end."""
+    """Return the summed losses of dialogues in rows that are padded at the end."""
     dialogues = [one for group in batch.groups for one in group.alone()]
     rows = embed_stretches(model, dialogues, features)[0].split(list(map(len, dialogues)))
     embeddings = pad_sequence(rows, batch_first=True)
@@ -126,9 +142,7 @@ def row_loss(
         for row, one in enumerate(dialogues)
         for index in range(len(one) - one.num_learnt - 1, len(one) - 1)
     ]
-    return answer_loss(
-        model, hidden.flatten(0, 1), before, batch.answers, answers_only=answers_only
-    )
+    return answer_loss(model, hidden.flatten(0, 1), before, batch.learnt, answers_only=answers_only)
 
 
 def packed_loss(
@@ -138,7 +152,7 @@ def packed_loss(
     *,
     answers_only: bool,
 ) -> torch.Tensor:
-    """Return the summed loss of groups of dialogues in one row."""
+    """Return the summed losses of groups of dialogues in one row."""
     layout = Layout.of(groups)
     stretches = [one for group in groups for one in (group.prefix, *group.branches)]
     embeddings = embed_stretches(model, stretches, features)
@@ -151,25 +165,27 @@ def packed_loss(
         # As in `row_loss`. A branch begins with its question, so no index falls into the branch
         # before.
         before += range(start - one.num_learnt - 1, start - 1)
-    answers = torch.cat([one.answer for one in stretches])
-    return answer_loss(model, hidden, before, answers, answers_only=answers_only)
+    learnt = chain([one.learnt for one in stretches])
+    return answer_loss(model, hidden, before, learnt, answers_only=answers_only)
 
 
 def answer_loss(
     model: LlavaForConditionalGeneration,
     hidden: torch.Tensor,
     before: Sequence[int],
-    answers: torch.Tensor,
+    learnt: Learnt,
     *,
     answers_only: bool,
 ) -> torch.Tensor:
-    """Return the summed cross-entropy of answer tokens, in float32 at least.
+    """Return the summed cross-entropy of answer tokens, and of telling ones, in float32 at least.
+
+    Tokens count by their weights in the first, which alone has a gradient, and alike in the second.
 
     Args:
         model: predicts words.
         hidden: `(T, D)` states of all places.
         before: the place before each answer token.
-        answers: the answer tokens.
+        learnt: the answer tokens.
         answers_only: predict after those places only; without it after all, which gives the same.
     """
     indices = torch.tensor(before, device=hidden.device)
@@ -179,7 +195,13 @@ def answer_loss(
         logits = llava.next_token_logits(model, hidden)[indices]
     # A sum over some hundred thousand words in bfloat16 is too coarse; float64 stays what it is.
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return cross_entropy(logits, answers, reduction="sum")
+    if learnt.weights is None:
+        loss = cross_entropy(logits, learnt.ids, reduction="sum")
+    else:
+        loss = (cross_entropy(logits, learnt.ids, reduction="none") * learnt.weights).sum()
+    telling = learnt.telling
+    told = cross_entropy(logits.detach()[telling], learnt.ids[telling], reduction="sum")
+    return torch.stack([loss, told])
 
 
 def embed_stretches(
@@ -195,7 +217,7 @@ def embed_stretches(
 
 
 class InTurns(torch.autograd.Function):
-    """The loss of groups and, made on the way there, its gradient for the features.
+    """The losses of groups and, made on the way there, the gradient of the first for the features.
 
     The language model must not learn: nothing but the features gets a gradient.
     """
@@ -207,14 +229,14 @@ class InTurns(torch.autograd.Function):
         model: LlavaForConditionalGeneration,
         groups: Sequence[Group],
         answers_only: bool,
-        num_items: torch.Tensor | int,
+        num_items: torch.Tensor | float,
     ) -> torch.Tensor:
-        """Return the summed loss over `num_items`."""
+        """Return the summed loss over `num_items`, and that of telling tokens as it is."""
         wanted = ctx.needs_input_grad[0]
         # A leaf of its own gathers the gradients of all branches, so that projector and tower are
         # gone back through once, however many branches there are.
         leaf = features.detach().requires_grad_(wanted)
-        total = features.new_zeros((), dtype=torch.promote_types(features.dtype, torch.float32))
+        total = features.new_zeros(2, dtype=torch.promote_types(features.dtype, torch.float32))
         # autograd switches gradients off within `forward`, where each branch takes its way back.
         with torch.set_grad_enabled(wanted):
             for group in groups:
@@ -227,7 +249,7 @@ class InTurns(torch.autograd.Function):
         """Return the gradient of the features."""
         (known,) = ctx.saved_tensors
         # What scales the loss later (ranks, accumulation) scales its gradient alike.
-        return known * grad.to(known.dtype), None, None, None, None
+        return known * grad[0].to(known.dtype), None, None, None, None
 
 
 def group_in_turns(
@@ -235,22 +257,23 @@ def group_in_turns(
     group: Group,
     features: torch.Tensor,
     answers_only: bool,
-    num_items: torch.Tensor | int,
+    num_items: torch.Tensor | float,
 ) -> torch.Tensor:
-    """Return the loss of one group; the gradient is added to that of the features."""
+    """Return the losses of one group; the gradient is added to that of the features."""
     if len(group.branches) == 1:  # nothing to share
-        return go_back(packed_loss(model, [group], features, answers_only=answers_only) / num_items)
+        alone = packed_loss(model, [group], features, answers_only=answers_only)
+        return go_back(shared(alone, num_items))
     entries = read_prefix(model, group.prefix, features)
     # Cut off from the prefix: each branch goes back as far as these leaves, which add up, and the
     # prefix then takes one way back for all branches.
     leaves = [each.detach().requires_grad_(each.requires_grad) for each in entries]
-    total = features.new_zeros(())
+    total = features.new_zeros(2)
     for branch in group.branches:
         pairs = zip(leaves[::2], leaves[1::2], strict=True)
         hidden = read_branch(model, branch, features, len(group.prefix), llava.new_cache(pairs))
         before = range(len(branch) - branch.num_learnt - 1, len(branch) - 1)
-        loss = answer_loss(model, hidden[0], before, branch.answer, answers_only=answers_only)
-        total = total + go_back(loss / num_items)
+        loss = answer_loss(model, hidden[0], before, branch.learnt, answers_only=answers_only)
+        total = total + go_back(shared(loss, num_items))
     known = [(entry, leaf.grad) for entry, leaf in zip(entries, leaves, strict=True)]
     # The keys of a prefix that shows no scan depend on nothing that learns.
     learnt = [pair for pair in known if pair[1] is not None]
@@ -259,11 +282,11 @@ def group_in_turns(
     return total
 
 
-def go_back(loss: torch.Tensor) -> torch.Tensor:
-    """Take the gradient of a loss, if it has one, and return its value."""
-    if loss.requires_grad:
-        loss.backward()
-    return loss.detach()
+def go_back(losses: torch.Tensor) -> torch.Tensor:
+    """Take the gradient of the first of two losses, if it has one, and return their values."""
+    if losses.requires_grad:
+        losses[0].backward()
+    return losses.detach()
 
 
 def read_prefix(

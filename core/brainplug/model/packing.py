@@ -24,28 +24,70 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen(eq=False)
-class Stretch:
-    """Tokens that follow each other in a dialogue.
+class Learnt:
+    """Tokens that are to be learnt, with what is known of each; N of them.
 
     Attributes:
-        ids: `(T,)` token ids.
-        scans: for each scan it shows, in order, its index in the batch.
-        num_learnt: how many tokens at the end are an answer to be learnt.
+        ids: `(N,)` token ids.
+        telling: `(N,)` whether a token tells the value, and does not only word it.
+        weights: `(N,)` how much each counts; None where all count alike.
     """
 
-    ids: torch.Tensor
-    scans: tuple[int, ...]
-    num_learnt: int = 0
+    ids: torch.Tensor = attrs.field(factory=lambda: torch.zeros(0, dtype=torch.long))
+    telling: torch.Tensor = attrs.field(factory=lambda: torch.zeros(0, dtype=torch.bool))
+    weights: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """Return the number of tokens."""
         return len(self.ids)
 
     @property
-    def answer(self) -> torch.Tensor:
-        """The tokens to be learnt."""
-        # Not `[-num_learnt:]`, which is everything where nothing is learnt.
-        return self.ids[len(self.ids) - self.num_learnt :]
+    def weight(self) -> float:
+        """How much all tokens count together."""
+        return len(self) if self.weights is None else float(self.weights.sum())
+
+    def to(self, device: torch.device) -> Learnt:
+        """Return the tokens on a device."""
+        return Learnt(
+            self.ids.to(device, non_blocking=True),
+            self.telling.to(device, non_blocking=True),
+            None if self.weights is None else self.weights.to(device, non_blocking=True),
+        )
+
+
+def chain(learnt: Sequence[Learnt]) -> Learnt:
+    """Return the tokens of several stretches as one."""
+    some = [each for each in learnt if len(each)]
+    weighted = [each.weights for each in some if each.weights is not None]
+    return Learnt(
+        torch.cat([each.ids for each in some]),
+        torch.cat([each.telling for each in some]),
+        torch.cat(weighted) if weighted else None,
+    )
+
+
+@attrs.frozen(eq=False)
+class Stretch:
+    """Tokens that follow each other in a dialogue.
+
+    Attributes:
+        ids: `(T,)` token ids.
+        scans: for each scan it shows, in order, its index in the batch.
+        learnt: the tokens at its end that are an answer to be learnt.
+    """
+
+    ids: torch.Tensor
+    scans: tuple[int, ...]
+    learnt: Learnt = attrs.field(factory=Learnt)
+
+    def __len__(self) -> int:
+        """Return the number of tokens."""
+        return len(self.ids)
+
+    @property
+    def num_learnt(self) -> int:
+        """How many tokens at the end are to be learnt."""
+        return len(self.learnt)
 
 
 @attrs.frozen(eq=False)
@@ -67,9 +109,7 @@ class Group:
 
 def join(first: Stretch, second: Stretch) -> Stretch:
     """Return two stretches as one."""
-    return Stretch(
-        torch.cat([first.ids, second.ids]), first.scans + second.scans, second.num_learnt
-    )
+    return Stretch(torch.cat([first.ids, second.ids]), first.scans + second.scans, second.learnt)
 
 
 @attrs.frozen(kw_only=True)
@@ -89,17 +129,45 @@ class Ways:
     scans_at_once: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class Beside:
-    """How much the plain head beside the dialogues counts.
+class Tally:
+    """Sums of losses that are told beside the one that is learnt from, since they were last told.
 
     Attributes:
-        weight: of the mean loss over the values of scans.
-        num_scans: scans of all batches of an optimiser step, on all ranks, whose value is learnt.
+        sums: `(2, 2)` on the model's device: of telling tokens and of the plain head, the summed
+            loss and how many it is of; None where nothing was added.
     """
 
-    weight: float
-    num_scans: torch.Tensor | int
+    names = ("loss_telling", "loss_auxiliary")
+
+    def __init__(self) -> None:
+        self.sums: torch.Tensor | None = None
+
+    def add(self, place: int, total: torch.Tensor, count: torch.Tensor) -> None:
+        """Add the loss of a batch at the place of its name."""
+        if self.sums is None:
+            self.sums = total.new_zeros((2, 2), dtype=torch.float32)
+        self.sums[place] += torch.stack([total.detach(), count.to(total.dtype)]).to(self.sums.dtype)
+
+    def take(self, device: torch.device) -> torch.Tensor:
+        """Return the sums and begin anew."""
+        sums = torch.zeros(2, 2, device=device) if self.sums is None else self.sums
+        self.sums = None
+        return sums
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Beside:
+    """What is computed beside the loss of the answers.
+
+    Attributes:
+        weight: of a plain head's mean loss over the values of scans; 0 without one.
+        num_scans: scans of all batches of an optimiser step, on all ranks, whose value is learnt.
+        tally: is told the loss of telling tokens and of the head.
+    """
+
+    weight: float = 0.0
+    num_scans: torch.Tensor | int = 1
+    tally: Tally = attrs.field(factory=Tally)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -123,12 +191,17 @@ class Batch:
     @property
     def answers(self) -> torch.Tensor:
         """All tokens to be learnt."""
-        return torch.cat([branch.answer for group in self.groups for branch in group.branches])
+        return self.learnt.ids
 
     @property
-    def num_answers(self) -> int:
-        """The number of tokens to be learnt."""
-        return sum(branch.num_learnt for group in self.groups for branch in group.branches)
+    def learnt(self) -> Learnt:
+        """All tokens to be learnt, with what is known of each."""
+        return chain([branch.learnt for group in self.groups for branch in group.branches])
+
+    @property
+    def weight(self) -> float:
+        """How much all tokens to be learnt count together."""
+        return sum(branch.learnt.weight for group in self.groups for branch in group.branches)
 
     @property
     def num_values(self) -> int:
@@ -154,7 +227,8 @@ class Batch:
 
 def move(stretch: Stretch, device: torch.device) -> Stretch:
     """Return a stretch on a device."""
-    return attrs.evolve(stretch, ids=stretch.ids.to(device, non_blocking=True))
+    ids = stretch.ids.to(device, non_blocking=True)
+    return attrs.evolve(stretch, ids=ids, learnt=stretch.learnt.to(device))
 
 
 @attrs.frozen(eq=False)

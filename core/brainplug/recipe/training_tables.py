@@ -223,6 +223,14 @@ class Training:
             "beside the dialogues, and is thrown away with the phase; 0 is without"
         ),
     )
+    telling_weight: float = attrs.field(
+        default=1.0,
+        validator=gt(0),
+        metadata=about(
+            "how much a token of an answer that tells the value counts in the loss; one that "
+            "only words it counts 1"
+        ),
+    )
     epochs_per_validation: int | None = attrs.field(
         default=None,
         validator=optional(ge(1)),

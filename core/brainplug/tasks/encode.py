@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 
 @attrs.frozen(eq=False)
 class Item:
-    """One dialogue, encoded, with the files of its scans in the order of its images."""
+    """One dialogue, encoded.
+
+    Attributes:
+        encoded: its ids.
+        images: the files of its scans, in the order of its images.
+        telling: whether each token of the answer tells the value; empty where that is not asked.
+    """
 
     encoded: Encoded
     images: tuple[Path, ...]
+    telling: tuple[bool, ...] = ()
 
     @property
     def beginning(self) -> tuple[object, ...]:

@@ -8,8 +8,9 @@ import attrs
 import torch
 from torch.utils.data import Dataset
 
-from brainplug.model.packing import Batch, Group, Stretch, to_tensor
+from brainplug.model.packing import Batch, Group, Learnt, Stretch, to_tensor
 from brainplug.tasks.encode import Item, encode_task
+from brainplug.tasks.telling import telling_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from brainplug.api.records import TargetValue
     from brainplug.tasks.chat import ChatEncoder
     from brainplug.tasks.task import Task
 
@@ -28,10 +30,18 @@ class TaskDataset(Dataset[Item]):
         tasks: the dialogues.
         encoder: turns them into ids.
         context_length: most tokens the model takes.
+        say: says a value as an answer does.
     """
 
-    def __init__(self, tasks: Sequence[Task], encoder: ChatEncoder, context_length: int) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        encoder: ChatEncoder,
+        context_length: int,
+        say: Callable[[TargetValue], str] = str,
+    ) -> None:
         self.tasks = tasks
+        self.say = say
         self.encoder = encoder
         self.context_length = context_length
 
@@ -45,7 +55,11 @@ class TaskDataset(Dataset[Item]):
         Raises:
             DataError: it is too long, or shows another number of scans than it names files.
         """
-        return encode_task(self.tasks[index], self.encoder, self.context_length)
+        task = self.tasks[index]
+        item = encode_task(task, self.encoder, self.context_length)
+        text = self.encoder.text_of(task.turns[-1])
+        told = telling_tokens(self.encoder, text, self.say(task.truth))
+        return attrs.evolve(item, telling=told)
 
 
 @attrs.frozen(kw_only=True)
@@ -55,10 +69,12 @@ class Grouping:
     Attributes:
         references: those that begin alike are branches of one group.
         scans: a scan stands once in a batch, whoever shows it.
+        telling_weight: how much a token that tells the value counts in the loss; others count 1.
     """
 
     references: bool = True
     scans: bool = True
+    telling_weight: float = 1.0
 
 
 def make_batch(items: Sequence[Item], grouping: Grouping) -> tuple[Batch, tuple[Path, ...]]:
@@ -72,7 +88,7 @@ def make_batch(items: Sequence[Item], grouping: Grouping) -> tuple[Batch, tuple[
         # By its index each dialogue is a group of its own.
         groups.setdefault(item.beginning if grouping.references else index, []).append(item)
     scans = Scans(share=grouping.scans)
-    made = tuple(make_group(members, scans) for members in groups.values())
+    made = tuple(make_group(members, scans, grouping.telling_weight) for members in groups.values())
     return Batch(groups=made, scans=tuple(map(str, scans.files))), tuple(scans.files)
 
 
@@ -100,7 +116,16 @@ class Scans:
         return self.numbers[file]
 
 
-def make_group(members: Sequence[Item], scans: Scans) -> Group:
+def learn(item: Item, telling_weight: float) -> Learnt:
+    """Return the answer of a dialogue as it is to be learnt."""
+    ids = torch.tensor(item.encoded.answer)
+    telling = torch.tensor(item.telling or (True,) * len(ids))
+    if telling_weight == 1:
+        return Learnt(ids, telling)
+    return Learnt(ids, telling, torch.where(telling, telling_weight, 1.0))
+
+
+def make_group(members: Sequence[Item], scans: Scans, telling_weight: float) -> Group:
     """Make one group of dialogues that begin alike."""
     first = members[0]
     length = first.encoded.num_shared
@@ -114,7 +139,7 @@ def make_group(members: Sequence[Item], scans: Scans) -> Group:
         Stretch(
             torch.tensor(item.encoded.prompt[length:] + item.encoded.answer),
             scans.number(item.images[-1:]),
-            len(item.encoded.answer),
+            learn(item, telling_weight),
         )
         for item in members
     )

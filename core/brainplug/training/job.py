@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from brainplug.api.records import TargetValue
 from brainplug.evaluation.records import SelectedCheckpoint
 from brainplug.imaging.augment import Augmenter
 from brainplug.model.bundle import ModelBundle
@@ -69,6 +70,7 @@ class TrainingJob:
         proper: the score that settles ties, of which less is better.
         mixture: shares of studies in an epoch, where they are weighted.
         augmenter: changes scans at random; None leaves them as they are.
+        say: says a value as an answer does.
         values: what a plain head learns of each scan; None trains without one.
         warm_up: learn from single scans by the head, and from no dialogue; nothing is validated,
             and the last weights are kept.
@@ -91,6 +93,7 @@ class TrainingJob:
     proper: str | None = None
     mixture: Mixture | None = None
     augmenter: Augmenter | None = None
+    say: Callable[[TargetValue], str] = str
     values: ScanValues | None = None
     warm_up: bool = False
     seed: int

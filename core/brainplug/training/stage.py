@@ -146,6 +146,7 @@ def train_phase(
             higher_is_better=selection.higher_is_better,
             augmenter=make_augmenter(session.recipe, phase.number - 1),
             speed=session.recipe.speed,
+            say=session.answers.say,
             values=values,
             warm_up=phase.use == "warm-up",
             seed=seed,

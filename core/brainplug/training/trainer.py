@@ -17,7 +17,7 @@ from transformers.trainer_utils import set_seed
 from brainplug.errors import RunError
 from brainplug.model import llava
 from brainplug.model.features import FeatureStore
-from brainplug.model.packing import Beside, Ways
+from brainplug.model.packing import Beside, Tally, Ways
 from brainplug.model.plain_head import attach_head, throw_head_away
 from brainplug.recipe.metrics import LAST
 from brainplug.training.arguments import make_arguments
@@ -67,6 +67,7 @@ class ComparisonTrainer(Trainer):
         self.mend = mend
         self.ways = choose_ways(bundle, job)
         self.order = order_of(job)
+        self.tally = Tally()
         super().__init__(model=bundle.model, **kwargs)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
@@ -87,9 +88,9 @@ class ComparisonTrainer(Trainer):
         return made
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
-        """Count the answer tokens of an optimiser step and the values of scans, on all ranks."""
+        """Return the weight of all answer tokens of a step, and how many scans are learnt."""
         batches = [sample["batch"] for sample in batch_samples]
-        own = [sum(each.num_answers for each in batches), sum(each.num_values for each in batches)]
+        own = [sum(each.weight for each in batches), sum(each.num_values for each in batches)]
         return self.accelerator.reduce(torch.tensor(own, device=device), reduction="sum")
 
     def compute_loss(
@@ -97,8 +98,8 @@ class ComparisonTrainer(Trainer):
     ) -> torch.Tensor:
         """Return a rank's share of the mean loss over the answer tokens of the step."""
         num_items, num_scans = kwargs["num_items_in_batch"]
-        weight = self.job.options.auxiliary
-        beside = Beside(weight=weight, num_scans=num_scans) if self.job.values else None
+        weight = self.job.options.auxiliary if self.job.values else 0.0
+        beside = Beside(weight=weight, num_scans=num_scans, tally=self.tally)
         loss = model(batch=inputs["batch"], num_items=num_items, ways=self.ways, beside=beside)
         return loss * self.accelerator.num_processes  # ranks take the mean of their gradients
 
@@ -115,6 +116,14 @@ class ComparisonTrainer(Trainer):
                 hint="lower training.learning_rate or lengthen training.warmup_steps",
             )
         return loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Tell the losses of telling tokens and of the head beside the one that is learnt from."""
+        if "loss" in logs:
+            sums = self.accelerator.reduce(self.tally.take(self.args.device), reduction="sum")
+            told = zip(Tally.names, sums.tolist(), strict=True)
+            logs |= {name: total / count for name, (total, count) in told if count}
+        super().log(logs, *args, **kwargs)
 
     def evaluate(self, *_args: Any, **_kwargs: Any) -> dict[str, float]:
         """Let the model answer the validation tasks, in place of a loss on given answers."""
@@ -313,13 +322,15 @@ def make_dataset(job: TrainingJob) -> Sized:
     if job.warm_up:
         assert job.values is not None
         return list(job.values.of_file)
-    return TaskDataset(job.tasks, job.encoder, job.context_length)
+    return TaskDataset(job.tasks, job.encoder, job.context_length, job.say)
 
 
 def make_collator(bundle: ModelBundle, job: TrainingJob, plan: BatchPlan) -> Collator:
     """Make what turns dialogues into batches: with volumes, or with features kept on disk."""
     grouping = Grouping(
-        references=job.speed.share_references and job.speed.pack, scans=job.speed.share_scans
+        references=job.speed.share_references and job.speed.pack,
+        scans=job.speed.share_scans,
+        telling_weight=job.options.telling_weight,
     )
     augmenter = job.augmenter
     values = None if job.values is None else job.values.of_file
@@ -349,7 +360,7 @@ def make_plan(job: TrainingJob, start: Start) -> BatchPlan:
         # Scans share nothing with each other.
         alone = [(place, place) for place in range(len(make_dataset(job)))]
         return place_batches(job, start, alone, Limits(tasks=job.options.batch_size))
-    dataset = TaskDataset(job.tasks, job.encoder, job.context_length)
+    dataset = TaskDataset(job.tasks, job.encoder, job.context_length, job.say)
     prefix = branch = 0
     for item in (dataset[index] for index in range(len(dataset))):
         encoded = item.encoded
