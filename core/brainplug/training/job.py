@@ -29,6 +29,7 @@ class TrainingProgress:
         step: steps done.
         steps: steps in all.
         loss: the latest.
+        telling: the latest of the tokens that tell the value.
         metric: what validation scores by.
         score: of the last validation; None before the first, and where it was not defined.
     """
@@ -36,6 +37,7 @@ class TrainingProgress:
     step: int
     steps: int
     loss: float | None = None
+    telling: float | None = None
     metric: str
     score: float | None = None
 
@@ -48,7 +50,11 @@ class TrainingProgress:
         >>> TrainingProgress(step=3, steps=9, metric="auroc").known
         ''
         """
-        told = {"loss": self.loss, f"validation {self.metric}": self.score}
+        told = {
+            "loss": self.loss,
+            "of telling tokens": self.telling,
+            f"validation {self.metric}": self.score,
+        }
         return ", ".join(f"{name} {each:.3g}" for name, each in told.items() if each is not None)
 
 

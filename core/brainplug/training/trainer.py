@@ -223,7 +223,11 @@ class Watch(TrainerCallback):
 
     def remember(self, row: dict[str, Any]) -> None:
         """Remember what a row of the history tells."""
-        found = {"loss": row.get("loss"), "score": row.get(f"eval_{self.job.select_by}")}
+        found = {
+            "loss": row.get("loss"),
+            "telling": row.get("loss_telling"),
+            "score": row.get(f"eval_{self.job.select_by}"),
+        }
         known = {name: each for name, each in found.items() if each is not None}
         self.progress = attrs.evolve(self.progress, **known)
 
