@@ -282,6 +282,24 @@ def drawn_there(one: Augmenter, scan: str) -> Drawn:
     return one.drawn(scan, epoch=1, step=2)
 
 
+def test_a_share_of_the_scans_stays_as_sharp_as_it_was():
+    """About a third is neither turned nor shifted; what else is drawn is as without the share."""
+    some = attrs.evolve(ALL, moved=2 / 3)
+    drawn = [draw(rng_for(1, number), some) for number in range(600)]
+    every = [draw(rng_for(1, number), ALL) for number in range(600)]
+
+    still = [not any(one.rotation_degrees) and not any(one.translation_mm) for one in drawn]
+    kept = ("flipped", "brightness", "contrast")
+
+    assert 170 < sum(still) < 230
+    assert [one for one, stays in zip(every, still, strict=True) if not stays] == [
+        one for one, stays in zip(drawn, still, strict=True) if not stays
+    ]
+    assert [[getattr(one, key) for key in kept] for one in every] == [
+        [getattr(one, key) for key in kept] for one in drawn
+    ]
+
+
 def test_workers_draw_what_one_process_draws():
     """Two processes with one global seed draw for 24 scans what this one draws, all different."""
     scans = [f"{number}.nii.gz" for number in range(24)]

@@ -102,7 +102,10 @@ def draw(rng: np.random.Generator, options: Augmentation) -> Drawn:
 
     As many numbers are drawn whatever the options are, so none changes what another one draws.
     """
-    *moves, brighter, sharper, side = rng.uniform(-1, 1, 9).tolist()
+    *moves, brighter, sharper, side, still = rng.uniform(-1, 1, 10).tolist()
+    # `still` is drawn between -1 and 1, as all are.
+    if still >= 2 * options.moved - 1:
+        moves = [0.0] * len(moves)
     return Drawn(
         flipped=options.flip is not None and side < 0,
         rotation_degrees=_scaled(options.rotation_degrees, moves[:3]),

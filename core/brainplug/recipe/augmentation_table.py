@@ -30,6 +30,15 @@ class Augmentation:
         validator=and_(ge(0), le(100)),
         metadata=about("largest shift along each axis, to either side", unit="mm"),
     )
+    moved: float = attrs.field(
+        default=1.0,
+        validator=and_(ge(0), le(1)),
+        metadata=about(
+            "share of the times a scan is shown that it is rotated and shifted; below 1 the model "
+            "also learns from scans as sharp as those it is measured on, which interpolation is "
+            "not"
+        ),
+    )
     intensity: float = attrs.field(
         default=0.0,
         validator=and_(ge(0), lt(1)),
@@ -53,4 +62,4 @@ class Augmentation:
         >>> Augmentation().active, Augmentation(flip="left-right").active
         (False, True)
         """
-        return self != Augmentation()
+        return self != Augmentation(moved=self.moved)
