@@ -45,7 +45,7 @@ class TinyOptions:
     )
     heads: int = attrs.field(default=4, validator=ge(1), metadata=about("attention heads"))
     vision_layers: int = attrs.field(
-        default=2,
+        default=0,
         validator=ge(0),
         metadata=about("layers of the vision tower; 0 leaves the patch embedding, or stem, alone"),
     )
@@ -56,14 +56,14 @@ class TinyOptions:
         default=4096, validator=ge(64), metadata=about("longest dialogue", unit="tokens")
     )
     standardise: Literal["none", "grid", "voxel"] = attrs.field(
-        default="none",
+        default="grid",
         metadata=about(
             "centre and scale scans by mean and SD of the training scans: of all voxels, of each "
             "voxel, or not at all"
         ),
     )
     stem: Literal["linear", "convolution"] = attrs.field(
-        default="linear",
+        default="convolution",
         metadata=about("what makes tokens of voxels: one matrix a patch, or convolutions"),
     )
     stem_widths: tuple[int, ...] = attrs.field(
