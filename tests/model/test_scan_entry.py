@@ -21,7 +21,15 @@ from brainplug.model.standardise import FLOOR, Standardisation, measure
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
 
 SHAPE = (8, 16, 8)
-SMALL = TinyOptions(hidden_size=16, heads=2, vision_layers=1, language_layers=1, patch=(4, 4, 4))
+SMALL = TinyOptions(
+    hidden_size=16,
+    heads=2,
+    vision_layers=1,
+    language_layers=1,
+    patch=(4, 4, 4),
+    stem="linear",
+    standardise="none",
+)
 CONVOLVED = attrs.evolve(SMALL, stem="convolution", standardise="voxel", stem_widths=(4, 6))
 RNG = np.random.default_rng(2)
 SCANS = torch.from_numpy(RNG.normal(size=(3, 1, *SHAPE))).float()

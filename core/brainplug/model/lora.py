@@ -16,6 +16,7 @@ from torch import nn
 from brainplug.api.records import MODEL_PARTS
 from brainplug.errors import DataError, show
 from brainplug.model.llava import idle_in_tower, part_of
+from brainplug.recipe.training_tables import ATTENTION_LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -125,7 +126,8 @@ def find_targets(model: LlavaForConditionalGeneration, lora: Lora) -> list[str]:
     """
     layers = {part: dict(linear_layers(model, part)) for part in MODEL_PARTS[1:]}
     known = {name: set(found.values()) for name, found in layers.items()}
-    unknown = set(lora.targets).difference(*known.values())
+    # Those named by default are of towers and language models both; a tower may have no layer.
+    unknown = set(lora.targets).difference(ATTENTION_LAYERS, *known.values())
     empty = [part for part in lora.parts if not known[part] & set(lora.targets)]
     if unknown or empty:
         raise DataError(
