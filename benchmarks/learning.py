@@ -1,8 +1,8 @@
 """What the model reads off scans, beside simple readers on the same folds.
 
-    python benchmarks/learning.py recipes/small-study.toml --target sex --set cohort.table=people.csv
-    python benchmarks/learning.py mine.toml --seeds 1 2 3 --without augmentation training.auxiliary
-    python benchmarks/learning.py mine.toml --json out.json   # also as JSON, with machine and commit
+    python benchmarks/learning.py mine.toml --seeds 1 2 3   # such as recipes/small-study.toml
+    python benchmarks/learning.py mine.toml --without augmentation training.auxiliary
+    python benchmarks/learning.py mine.toml --json out.json   # with machine and commit
 
 A recipe with folds is run once for each training seed. The readers learn from the very volumes that
 the model sees, of all people that a fold does not test (those that validate are the readers' too),
@@ -20,6 +20,7 @@ back at its default each time, which says what that part gives.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 import tomllib
@@ -132,7 +133,7 @@ def small_cnn(fold: Fold, seed: int) -> np.ndarray:
 def make_cnn() -> torch.nn.Sequential:
     """Make the network; its last layer takes what comes."""
     layers: list[torch.nn.Module] = []
-    for number, (into, out) in enumerate(zip(WIDTHS[:-1], WIDTHS[1:], strict=True)):
+    for number, (into, out) in enumerate(itertools.pairwise(WIDTHS)):
         stride = 1 if number else 2
         layers += [
             torch.nn.Conv3d(into, out, 3, padding=1, stride=stride, bias=False),

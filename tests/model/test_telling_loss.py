@@ -8,6 +8,7 @@ import torch
 
 from brainplug.model.packing import Beside, Tally, Ways
 from brainplug.tasks.chat import ChatEncoder
+from brainplug.tasks.encode import SoftToken
 from brainplug.tasks.telling import telling_tokens
 from brainplug.training.collate import Collator, Grouping
 from dialogues import PARTS, VOLUMES, gradients, make_bundle, make_items
@@ -31,6 +32,19 @@ def tell(bundle, items):
         attrs.evolve(item, telling=telling_tokens(encoder, text, word))
         for item, text, word in zip(items, texts, said, strict=True)
     ]
+
+
+def blur(items):
+    """Let every telling token be learnt as one of two, or of three."""
+    blurred = []
+    for number, item in enumerate(items):
+        soft = []
+        for place, (token, tells) in enumerate(zip(item.encoded.answer, item.telling, strict=True)):
+            ids = (token, token + 1, token + 2)[: 2 + number % 2]
+            if tells:
+                soft.append(SoftToken(place, ids, (0.75, 0.25, 0.0)[: len(ids)]))
+        blurred.append(attrs.evolve(item, soft=tuple(soft)))
+    return blurred
 
 
 def losses(bundle, items, ways, *, weight, **shared):
@@ -58,6 +72,9 @@ def by_hand(bundle, items, weight):
         each = torch.nn.functional.cross_entropy(
             logits[len(item.encoded.prompt) - 1 : -1], answer, reduction="none"
         )
+        for place, ids, shares in item.soft:
+            log = logits[len(item.encoded.prompt) - 1 + place].log_softmax(0)[list(ids)]
+            each[place] = -(log * torch.tensor(shares)).sum()
         tells = torch.tensor(item.telling)
         weights = torch.where(tells, weight, 1.0)
         total, counted = total + (each * weights).sum(), counted + weights.sum()
@@ -65,12 +82,13 @@ def by_hand(bundle, items, weight):
     return total / counted, told / telling
 
 
-@pytest.mark.parametrize("weight", [1.0, 5.0])
+@pytest.mark.parametrize(("weight", "soft"), [(1.0, False), (5.0, False), (1.0, True), (5.0, True)])
 @pytest.mark.parametrize(("ways", "train", "shared"), ALL_WAYS)
-def test_every_way_weighs_and_tells_the_same(ways, train, shared, weight):
-    """Loss and gradients of weighted tokens, and the mean of telling ones, are those by hand."""
+def test_every_way_weighs_and_tells_the_same(ways, train, shared, weight, soft):
+    """Loss and gradients of weighted and soft tokens, and of telling ones, are those by hand."""
     bundle = make_bundle(train)
     items = tell(bundle, make_items(bundle))
+    items = blur(items) if soft else items
     wanted, wanted_telling = by_hand(bundle, items, weight)
     wanted_gradients = gradients(bundle, wanted)
 

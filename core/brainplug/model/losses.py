@@ -195,13 +195,13 @@ def answer_loss(
         logits = llava.next_token_logits(model, hidden)[indices]
     # A sum over some hundred thousand words in bfloat16 is too coarse; float64 stays what it is.
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    if learnt.weights is None:
-        loss = cross_entropy(logits, learnt.ids, reduction="sum")
-    else:
-        loss = (cross_entropy(logits, learnt.ids, reduction="none") * learnt.weights).sum()
-    telling = learnt.telling
-    told = cross_entropy(logits.detach()[telling], learnt.ids[telling], reduction="sum")
-    return torch.stack([loss, told])
+    each = cross_entropy(logits, learnt.ids, reduction="none")
+    if learnt.soft:
+        soft = learnt.soft
+        log = logits[soft.places].log_softmax(dim=-1).gather(1, soft.ids)
+        each = each.index_copy(0, soft.places, -(log * soft.shares.to(log.dtype)).sum(dim=1))
+    loss = (each if learnt.weights is None else each * learnt.weights).sum()
+    return torch.stack([loss, each.detach()[learnt.telling].sum()])
 
 
 def embed_stretches(

@@ -16,11 +16,48 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import torch
+from torch.nn.functional import pad
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import numpy as np
+
+
+@attrs.frozen(eq=False)
+class Soft:
+    """Tokens that are learnt as one of several; M of them, each with at most K ways.
+
+    Attributes:
+        places: `(M,)` of the tokens among all that are learnt.
+        ids: `(M, K)` tokens that may stand there.
+        shares: `(M, K)` of each; 0 where there are fewer ways than K.
+    """
+
+    places: torch.Tensor
+    ids: torch.Tensor
+    shares: torch.Tensor
+
+    def to(self, device: torch.device) -> Soft:
+        """Return the tokens on a device."""
+        moved = (
+            each.to(device, non_blocking=True) for each in (self.places, self.ids, self.shares)
+        )
+        return Soft(*moved)
+
+
+def chain_soft(learnt: Sequence[Learnt]) -> Soft | None:
+    """Return the soft tokens of several stretches as one; None where there are none."""
+    starts = torch.tensor([0, *map(len, learnt)]).cumsum(0).tolist()
+    some = [(start, each.soft) for start, each in zip(starts, learnt, strict=False) if each.soft]
+    if not some:
+        return None
+    widest = max(soft.ids.shape[1] for _, soft in some)
+    return Soft(
+        torch.cat([soft.places + start for start, soft in some]),
+        torch.cat([pad(soft.ids, (0, widest - soft.ids.shape[1])) for _, soft in some]),
+        torch.cat([pad(soft.shares, (0, widest - soft.shares.shape[1])) for _, soft in some]),
+    )
 
 
 @attrs.frozen(eq=False)
@@ -31,11 +68,13 @@ class Learnt:
         ids: `(N,)` token ids.
         telling: `(N,)` whether a token tells the value, and does not only word it.
         weights: `(N,)` how much each counts; None where all count alike.
+        soft: those that are learnt as one of several tokens; None where none is.
     """
 
     ids: torch.Tensor = attrs.field(factory=lambda: torch.zeros(0, dtype=torch.long))
     telling: torch.Tensor = attrs.field(factory=lambda: torch.zeros(0, dtype=torch.bool))
     weights: torch.Tensor | None = None
+    soft: Soft | None = None
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -52,6 +91,7 @@ class Learnt:
             self.ids.to(device, non_blocking=True),
             self.telling.to(device, non_blocking=True),
             None if self.weights is None else self.weights.to(device, non_blocking=True),
+            self.soft and self.soft.to(device),
         )
 
 
@@ -63,6 +103,7 @@ def chain(learnt: Sequence[Learnt]) -> Learnt:
         torch.cat([each.ids for each in some]),
         torch.cat([each.telling for each in some]),
         torch.cat(weighted) if weighted else None,
+        chain_soft(some),
     )
 
 

@@ -85,6 +85,9 @@ def check_metrics(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
             yield (*place, index), f"named twice: {name!r}"
         seen.add(name)
         yield from check_kind((*place, index), name, chosen.make(), kind, registry)
+    if recipe.training.soft_numbers and kind == "categorical":
+        hint = "leave it out; classes have no order"
+        yield ("training", "soft_numbers"), f"expected a numerical target; {hint}"
     select_by, reported = recipe.training.select_by, recipe.evaluation.metrics
     if select_by is not None and not is_metric(select_by):
         yield from check_proper(recipe, select_by, kind)

@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Literal
 
 import attrs
-from attrs.validators import and_, deep_iterable, deep_mapping, ge, gt, in_, lt, min_len, optional
+from attrs.validators import (
+    and_,
+    deep_iterable,
+    deep_mapping,
+    ge,
+    gt,
+    in_,
+    le,
+    lt,
+    min_len,
+    optional,
+)
 
 from brainplug.api.records import MODEL_PARTS
 from brainplug.api.roles import about
@@ -229,6 +240,14 @@ class Training:
         metadata=about(
             "how much a token of an answer that tells the value counts in the loss; one that "
             "only words it counts 1"
+        ),
+    )
+    soft_numbers: float = attrs.field(
+        default=0.0,
+        validator=and_(ge(0), le(2)),
+        metadata=about(
+            "standard deviation of the numbers that are learnt in place of a true one, drawn anew "
+            "each epoch, as a share of that of the training values; 0 is the true one alone"
         ),
     )
     epochs_per_validation: int | None = attrs.field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from brainplug.tasks.task import Task
 
 
+class SoftToken(NamedTuple):
+    """A token of an answer that is learnt as one of several.
+
+    Attributes:
+        place: of the token in the answer.
+        ids: tokens that may stand there.
+        shares: of each; they sum to 1.
+    """
+
+    place: int
+    ids: tuple[int, ...]
+    shares: tuple[float, ...]
+
+
 @attrs.frozen(eq=False)
 class Item:
     """One dialogue, encoded.
@@ -22,11 +36,13 @@ class Item:
         encoded: its ids.
         images: the files of its scans, in the order of its images.
         telling: whether each token of the answer tells the value; empty where that is not asked.
+        soft: tokens of the answer that are learnt as one of several.
     """
 
     encoded: Encoded
     images: tuple[Path, ...]
     telling: tuple[bool, ...] = ()
+    soft: tuple[SoftToken, ...] = ()
 
     @property
     def beginning(self) -> tuple[object, ...]:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-from brainplug.model.packing import Batch, Group, Learnt, Stretch, to_tensor
-from brainplug.tasks.encode import Item, encode_task
+from brainplug.model.packing import Batch, Group, Learnt, Soft, Stretch, to_tensor
+from brainplug.tasks.encode import Item, SoftToken, encode_task
 from brainplug.tasks.telling import telling_tokens
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from brainplug.api.records import TargetValue
     from brainplug.tasks.chat import ChatEncoder
     from brainplug.tasks.task import Task
+    from brainplug.training.soft_numbers import SoftNumbers
 
 
 class TaskDataset(Dataset[Item]):
@@ -31,19 +33,26 @@ class TaskDataset(Dataset[Item]):
         encoder: turns them into ids.
         context_length: most tokens the model takes.
         say: says a value as an answer does.
+        soft: draws numbers near the true ones.
+        epoch: tells which epoch is shown.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword for each thing an item follows from
         self,
         tasks: Sequence[Task],
         encoder: ChatEncoder,
         context_length: int,
+        *,
         say: Callable[[TargetValue], str] = str,
+        soft: SoftNumbers | None = None,
+        epoch: Callable[[], int] = lambda: 0,
     ) -> None:
         self.tasks = tasks
         self.say = say
         self.encoder = encoder
         self.context_length = context_length
+        self.soft = soft
+        self.epoch = epoch
 
     def __len__(self) -> int:
         """Return the number of tasks."""
@@ -55,11 +64,13 @@ class TaskDataset(Dataset[Item]):
         Raises:
             DataError: it is too long, or shows another number of scans than it names files.
         """
-        task = self.tasks[index]
+        task, soft = self.tasks[index], tuple[SoftToken, ...]()
+        if self.soft is not None:
+            task, soft = self.soft.soften(task, self.epoch())
         item = encode_task(task, self.encoder, self.context_length)
         text = self.encoder.text_of(task.turns[-1])
         told = telling_tokens(self.encoder, text, self.say(task.truth))
-        return attrs.evolve(item, telling=told)
+        return attrs.evolve(item, telling=told, soft=soft)
 
 
 @attrs.frozen(kw_only=True)
@@ -120,9 +131,21 @@ def learn(item: Item, telling_weight: float) -> Learnt:
     """Return the answer of a dialogue as it is to be learnt."""
     ids = torch.tensor(item.encoded.answer)
     telling = torch.tensor(item.telling or (True,) * len(ids))
-    if telling_weight == 1:
-        return Learnt(ids, telling)
-    return Learnt(ids, telling, torch.where(telling, telling_weight, 1.0))
+    weights = None if telling_weight == 1 else torch.where(telling, telling_weight, 1.0)
+    return Learnt(ids, telling, weights, soften(item.soft))
+
+
+def soften(tokens: Sequence[SoftToken]) -> Soft | None:
+    """Return soft tokens as tensors, None where there are none."""
+    if not tokens:
+        return None
+    ids = [torch.tensor(each.ids) for each in tokens]
+    shares = [torch.tensor(each.shares) for each in tokens]
+    return Soft(
+        torch.tensor([each.place for each in tokens]),
+        pad_sequence(ids, batch_first=True),
+        pad_sequence(shares, batch_first=True),
+    )
 
 
 def make_group(members: Sequence[Item], scans: Scans, telling_weight: float) -> Group:

@@ -19,6 +19,7 @@ from brainplug.tasks.chat import ChatEncoder
 from brainplug.tasks.task import Task
 from brainplug.training.mixture import Mixture
 from brainplug.training.scan_values import ScanValues
+from brainplug.training.soft_numbers import SoftNumbers
 
 
 @attrs.frozen(kw_only=True)
@@ -77,6 +78,7 @@ class TrainingJob:
         mixture: shares of studies in an epoch, where they are weighted.
         augmenter: changes scans at random; None leaves them as they are.
         say: says a value as an answer does.
+        soft: draws numbers near the true ones to be learnt in their place; None for none.
         values: what a plain head learns of each scan; None trains without one.
         warm_up: learn from single scans by the head, and from no dialogue; nothing is validated,
             and the last weights are kept.
@@ -100,6 +102,7 @@ class TrainingJob:
     mixture: Mixture | None = None
     augmenter: Augmenter | None = None
     say: Callable[[TargetValue], str] = str
+    soft: SoftNumbers | None = None
     values: ScanValues | None = None
     warm_up: bool = False
     seed: int

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
+import numpy as np
 
 from brainplug.errors import DataError
 from brainplug.evaluation.history import PhaseFacts, PhaseHistory, TrainingHistory, WeightCounts
@@ -23,6 +24,7 @@ from brainplug.training.job import TrainingJob
 from brainplug.training.mixture import Mixture
 from brainplug.training.phases import copy_whole, open_folders
 from brainplug.training.scan_values import make_values
+from brainplug.training.soft_numbers import SoftNumbers
 from brainplug.training.standardise import fit_standardisation
 from brainplug.training.trainer import train
 
@@ -147,6 +149,7 @@ def train_phase(
             augmenter=make_augmenter(session.recipe, phase.number - 1),
             speed=session.recipe.speed,
             say=session.answers.say,
+            soft=soften(session, phase, bundle),
             values=values,
             warm_up=phase.use == "warm-up",
             seed=seed,
@@ -170,6 +173,29 @@ def train_phase(
         history=tuple(result.history),
     )
     session.ranks.on_main_process(lambda: folder.finish(result.bundle.save, history))
+
+
+def soften(session: ModelSession, phase: PhasePlan, bundle: ModelBundle) -> SoftNumbers | None:
+    """Return what draws numbers near the true ones in a phase, None where the true ones are learnt.
+
+    Raises:
+        DataError: it is asked for, and what answers may state is no list of numbers.
+    """
+    share = phase.options.soft_numbers
+    if not share or phase.use == "warm-up":
+        return None
+    trees = session.number_trees(session.encoder(bundle))
+    tasks = session.tasks["train"]
+    if trees is None or trees.of(tasks[0]) is None:
+        raise DataError(
+            where="training.soft_numbers",
+            expected="answers that state one number of those that the head lists",
+            found=share,
+            hint="leave it out, or state {value} in prompt.answer and use a numerical head",
+        )
+    truths = {task.images[-1]: float(task.truth) for task in tasks}
+    sd = share * float(np.std(list(truths.values())))
+    return SoftNumbers(trees=trees, sd=sd, seed=session.recipe.training_seed)
 
 
 def learnt_values(session: ModelSession, phase: PhasePlan) -> ScanValues | None:

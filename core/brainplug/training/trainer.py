@@ -16,27 +16,23 @@ from transformers.trainer_utils import set_seed
 
 from brainplug.errors import RunError
 from brainplug.model import llava
-from brainplug.model.features import FeatureStore
 from brainplug.model.packing import Beside, Tally, Ways
 from brainplug.model.plain_head import attach_head, throw_head_away
 from brainplug.recipe.metrics import LAST
 from brainplug.training.arguments import make_arguments
-from brainplug.training.batch_sampler import BatchPlan, Limits
+from brainplug.training.batches import make_collator, make_dataset, make_plan
 from brainplug.training.checkpoints import find_start, load_weights, mark_whole, refuse_misfit
-from brainplug.training.collate import Collator, Grouping, TaskDataset
 from brainplug.training.deepspeed import mend_universal
 from brainplug.training.job import TrainingJob, TrainingProgress, TrainingResult
-from brainplug.training.phases import FEATURES
 from brainplug.training.selection import Patience, describe_selected, order_of
 from brainplug.training.weight_groups import group_weights
 from brainplug.training.zero3 import forget_deepspeed, whole_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence, Sized
-
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
     from brainplug.model.bundle import ModelBundle
+    from brainplug.training.batch_sampler import BatchPlan
     from brainplug.training.checkpoints import Start
 
 
@@ -299,7 +295,7 @@ def make_trainer(
     start: Start,
 ) -> ComparisonTrainer:
     """Put the trainer together."""
-    dataset = make_dataset(job)
+    dataset = make_dataset(job, plan)
     collator = make_collator(bundle, job, plan)
     callbacks: list[TrainerCallback] = [TellEpoch(plan), Watch(job, start)]
     if job.options.patience and not job.warm_up:
@@ -319,77 +315,3 @@ def make_trainer(
     trainer.remove_callback(ProgressCallback)
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def make_dataset(job: TrainingJob) -> Sized:
-    """Return what is learnt from: dialogues, or in a warm-up the files of scans."""
-    if job.warm_up:
-        assert job.values is not None
-        return list(job.values.of_file)
-    return TaskDataset(job.tasks, job.encoder, job.context_length, job.say)
-
-
-def make_collator(bundle: ModelBundle, job: TrainingJob, plan: BatchPlan) -> Collator:
-    """Make what turns dialogues into batches: with volumes, or with features kept on disk."""
-    grouping = Grouping(
-        references=job.speed.share_references and job.speed.pack,
-        scans=job.speed.share_scans,
-        telling_weight=job.options.telling_weight,
-    )
-    augmenter = job.augmenter
-    values = None if job.values is None else job.values.of_file
-    if augmenter is not None:
-        return Collator(
-            grouping,
-            lambda file: augmenter.volume(
-                job.load(file), str(file), epoch=plan.epoch, step=plan.step
-            ),
-            values=values,
-        )
-    # Under ZeRO-3 all ranks must call the tower together, and a store calls it for scans of one
-    # rank only.
-    keep = job.speed.cache_features and not llava.tower_learns(bundle.model)
-    if not keep or job.options.is_zero3:
-        return Collator(grouping, job.load, values=values)
-    lower = torch.bfloat16 if job.options.precision == "bfloat16" else torch.float32
-    store = FeatureStore(
-        model=bundle.model, load=job.load, folder=job.folder / FEATURES, precision=lower
-    )
-    return Collator(grouping, job.load, features=store.get, values=values)
-
-
-def make_plan(job: TrainingJob, start: Start) -> BatchPlan:
-    """Plan the batches of this rank, after every dialogue was encoded once and measured."""
-    if job.warm_up:
-        # Scans share nothing with each other.
-        alone = [(place, place) for place in range(len(make_dataset(job)))]
-        return place_batches(job, start, alone, Limits(tasks=job.options.batch_size))
-    dataset = TaskDataset(job.tasks, job.encoder, job.context_length, job.say)
-    prefix = branch = 0
-    for item in (dataset[index] for index in range(len(dataset))):
-        encoded = item.encoded
-        prefix = max(prefix, encoded.num_shared)
-        branch = max(branch, len(encoded.prompt) - encoded.num_shared + len(encoded.answer))
-    keys = [(task.beginning, (task.images[-1], task.subject)) for task in job.tasks]
-    limits = Limits(
-        tasks=job.options.batch_size,
-        tokens=job.options.batch_tokens,
-        prefix=prefix,
-        branch=branch,
-    )
-    return place_batches(job, start, keys, limits)
-
-
-def place_batches(
-    job: TrainingJob, start: Start, keys: Sequence[tuple[Hashable, Hashable]], limits: Limits
-) -> BatchPlan:
-    """Plan the batches of this rank, by what their members share and what a batch may hold."""
-    return BatchPlan(
-        keys,
-        limits,
-        seed=job.seed,
-        rank=job.ranks.rank,
-        world=job.ranks.world_size,
-        evenly=start.world,
-        mixture=job.mixture,
-    )
