@@ -57,7 +57,9 @@ def teach(
     **options,
 ):
     """Train the tiny model on four blocks of three references and three queries."""
-    bundle = Tiny(TinyOptions(hidden_size=32, heads=2, patch=(4, 4, 4))).build(SHAPE, seed=1)
+    bundle = Tiny(TinyOptions(hidden_size=32, heads=2, vision_layers=1, patch=(4, 4, 4))).build(
+        SHAPE, seed=1
+    )
     llava.train_only(bundle.model, parts)
     if lora is not None:
         add_adapters(bundle.model, lora, seed=1)

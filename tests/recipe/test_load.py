@@ -40,7 +40,7 @@ def test_five_mistakes_are_five_lines(tmp_path):
     """An unknown key, a wrong type, a bad value, an unknown part and a bad slot at once."""
     text = (RECIPES / "demo.toml").read_text()
     for right, wrong in (
-        ("epochs = 6", "epocs = 8"),
+        ("epochs = 5", "epocs = 8"),
         ("batch_size = 16", 'batch_size = "16"'),
         ("warmup_steps = 20", "warmup_steps = -1"),
         ('use = "independent"', 'use = "independant"'),
@@ -91,7 +91,7 @@ def test_a_resolved_recipe_reads_as_an_equal_one(tmp_path, seed, epochs, rate, s
     """Written with every default and read again a recipe is the same."""
     data = tomllib.loads((RECIPES / "demo.toml").read_text()) | {"seed": seed}
     data["training"] |= {"epochs": epochs, "learning_rate": rate}
-    data["images"]["shape"] = [8 * max(1, size // 8) for size in shape]
+    data["images"]["shape"] = [16 * max(1, size // 16) for size in shape]
     recipe = read(tmp_path, tomli_w.dumps(data))
 
     assert recipe == read(tmp_path, recipe_text(recipe))

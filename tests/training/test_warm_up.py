@@ -63,7 +63,11 @@ def test_each_scan_is_seen_once_an_epoch_and_nobody_reads(tmp_path, monkeypatch)
 
 def test_the_tower_alone_learns_and_the_last_weights_are_kept(tmp_path):
     """Loss falls, no checkpoint is chosen, and the head is gone."""
-    before = Tiny(TinyOptions(hidden_size=32, heads=2, patch=(4, 4, 4))).build(SHAPE, seed=1).model
+    before = (
+        Tiny(TinyOptions(hidden_size=32, heads=2, vision_layers=1, patch=(4, 4, 4)))
+        .build(SHAPE, seed=1)
+        .model
+    )
     before = {name: each.clone() for name, each in before.state_dict().items()}
 
     found = warm_up(tmp_path, epochs=10)

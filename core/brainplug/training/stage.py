@@ -118,13 +118,10 @@ def train_phase(
         begin: makes the model; nobody else holds it, so that the next phase finds its memory free.
 
     Raises:
-        DataError: a model part built no bundle, or adapters are asked for on layers that the model
-            has not.
+        DataError: adapters are asked for on layers that the model has not; and see `held`, `soften`.
     """
     # numpy takes seeds of 32 bits only, and the Trainer seeds it too.
-    bundle, seed = begin(), (session.recipe.training_seed + phase.number - 1) % 2**32
-    if not isinstance(bundle, ModelBundle):
-        raise DataError(type(bundle).__name__, expected="a ModelBundle from the model's build")
+    bundle, seed = held(begin()), (session.recipe.training_seed + phase.number - 1) % 2**32
     if phase.number == 1:  # later ones begin from a model that has been fitted
         fit_standardisation(bundle, session)
     # Ahead of the adapters, which leave to learn what learns by then.
@@ -173,6 +170,17 @@ def train_phase(
         history=tuple(result.history),
     )
     session.ranks.on_main_process(lambda: folder.finish(result.bundle.save, history))
+
+
+def held(bundle: object) -> ModelBundle:
+    """Return what a model part built, if it is what it should be.
+
+    Raises:
+        DataError: it is not.
+    """
+    if not isinstance(bundle, ModelBundle):
+        raise DataError(type(bundle).__name__, expected="a ModelBundle from the model's build")
+    return bundle
 
 
 def soften(session: ModelSession, phase: PhasePlan, bundle: ModelBundle) -> SoftNumbers | None:
