@@ -118,7 +118,7 @@ def train_phase(
         begin: makes the model; nobody else holds it, so that the next phase finds its memory free.
 
     Raises:
-        DataError: adapters are asked for on layers that the model has not; and see `held`, `soften`.
+        DataError: the model lacks layers that adapters are asked for; and see `held` and `soften`.
     """
     # numpy takes seeds of 32 bits only, and the Trainer seeds it too.
     bundle, seed = held(begin()), (session.recipe.training_seed + phase.number - 1) % 2**32
