@@ -43,6 +43,12 @@ def volume(path: Path) -> np.ndarray:
     return rng.normal(size=SHAPE).astype("float16")
 
 
+def build_small():
+    """Build the model that `teach` trains."""
+    options = TinyOptions(hidden_size=32, heads=2, vision_layers=1, patch=(4, 4, 4))
+    return Tiny(options).build(SHAPE, seed=1)
+
+
 def teach(
     folder,
     *,
@@ -57,9 +63,7 @@ def teach(
     **options,
 ):
     """Train the tiny model on four blocks of three references and three queries."""
-    bundle = Tiny(TinyOptions(hidden_size=32, heads=2, vision_layers=1, patch=(4, 4, 4))).build(
-        SHAPE, seed=1
-    )
+    bundle = build_small()
     llava.train_only(bundle.model, parts)
     if lora is not None:
         add_adapters(bundle.model, lora, seed=1)

@@ -11,7 +11,7 @@ from brainplug.recipe.training_tables import Lora, Phase, Training
 from brainplug.training import trainer
 from brainplug.training.scan_values import make_values
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
-from teaching import TASKS, teach
+from teaching import TASKS, build_small, teach
 
 PARTS = ("patch-embedding", "vision-tower", "projector")
 
@@ -71,9 +71,7 @@ def test_each_part_has_its_rate_and_biases_and_norms_no_decay(tmp_path, made):
 
 def test_a_smaller_rate_moves_the_part_less(tmp_path):
     """The first step of AdamW is as long as its rate."""
-    start = Tiny(TinyOptions(hidden_size=32, heads=2, vision_layers=1, patch=(4, 4, 4))).build(
-        (8, 8, 8), seed=1
-    )
+    start = build_small()
     given = {"epochs": 1, "batch_size": 36, "warmup_steps": 0, "weight_decay": 0.0}
     name = "model.vision_tower.embeddings.projection.weight"
     before = start.model.state_dict()[name].clone()
