@@ -19,7 +19,7 @@ from brainplug.training.collate import Collator
 from brainplug.training.scan_values import make_values
 from brainplug.training.trainer import train
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
-from teaching import SHAPE, TASKS, teach
+from teaching import TASKS, build_small, teach
 
 VALUES = make_values(TASKS, ("male", "female"))
 TOWER = ("patch-embedding", "vision-tower")
@@ -63,11 +63,7 @@ def test_each_scan_is_seen_once_an_epoch_and_nobody_reads(tmp_path, monkeypatch)
 
 def test_the_tower_alone_learns_and_the_last_weights_are_kept(tmp_path):
     """Loss falls, no checkpoint is chosen, and the head is gone."""
-    before = (
-        Tiny(TinyOptions(hidden_size=32, heads=2, vision_layers=1, patch=(4, 4, 4)))
-        .build(SHAPE, seed=1)
-        .model
-    )
+    before = build_small().model
     before = {name: each.clone() for name, each in before.state_dict().items()}
 
     found = warm_up(tmp_path, epochs=10)
