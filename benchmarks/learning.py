@@ -188,7 +188,7 @@ def predictions(folder: Path, positive: str | None) -> pd.DataFrame:
     said: dict[str, list[float]] = {}
     truths: dict[str, Any] = {}
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    chosen = (metrics.get("readout") or {}).get("chosen", "said")
+    chosen = (metrics.get("readouts") or {}).get("headline", "said")
     for row in read_answers(folder / "answers.jsonl"):
         if row.split != "test":
             continue
