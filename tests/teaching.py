@@ -60,6 +60,8 @@ def teach(
     values=None,
     told=lambda _now: None,
     warm_up=False,
+    soft=None,
+    tasks=TASKS,
     **options,
 ):
     """Train the tiny model on four blocks of three references and three queries."""
@@ -70,7 +72,7 @@ def teach(
     scored, losses = iter(scores or ()), iter(proper or ())
     given = {"epochs": 5, "warmup_steps": 2, "learning_rate": 1e-3, "batch_size": 9} | options
     job = TrainingJob(
-        tasks=TASKS,
+        tasks=tasks,
         encoder=ChatEncoder(bundle.tokenizer, 8),
         context_length=4096,
         load=volume,
@@ -81,6 +83,7 @@ def teach(
         proper="log-loss",
         higher_is_better=True,
         values=values,
+        soft=soft,
         warm_up=warm_up,
         seed=11,
         folder=folder,

@@ -6,6 +6,7 @@ import attrs
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from brainplug.api.laws import spoken_numbers
 from brainplug.api.records import Turn
@@ -18,6 +19,7 @@ from brainplug.training.soft_numbers import SoftNumbers, near, soft_tokens
 from brainplug_plugins.heads.numerical import Numerical, NumericalOptions
 from brainplug_plugins.models.tiny import make_byte_tokenizer
 from small import make_task
+from teaching import TASKS, teach
 
 ANSWERS = Numerical(NumericalOptions(column="age", unit="years", precision=0)).fit(
     pd.Series(np.arange(20.0, 80.0))
@@ -102,6 +104,29 @@ def test_an_answer_that_states_no_number_of_a_tree_is_learnt_as_it_is():
     )
 
     assert (twice, ()) == soft.soften(twice, 0)
+
+
+def test_a_stopped_training_goes_on_with_the_draws_it_would_have_had(tmp_path):
+    """Stopped after an epoch and resumed, it ends as one that was not, to the bit."""
+    ages = [ask(task.task_id, 30.0 + number) for number, task in enumerate(TASKS)]
+    tasks = [
+        attrs.evolve(task, turns=age.turns, truth=age.truth, kind="numerical")
+        for task, age in zip(TASKS, ages, strict=True)
+    ]
+    soft = SoftNumbers(trees=TREES, sd=8.0, seed=1)
+    given = {"tasks": tasks, "schedule": "constant_with_warmup"}
+    scores = [0.5, 0.6]
+    whole = teach(tmp_path / "whole", epochs=2, soft=soft, scores=scores, **given)
+    plain = teach(tmp_path / "plain", epochs=2, scores=scores, **given)
+
+    teach(tmp_path / "stopped", epochs=1, soft=soft, **given)
+    found = teach(tmp_path / "stopped", epochs=2, soft=soft, scores=[0.9], **given)
+
+    learnt = "model.vision_tower.embeddings.projection.weight"
+    weights = [each.bundle.model.state_dict() for each in (whole, found, plain)]
+    for name, each in weights[1].items():
+        assert torch.equal(weights[0][name], each), name
+    assert not torch.equal(weights[0][learnt], weights[2][learnt])
 
 
 def test_soft_classes_are_refused(write_recipe):
