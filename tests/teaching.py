@@ -45,7 +45,9 @@ def volume(path: Path) -> np.ndarray:
 
 def build_small():
     """Build the model that `teach` trains."""
-    options = TinyOptions(hidden_size=32, heads=2, vision_layers=1, patch=(4, 4, 4))
+    options = TinyOptions(
+        hidden_size=32, heads=2, vision_layers=1, patch=(4, 4, 4), stem="linear", standardise="none"
+    )
     return Tiny(options).build(SHAPE, seed=1)
 
 

@@ -42,7 +42,9 @@ def volume(path):
 
 @pytest.fixture(scope="module")
 def bundle():
-    made = Tiny(TinyOptions(hidden_size=16, heads=2, patch=(4, 4, 4))).build(SHAPE, seed=3)
+    made = Tiny(TinyOptions(hidden_size=16, heads=2, vision_layers=1, patch=(4, 4, 4))).build(
+        SHAPE, seed=3
+    )
     made.model.eval()
     return made
 

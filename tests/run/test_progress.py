@@ -77,5 +77,5 @@ def test_a_run_tells_of_each_stage_in_its_log(write_recipe, tmp_path, monkeypatc
     for text in (capsys.readouterr().out, (folder / "log.txt").read_text()):
         assert "cohort: reading scan 1 of 60" in text
         assert "training: step 2 of " in text
-        assert ", validation balanced-accuracy " in text
+        assert ", validation log-loss " in text
         assert "answers: " in text
