@@ -200,7 +200,12 @@ def answer_loss(
         soft = learnt.soft
         log = logits[soft.places].log_softmax(dim=-1).gather(1, soft.ids)
         each = each.index_copy(0, soft.places, -(log * soft.shares.to(log.dtype)).sum(dim=1))
-    loss = (each if learnt.weights is None else each * learnt.weights).sum()
+    if learnt.weights is not None:
+        loss = (each * learnt.weights).sum()
+    else:
+        # torch's own sum, lest plain losses move by their last bit.
+        plain = learnt.soft is None
+        loss = cross_entropy(logits, learnt.ids, reduction="sum") if plain else each.sum()
     return torch.stack([loss, each.detach()[learnt.telling].sum()])
 
 
