@@ -30,16 +30,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 import pandas as pd
-import tomli_w
 import torch
 from results import make_parser, write_results
+from runs import run_recipe
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from brainplug.cli.main import main as brainplug
 from brainplug.imaging.cache import make_volume
 from brainplug.recipe.load import read_recipe
 from brainplug.registry import load_registry
@@ -164,17 +163,6 @@ def change(recipe: dict[str, Any], key: str, value: Any) -> None:
         recipe[last] = value
 
 
-def run(wanted: dict[str, Any], folder: Path) -> Path:
-    """Run a recipe, whose paths are whole, and return its run folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    own = folder / "wanted.toml"
-    own.write_text(tomli_w.dumps(wanted), encoding="utf-8")
-    code = brainplug(["run", str(own), "--output", str(folder / "run")])
-    if code:
-        raise SystemExit(code)
-    return folder / "run"
-
-
 def fold_folders(run_folder: Path) -> list[Path]:
     """Return the folders of the folds; the run itself where there is one split only."""
     names = run_folder / "runs.json"
@@ -253,7 +241,7 @@ def score_model(
     """Run a recipe; return its scores, whom each fold tests, and minutes a fold."""
     change(recipe, "training.seed", seed)
     begun = time.monotonic()
-    done = run(recipe, folder)
+    done = run_recipe(recipe, folder)
     folds = fold_folders(done)
     minutes = (time.monotonic() - begun) / 60 / len(folds)
     target = pd.read_parquet(done / "cohort.parquet")["target"]

@@ -24,11 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
-import tomli_w
 from results import make_parser, write_results
 from rich.console import Console
+from runs import run_recipe
 
-from brainplug.cli.main import main as brainplug
 from brainplug.evaluation.aggregate import aggregate
 from brainplug.inference.answer import all_answers
 from brainplug.model.bundle import load_bundle
@@ -65,13 +64,7 @@ def pairings(own: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def train(recipe: Path, folder: Path, pairing: dict[str, Any]) -> Path:
     """Run a recipe with another pairing, and return its run folder."""
     wanted = tomllib.loads(recipe.read_text(encoding="utf-8")) | {"pairing": pairing}
-    folder.mkdir(parents=True, exist_ok=True)
-    own = folder / "wanted.toml"
-    own.write_text(tomli_w.dumps(wanted), encoding="utf-8")
-    code = brainplug(["run", str(own), "--output", str(folder / "run")])
-    if code:
-        raise SystemExit(code)
-    return folder / "run"
+    return run_recipe(wanted, folder)
 
 
 def open_run(run: Path) -> Workspace:

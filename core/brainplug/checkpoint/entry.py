@@ -9,8 +9,9 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
-from attrs.validators import deep_iterable, ge, gt, in_, min_len
+from attrs.validators import and_, deep_iterable, ge, gt, in_, le, min_len
 
+from brainplug.api.roles import about
 from brainplug.checkpoint.tensors import PATCHES, linear, norm
 from brainplug.errors import DataError
 
@@ -33,6 +34,35 @@ in use for ImageNet and 0.269, 0.261 and 0.276 by those of CLIP's pictures: twic
 
 WIDTHS = (16, 32, 48, 64)
 """Channels of the stages of a convolutional stem, unless told otherwise."""
+
+
+OWN_TOWER = "safetensors file, or folder of a model, that the vision tower begins from"
+"""The option `tower_weights` of a model in words."""
+
+
+def stem_option(default: Stem) -> Any:
+    """Make the option `stem` of a model."""
+    return attrs.field(
+        default=default,
+        metadata=about("what makes tokens of voxels: one matrix a patch, or convolutions"),
+    )
+
+
+def widths_option() -> Any:
+    """Make the option `stem_widths` of a model."""
+    return attrs.field(
+        default=WIDTHS,
+        validator=[min_len(1), deep_iterable(and_(ge(1), le(4096)))],
+        metadata=about("channels of the convolutions, stage by stage; the last goes on"),
+    )
+
+
+def norm_option() -> Any:
+    """Make the option `stem_norm` of a model."""
+    return attrs.field(
+        default="group",
+        metadata=about("norm after a convolution: of a few groups of channels, of each, or none"),
+    )
 
 
 @attrs.frozen(kw_only=True)

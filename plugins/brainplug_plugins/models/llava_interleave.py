@@ -9,12 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import attrs
-from attrs.validators import and_, deep_iterable, ge, in_, le, min_len
+from attrs.validators import and_, deep_iterable, ge, in_, le
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import MODEL_PARTS, ModelPlan
 from brainplug.api.roles import Part, ReadsFiles, about
-from brainplug.checkpoint.entry import PHOTOGRAPH_SD, WIDTHS, ScanEntry
+from brainplug.checkpoint.entry import (
+    OWN_TOWER,
+    PHOTOGRAPH_SD,
+    ScanEntry,
+    Standardise,
+    norm_option,
+    stem_option,
+    widths_option,
+)
 from brainplug.checkpoint.locate import HUB_ID, fetch_weights, find_local
 from brainplug.checkpoint.own_tower import TowerPlan, check_tower, find_tower
 from brainplug.checkpoint.read import TOKENIZER, Checkpoint, read_checkpoint
@@ -60,30 +68,17 @@ class LlavaInterleaveOptions:
             "first for a linear stem, the second for convolutions, which can only be drawn"
         ),
     )
-    standardise: Literal["none", "grid", "voxel"] = attrs.field(
+    standardise: Standardise = attrs.field(
         default="grid",
         metadata=about(
             "centre and scale scans, to the spread of a photograph, by mean and SD of the training "
             "scans: of all voxels, of each voxel, or not at all"
         ),
     )
-    stem: Literal["linear", "convolution"] = attrs.field(
-        default="linear",
-        metadata=about("what makes tokens of voxels: one matrix a patch, or convolutions"),
-    )
-    stem_widths: tuple[int, ...] = attrs.field(
-        default=WIDTHS,
-        validator=[min_len(1), deep_iterable(and_(ge(1), le(4096)))],
-        metadata=about("channels of the convolutions, stage by stage; the last goes on"),
-    )
-    stem_norm: Literal["group", "instance", "none"] = attrs.field(
-        default="group",
-        metadata=about("norm after a convolution: of a few groups of channels, of each, or none"),
-    )
-    tower_weights: Path | None = attrs.field(
-        default=None,
-        metadata=about("safetensors file, or folder of a model, that the vision tower begins from"),
-    )
+    stem: Literal["linear", "convolution"] = stem_option("linear")
+    stem_widths: tuple[int, ...] = widths_option()
+    stem_norm: Literal["group", "instance", "none"] = norm_option()
+    tower_weights: Path | None = attrs.field(default=None, metadata=about(OWN_TOWER))
     train: tuple[str, ...] = attrs.field(
         default=("patch-embedding",),
         validator=[deep_iterable(in_(MODEL_PARTS))],
