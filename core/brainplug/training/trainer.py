@@ -276,6 +276,8 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
     whole = whole_bundle(bundle, job.options)
     if job.options.deepspeed and trainer.state.best_model_checkpoint:
         load_weights(whole.model, Path(trainer.state.best_model_checkpoint))
+        # Rank 0 goes on to delete the checkpoints, which a slower rank may still be reading.
+        job.ranks.wait_for_everyone()
     forget_deepspeed()
     llava.recompute(whole.model, tower=False, language=False)
     whole.model.eval()
