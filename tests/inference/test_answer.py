@@ -126,10 +126,12 @@ def teach_by_heart(bundle, task):
     """Train a copy of the model on one dialogue until it says its answer."""
     import copy
 
+    from brainplug.model import llava
     from brainplug.model.packing import Ways
     from brainplug.training.collate import Collator, Grouping
 
     taught = attrs.evolve(bundle, model=copy.deepcopy(bundle.model))
+    llava.choose_kernels(taught.model, onednn=False)
     item = encode_task(task, ChatEncoder(bundle.tokenizer, 8), 4096)
     batch = Collator(Grouping(), volume)([item])["batch"]
     optimiser = torch.optim.AdamW(taught.model.parameters(), lr=1e-2)
