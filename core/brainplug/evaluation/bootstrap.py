@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import attrs
@@ -81,12 +82,18 @@ class Resamples:
 
 
 def draw_resamples(clusters: Sequence[str], plan: BootstrapPlan) -> Resamples:
-    """Draw clusters whole, with replacement.
+    """Draw clusters whole, with replacement; the same ones for the same clusters and plan.
 
     Args:
         clusters: name of the cluster of each subject.
         plan: how many samples, and from which seed.
     """
+    return draw_once(tuple(map(str, clusters)), plan)
+
+
+@lru_cache(maxsize=2)
+def draw_once(clusters: tuple[str, ...], plan: BootstrapPlan) -> Resamples:
+    """Draw the samples that every score of a split shares."""
     names, members = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
     size = len(names)
     rng = np.random.default_rng(plan.seed)

@@ -7,21 +7,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-from jaxtyping import Float
 
-from brainplug.api.records import EVALUATED, Predictions
+from brainplug.api.records import EVALUATED
 from brainplug.errors import DataError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
-from brainplug.evaluation.bootstrap import (
-    BootstrapPlan,
-    Estimate,
-    Resamples,
-    draw_resamples,
-    estimate,
-    is_clear,
-    paired_p_value,
-    resampled_scores,
-)
+from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.calibration import calibration
 from brainplug.evaluation.describe import (
     TargetFacts,
@@ -32,6 +22,8 @@ from brainplug.evaluation.describe import (
     pair_values,
     score_sites,
 )
+from brainplug.evaluation.differences import difference
+from brainplug.evaluation.intervals import interval
 from brainplug.evaluation.records import (
     BaselineScores,
     Difference,
@@ -46,6 +38,7 @@ from brainplug.tasks.answers import AnswerRow
 if TYPE_CHECKING:
     import pandas as pd
 
+    from brainplug.api.records import Predictions
     from brainplug.api.roles import Metric
 
 
@@ -63,19 +56,16 @@ class Rule:
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Score:
-    """A metric's score of one system, and its scores of the bootstrap samples."""
+class People:
+    """Who is scored, and how sure that can be.
 
-    value: float
-    samples: Float[np.ndarray, " samples"]
+    Attributes:
+        clusters: name of the family of each.
+        plan: how intervals are made.
+    """
 
-
-@attrs.frozen(kw_only=True, eq=False)
-class System:
-    """What the model or a rule predicted, and its score by each metric."""
-
-    predictions: Predictions
-    scores: Mapping[str, Score]
+    clusters: Sequence[str]
+    plan: BootstrapPlan
 
 
 def score_run(
@@ -136,31 +126,25 @@ def score_split(
 ) -> SplitScores:
     """Score the answers of one split, and every rule on the same subjects and samples."""
     frame = aggregate(answers, facts.kind, facts.labels, facts.train_mean)
-    # Drawn once for model and rules alike, which makes their differences paired.
-    resamples = draw_resamples(cluster_names(frame["subject"], facts.people), plan)
+    people = People(clusters=cluster_names(frame["subject"], facts.people), plan=plan)
     predictions = make_predictions(frame, facts.labels, facts.train_mean)
-    model = score_system(predictions, metrics, resamples)
-    ruled = {
-        name: score_system(rule_predictions(rule, frame, facts), metrics, resamples)
-        for name, rule in rules.items()
-    }
+    ruled = {name: rule_predictions(rule, frame, facts) for name, rule in rules.items()}
     by_site, too_small = score_sites(frame, facts, metrics)
     return SplitScores(
         counts=count_answers(answers, frame),
-        clusters=resamples.num_clusters,
+        clusters=len(set(people.clusters)),
         metrics=describe_scores(
-            model, metrics, plan, unit=facts.unit, note=certainty_note(predictions, resamples)
+            predictions, metrics, people, unit=facts.unit, note=certainty_note(predictions, people)
         ),
         baselines={
             name: BaselineScores(
                 about=rules[name].about,
-                metrics=describe_scores(system, metrics, plan, unit=facts.unit),
+                metrics=describe_scores(system, metrics, people, unit=facts.unit),
             )
             for name, system in ruled.items()
         },
         difference={
-            name: compare(name, metric, systems=(model, ruled), resamples=resamples)
-            for name, metric in metrics.items()
+            name: compare(metric, predictions, ruled, people) for name, metric in metrics.items()
         },
         confusion=count_confusions(predictions) if predictions.labels else None,
         scatter=None if predictions.labels else pair_values(predictions),
@@ -168,20 +152,6 @@ def score_split(
         sites_too_small=too_small,
         calibration=calibration(predictions),
     )
-
-
-def score_system(
-    predictions: Predictions, metrics: Mapping[str, Metric], resamples: Resamples
-) -> System:
-    """Score one system by every metric, on the subjects and on every sample."""
-    scores = {
-        name: Score(
-            value=metric.score(predictions),
-            samples=resampled_scores(metric, predictions, resamples.counts),
-        )
-        for name, metric in metrics.items()
-    }
-    return System(predictions=predictions, scores=scores)
 
 
 def of_split(answers: Sequence[AnswerRow], split: str) -> list[AnswerRow]:
@@ -219,9 +189,9 @@ def rule_predictions(rule: Rule, frame: pd.DataFrame, facts: TargetFacts) -> Pre
 
 
 def describe_scores(
-    system: System,
+    predictions: Predictions,
     metrics: Mapping[str, Metric],
-    plan: BootstrapPlan,
+    people: People,
     *,
     unit: str,
     note: str = "",
@@ -229,15 +199,15 @@ def describe_scores(
     """Describe the scores of one system with their intervals, directions and units.
 
     Args:
-        system: the system with its scores.
+        predictions: of the system.
         metrics: the metrics by name.
-        plan: how intervals are made.
+        people: who is scored.
         unit: of the target.
         note: added where samples do not differ.
     """
     described = {}
     for name, metric in metrics.items():
-        found = estimate(system.scores[name].value, system.scores[name].samples, plan)
+        found = interval(metric, predictions, people.clusters, people.plan)
         # Where nobody is answered wrongly no sample differs, and an exact bound stands in for the
         # interval.
         if note and found.value is not None and found.low is None:
@@ -250,9 +220,9 @@ def describe_scores(
     return described
 
 
-def certainty_note(predictions: Predictions, resamples: Resamples) -> str:
+def certainty_note(predictions: Predictions, people: People) -> str:
     """Say how large the error rate may be although every subject is answered rightly."""
-    clusters, confidence = resamples.num_clusters, resamples.plan.confidence
+    clusters, confidence = len(set(people.clusters)), people.plan.confidence
     right = predictions.truth == predictions.predicted
     if not predictions.labels or not clusters or not right.all():
         return ""
@@ -265,47 +235,32 @@ def certainty_note(predictions: Predictions, resamples: Resamples) -> str:
 
 
 def compare(
-    name: str,
-    metric: Metric,
-    *,
-    systems: tuple[System, Mapping[str, System]],
-    resamples: Resamples,
+    metric: Metric, model: Predictions, rules: Mapping[str, Predictions], people: People
 ) -> Difference:
-    """Subtract the best rule from the model, sample by sample, and test the difference.
+    """Return how the model differs from the best rule.
 
     The best rule is chosen on these very subjects, which favours the rules.
 
     Args:
-        name: of the metric.
         metric: the metric.
-        systems: the model, and the rules by name.
-        resamples: the samples on which all of them were scored.
+        model: its predictions.
+        rules: those of the rules by name.
+        people: who is scored.
     """
-    model, rules = systems
     sign = 1 if metric.higher_is_better else -1
-    defined = {
-        rule: sign * system.scores[name].value
-        for rule, system in rules.items()
-        if np.isfinite(system.scores[name].value)
-    }
+    scores = {rule: sign * metric.score(predictions) for rule, predictions in rules.items()}
+    defined = {rule: score for rule, score in scores.items() if np.isfinite(score)}
     if not defined:
-        nothing = Estimate(reason="no rule has this score")
         return Difference(
             against=None,
-            **attrs.asdict(nothing),
+            value=None,
+            low=None,
+            high=None,
+            reason="no rule has this score",
             p_value=None,
             clear=False,
             higher_is_better=metric.higher_is_better,
         )
     best = max(defined, key=lambda rule: defined[rule])
-    one, other = model.scores[name], rules[best].scores[name]
-    # Subtracted sample by sample: what makes a sample easy for both cancels out.
-    gap = estimate(one.value - other.value, one.samples - other.samples, resamples.plan)
-    p_value = paired_p_value(metric, model.predictions, rules[best].predictions, resamples)
-    return Difference(
-        against=best,
-        **attrs.asdict(gap),
-        p_value=p_value,
-        clear=is_clear(gap, p_value, resamples.plan),
-        higher_is_better=metric.higher_is_better,
-    )
+    found = difference(metric, model, rules[best], people.clusters, people.plan)
+    return attrs.evolve(found, against=best)
