@@ -121,6 +121,7 @@ class CohortTable:
         missing: codes that mean "no value" in every column of this study.
         images_pending: True where the scans are still to be written by the run itself.
         notes: sentences for the user, shown by `check` and in the report.
+        simulated: whether people and scans are made up, which the report says first.
     """
 
     study: str
@@ -132,6 +133,7 @@ class CohortTable:
     missing: frozenset[str] = frozenset()
     images_pending: bool = False
     notes: tuple[str, ...] = ()
+    simulated: bool = False
 
 
 @attrs.frozen(kw_only=True)

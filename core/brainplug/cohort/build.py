@@ -77,6 +77,7 @@ class Cohort:
                     flow=self.flows[name],
                     join=table.join,
                     notes=tuple(table.notes),
+                    simulated=table.simulated,
                 )
                 for name, table in self.tables.items()
             )

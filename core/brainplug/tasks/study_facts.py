@@ -16,12 +16,14 @@ class StudyFacts:
         flow: rows at the start, rows lost by each reason in turn (negative), and scans at the end.
         join: how table and images met; None of finished task files.
         notes: sentences for the user.
+        simulated: whether people and scans are made up; None where nobody says.
     """
 
     study: str
     flow: tuple[tuple[str, int], ...]
     join: JoinReport | None
     notes: tuple[str, ...]
+    simulated: bool | None = None
 
 
 @attrs.frozen(kw_only=True)

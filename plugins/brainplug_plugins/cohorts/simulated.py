@@ -69,6 +69,7 @@ class Simulated:
             codes=CODES,
             images_pending=pending,
             notes=(self._note(count),),
+            simulated=True,
         )
 
     def _note(self, count: int) -> str:

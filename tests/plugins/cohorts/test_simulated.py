@@ -51,6 +51,7 @@ def test_a_finished_study_needs_no_template(study, take_away):
     study.prepare(lambda _done, _all: None)
 
     assert not study.load().images_pending
+    assert study.load().simulated
 
 
 RELATIVE = SimulatedOptions(subjects=4000, sites=1000, sex_effect=4.65, needs_reference=True)
