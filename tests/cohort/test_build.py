@@ -186,3 +186,12 @@ def test_real_bids_study(shared_data, tmp_path):
 
     assert cohort.frame["target"].value_counts().to_dict() == {"female": 53, "male": 19}
     assert np.array_equal(cohort.frame["scan"], sorted(cohort.frame["scan"]))
+
+
+def test_images_without_a_row_are_always_counted(tmp_path, make_scan):
+    """People whom a table lacks are seen by their images, also where most rows found one."""
+    options = write_study(tmp_path, make_scan, "abcde", "id,sex\na,1\nb,2\nc,1\n")
+
+    (facts,) = gather_one(Table(options), tmp_path).facts().studies
+
+    assert any(note.startswith("2 of 5 images belong to no row") for note in facts.notes)

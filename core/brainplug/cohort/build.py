@@ -14,7 +14,8 @@ from brainplug.api.laws import column_faults, hold, source_faults
 from brainplug.api.records import SCAN_COLUMNS, CohortTable
 from brainplug.cohort.contract import check_table
 from brainplug.cohort.duplicates import find_same_images, name_others
-from brainplug.errors import DataError, ScanError, show
+from brainplug.cohort.join import check_join, count_reasons, tell_spare
+from brainplug.errors import DataError, ScanError
 from brainplug.imaging.cache import fill_cache, read_headers
 from brainplug.runtime.workers import uncollected
 from brainplug.tasks.study_facts import CohortFacts, StudyFacts
@@ -76,7 +77,7 @@ class Cohort:
                     study=name,
                     flow=self.flows[name],
                     join=table.join,
-                    notes=tuple(table.notes),
+                    notes=(*table.notes, *tell_spare(table)),
                     simulated=table.simulated,
                 )
                 for name, table in self.tables.items()
@@ -233,34 +234,6 @@ def add_loss(
     return (*flow[:-1], (reason, -count), (name, left - count))
 
 
-def check_join(table: CohortTable, audit: Audit) -> None:
-    """Stop where table and images hardly meet, showing ids of both sides.
-
-    Raises:
-        DataError: no row asks for an image or found one, or more rows than the recipe tolerates
-            did not.
-    """
-    join = table.join
-    if not join.rows:
-        raise DataError(
-            f"none of the {table.rows_read} rows of the table asks for an image: "
-            f"{count_reasons(table.exclusions) or 'it has no row'}",
-            found=table.rows_read,
-        )
-    lost = join.rows - join.matched
-    if join.matched and lost <= audit.join_loss * join.rows:
-        return
-    raise DataError(
-        f"{lost} of {join.rows} rows of the table found no image ({lost / join.rows:.0%}, "
-        f"audit.join_loss allows {audit.join_loss:.0%}); {join.images} images were found\n"
-        f"  ids of rows without an image: {show(join.rows_without_image)}\n"
-        f"  images without a row: {show(join.images_without_row)}\n"
-        "  compare the two",
-        found=(join.rows_without_image, join.images_without_row),
-        hint="correct the table, the folder or the pattern in [cohort], or raise audit.join_loss",
-    )
-
-
 def as_text(scans: pd.DataFrame) -> pd.DataFrame:
     """Make every column text, and words for "no value" missing where people are grouped.
 
@@ -362,15 +335,6 @@ def drop_unreadable(
         reason=[error.reason for error in errors], detail=[error.detail for error in errors]
     )
     return scans[~out], lost
-
-
-def count_reasons(exclusions: pd.DataFrame) -> str:
-    """Say how many rows each reason cost, each with the first of them."""
-    told = []
-    for reason, rows in exclusions.groupby("reason", sort=False)["subject"]:
-        first = next(iter(rows.dropna()), None)
-        told.append(f"{reason} ({len(rows)}" + (f", such as {first!r})" if first else ")"))
-    return ", ".join(told)
 
 
 def arrange(scans: pd.DataFrame) -> pd.DataFrame:

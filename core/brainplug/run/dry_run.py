@@ -16,6 +16,7 @@ from brainplug.audit.console import finding_lines
 from brainplug.audit.leakage import find_leaks
 from brainplug.audit.shortcuts import measure_dependence
 from brainplug.cohort.build import Cohort, gather
+from brainplug.cohort.join import tell_spare
 from brainplug.design.pairs import make_pairs
 from brainplug.design.split import (
     add_pools,
@@ -134,6 +135,8 @@ def check_design(
     )
     for name, flow in cohort.flows.items():
         console.print(flow_table(name, flow))
+        for told in tell_spare(cohort.tables[name]):
+            console.print(told, markup=False, highlight=False)
     if recipe.images.scans == "all" and not cohort.images_pending:
         console.print(
             "[dim]of scans only headers were read; the run may find more broken ones[/dim]"

@@ -23,6 +23,7 @@ from brainplug.audit.records import Audit
 from brainplug.audit.shortcuts import audit_words
 from brainplug.cohort.build import gather
 from brainplug.cohort.duplicates import find_same_images
+from brainplug.cohort.join import tell_spare
 from brainplug.design.pairs import make_pairs, reference_split
 from brainplug.design.split import (
     add_pools,
@@ -111,6 +112,8 @@ def run_cohort(workspace: Workspace) -> None:
             cache=workspace.cache,
             progress=report,
         )
+    for told in (line for table in cohort.tables.values() for line in tell_spare(table)):
+        workspace.console.print(told, style="dim", markup=False, highlight=False)
     write_csv(workspace.files.exclusions, cohort.exclusions)
     write_record(workspace.files.facts, cohort.facts())
     write_parquet(workspace.files.cohort, cohort.frame)

@@ -10,7 +10,8 @@ import pandas as pd
 from brainplug.errors import DataError
 from brainplug.toolkit.codes import find_missing, read_number
 from brainplug.toolkit.components import number_components
-from brainplug.toolkit.tables import CANDIDATES, PARQUET, read_table
+from brainplug.toolkit.delimited import CANDIDATES
+from brainplug.toolkit.tables import PARQUET, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from brainplug.api.records import EXCLUSION_COLUMNS, SCAN_COLUMNS
-from brainplug.errors import DataError, first_line, show
+from brainplug.errors import DataError, first_line
+from brainplug.toolkit.delimited import check_names, read_delimited
 from brainplug.toolkit.workbooks import EXCEL, OTHER_WORKBOOKS, read_sheet
 
 if TYPE_CHECKING:
@@ -21,9 +20,6 @@ NO_CELL = ("", "n/a", "N/A", "NaN", "nan")
 """What an empty cell reads; a study's own codes for "no value" are left to its loader."""
 
 PARQUET = (".parquet", ".pq")
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-CANDIDATES = ("\t", ";", ",")
-"""Delimiters looked for in the header of a file whose name does not tell, in this order."""
 
 SUBJECT_NAMES = (
     "participant_id",
@@ -56,9 +52,6 @@ SESSION_NAMES = (
     "instance",
 )
 """Names under which studies keep the visit, without case; shown where people have several rows."""
-
-_HEAD_BYTES = 1 << 16
-_BLOCK_BYTES = 1 << 25
 
 
 def read_table(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
@@ -96,8 +89,7 @@ def read_table(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
         )
     if suffix in PARQUET:
         return _clean(_read_parquet(path), path)
-    delimiter, names = _read_header(path)
-    return _clean(_read_text(path, delimiter, names), path)
+    return _clean(read_delimited(path), path)
 
 
 def get_column(table: pd.DataFrame, name: str, *, option: str, source: Path | str) -> pd.Series:
@@ -226,7 +218,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
             f"another: {first_line(error)}", where=path, expected="a parquet file"
         ) from error
     names = [str(name).strip() for name in table.column_names]
-    _check_names(path, names)
+    check_names(path, names)
     # Integers beside empty cells would otherwise become floats, and ids with them.
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     frame = frame.astype("str").set_axis(names, axis="columns")
@@ -235,109 +227,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
     frame = read_sheet(path, sheet)
-    _check_names(path, frame.columns.tolist())
+    check_names(path, frame.columns.tolist())
     return frame
-
-
-def _read_header(path: Path) -> tuple[str, list[str]]:
-    """Return the delimiter and the names of the columns."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    _check_text(path, head)
-    # Cut off anywhere, perhaps within a character; a wrong encoding is told from the whole file.
-    # Excel begins with a byte-order mark, which would become part of the first name.
-    line = next(
-        (each for each in head.decode("utf-8-sig", "replace").splitlines() if each.strip()), ""
-    )
-    if not line:
-        raise DataError("an empty file", where=path, expected="a table")
-    delimiter = _find_delimiter(path.suffix.lower(), line)
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-        first = next(row for row in csv.reader(text, delimiter=delimiter) if row)
-    names = [name.strip() or f"column {number}" for number, name in enumerate(first, 1)]
-    _check_names(path, names)
-    return delimiter, names
-
-
-def _check_text(path: Path, head: bytes) -> None:
-    """Refuse what cannot be delimited text."""
-    if head.startswith(b"PK\x03\x04"):
-        raise DataError(
-            "a workbook or zip", where=path, expected="a table as text", hint="save it as CSV"
-        )
-    # Before the search for zero bytes, of which UTF-16 is full.
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError("UTF-16", where=path, expected="text in UTF-8", hint="save it as UTF-8")
-    if b"\0" in head:
-        raise DataError("a binary file", where=path, expected="a table as text")
-
-
-def _find_delimiter(suffix: str, line: str) -> str:
-    """Return the delimiter that the name tells, unless the header has only others."""
-    told = DELIMITERS.get(suffix)
-    if told is not None and told in line:
-        return told
-    # Where the comma is the decimal mark, Excel writes semicolons into a `.csv`.
-    counts = {candidate: line.count(candidate) for candidate in CANDIDATES}
-    best = max(CANDIDATES, key=lambda candidate: counts[candidate])
-    return best if counts[best] else told or ","
-
-
-def _check_names(path: Path, names: Sequence[str]) -> None:
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise DataError(
-            f"{show(repeated)} more than once",
-            where=path,
-            expected="each column once",
-            found=tuple(repeated),
-            hint="rename or remove the copies",
-        )
-
-
-def _read_text(path: Path, delimiter: str, names: Sequence[str]) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.csv as pacsv
-
-    # pyarrow would guess types, so the header is read as a row of text like all others.
-    kinds = {f"f{index}": pa.string() for index in range(len(names))}
-    try:
-        # Free text of questionnaires holds line breaks. Nothing is missing yet, since `NULL` and
-        # `NA` may be a study's codes; `_clean` decides.
-        table = pacsv.read_csv(
-            path,
-            read_options=pacsv.ReadOptions(autogenerate_column_names=True, block_size=_BLOCK_BYTES),
-            parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(column_types=kinds, strings_can_be_null=False),
-        )
-    except pa.ArrowException as error:
-        raise _unreadable(path, delimiter, len(names), error) from error
-    frame: pd.DataFrame = table.slice(1).to_pandas()
-    return frame.set_axis(list(names), axis="columns").astype("str")
-
-
-def _unreadable(path: Path, delimiter: str, width: int, error: Exception) -> DataError:
-    """Find the line at fault, which pyarrow counts otherwise than an editor."""
-    if "UTF8" in str(error):
-        return DataError(
-            "another encoding", where=path, expected="text in UTF-8", hint="save it as UTF-8"
-        )
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-        reader = csv.reader(text, delimiter=delimiter)
-        try:
-            for row in reader:
-                if row and len(row) != width:
-                    return DataError(
-                        f"{len(row)}: {delimiter.join(row)[:80]!r}",
-                        where=(path, f"line {reader.line_num}"),
-                        expected=f"{width} values as in the header",
-                        found=len(row),
-                    )
-        except csv.Error as fault:
-            error = fault
-    return DataError(
-        f"another: {first_line(error)}", where=path, expected=f"a table with {width} columns"
-    )
 
 
 def _clean(frame: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -1,0 +1,60 @@
+"""How a study's table and its images met."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brainplug.errors import DataError, show
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from brainplug.api.records import CohortTable
+    from brainplug.recipe.tables import Audit
+
+
+def check_join(table: CohortTable, audit: Audit) -> None:
+    """Stop where table and images hardly meet, showing ids of both sides.
+
+    Raises:
+        DataError: no row asks for an image or found one, or more rows than the recipe tolerates
+            did not.
+    """
+    join = table.join
+    if not join.rows:
+        raise DataError(
+            f"none of the {table.rows_read} rows of the table asks for an image: "
+            f"{count_reasons(table.exclusions) or 'it has no row'}",
+            found=table.rows_read,
+        )
+    lost = join.rows - join.matched
+    if join.matched and lost <= audit.join_loss * join.rows:
+        return
+    raise DataError(
+        f"{lost} of {join.rows} rows of the table found no image ({lost / join.rows:.0%}, "
+        f"audit.join_loss allows {audit.join_loss:.0%}); {join.images} images were found\n"
+        f"  ids of rows without an image: {show(join.rows_without_image)}\n"
+        f"  images without a row: {show(join.images_without_row)}\n"
+        "  compare the two",
+        found=(join.rows_without_image, join.images_without_row),
+        hint="correct the table, the folder or the pattern in [cohort], or raise audit.join_loss",
+    )
+
+
+def tell_spare(table: CohortTable) -> tuple[str, ...]:
+    """Say how many images of a study belong to no row, with some of them."""
+    join = table.join
+    if table.images_pending:
+        return ()
+    spare = join.images - join.matched
+    shown = f", such as {show(join.images_without_row[:2])}" if spare else ""
+    return (f"{spare:,} of {join.images:,} images belong to no row that is used{shown}",)
+
+
+def count_reasons(exclusions: pd.DataFrame) -> str:
+    """Say how many rows each reason cost, each with the first of them."""
+    told = []
+    for reason, rows in exclusions.groupby("reason", sort=False)["subject"]:
+        first = next(iter(rows.dropna()), None)
+        told.append(f"{reason} ({len(rows)}" + (f", such as {first!r})" if first else ")"))
+    return ", ".join(told)
