@@ -16,7 +16,7 @@ from brainplug.errors import DataError
 from brainplug.evaluation import bootstrap
 from brainplug.evaluation.aggregate import aggregate, copying
 from brainplug.evaluation.bootstrap import BootstrapPlan, draw_resamples, estimate, resampled_scores
-from brainplug.evaluation.describe import TargetFacts
+from brainplug.evaluation.describe import TargetFacts, forms_in_words
 from brainplug.evaluation.records import Metrics, TrainingValues
 from brainplug.evaluation.score import Rule, cluster_names, score_run, score_split
 from brainplug.report.headline import claim, headline
@@ -444,3 +444,40 @@ def test_no_sample_is_scored_by_itself(monkeypatch):
     found = scored(sex_answers(50), rules=rules, plan=attrs.evolve(PLAN, samples=2000))
     assert CATEGORICAL.keys() == found.metrics.keys()
     assert all(each.low < each.high for each in found.metrics.values())
+
+
+def test_forms_and_mass_of_answers_are_counted():
+    """Answers worded as in training, those of strange words, and what candidates hold."""
+    answers = [
+        attrs.evolve(row("a", "male", "male"), form="trained", mass=0.9),
+        attrs.evolve(row("b", "male", "male"), form="loose", mass=0.6),
+        attrs.evolve(row("c", "female", None), form="strange", mass=0.3),
+    ]
+
+    counts = scored(answers).counts
+
+    assert (1, 1, 1) == (counts.trained_form, counts.strange, counts.unparsed_tasks)
+    assert pytest.approx(0.6) == counts.mass
+    assert (
+        "Answers that can be read hold 0.60 of the probability; 1 of 3 answers are worded as in "
+        "training, and 1 has words that no training answer has and is not read."
+    ) == forms_in_words(counts)
+    assert "" == forms_in_words(scored([row("a", "male", "male")]).counts)
+
+
+def test_nothing_readable_is_said_instead_of_a_score():
+    """A table of 0.00 would look like a score; what needs no words stands."""
+    answers = [
+        row("a", "male", None, chances=(0.2, 0.8)),
+        row("b", "female", None, chances=(0.9, 0.1)),
+    ]
+    run = score_run(answers, sex_facts(), metrics=CATEGORICAL, plan=PLAN, rules={})
+    console = Console(width=160)
+
+    with console.capture() as captured:
+        console.print(headline(run))
+
+    (line,) = [line for line in captured.get().splitlines() if "model" in line]
+    assert "all 2 answers unreadable" in line
+    assert "0.00" not in line
+    assert "1.00" in line  # the area under the ROC is that of the probabilities

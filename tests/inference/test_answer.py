@@ -298,3 +298,51 @@ def test_a_model_that_knows_its_answer_expects_it(bundle):
     assert "It is 31." == row.answer_text
     assert pytest.approx(31, abs=1.5) == row.expected
     assert row.mass > 0.9
+
+
+def test_the_mass_of_candidates_is_their_share_of_all_that_may_follow(bundle):
+    """Each candidate put to the plain model; what all begin with is taken as said."""
+    settings = settings_for(bundle)
+
+    rows = all_answers(bundle, TASKS[:2], settings, split="test")
+
+    for task, row in zip(TASKS[:2], rows, strict=True):
+        item = encode_task(task, settings.encoder, 4096)
+        scans = torch.stack([torch.from_numpy(volume(path))[None] for path in task.images])
+        answers = [candidate(task, label, settings) for label in Sex.labels]
+        known = next(i for i, (a, b) in enumerate(zip(*answers, strict=False)) if a != b)
+        mass = 0.0
+        for answer in answers:
+            ids = torch.tensor([item.encoded.prompt + answer])
+            with torch.inference_mode():
+                logits = bundle.model(input_ids=ids, pixel_values=scans).logits[0]
+            chances = logits[len(item.encoded.prompt) - 1 : -1].log_softmax(dim=-1)
+            told = chances.gather(1, torch.tensor([answer]).t())
+            mass += float(told[known:].sum().exp())
+        assert known >= 2
+        assert pytest.approx(mass, rel=1e-4) == row.mass
+
+
+def test_gibberish_that_holds_a_label_is_not_read(bundle, monkeypatch):
+    """A label amid words that nobody taught is no answer, and is counted as such."""
+    from brainplug.inference.generator import Generator
+    from brainplug.inference.records import Answer
+    from brainplug.tasks.forms import AnswerForms
+    from brainplug_plugins.heads.categorical import ClassAnswers
+
+    said = ["It is male.", "male", "zx male qq", "male female"]
+    forms = AnswerForms.of(TASKS, Sex.labels)
+    settings = attrs.evolve(settings_for(bundle), forms=forms, answers=ClassAnswers(Sex.labels))
+    monkeypatch.setattr(
+        Generator,
+        "answer",
+        lambda _self, groups: (
+            [Answer(number=each.number, text=said[each.number]) for each in group]
+            for group in groups
+        ),
+    )
+
+    rows = all_answers(bundle, TASKS[:4], settings, split="test")
+
+    assert ["male", "male", None, None] == [row.prediction for row in rows]
+    assert ["trained", "loose", "strange", "loose"] == [row.form for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -95,7 +95,41 @@ def count_answers(answers: Sequence[AnswerRow], frame: pd.DataFrame) -> AnswerCo
         copy_rate=copied.rate,
         copy_rate_if_right=copied.rate_if_right,
         reference_pull=copied.pull,
+        **count_forms(answers),
     )
+
+
+def count_forms(answers: Sequence[AnswerRow]) -> dict[str, Any]:
+    """Count the forms of answers, and average the probability of all candidates together."""
+    forms = Counter(row.form for row in answers)
+    masses = [row.mass for row in answers if row.mass is not None]
+    judged = None not in forms and len(answers) > 0
+    return {
+        "trained_form": forms["trained"] if judged else None,
+        "strange": forms["strange"] if judged else None,
+        "mass": float(np.mean(masses)) if masses else None,
+    }
+
+
+def forms_in_words(counts: AnswerCounts) -> str:
+    """Say how much of the probability is on answers at all, and how many are worded as taught.
+
+    Args:
+        counts: of the answers to a split.
+    """
+    told = []
+    if counts.mass is not None:
+        told.append(f"Answers that can be read hold {counts.mass:.2f} of the probability")
+    if counts.trained_form is not None and counts.strange is not None:
+        said = f"{counts.trained_form} of {counts.tasks} answers are worded as in training"
+        if counts.strange:
+            one = counts.strange == 1
+            said += (
+                f", and {counts.strange} {'has' if one else 'have'} words that no training answer "
+                f"has and {'is' if one else 'are'} not read"
+            )
+        told.append(said)
+    return "; ".join(told) + "." if told else ""
 
 
 def pair_values(predictions: Predictions) -> tuple[tuple[float, float], ...]:

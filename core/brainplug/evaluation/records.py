@@ -123,6 +123,11 @@ class AnswerCounts:
         copy_rate: share of the readable answers that repeat a reference's value.
         copy_rate_if_right: the same share, had every answer been right.
         reference_pull: slope of answer on reference within people, numerical only.
+        trained_form: answers worded as training answers are; None where that was not looked at.
+        strange: answers with words that no training answer has, which are not read.
+        mass: mean probability that lies on the candidate answers, or on the numbers that may be
+            said, once the words that they all begin with are said; None where that was not asked
+            for.
     """
 
     subjects: int
@@ -135,6 +140,9 @@ class AnswerCounts:
     copy_rate: float | None
     copy_rate_if_right: float | None
     reference_pull: float | None
+    trained_form: int | None = None
+    strange: int | None = None
+    mass: float | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -127,6 +127,7 @@ def make_row(task: Task, said: Answer, settings: AnswerSettings, split: Split) -
     text, reading = said.text, said.reading
     if reading and settings.trees and settings.mode == "score":
         text = settings.trees.word(task, reading.expected)
+    form = settings.forms.judge(text) if settings.forms else None
     return AnswerRow(
         split=split,
         task_id=task.task_id,
@@ -135,11 +136,13 @@ def make_row(task: Task, said: Answer, settings: AnswerSettings, split: Split) -
         reference_values=task.reference_values,
         truth=task.truth,
         answer_text=text,
-        prediction=read_answer(answers, text, task),
+        # A label amid words that nobody taught is no answer.
+        prediction=None if form == "strange" else read_answer(answers, text, task),
         probabilities=dict(zip(labels, said.chances or (), strict=True)) if scored else None,
         most_probable=answers.parse(said.best or "") if scored else None,
         expected=reading.expected if reading else None,
-        mass=reading.mass if reading else None,
+        mass=reading.mass if reading else said.mass,
+        form=form,
     )
 
 

@@ -19,6 +19,7 @@ from brainplug.inference.numbers import expect, node_log_chances, read_nodes
 from brainplug.inference.records import Answer, Question
 from brainplug.model import llava
 from brainplug.model.packing import to_tensor
+from brainplug.tasks.token_tree import common_beginning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -180,15 +181,20 @@ class Generator:
         end: int,
     ) -> list[Answer]:
         """Score candidates, and find those that the model would say by itself."""
-        totals, free = [], []
+        totals, free, tails = [], [], []
+        # What they all begin with is one of several wordings, and tells no label.
+        begin = [len(common_beginning(row.candidates)) for row in rows]
         for number, logits in enumerate(after):
             wanted = torch.tensor([row.candidates[number] for row in rows], device=logits.device)
             chosen = logits.log_softmax(dim=-1).gather(2, wanted.unsqueeze(2)).squeeze(2)
             # Summed, not averaged: the probability of the whole answer with its end marker, which
             # can be compared between answers of any length.
             totals.append(chosen.sum(dim=1))
+            behind = [row[start:].sum() for row, start in zip(chosen, begin, strict=True)]
+            tails.append(torch.stack(behind))
             free.append((logits.argmax(dim=-1) == wanted).all(dim=1))
         scores, said_freely = torch.stack(totals, dim=1), torch.stack(free, dim=1)
+        masses = torch.stack(tails, dim=1).exp().sum(dim=1).tolist()
         chances, best = scores.softmax(dim=1).tolist(), scores.argmax(dim=1).tolist()
         texts = [self.text_of(row.candidates[index]) for row, index in zip(rows, best, strict=True)]
         told = dict[int, str]()
@@ -212,8 +218,8 @@ class Generator:
         if not self.settings.scores:
             return [Answer(number=row.number, text=told[row.number]) for row in rows]
         return [
-            Answer(number=row.number, text=told[row.number], chances=chance, best=text)
-            for row, chance, text in zip(rows, chances, texts, strict=True)
+            Answer(number=row.number, text=told[row.number], chances=chance, best=text, mass=mass)
+            for row, chance, text, mass in zip(rows, chances, texts, masses, strict=True)
         ]
 
     def decode_greedily(

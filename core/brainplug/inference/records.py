@@ -14,6 +14,7 @@ from brainplug.recipe.training_tables import Speed
 from brainplug.runtime.ranks import Ranks
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.tasks.encode import Item
+from brainplug.tasks.forms import AnswerForms
 from brainplug.tasks.task import Task
 from brainplug.tasks.token_tree import NumberTrees, TokenTree
 
@@ -35,6 +36,7 @@ class AnswerSettings:
         speed: what is shared.
         ranks: this process among those that answer together.
         trees: the numbers that may be said; None where they are not known.
+        forms: how training answers are worded; None has any words read.
     """
 
     encoder: ChatEncoder
@@ -48,6 +50,7 @@ class AnswerSettings:
     speed: Speed
     ranks: Ranks = attrs.field(factory=Ranks)
     trees: NumberTrees | None = None
+    forms: AnswerForms | None = None
 
     def generates(self, question: Question) -> bool:
         """Whether the model speaks freely; it must where there are no candidates."""
@@ -103,6 +106,8 @@ class Answer:
         text: what the model says, or its most probable candidate.
         chances: probability of each candidate; None where they were not scored.
         best: text of the most probable candidate; None where they were not scored.
+        mass: probability of all candidates together, once the words that they all begin with are
+            said; None where they were not scored.
         reading: the number as the model expects it; None where that was not asked for.
     """
 
@@ -110,4 +115,5 @@ class Answer:
     text: str
     chances: list[float] | None = None
     best: str | None = None
+    mass: float | None = None
     reading: Reading | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,6 +14,7 @@ from brainplug.evaluation.proper import proper_scores
 from brainplug.inference.answer import all_answers
 from brainplug.inference.records import AnswerSettings
 from brainplug.tasks.chat import ChatEncoder
+from brainplug.tasks.forms import AnswerForms
 from brainplug.tasks.token_tree import NumberTrees
 
 if TYPE_CHECKING:
@@ -61,6 +63,11 @@ class ModelSession:
     progress: Progress
     spoken: tuple[tuple[float, float], ...] = ()
 
+    @cached_property
+    def forms(self) -> AnswerForms:
+        """How training answers are worded."""
+        return AnswerForms.of(self.tasks["train"], self.answers.labels)
+
     def encoder(self, bundle: ModelBundle) -> ChatEncoder:
         """Return what turns dialogues into the model's ids."""
         return ChatEncoder(bundle.tokenizer, self.plan.tokens_per_image)
@@ -82,6 +89,7 @@ class ModelSession:
             speed=self.recipe.speed,
             ranks=self.ranks,
             trees=self.number_trees(encoder),
+            forms=self.forms,
         )
 
     def number_trees(self, encoder: ChatEncoder) -> NumberTrees | None:

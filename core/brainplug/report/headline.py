@@ -53,7 +53,7 @@ def headline(metrics: Metrics, of: str = "") -> Table:
         unit = f" ({score.unit})" if score.unit else ""
         arrow = "↑" if score.higher_is_better else "↓"
         table.add_column(f"{metric_name(name)}{unit} {arrow}", justify="right")
-    table.add_row("model", *map(show_estimate, scored.metrics.values()), style="bold")
+    table.add_row("model", *model_cells(scored, metrics), style="bold")
     for name, scores in other_readout(metrics, split) if not of else ():
         table.add_row(name, *map(show_estimate, scores.values()))
     for name, baseline in scored.baselines.items():
@@ -61,6 +61,24 @@ def headline(metrics: Metrics, of: str = "") -> Table:
     level = f"{metrics.intervals.confidence:.0%}"
     table.caption = f"rules see no image; {level} intervals over {metrics.intervals.unit}"
     return table
+
+
+def model_cells(scored: SplitScores, metrics: Metrics) -> list[str]:
+    """Return the model's scores; where nothing could be read, that, since 0.00 looks like a score.
+
+    Args:
+        scored: of the split that is shown.
+        metrics: of the run.
+    """
+    counts, scores = scored.counts, list(scored.metrics.values())
+    expected = metrics.readouts is not None and metrics.readouts.headline == EXPECTED
+    if not counts.tasks or counts.unparsed_tasks < counts.tasks or expected:
+        return [show_estimate(score) for score in scores]
+    # What is made of the candidates' probabilities, such as an AUROC, is a score all the same.
+    silent = metrics.target.kind == "numerical"
+    cells = ["" if silent or not score.value else show_estimate(score) for score in scores]
+    cells[cells.index("") if "" in cells else 0] = f"all {counts.tasks} answers unreadable"
+    return cells
 
 
 def claim(metrics: Metrics) -> str:

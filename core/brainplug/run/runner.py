@@ -141,9 +141,13 @@ def after_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
 
 def show_scores(metrics: Metrics, console: Console) -> None:
     """Show the scores beside the baselines', of all and of each study."""
-    from brainplug.report.headline import candidates_in_words, headline
+    from brainplug.evaluation.describe import forms_in_words
+    from brainplug.report.headline import candidates_in_words, headline, shown_split
 
     console.print(headline(metrics))
+    counts = metrics.splits[shown_split(metrics.splits)].counts
+    if told := forms_in_words(counts):
+        console.print(told, markup=False, highlight=False)
     if metrics.candidates:
         console.print(candidates_in_words(metrics))
     for study in metrics.studies:

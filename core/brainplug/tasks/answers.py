@@ -9,6 +9,7 @@ import attrs
 
 from brainplug.api.records import Split, TargetValue
 from brainplug.runtime.records import from_lines
+from brainplug.tasks.forms import Form
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,10 @@ class AnswerRow:
         most_probable: value of the most probable candidate; None where they were not scored.
         expected: mean of the numbers the model may say, by their probabilities; None where that was
             not asked for, cannot be, or no number has any.
-        mass: probability that lies on these numbers, once the words before them are said.
+        mass: probability that lies on these numbers, or on the candidate answers, once the words
+            that all of them begin with are said; None where that was not asked for.
+        form: whether the answer is worded as training answers are; see `AnswerForms`. One with
+            words that no training answer has is not read, whatever else it says.
     """
 
     split: Split
@@ -46,6 +50,7 @@ class AnswerRow:
     most_probable: TargetValue | None = None
     expected: float | None = None
     mass: float | None = None
+    form: Form | None = None
 
 
 def read_answers(path: Path) -> list[AnswerRow]:
