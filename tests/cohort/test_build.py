@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -195,3 +196,14 @@ def test_images_without_a_row_are_always_counted(tmp_path, make_scan):
     (facts,) = gather_one(Table(options), tmp_path).facts().studies
 
     assert any(note.startswith("2 of 5 images belong to no row") for note in facts.notes)
+
+
+def test_a_pipe_in_place_of_a_scan_costs_that_row(tmp_path, make_scan):
+    """It is not opened, neither for its header nor to compare it with others."""
+    options = write_study(tmp_path, make_scan, "abcde", "id,sex\na,1\nb,2\nc,1\nd,1\ne,2\n")
+    (tmp_path / "T1" / "d.nii.gz").unlink()
+    os.mkfifo(tmp_path / "T1" / "d.nii.gz")
+
+    cohort = gather_one(Table(options), tmp_path)
+
+    assert ["not a plain file"] == cohort.exclusions["reason"].tolist()

@@ -26,8 +26,8 @@ GRID = Grid(shape=(24, 24, 24), spacing_mm=(6.0, 6.0, 6.0))
 ORIENTATIONS = [p + q + r for p, q, r in ("RAS", "LPI", "AIL", "SPL", "PSR", "IRP")]
 
 
-def phantom(spacing=(2.0, 2.0, 2.0), radius=40.0, shift=0.0) -> nibabel.Nifti1Image:
-    """An ellipsoid of 40 mm with a bright marker on the right, in a field of 140 mm."""
+def phantom(spacing=(2.0, 2.0, 2.0), radius=48.0, shift=0.0) -> nibabel.Nifti1Image:
+    """An ellipsoid of 48 mm with a bright marker on the right, in a field of 140 mm."""
     shape = [int(140 / edge) for edge in spacing]
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = [-70 + shift, -70, -70]
@@ -35,7 +35,7 @@ def phantom(spacing=(2.0, 2.0, 2.0), radius=40.0, shift=0.0) -> nibabel.Nifti1Im
     places = (affine[:3, :3] @ index + affine[:3, 3:]).reshape(3, *shape)
     places[0] -= shift
     voxels = 100.0 * ((places**2).sum(axis=0) < radius**2)
-    voxels[((places - np.array([25, 0, 0])[:, None, None, None]) ** 2).sum(axis=0) < 100] = 200
+    voxels[((places - np.array([25, 0, 0])[:, None, None, None]) ** 2).sum(axis=0) < 225] = 200
     return nibabel.Nifti1Image(voxels.astype("float32"), affine)
 
 
@@ -66,14 +66,14 @@ def test_stored_orientation_leaves_no_trace(tmp_path, codes, spacing):
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 2.0, 2.0), (1.0, 2.0, 3.0)])
 def test_size_in_millimetres_survives(tmp_path, spacing):
     """D27: a head fills as much of the grid from any voxel size and field of view."""
-    small = make_volume(save(phantom(spacing, radius=36), tmp_path / "s.nii"), GRID)
-    large = make_volume(save(phantom(spacing, radius=44), tmp_path / "l.nii"), GRID)
+    small = make_volume(save(phantom(spacing, radius=44), tmp_path / "s.nii"), GRID)
+    large = make_volume(save(phantom(spacing, radius=54), tmp_path / "l.nii"), GRID)
 
     def size(volume):
         return (volume > 0.2).sum() * 6.0**3
 
-    assert size(small) == pytest.approx(4 / 3 * np.pi * 36**3, rel=0.15)
-    assert size(large) == pytest.approx(4 / 3 * np.pi * 44**3, rel=0.15)
+    assert size(small) == pytest.approx(4 / 3 * np.pi * 44**3, rel=0.15)
+    assert size(large) == pytest.approx(4 / 3 * np.pi * 54**3, rel=0.15)
 
 
 @settings(max_examples=15)
@@ -162,7 +162,7 @@ def test_the_cache_is_filled_once_and_by_content(tmp_path, monkeypatch):
     assert [] == calls
     monkeypatch.undo()
     first = np.array(load_volume(good, GRID, cache))
-    save(phantom(radius=30), good)
+    save(phantom(radius=42), good)
     assert not np.array_equal(first, load_volume(good, GRID, cache))
 
 

@@ -69,6 +69,8 @@ def trace(image: str) -> tuple[int, str] | None:
     """Return the length of what is in a file, below 4 GiB, and its checksum if it is packed."""
     path = Path(image)
     try:
+        if not path.is_file():  # a pipe or a device may never end
+            return None
         if not image.endswith(PACKED):
             # A gzip file states its length modulo 2^32; the other kind is counted alike.
             return path.stat().st_size % 2**32, ""

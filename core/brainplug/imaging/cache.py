@@ -8,8 +8,10 @@ or not at all, without locks: two runs that fill the cache at once write the sam
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
+import stat
 from typing import TYPE_CHECKING
 
 import attrs
@@ -17,8 +19,8 @@ import numpy as np
 
 from brainplug.api.records import EXTENSIONS
 from brainplug.errors import ScanError
-from brainplug.imaging.resample import normalise, resample
-from brainplug.imaging.scan import Header, Scan, read_header, read_scan
+from brainplug.imaging.resample import BLUR_REACH, Head, blur_sigmas, find_head, normalise, resample
+from brainplug.imaging.scan import HEAD_MM, Header, Scan, read_header, read_scan
 from brainplug.runtime import files
 from brainplug.runtime.code_closure import ENGINE, SourceTree
 from brainplug.runtime.workers import in_processes
@@ -44,6 +46,12 @@ __all__ = [
     "read_scan",
     "resample",
 ]
+
+THINNEST_HEAD_MM = 30.0
+"""Shortest side that what stands out must have: a streak or a single slice is no head."""
+
+MOST_REACH = 500
+"""Most voxels that smoothing reaches to either side; a sane scan and grid ask for some twenty."""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +87,8 @@ def content_hash(path: Path, memo: Path) -> str:
         RunError: the memo cannot be written.
     """
     state = path.stat()
+    if not stat.S_ISREG(state.st_mode):  # a pipe or a device may never end
+        raise OSError(errno.EINVAL, "no plain file", str(path))
     # A zero byte is in no path, so parts cannot run into each other.
     known = f"{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}"
     note = _spread(memo, _sha256(known), "")
@@ -98,7 +108,40 @@ def make_volume(path: Path, grid: Grid) -> Volume:
     Raises:
         ScanError: the scan cannot be used.
     """
-    return normalise(resample(read_scan(path), grid))
+    scan = read_scan(path)
+    head = _plausible_head(path, scan, grid)
+    volume = normalise(resample(scan, grid, head))
+    if not volume.any():
+        raise ScanError(str(path), "no head", "nothing of it stands out on the grid")
+    return volume
+
+
+def _plausible_head(path: Path, scan: Scan, grid: Grid) -> Head:
+    """Find the head of a scan, of a size that a human's may have.
+
+    Raises:
+        ScanError: `no head`, `implausible size`, or `voxels too small`.
+    """
+    head = find_head(scan)
+    if head is None:
+        raise ScanError(str(path), "no head", "nothing stands out from the background")
+    longest, thinnest = head.sides_mm.max(), head.sides_mm.min()
+    if not HEAD_MM[0] <= longest <= HEAD_MM[1] or thinnest < THINNEST_HEAD_MM:
+        told = " x ".join(f"{side:.4g}" for side in head.sides_mm)
+        raise ScanError(
+            str(path),
+            "implausible size",
+            f"what stands out is {told} mm, and a head's longest side has {HEAD_MM[0]:g} to "
+            f"{HEAD_MM[1]:g}; look at the header's voxel size and unit",
+        )
+    reach = BLUR_REACH * blur_sigmas(scan, grid).max()
+    if reach > MOST_REACH:
+        raise ScanError(
+            str(path),
+            "voxels too small",
+            f"the grid would need a filter of {2 * reach:,.0f} voxels, of at most {2 * MOST_REACH}",
+        )
+    return head
 
 
 @functools.cache
@@ -196,8 +239,9 @@ def _compute(grid: Grid, path: Path, place: Path) -> Refusal | None:
         volume = make_volume(path, grid)
     except ScanError as error:
         refusal = _refusal(path, error)
-        # What the disk refused today (an error number) it may give tomorrow: not kept.
-        if getattr(error.__cause__, "errno", None) is None:
+        # What disk (an error number) or memory refused today they may give tomorrow: not kept.
+        passing = isinstance(error.__cause__, MemoryError)
+        if not passing and getattr(error.__cause__, "errno", None) is None:
             note = {"reason": refusal.reason, "detail": refusal.detail}
             with files.into_cache():
                 files.write_json(place.with_suffix(".json"), note)

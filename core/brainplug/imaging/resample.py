@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 import numpy as np
 
 if TYPE_CHECKING:
@@ -15,9 +16,24 @@ HEAD_MEDIAN = 0.5
 
 HEAD_HEIGHT_MM = 180.0
 COARSE_VOXELS = 64
+BLUR_REACH = 3.0
+"""SDs to which the smoothing filter reaches, to either side."""
 
 
-def resample(scan: Scan, grid: Grid) -> Volume:
+@attrs.frozen(kw_only=True, eq=False)
+class Head:
+    """Where the head of a scan is.
+
+    Attributes:
+        centre_mm: of the mass of its mask, in the world.
+        sides_mm: its length along each of the scan's axes; its upper 180 mm alone count.
+    """
+
+    centre_mm: np.ndarray
+    sides_mm: np.ndarray
+
+
+def resample(scan: Scan, grid: Grid, head: Head | None = None) -> Volume:
     """Bring a scan to the grid in millimetres, with the head in its centre.
 
     The grid's axes are those of the world (right, anterior, superior), so an oblique scan is
@@ -28,12 +44,21 @@ def resample(scan: Scan, grid: Grid) -> Volume:
     The centre is the centre of mass of the head's mask, not of the intensities, which differ by
     scanner, and not the middle of its bounding box, which one stray voxel moves. Only the upper
     180 mm of the head count, since scans reach down the neck by different lengths.
+
+    Args:
+        scan: as it was read.
+        grid: the common one.
+        head: of the scan, where it was looked for already.
     """
     from scipy.ndimage import affine_transform
 
     background = background_level(scan.voxels)
+    head = head or find_head(scan, background)
+    # Without a head the middle of the box is as good a guess as any.
+    middle = scan.affine @ [*((np.array(scan.voxels.shape) - 1) / 2), 1.0]
+    centre = head.centre_mm if head else middle[:3]
     # affine_transform asks where in the scan each voxel of the result lies, not the reverse.
-    to_scan = np.linalg.inv(scan.affine) @ _grid_affine(grid, head_centre(scan, background))
+    to_scan = np.linalg.inv(scan.affine) @ _grid_affine(grid, centre)
     # Taken off first, so that what lies outside the scan, which is 0, is background as well.
     smooth = _smoothed(scan, grid) - np.float32(background)
     volume: Volume = affine_transform(
@@ -109,19 +134,29 @@ def otsu_threshold(values: np.ndarray) -> float:
     return float(edges[1:-1][best].mean())
 
 
-def head_centre(scan: Scan, background: float) -> np.ndarray:
-    """Return the centre of the head in world millimetres."""
+def find_head(scan: Scan, background: float | None = None) -> Head | None:
+    """Find the head, coarsely; None where nothing stands out from the background.
+
+    Args:
+        scan: as it was read.
+        background: as `background_level` gives it, which is asked without it.
+    """
     # A centre of mass hardly moves when voxels are left out, but the mask is slow to find.
-    step = [max(1, size // COARSE_VOXELS) for size in scan.voxels.shape]
+    step = np.array([max(1, size // COARSE_VOXELS) for size in scan.voxels.shape])
     coarse = scan.voxels[:: step[0], :: step[1], :: step[2]]
+    if background is None:
+        background = background_level(scan.voxels)
     indices = np.argwhere(head_mask(coarse - np.float32(background))) * step
     if len(indices) == 0:
-        # Without a head the middle of the box is as good a guess as any.
-        indices = (np.array(scan.voxels.shape)[None] - 1) / 2
-    world = indices @ scan.affine[:3, :3].T + scan.affine[:3, 3]
-    kept = world[world[:, 2] >= world[:, 2].max() - HEAD_HEIGHT_MM]
-    centre: np.ndarray = kept.mean(axis=0)
-    return centre
+        return None
+    axes = scan.affine[:3, :3]
+    world = indices @ axes.T + scan.affine[:3, 3]
+    kept = world[:, 2] >= world[:, 2].max() - HEAD_HEIGHT_MM
+    # Both ends count whole: a head of one voxel is as long as that is.
+    voxels = np.ptp(indices[kept], axis=0) + step
+    return Head(
+        centre_mm=world[kept].mean(axis=0), sides_mm=voxels * np.sqrt((axes**2).sum(axis=0))
+    )
 
 
 def _grid_affine(grid: Grid, centre: np.ndarray) -> Affine:
@@ -132,19 +167,27 @@ def _grid_affine(grid: Grid, centre: np.ndarray) -> Affine:
     return affine
 
 
-def _smoothed(scan: Scan, grid: Grid) -> Volume:
-    """Smooth away what the grid is too coarse to hold (Cardoso et al. 2015, MICCAI)."""
-    from scipy.ndimage import gaussian_filter
+def blur_sigmas(scan: Scan, grid: Grid) -> np.ndarray:
+    """Return the SD in voxels, along each axis, of the smoothing that a coarser grid needs.
 
+    After Cardoso et al. 2015 (MICCAI).
+    """
     axes = scan.affine[:3, :3]
     edges = np.sqrt((axes**2).sum(axis=0))
     # The grid's spacing along the scan's own axes, which may be oblique to it.
     wanted = np.sqrt(((axes / edges * np.array(grid.spacing_mm)[:, None]) ** 2).sum(axis=0))
-    ratio = wanted / edges
     # A voxel blurs like a Gaussian whose FWHM is its edge, and variances add: what is lacking is
     # sqrt(wanted^2 - edge^2). The SD of a Gaussian is its FWHM / sqrt(8 ln 2).
-    sigma = np.sqrt(np.maximum(ratio**2 - 1, 0)) / np.sqrt(8 * np.log(2))
-    if not sigma.any():
+    sigmas: np.ndarray = np.sqrt(np.maximum((wanted / edges) ** 2 - 1, 0)) / np.sqrt(8 * np.log(2))
+    return sigmas
+
+
+def _smoothed(scan: Scan, grid: Grid) -> Volume:
+    """Smooth away what the grid is too coarse to hold."""
+    from scipy.ndimage import gaussian_filter
+
+    sigmas = blur_sigmas(scan, grid)
+    if not sigmas.any():
         return scan.voxels
-    smooth: Volume = gaussian_filter(scan.voxels, sigma, mode="nearest", truncate=3.0)
+    smooth: Volume = gaussian_filter(scan.voxels, sigmas, mode="nearest", truncate=BLUR_REACH)
     return smooth

@@ -26,7 +26,7 @@ from brainplug.design.split import (
     tell_split,
     training_values,
 )
-from brainplug.errors import DataError
+from brainplug.errors import DataError, ScanError
 from brainplug.findings import Finding, refuse_findings
 from brainplug.imaging.cache import make_volume
 from brainplug.recipe.phases import plan_phases
@@ -141,7 +141,7 @@ def check_design(
         console.print(
             "[dim]of scans only headers were read; the run may find more broken ones[/dim]"
         )
-    read_sample(cohort, recipe)
+    read_sample(cohort, recipe, console)
     chosen = first_run(recipe, design, cohort.frame, console)
     split = split_cohort(chosen.strategy, cohort.frame, seed=recipe.seed, asks_all=design.asks_all)
     refuse_findings(find_leaks(pool_scans(cohort.frame, split)), allow_shortcut=True)
@@ -285,17 +285,17 @@ def pool_table(pooled: pd.DataFrame, strata: pd.Series) -> Table:
     return table
 
 
-def read_sample(cohort: Cohort, recipe: Recipe) -> None:
-    """Read the voxels of a few scans as a run would.
-
-    Raises:
-        ScanError: one of them cannot be used.
-    """
+def read_sample(cohort: Cohort, recipe: Recipe, console: Console) -> None:
+    """Read the voxels of a few scans as a run would, and say which it would leave out."""
     if cohort.images_pending or recipe.images.scans == "listed":
         return
     step = max(1, len(cohort.frame) // SAMPLE)
     for image in cohort.frame["image"].iloc[::step][:SAMPLE]:
-        make_volume(Path(image), recipe.images.grid)
+        try:
+            make_volume(Path(image), recipe.images.grid)
+        except ScanError as error:
+            told = f"of the few scans that were read, the run would leave out {error}"
+            console.print(told, style="yellow", markup=False, highlight=False)
 
 
 def task_table(recipe: Recipe, asked: Asked, *, backbone: ModelBackbone, plan: ModelPlan) -> Table:

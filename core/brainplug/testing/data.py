@@ -64,14 +64,14 @@ def make_case(references: int = 1, target: str = "sex") -> Case:
 
 
 def write_scan(path: Path, seed: int = 0, shape: tuple[int, ...] = (12, 14, 10)) -> Path:
-    """Write a scan of a bright blob in a dark field, 8 mm voxels."""
+    """Write a scan of a bright blob in a dark field, 12 mm voxels."""
     import nibabel
 
     rng = np.random.default_rng(seed)
     voxels = rng.uniform(0, 5, shape).astype("float32")
     voxels[3:9, 4:11, 2:8] += 100 + rng.uniform(0, 50)
     path.parent.mkdir(parents=True, exist_ok=True)
-    nibabel.save(nibabel.Nifti1Image(voxels, np.diag([8.0, 8.0, 8.0, 1.0])), path)
+    nibabel.save(nibabel.Nifti1Image(voxels, np.diag([12.0, 12.0, 12.0, 1.0])), path)
     return path
 
 
