@@ -17,7 +17,9 @@ def run_recipe(wanted: Mapping[str, Any], folder: Path) -> Path:
     """Write a recipe into a folder as `wanted.toml`, run it there, and return its run folder."""
     folder.mkdir(parents=True, exist_ok=True)
     own = folder / "wanted.toml"
-    own.write_text(tomli_w.dumps(wanted), encoding="utf-8")
+    # What is measured is the test's, of the training alone.
+    evidence = {"arms": [], **wanted.get("evidence", {}), "test": True}
+    own.write_text(tomli_w.dumps({**wanted, "evidence": evidence}), encoding="utf-8")
     code = brainplug(["run", str(own), "--output", str(folder / "run")])
     if code:
         raise SystemExit(code)

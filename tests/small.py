@@ -28,6 +28,9 @@ learning_rate = 1e-3
 warmup_steps = 1
 batch_size = 8
 accumulation = 1
+[evidence]
+arms = []
+test = true
 [evaluation]
 bootstrap = 100
 """

@@ -114,6 +114,8 @@ def test_a_strangers_study_and_words_run_end_to_end(strangers, tmp_path, make_sc
         warmup_steps = 0
         batch_size = 8
         accumulation = 1
+        [evidence]
+        arms = []
         """
     )
 

@@ -78,7 +78,8 @@ def score(
         confidence=scoring.evaluation.confidence,
         seed=scoring.seed,
     )
-    asked = [(split, task) for split in EVALUATED for task in tasks[split]]
+    answered = {row.split for row in rows}
+    asked = [(split, task) for split in EVALUATED if split in answered for task in tasks[split]]
     rules = {
         name: Rule(about=about, answers=rule_rows(name, asked, tasks["train"]))
         for name, about in rules_for(tasks["train"]).items()

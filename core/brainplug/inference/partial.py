@@ -45,6 +45,15 @@ class KeptAnswers:
         self.path.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")
         return rows
 
+    def go_on_from(self, answers: Path) -> None:
+        """Begin the file with the rows of a finished `answers.jsonl`, unless it has its own."""
+        begun = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        if begun.startswith(f"{self.key}\n"):
+            return
+        rows = answers.read_text(encoding="utf-8")
+        with replacing(self.path) as temporary:
+            temporary.write_text(f"{self.key}\n{rows}", encoding="utf-8")
+
     def add(self, rows: Iterable[AnswerRow]) -> None:
         """Add rows at the end."""
         with self.path.open("a", encoding="utf-8") as file:

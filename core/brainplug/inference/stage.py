@@ -1,4 +1,4 @@
-"""The answers stage: what the trained model says to every validation and test task."""
+"""The answers stage: what the trained model says to every task it is asked."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from brainplug.api.records import EVALUATED
 from brainplug.inference.answer import all_answers
 from brainplug.inference.partial import KeptAnswers, cut_tasks
 from brainplug.model.bundle import load_bundle
 from brainplug.runtime.quiet import quieten
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from brainplug.api.records import Split
     from brainplug.inference.session import ModelSession
 
 
-def write_answers(session: ModelSession, *, model: Path, kept: KeptAnswers, to: Path) -> None:
-    """Let the trained model answer the validation and test tasks; one JSON row a task.
+def write_answers(
+    session: ModelSession, *, splits: Sequence[Split], model: Path, kept: KeptAnswers, to: Path
+) -> None:
+    """Let the trained model answer the tasks of some splits; one JSON row a task.
 
     Args:
         session: the tasks, and how they are answered.
+        splits: which are answered.
         model: folder of the trained model.
         kept: answers given before the run was stopped, if it was.
         to: where the whole file is written.
@@ -33,10 +37,14 @@ def write_answers(session: ModelSession, *, model: Path, kept: KeptAnswers, to: 
     if torch.cuda.is_available():
         bundle.model.to(torch.device("cuda", ranks.local_rank))
     settings = session.answer_settings(bundle)
-    asked = [(split, task) for split in EVALUATED for task in session.tasks[split]]
+    asked = [(split, task) for split in splits for task in session.tasks[split]]
     # Read by rank 0 alone, which cuts the file back where it was cut short; all must agree on which
     # tasks are left.
-    given = {(row.split, row.task_id): row for row in ranks.on_main_process(kept.read)}
+    given = {
+        (row.split, row.task_id): row
+        for row in ranks.on_main_process(kept.read)
+        if row.split in splits
+    }
     if given:
         session.tell(f"answers: goes on from {len(given):,} of {len(asked):,}")
     with session.progress("answers:") as report:
@@ -44,7 +52,7 @@ def write_answers(session: ModelSession, *, model: Path, kept: KeptAnswers, to: 
         def tell(count: int) -> None:
             report(min(len(given) + count, len(asked)), len(asked))
 
-        for split in EVALUATED:
+        for split in splits:
             left = [task for task in session.tasks[split] if (split, task.task_id) not in given]
             for piece in cut_tasks(left):
                 rows = all_answers(bundle, piece, settings, split=split, done=tell)

@@ -22,6 +22,7 @@ from brainplug.api.roles import (
     about,
 )
 from brainplug.recipe.augmentation_table import Augmentation
+from brainplug.recipe.evidence_table import Evidence
 from brainplug.recipe.training_tables import Speed, Training
 
 Behaviour = TypeVar("Behaviour", covariant=True)
@@ -247,6 +248,9 @@ class Recipe:
     )
     speed: Speed = attrs.field(factory=Speed, metadata=about("what saves time"))
     evaluation: Evaluation = attrs.field(factory=Evaluation, metadata=about("how it is measured"))
+    evidence: Evidence = attrs.field(
+        factory=Evidence, metadata=about("what shows how far the result can be believed")
+    )
     audit: Audit = attrs.field(factory=Audit, metadata=about("what stops a run"))
     report: Report = attrs.field(factory=Report, metadata=about("what the page shows"))
 

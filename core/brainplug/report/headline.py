@@ -34,6 +34,19 @@ METRIC_NAMES = {
 }
 
 
+SPLIT_NAMES = {"test": "test", "val": "validation"}
+
+
+def unopened_in_words(split: str) -> str:
+    """Say that the test was not opened, and how it is; nothing where its scores are shown."""
+    if split == "test":
+        return ""
+    return (
+        "The test was not opened: these people also chose the checkpoint, which flatters it; "
+        "`brainplug evaluate RUN --test` opens it, once nothing is to be changed any more."
+    )
+
+
 def headline(metrics: Metrics, of: str = "") -> Table:
     """Return the test scores with intervals, beside every rule, for the terminal.
 
@@ -46,7 +59,7 @@ def headline(metrics: Metrics, of: str = "") -> Table:
     splits = metrics.studies[of] if of else metrics.splits
     split = shown_split(splits)
     scored = splits[split]
-    people = f"{split} subjects" + (f" of {of}" if of else "")
+    people = f"{SPLIT_NAMES[split]} subjects" + (f" of {of}" if of else "")
     table = Table(title=f"{metrics.target.name}: {scored.counts.subjects} {people}")
     table.add_column("")
     for name, score in scored.metrics.items():
@@ -102,6 +115,7 @@ def claim(metrics: Metrics) -> str:
         readouts_in_words(metrics, name),
         unread_in_words(scored.counts, metrics),
         candidates_in_words(metrics),
+        unopened_in_words(split),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 

@@ -22,7 +22,14 @@ from brainplug.report.figures import (
     draw_scores,
     draw_slices,
 )
-from brainplug.report.headline import claim, metric_name, other_readout, show_estimate
+from brainplug.report.headline import (
+    SPLIT_NAMES,
+    claim,
+    metric_name,
+    other_readout,
+    show_estimate,
+    shown_split,
+)
 from brainplug.runtime.files import read_json, write_text
 from brainplug.runtime.records import read_record
 from brainplug.tasks.answers import read_answers
@@ -92,13 +99,15 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
     files = sources.files
     metrics, audit = read_record(files.metrics, Metrics), read_record(files.audit, Audit)
     training = read_record(files.training, TrainingHistory)
-    individual, test = sources.recipe.report.individual, metrics.splits["test"]
+    split, individual = shown_split(metrics.splits), sources.recipe.report.individual
+    test = metrics.splits[split]
     selected = metrics.selected
     chosen_by = next(iter(test.metrics))
     if selected is not None and selected.metric != LAST:
         chosen_by = selected.metric
     studies = read_record(files.facts, CohortFacts).studies
-    tasks = [task for path in sorted(files.tasks.glob("*_test.json")) for task in read_tasks(path)]
+    paths = sorted(files.tasks.glob(f"*_{split}.json"))
+    tasks = [task for path in paths for task in read_tasks(path)]
     return {
         "metrics": metrics,
         "audit": audit,
@@ -108,19 +117,20 @@ def collect_facts(sources: Sources) -> dict[str, Any]:
         "claim": claim(metrics),
         "individual": individual,
         "test": test,
+        "shown": SPLIT_NAMES[split],
         "notes": [
             without_paths(note, individual=individual) for study in studies for note in study.notes
         ],
         "by_study": {
-            study: (splits["test"].counts.subjects, score_rows(splits["test"]))
+            study: (splits[split].counts.subjects, score_rows(splits[split]))
             for study, splits in metrics.studies.items()
-            if "test" in splits
+            if split in splits
         },
         "metric_names": {name: metric_name(name) for name in test.metrics},
-        "systems": score_rows(test, other_readout(metrics, "test")),
+        "systems": score_rows(test, other_readout(metrics, split)),
         "scores": [draw_scores(test, name) for name in test.metrics],
         "history": draw_history(training.history, chosen_by),
-        "predictions": draw_predictions(metrics, individual=individual),
+        "predictions": draw_predictions(test, metrics, individual=individual),
         "examples": make_examples(sources, tasks),
         "averages": [] if individual else draw_averages(sources),
         "record": read_provenance(sources),
@@ -140,16 +150,15 @@ def score_rows(
     return [(name, [show_estimate(score) for score in scores.values()]) for name, scores in systems]
 
 
-def draw_predictions(metrics: Metrics, *, individual: bool) -> str:
+def draw_predictions(test: SplitScores, metrics: Metrics, *, individual: bool) -> str:
     """Draw the confusion matrix, or predicted against true values."""
-    test = metrics.splits["test"]
     if test.confusion is not None:
         return draw_confusion(test.confusion)
     return draw_scatter(test.scatter or (), metrics.train.mean, single=individual)
 
 
 def make_examples(sources: Sources, tasks: Sequence[Task]) -> list[dict[str, Any]]:
-    """Return a few test dialogues with what the model said; scans only on an individual page."""
+    """Return a few dialogues with what the model said; scans only on an individual page."""
     individual = sources.recipe.report.individual
     said = {row.task_id: row.answer_text for row in read_answers(sources.files.answers)}
     step = max(1, len(tasks) // max(1, sources.recipe.report.examples))

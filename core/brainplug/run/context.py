@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from brainplug.api.guard import Guard, behind, origin_of
+from brainplug.api.records import EVALUATED
 from brainplug.api.roles import AsksAll, UsesTraining, able
 from brainplug.cohort.build import StudyParts
 from brainplug.errors import DataError
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from brainplug.api.records import ModelPlan, Volume
+    from brainplug.api.records import ModelPlan, Split, Volume
     from brainplug.api.roles import (
         Metric,
         ModelBackbone,
@@ -184,6 +185,11 @@ class Workspace:
             memo=self.cache / "imports.json",
             siblings=frozenset(top for name in names for top in top_modules(name)),
         )
+
+    @property
+    def evaluated(self) -> tuple[Split, ...]:
+        """Splits whose tasks the model answers: with the test only where that was asked for."""
+        return EVALUATED if self.recipe.evidence.test else ("val",)
 
     @property
     def selecting(self) -> str:

@@ -235,7 +235,7 @@ def open_session(workspace: Workspace, plan: ModelPlan) -> ModelSession:
 
 
 def answers_stage(workspace: Workspace) -> Stage:
-    """What the model says to every validation and test task."""
+    """What the model says to every validation task, and to every test task once that is opened."""
     recipe, evaluation = workspace.recipe, workspace.recipe.evaluation
     plan = workspace.plan
     return Stage(
@@ -248,6 +248,7 @@ def answers_stage(workspace: Workspace) -> Stage:
                 "max_new_tokens": evaluation.max_new_tokens,
             },
             "training": {"precision": recipe.training.precision},
+            "evidence": {"answered": workspace.evaluated},
         },
         reads=lambda: [
             *all_task_files(workspace),
@@ -266,8 +267,22 @@ def answers_stage(workspace: Workspace) -> Stage:
         uses=(*workspace.parts("target"), behind(workspace.head), recipe),
         run=partial(run_answers, workspace),
         on_every_rank=True,
-        goes_on_without=(),
+        goes_on_without=("evidence",),
+        recall=partial(recall_answers, workspace),
     )
+
+
+def recall_answers(workspace: Workspace, made: MadeFrom, entry: dict[str, Any]) -> Recalled:
+    """Keep what was answered where only another split is asked now."""
+    from brainplug.inference.partial import KeptAnswers
+
+    answers, done = workspace.files.answers, entry.get("last", entry)
+    if not answers.is_file() or "made_from" not in done:
+        return Recalled()
+    before = MadeFrom(**done["made_from"]).without("evidence")
+    if before.key == made.without("evidence").key:
+        KeptAnswers(workspace.files.partial_answers, before.key).go_on_from(answers)
+    return Recalled()
 
 
 def hash_weights(workspace: Workspace) -> dict[str, str]:
@@ -284,6 +299,7 @@ def run_answers(workspace: Workspace, key: str) -> None:
 
     write_answers(
         open_session(settled(workspace), workspace.plan),
+        splits=workspace.evaluated,
         model=workspace.files.model,
         kept=KeptAnswers(workspace.files.partial_answers, key),
         to=workspace.files.answers,

@@ -13,7 +13,7 @@ from brainplug.audit.console import show
 from brainplug.design.split import as_study_alone, by_study
 from brainplug.evaluation.describe import finite_or_none
 from brainplug.evaluation.records import Metrics
-from brainplug.report.headline import metric_name
+from brainplug.report.headline import SPLIT_NAMES, metric_name, unopened_in_words
 from brainplug.runtime.files import read_json
 from brainplug.runtime.records import read_record
 
@@ -80,7 +80,7 @@ def collect_metrics(files: RunFolder, failed: Collection[str] = ()) -> dict[str,
 
 @attrs.frozen(kw_only=True)
 class RunScores:
-    """The test scores of one of several runs."""
+    """The scores of one of several runs."""
 
     subjects: int
     metrics: Mapping[str, float | None]
@@ -88,9 +88,10 @@ class RunScores:
 
 @attrs.frozen(kw_only=True)
 class Summary:
-    """The test scores of several runs: `summary.json`.
+    """The scores of several runs: `summary.json`.
 
     Attributes:
+        split: whose scores they are: those of validation while the test of any is unopened.
         runs: by name.
         mean: of each metric over runs.
         sd: standard deviation of each metric over runs.
@@ -99,15 +100,18 @@ class Summary:
     runs: Mapping[str, RunScores]
     mean: Mapping[str, float | None]
     sd: Mapping[str, float | None]
+    split: str = "test"
 
 
 def summarise(metrics: Mapping[str, Metrics]) -> Summary:
-    """Return the test scores of each run, and their mean and standard deviation over runs.
+    """Return the scores of each run, and their mean and standard deviation over runs.
 
     Args:
         metrics: of each run by its name.
     """
-    tests = {run: found.splits["test"] for run, found in metrics.items()}
+    opened = all("test" in found.splits for found in metrics.values())
+    split = "test" if opened else "val"
+    tests = {run: found.splits[split] for run, found in metrics.items()}
     runs = {
         run: RunScores(
             subjects=test.counts.subjects,
@@ -121,6 +125,7 @@ def summarise(metrics: Mapping[str, Metrics]) -> Summary:
         runs=runs,
         mean={str(name): finite_or_none(value) for name, value in frame.mean().items()},
         sd={str(name): finite_or_none(value) for name, value in frame.std(ddof=1).items()},
+        split=split,
     )
 
 
@@ -130,9 +135,11 @@ def summary_table(summary: Summary) -> Table:
 
     names = list(summary.mean)
     heads = map(metric_name, names)
-    table = Table("run", "test subjects", *heads, title=f"{len(summary.runs)} runs")
+    people = f"{SPLIT_NAMES[summary.split]} subjects"
+    table = Table("run", people, *heads, title=f"{len(summary.runs)} runs")
     for run, found in summary.runs.items():
         table.add_row(run, str(found.subjects), *(show(found.metrics[name]) for name in names))
     for words, scores in (("mean", summary.mean), ("sd", summary.sd)):
         table.add_row(words, "", *(show(scores[name]) for name in names), style="bold")
+    table.caption = unopened_in_words(summary.split) or None
     return table

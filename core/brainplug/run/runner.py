@@ -142,12 +142,19 @@ def after_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
 def show_scores(metrics: Metrics, console: Console) -> None:
     """Show the scores beside the baselines', of all and of each study."""
     from brainplug.evaluation.describe import forms_in_words
-    from brainplug.report.headline import candidates_in_words, headline, shown_split
+    from brainplug.report.headline import (
+        candidates_in_words,
+        headline,
+        shown_split,
+        unopened_in_words,
+    )
 
     console.print(headline(metrics))
-    counts = metrics.splits[shown_split(metrics.splits)].counts
-    if told := forms_in_words(counts):
+    split = shown_split(metrics.splits)
+    if told := forms_in_words(metrics.splits[split].counts):
         console.print(told, markup=False, highlight=False)
+    if told := unopened_in_words(split):
+        console.print(told, style="yellow", markup=False, highlight=False)
     if metrics.candidates:
         console.print(candidates_in_words(metrics))
     for study in metrics.studies:

@@ -39,6 +39,9 @@ warmup_steps = 0
 batch_size = 1
 accumulation = 1
 gradient_checkpointing = true
+[evidence]
+arms = []
+test = true
 [evaluation]
 bootstrap = 100
 max_new_tokens = 4

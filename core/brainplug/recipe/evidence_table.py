@@ -1,0 +1,38 @@
+"""The recipe table that says what a run shows of its result's worth: `[evidence]`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from brainplug.api.roles import about
+
+Arm = Literal["query-alone", "shuffled-labels"]
+
+
+@attrs.frozen(kw_only=True)
+class Evidence:
+    """`[evidence]`: what is done besides the training, so that its result can be believed."""
+
+    arms: tuple[Arm, ...] | None = attrs.field(
+        default=None,
+        metadata=about(
+            "trainings beside the main one, of as many steps on the same people: 'query-alone' "
+            "shows no reference, 'shuffled-labels' learns values that are not theirs; without it "
+            "both for a small model, and 'query-alone' for one of full size"
+        ),
+    )
+    test: bool = attrs.field(
+        default=False,
+        metadata=about(
+            "answer the test with the run; without it that is done on request, by `brainplug "
+            "evaluate RUN --test`, once nothing is to be changed any more"
+        ),
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse an arm that is named twice."""
+        arms = self.arms or ()
+        if len(set(arms)) < len(arms):
+            raise ValueError(f"arms: expected each once: {list(arms)}")
