@@ -11,7 +11,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import attrs
 from rich.markup import escape
 
 from brainplug.api.guard import behind
@@ -19,19 +18,18 @@ from brainplug.api.laws import hold_metrics, hold_sources, spoken_numbers
 from brainplug.api.roles import ReadsFiles, able
 from brainplug.errors import DataError
 from brainplug.imaging.cache import content_hash, fill_cache
-from brainplug.recipe.load import resolve
 from brainplug.recipe.metrics import EXPECTED_ERROR
 from brainplug.recipe.phases import plan_phases
 from brainplug.run.arithmetic import settle, settled
 from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.ledger import MadeFrom, Recalled, Stage, hash_path, hash_reads
+from brainplug.run.result_stages import metrics_stage, report_stage
 from brainplug.run.task_stages import (
     DESIGN_STAGES,
     adopt_stage,
     all_task_files,
     fit_answers,
     read_all_tasks,
-    read_cohort,
 )
 from brainplug.runtime.files import write_json
 from brainplug.tasks.read import iterate_tasks
@@ -303,98 +301,6 @@ def run_answers(workspace: Workspace, key: str) -> None:
         model=workspace.files.model,
         kept=KeptAnswers(workspace.files.partial_answers, key),
         to=workspace.files.answers,
-    )
-
-
-def metrics_stage(workspace: Workspace) -> Stage:
-    """What the answers are worth, beside the rules that see no scan."""
-    evaluation = workspace.recipe.evaluation
-    return Stage(
-        name="metrics",
-        settings=workspace.settings("seed", "target")
-        | {
-            "evaluation": {
-                "metrics": list(workspace.metrics),
-                "bootstrap": evaluation.bootstrap,
-                "confidence": evaluation.confidence,
-                "answer": evaluation.answer,
-            }
-        },
-        reads=lambda: [
-            *all_task_files(workspace),
-            workspace.files.answers,
-            workspace.files.cohort,
-            workspace.files.split,
-            workspace.files.training,
-        ],
-        writes=(workspace.files.metrics,),
-        uses=(
-            *workspace.parts("target"),
-            *(behind(workspace.head), evaluation),
-            *workspace.metric_parts(*workspace.metrics),
-        ),
-        run=partial(run_metrics, workspace),
-    )
-
-
-def run_metrics(workspace: Workspace) -> None:
-    """Score the answers."""
-    from brainplug.evaluation.history import TrainingHistory
-    from brainplug.evaluation.stage import Scoring, score
-    from brainplug.runtime.records import read_record, write_record
-    from brainplug.tasks.answers import read_answers
-
-    recipe = workspace.recipe
-    metrics = score(
-        read_answers(workspace.files.answers),
-        read_all_tasks(workspace),
-        Scoring(
-            head=workspace.head,
-            answers=fit_answers(workspace),
-            metrics=workspace.metrics,
-            evaluation=recipe.evaluation,
-            seed=recipe.seed,
-        ),
-        people=read_cohort(workspace, "subject", "family", "site", "study"),
-    )
-    training = read_record(workspace.files.training, TrainingHistory)
-    write_record(workspace.files.metrics, attrs.evolve(metrics, selected=training.selected))
-
-
-def report_stage(workspace: Workspace) -> Stage:
-    """The page; it shows the whole recipe."""
-    return Stage(
-        name="report",
-        settings=resolve(workspace.recipe),
-        reads=lambda: [
-            *all_task_files(workspace),
-            workspace.files.cohort,
-            workspace.files.facts,
-            workspace.files.exclusions,
-            workspace.files.split,
-            workspace.files.audit,
-            workspace.files.training,
-            workspace.files.answers,
-            workspace.files.metrics,
-            *([] if workspace.recipe.tasks else [workspace.files.split_notes]),
-        ],
-        writes=(workspace.files.report,),
-        uses=(workspace.recipe,),
-        run=partial(run_report, workspace),
-    )
-
-
-def run_report(workspace: Workspace) -> None:
-    """Write the page."""
-    from brainplug.report import Sources, write_report
-
-    write_report(
-        Sources(
-            recipe=workspace.recipe,
-            files=workspace.files,
-            kind=workspace.head.kind,
-            load=workspace.load_volume,
-        )
     )
 
 
