@@ -13,6 +13,7 @@ from rich.markup import escape
 from brainplug.api.laws import fit_answers, hold_metrics, hold_sources
 from brainplug.api.records import SPLITS, Image, list_pools
 from brainplug.audit.console import finding_lines
+from brainplug.audit.crowds import find_crowds
 from brainplug.audit.leakage import find_leaks
 from brainplug.audit.shortcuts import measure_dependence
 from brainplug.cohort.build import Cohort, gather
@@ -141,6 +142,8 @@ def check_design(
         console.print(
             "[dim]of scans only headers were read; the run may find more broken ones[/dim]"
         )
+    for line in finding_lines(crowd.told() for crowd in find_crowds(cohort.frame)):
+        console.print(line)
     read_sample(cohort, recipe, console)
     chosen = first_run(recipe, design, cohort.frame, console)
     split = split_cohort(chosen.strategy, cohort.frame, seed=recipe.seed, asks_all=design.asks_all)

@@ -18,6 +18,7 @@ from brainplug.api.records import SPLITS, Split
 from brainplug.api.roles import Prepares, ReadsFiles, able
 from brainplug.audit.balance import describe_split
 from brainplug.audit.console import audit_tables
+from brainplug.audit.crowds import find_crowds
 from brainplug.audit.leakage import find_leaks, find_relatives, find_task_leaks
 from brainplug.audit.records import Audit
 from brainplug.audit.shortcuts import audit_words
@@ -273,7 +274,11 @@ def run_dialogues(workspace: Workspace) -> None:
             answers=answers,
             pooled=pooled,
             glances=glances,
-            found=[*find_task_leaks(glances, allowed, split), *find_relatives(glances, pooled)],
+            found=[
+                *find_task_leaks(glances, allowed, split),
+                *find_relatives(glances, pooled),
+                *find_crowds(pooled),
+            ],
             notes=read_json(workspace.files.pair_notes)["notes"],
         ),
     )

@@ -57,6 +57,16 @@ def find_missing(values: Iterable[str], missing: Iterable[str]) -> set[str]:
     return {value for value in values if normal_code(value).casefold() in codes}
 
 
+def mask_missing(values: pd.Series, missing: Iterable[str]) -> pd.Series:
+    """Make the values that mean "no value" missing, as `find_missing` tells them.
+
+    >>> import pandas as pd
+    >>> mask_missing(pd.Series(["f1", "None"], dtype="str"), ["none"]).dropna().tolist()
+    ['f1']
+    """
+    return values.mask(values.isin(list(find_missing(values.dropna().unique(), missing))))
+
+
 def count_values(values: pd.Series) -> dict[str, int]:
     """Count the rows of each distinct value, the commonest first.
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from brainplug.api.records import EXCLUSION_COLUMNS, SCAN_COLUMNS
 from brainplug.errors import DataError, first_line
+from brainplug.toolkit.codes import mask_missing
 from brainplug.toolkit.delimited import check_names, read_delimited
 from brainplug.toolkit.workbooks import EXCEL, OTHER_WORKBOOKS, read_sheet
 
@@ -139,7 +140,12 @@ def find_named(columns: Iterable[Any], names: Sequence[str]) -> list[str]:
     return sorted(named, key=lambda column: ranks[column.casefold()])
 
 
-def make_rows(table: pd.DataFrame, columns: Mapping[str, pd.Series | None]) -> pd.DataFrame:
+def make_rows(
+    table: pd.DataFrame,
+    columns: Mapping[str, pd.Series | None],
+    *,
+    missing: Iterable[str] = (),
+) -> pd.DataFrame:
     """Put `SCAN_COLUMNS` before the study's own columns.
 
     A column of the study that has one of these names goes on as `<name>_in_table`.
@@ -147,6 +153,7 @@ def make_rows(table: pd.DataFrame, columns: Mapping[str, pd.Series | None]) -> p
     Args:
         table: the study's columns.
         columns: of `SCAN_COLUMNS`, those known by now; the others are missing throughout.
+        missing: codes that mean no family and no site.
     """
     named = {name: f"{name}_in_table" for name in SCAN_COLUMNS if name in table.columns}
     both = [other for other in named.values() if other in table.columns]
@@ -161,7 +168,10 @@ def make_rows(table: pd.DataFrame, columns: Mapping[str, pd.Series | None]) -> p
         {name: pd.NA if columns.get(name) is None else columns[name] for name in SCAN_COLUMNS},
         index=table.index,
     ).astype("str")
-    return pd.concat([own.assign(subject=whole_ids(own["subject"])), renamed], axis=1)
+    # One family called `None` would be many people.
+    known = {name: mask_missing(own[name], missing) for name in ("family", "site")}
+    own = own.assign(subject=whole_ids(own["subject"]), **known)
+    return pd.concat([own, renamed], axis=1)
 
 
 def whole_ids(ids: pd.Series) -> pd.Series:

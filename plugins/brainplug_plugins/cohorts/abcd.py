@@ -172,7 +172,9 @@ class Abcd:
         for name, column in extra.items():
             if column is not None and column.name != name:
                 own = own.rename(columns={name: f"{name}_in_table"}).assign(**{name: column})
-        return make_rows(own, columns), [NO_FAMILY] if family is None else []
+        return make_rows(own, columns, missing=self.options.missing), [
+            NO_FAMILY
+        ] if family is None else []
 
     def _find(self, table: pd.DataFrame, option: str, known: Iterable[str]) -> pd.Series | None:
         """Return the column that the recipe names, else the release's own, None without either."""

@@ -15,6 +15,7 @@ from brainplug.api.hooks import hookimpl
 from brainplug.api.records import EXTENSIONS, SCAN_COLUMNS, CohortTable
 from brainplug.api.roles import Part, about
 from brainplug.errors import DataError, show
+from brainplug.toolkit.codes import mask_missing
 from brainplug.toolkit.image_matching import (
     ImageFile,
     choose_session,
@@ -26,6 +27,7 @@ from brainplug.toolkit.image_matching import (
     plain_session,
     without_zeros,
 )
+from brainplug.toolkit.misfiled import Filing
 from brainplug.toolkit.side_tables import join_values
 from brainplug.toolkit.tables import (
     SESSION_NAMES,
@@ -114,9 +116,10 @@ class Bids:
         """Read participants.tsv with what lies beside it, and find the scan of each visit."""
         rows = self._read()
         named, nameless = leave_out(rows, rows["subject"].isna(), "no subject id")
-        files = find_files(self.images, self._read_name, skip=NOT_SCANS)
+        filing = Filing(self._read_name)
+        files = find_files(self.images, filing.read, skip=NOT_SCANS)
         if not files:
-            raise self._nothing_found()
+            raise self._nothing_found(filing)
         sides = settle_names(self._sides(), rows.columns)
         visits, scanned = make_visits(named, files, sides.get("sessions"))
         notes = self._notes(len(named), len(visits))
@@ -133,13 +136,13 @@ class Bids:
             or re.sub("[^A-Za-z0-9]+", "-", self.options.root.resolve().name).strip("-")
             or "BIDS",
             scans=found.rows,
-            exclusions=stack_exclusions([nameless, unscanned, others, found.lost]),
+            exclusions=stack_exclusions([nameless, unscanned, others, filing.blame(found.lost)]),
             # A person's one row has become a row a visit, and it is those that must add up.
             rows_read=len(nameless) + len(visits),
             join=found.report,
             codes={name: levels for name, levels in codes.items() if name in known},
             missing=frozenset(self.options.missing),
-            notes=(*notes, *troubles),
+            notes=(*notes, *filing.notes(), *troubles),
         )
 
     def _read(self) -> pd.DataFrame:
@@ -170,8 +173,10 @@ class Bids:
                 return None
         return f"sub-{entities['sub']}", entities.get("ses")
 
-    def _nothing_found(self) -> DataError:
+    def _nothing_found(self, filing: Filing) -> DataError:
         """Show what there is in place of the scans that are wanted."""
+        if filing.odd:
+            return DataError(filing.notes()[0], where=self.images, found=tuple(filing.odd))
         options, names = self.options, find_images(self.images, skip=NOT_SCANS)
         read = [read_entities(name) for name in names]
         suffixes = sorted({suffix for _, suffix in read})
@@ -225,7 +230,8 @@ class Bids:
             if name is not None and column not in rows.columns:
                 known = rows.columns.drop(list(SCAN_COLUMNS))
                 raise no_column(name, known, option=f"cohort.{role}").within(self.table)
-            rows = rows if name is None else rows.assign(**{role: rows[column]})
+            if name is not None:
+                rows = rows.assign(**{role: mask_missing(rows[column], self.options.missing)})
         return rows
 
     def _levels(

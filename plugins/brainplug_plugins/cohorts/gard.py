@@ -82,7 +82,7 @@ class Gard:
             "family": self._column(table, options.family, "family") if options.family else None,
             "site": self._column(table, options.site, "site") if options.site else None,
         }
-        rows, lost = drop_unnumbered(make_rows(table, columns), raw)
+        rows, lost = drop_unnumbered(make_rows(table, columns, missing=options.missing), raw)
         files = self._choose(find_files(options.images, read_name, SUFFIXES))
         joined = join_images(rows, files, hint='set prefer = "brain" or "whole" in [cohort]')
         return CohortTable(

@@ -27,6 +27,7 @@ from brainplug.toolkit.image_matching import (
     without_separators,
     without_zeros,
 )
+from brainplug.toolkit.misfiled import Filing
 from brainplug.toolkit.tables import (
     SESSION_NAMES,
     SUBJECT_NAMES,
@@ -126,13 +127,14 @@ class Table:
         """Read the table and give each row the image that the pattern names."""
         options = self.options
         table = read_table(options.table, sheet=options.sheet)
-        rows = make_rows(table, self._columns(table))
+        rows = make_rows(table, self._columns(table), missing=options.missing)
         rows, nameless = leave_out(rows, rows["subject"].isna(), "no subject id")
         rows, undated = leave_out(
             rows, rows["session"].isna() & (options.session is not None), "no session"
         )
         self._check_visits(rows)
-        files = self._find(rows)
+        filing = Filing(_Reader(options.pattern, rows).read)
+        files = self._find(filing)
         # Without a column of visits it is the images that were chosen by visit (`_find`).
         rows, others = choose_session(
             rows, options.keep_session if options.session else None, files
@@ -141,11 +143,12 @@ class Table:
         return CohortTable(
             study=options.study,
             scans=joined.rows,
-            exclusions=stack_exclusions([nameless, undated, others, joined.lost]),
+            exclusions=stack_exclusions([nameless, undated, others, filing.blame(joined.lost)]),
             rows_read=len(table),
             join=joined.report,
             codes=options.codes,
             missing=frozenset(options.missing),
+            notes=tuple(filing.notes()),
         )
 
     def sources(self) -> tuple[Path, ...]:
@@ -220,14 +223,16 @@ class Table:
     def _tells_session(self) -> bool:
         return "{session}" in self.options.pattern
 
-    def _find(self, rows: pd.DataFrame) -> Sequence[ImageFile]:
+    def _find(self, filing: Filing) -> Sequence[ImageFile]:
         """Return the images that fit the pattern, with what it tells of each.
 
         Raises:
             DataError: no image fits.
         """
         options = self.options
-        files = find_files(options.images, _Reader(options.pattern, rows).read)
+        files = find_files(options.images, filing.read)
+        if not files and filing.odd:
+            raise DataError(filing.notes()[0], where=options.images, found=tuple(filing.odd))
         if not files:
             raise self._nothing_fits()
         wanted = None if options.session else options.keep_session

@@ -224,7 +224,7 @@ class Ukb:
             "family": family,
             "site": self._column(table, site, "site") if site else None,
         }
-        return make_rows(table, columns)
+        return make_rows(table, columns, missing=options.missing)
 
     def _column(self, table: pd.DataFrame, name: str, option: str) -> pd.Series:
         return get_column(table, name, option=f"cohort.{option}", source=self.options.table)

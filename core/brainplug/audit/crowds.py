@@ -1,0 +1,34 @@
+"""Families of more people than a family has: most often a code that means none is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brainplug.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+LARGEST_FAMILY = 12
+"""People of one family code who are not remarkable; pedigree studies may well have more."""
+
+
+def find_crowds(cohort: pd.DataFrame) -> Iterator[Finding]:
+    """Find family codes that more people share than live in one household.
+
+    Args:
+        cohort: has `study`, `subject` and `family`.
+    """
+    people = cohort[["study", "subject", "family"]].dropna().drop_duplicates()
+    for (study, family), members in people.groupby(["study", "family"])["subject"]:
+        if len(members) > LARGEST_FAMILY:
+            code = str(family).removeprefix(f"{study}:")
+            yield Finding(
+                kind="note",
+                what=f"{len(members)} people have one family code, {code!r}, and are kept together "
+                f"as relatives; if it means that none is known, set missing = [{code!r}] in "
+                "[cohort]",
+                members=tuple(sorted(members)),
+            )

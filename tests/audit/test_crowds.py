@@ -1,0 +1,59 @@
+"""A family larger than any household is most often a code for none."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from brainplug.audit.crowds import find_crowds
+from brainplug.cohort.build import as_text
+from brainplug_plugins.cohorts.bids import Bids, BidsOptions
+from brainplug_plugins.cohorts.gard import Gard, GardOptions
+from brainplug_plugins.cohorts.table import Table, TableOptions
+
+
+def cohort(families, study="LAB", prefix=""):
+    return pd.DataFrame(
+        {
+            "study": study,
+            "subject": [f"{prefix}p{number}" for number in range(len(families))],
+            "family": [None if each is None else prefix + each for each in families],
+        }
+    )
+
+
+@pytest.mark.parametrize("prefix", ["", "LAB:"])
+@pytest.mark.parametrize("code", ["None", "0", "unknown", "-9"])
+def test_a_crowd_is_named_with_its_code_and_the_remedy(code, prefix):
+    """Forty strangers under one code are a finding, also beside other studies."""
+    (found,) = find_crowds(cohort([code] * 40 + ["f1", "f1", None], prefix=prefix))
+
+    assert ("note", 40) == (found.kind, len(found.members))
+    assert f"missing = ['{code}'] in [cohort]" in found.what
+
+
+def test_families_of_usual_size_are_none():
+    """Twelve relatives are believed, and many people without a family are no family."""
+    assert [] == list(find_crowds(cohort(["f1"] * 12 + [None] * 40)))
+
+
+@pytest.mark.parametrize("kind", ["table", "bids", "gard"])
+def test_a_code_that_is_declared_missing_is_nobodys_family(tmp_path, kind):
+    """The remedy works: whom the code stood for has no family any more."""
+    rows = "".join(f"{n}\tM\t{'f1' if n < 3 else 'None'}\n" for n in range(1, 7))
+    (tmp_path / "participants.tsv").write_text(f"participant_id\tsex\thousehold\n{rows}")
+    common = {"family": "household", "missing": ("None",)}
+    for n in range(1, 7):
+        name = f"sub-{n}_T1w.nii.gz" if kind == "bids" else f"{n}.nii.gz"
+        (tmp_path / name).touch()
+    named = {"table": tmp_path / "participants.tsv", "images": tmp_path, **common}
+    loader = {
+        "table": lambda: Table(TableOptions(subject="participant_id", **named)),
+        "bids": lambda: Bids(BidsOptions(root=tmp_path, **common)),
+        "gard": lambda: Gard(GardOptions(subject="participant_id", **named)),
+    }[kind]()
+
+    families = as_text(loader.load().scans)["family"]
+
+    assert ["f1", "f1"] == families.dropna().tolist()
+    assert 6 == len(families)
