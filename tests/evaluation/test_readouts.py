@@ -11,7 +11,8 @@ from rich.console import Console
 from brainplug.evaluation.records import Metrics
 from brainplug.evaluation.stage import Scoring, score
 from brainplug.recipe.tables import Evaluation
-from brainplug.report.headline import claim, headline
+from brainplug.report.headline import headline
+from brainplug.report.sentence import further_sentences
 from brainplug.runtime.records import from_json, to_json
 from brainplug.tasks.answers import AnswerRow, read_answers
 from brainplug_plugins.heads.numerical import NumberAnswers, Numerical, NumericalOptions
@@ -100,7 +101,9 @@ def test_what_cannot_be_read_stays_counted():
     assert "expected" == found.readouts.headline
     assert pytest.approx(2.0) == found.splits["test"].metrics["mae"].value
     assert 6 == found.splits["test"].counts.unparsed_tasks
-    assert "6 of 6 answers could not be read; the expected value is told" in claim(found)
+    assert "6 of 6 answers could not be read; the expected value is told" in " ".join(
+        further_sentences(found)
+    )
 
 
 def test_the_page_and_the_terminal_say_which_and_why():
@@ -116,7 +119,7 @@ def test_the_page_and_the_terminal_say_which_and_why():
         "The model's answer is the expected value of all numbers that may be said, chosen on the "
         "validation subjects, whose mean absolute error was 3.00 by it and 4.00 by the number that "
         "is said; by that one mean absolute error was 1.00"
-    ) in claim(found)
+    ) in " ".join(further_sentences(found))
     assert "model, by the number that is said" in shown.get()
 
 
@@ -126,7 +129,9 @@ def test_a_model_that_hardly_says_numbers_is_told():
 
     found = scored([attrs.evolve(row, mass=0.001) for row in rows])
 
-    assert "on which it puts no more than 0.001 of its probability, chosen on" in claim(found)
+    assert "on which it puts no more than 0.0010 of its probability, chosen on" in " ".join(
+        further_sentences(found)
+    )
 
 
 def test_an_expected_value_alone_is_the_headline():

@@ -46,7 +46,7 @@ def test_a_recipe_becomes_a_report(write_recipe, tmp_path, head, column):
     page = (folder / "report.html").read_text()
     assert not [subject for subject in cohort["subject"] if subject in page]
     assert str(tmp_path) not in page
-    assert "pools by halves: asked are" in page
+    assert "Pools by halves: asked are" in page
     for name in ("recipe.toml", "record.json", "log.txt", "audit.json", "pairs.parquet", "model"):
         assert (folder / name).exists()
 

@@ -224,8 +224,8 @@ def test_an_edit_of_any_module_redoes_the_stages_that_see_it(stages, copy):
 LEARNT = {"volumes", "training", "answers", "metrics", "report"}
 
 EDITS = [
-    ("report/headline.py", '"better" if', '"greater" if', {"report"}),
-    ("report/page.html.j2", "<figure>", "<figure >", {"report"}),
+    ("report/sentence.py", '"better" if', '"greater" if', {"report"}),
+    ("report/templates/page.html.j2", "<header>", "<header >", {"report"}),
     (
         "run/task_stages.py",
         "for study, rows in pairs.gr",

@@ -1,48 +1,91 @@
-"""Figures of the report, as SVG or PNG inside the page."""
+"""Figures of the report, as SVG or PNG inside the page, readable in light and dark."""
 
 from __future__ import annotations
 
 import base64
+import html
 import io
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brainplug.report.headline import metric_name
+from brainplug.report.sharing import SMALLEST_GROUP, group_alike
+from brainplug.report.wording import metric_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
     from brainplug.api.records import Volume
-    from brainplug.evaluation.records import Confusion, SplitScores
+    from brainplug.evaluation.records import CalibrationBin
 
-INK, ACCENT, MUTED = "#1f2933", "#2463a8", "#8a97a6"
+INK, SOFT, LINE, ACCENT, SECOND = "#111213", "#515253", "#919293", "#2163a9", "#a96321"
+"""Colours that stand for those of the page, which differ between light and dark."""
 
+OF_PAGE = {INK: "ink", SOFT: "soft", LINE: "line", ACCENT: "accent", SECOND: "second"}
 
-def make_figure(width: float, height: float) -> tuple[Figure, Any]:
-    """Make a figure with one plain axis, without pyplot's global state."""
-    from matplotlib.figure import Figure
+WIDTH = 4.3
+"""Inches of a figure: 400 pixels, so that its letters can be read on a telephone."""
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axis = figure.add_subplot()
-    axis.spines[["top", "right"]].set_visible(False)
-    return figure, axis
-
-
-def as_svg(figure: Figure) -> str:
-    """Return a figure as an SVG element."""
-    import matplotlib as mpl
-
-    stream = io.StringIO()
+PLAIN = {
+    # Names from outside may hold a dollar sign, which would be read as mathematics.
+    "text.parse_math": False,
     # Texts stay texts that can be searched; with salt and without a date, the same run gives the
     # same bytes.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "brainplug"}):
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    "svg.fonttype": "none",
+    "svg.hashsalt": "brainplug",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": LINE,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": SOFT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+@contextmanager
+def drawing(height: float, rows: int = 1, **more: Any) -> Iterator[tuple[Figure, Any]]:
+    """Give a figure and its axes, without pyplot's global state.
+
+    Args:
+        height: in inches.
+        rows: axes one above the other.
+        more: for `subplots`.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(PLAIN):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        yield figure, figure.subplots(rows, **more)
+
+
+def as_svg(figure: Figure, name: str, label: str) -> str:
+    """Return a figure as an SVG element that says what it shows.
+
+    Args:
+        figure: drawn within `drawing`, and saved there.
+        name: tells its ids from those of other figures of the page.
+        label: what a reader who does not see it must know.
+    """
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue()
     # What comes before is of an XML file and has no place within a page.
-    return text[text.index("<svg") :]
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
+    for colour, variable in OF_PAGE.items():
+        text = text.replace(colour, f"var(--{variable})")
+    said = html.escape(label, quote=True)
+    return text.replace("<svg", f'<svg role="img" aria-label="{said}"', 1)
 
 
 def as_png(figure: Figure) -> str:
@@ -52,43 +95,52 @@ def as_png(figure: Figure) -> str:
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def draw_scores(split: SplitScores, metric: str) -> str:
-    """Draw the model's score and every rule's, with their intervals."""
-    systems = [("model", split.metrics.get(metric))]
-    systems += [(name, each.metrics.get(metric)) for name, each in split.baselines.items()]
-    shown = [(name, score) for name, score in systems if score and score.value is not None]
-    figure, axis = make_figure(6.4, 0.42 * len(shown) + 0.7)
-    for place, (name, score) in enumerate(reversed(shown)):
-        colour = ACCENT if name == "model" else MUTED
-        if score.low is not None:
-            axis.plot([score.low, score.high], [place, place], color=colour, lw=2)
-        axis.plot(score.value, place, "o", color=colour, ms=7)
-    axis.set_yticks(range(len(shown)), [name for name, _ in reversed(shown)])
-    axis.set_xlabel(metric_name(metric))
-    axis.set_ylim(-0.6, len(shown) - 0.4)
-    return as_svg(figure)
+def draw_history(history: Sequence[Mapping[str, Any]], metric: str, chosen: int | None) -> str:
+    """Draw the training loss, and below it the validation score, over the steps of all phases.
 
-
-def draw_history(history: Sequence[Mapping[str, Any]], metric: str) -> str:
-    """Draw the training loss and the validation metric over the steps of all phases."""
-    figure, axis = make_figure(6.4, 2.8)
-    history, begins = follow_on(history)
-    for begin in begins[1:]:
-        axis.axvline(begin, color=MUTED, lw=1, ls=":")
-    losses = [(row["step"], row["loss"]) for row in history if "loss" in row]
-    if losses:
-        axis.plot(*zip(*losses, strict=True), color=MUTED, lw=1.5)
-        axis.set_yscale("log")
-    axis.set_xlabel("optimiser step")
-    axis.set_ylabel("training loss", color=MUTED)
+    Args:
+        history: rows of `training.json`.
+        metric: that chose the checkpoint.
+        chosen: row of the checkpoint that was kept, counted over all phases; None for none.
+    """
+    rows, begins = follow_on(history)
+    losses = [(row["step"], row["loss"]) for row in rows if row.get("loss") is not None]
     key = f"eval_{metric}"
-    scores = [(row["step"], row[key]) for row in history if row.get(key) is not None]
+    scores = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
+    panels = [("training loss", losses, "-"), (f"validation {metric_name(metric)}", scores, "o-")]
+    panels = [panel for panel in panels if panel[1]]
+    with drawing(1.7 * max(1, len(panels)), max(1, len(panels)), sharex=True, squeeze=False) as (
+        figure,
+        axes,
+    ):
+        for axis, (name, points, style) in zip(axes[:, 0], panels, strict=False):
+            axis.plot(*zip(*points, strict=True), style, color=ACCENT, lw=1.4, ms=4)
+            axis.set_title(name, loc="left", fontsize=9, color=SOFT)
+            for begin in begins[1:]:
+                axis.axvline(begin, color=LINE, lw=1, ls=":")
+            if chosen is not None:
+                axis.axvline(chosen, color=SECOND, lw=1, ls="--")
+            if name == "training loss" and min(loss for _, loss in points) > 0:
+                axis.set_yscale("log")
+                # The usual names of ticks are mathematics, which is not read here.
+                axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+                axis.yaxis.set_minor_formatter(lambda _value, _place: "")
+        axes[-1, 0].set_xlabel("optimiser step")
+        label = describe_curves(losses, scores, metric)
+        return as_svg(figure, "history", label)
+
+
+def describe_curves(
+    losses: Sequence[tuple[int, float]], scores: Sequence[tuple[int, float]], metric: str
+) -> str:
+    """Say in words what the curves show."""
+    parts = []
+    if losses:
+        parts.append(f"Training loss from {losses[0][1]:.3g} to {losses[-1][1]:.3g}")
     if scores:
-        other = axis.twinx()
-        other.spines["top"].set_visible(False)
-        other.plot(*zip(*scores, strict=True), "o-", color=ACCENT, ms=4)
-        other.set_ylabel(f"validation {metric_name(metric)}", color=ACCENT)
-    return as_svg(figure)
+        name = metric_name(metric)
+        parts.append(f"validation {name} from {scores[0][1]:.3g} to {scores[-1][1]:.3g}")
+    return "; ".join(parts) + f" over {losses[-1][0] if losses else 0} steps."
 
 
 def follow_on(
@@ -110,49 +162,66 @@ def follow_on(
     return rows, list(begins.values())
 
 
-def draw_confusion(confusion: Confusion) -> str:
-    """Draw truth against answer, unread answers in a column of their own."""
-    matrix = np.asarray(confusion.matrix, dtype=float)
-    columns = [*confusion.labels, "unread"][: matrix.shape[1]]
-    figure, axis = make_figure(1.1 * matrix.shape[1] + 2.2, 0.8 * matrix.shape[0] + 1.2)
-    # Even the largest count stays below the dark end of the scale, where its number could not be
-    # read.
-    axis.imshow(matrix, cmap="Blues", vmin=0, vmax=max(1.0, matrix.max() * 1.4), aspect="auto")
-    for (row, column), count in np.ndenumerate(matrix):
-        axis.text(column, row, f"{count:.0f}", ha="center", va="center", color=INK)
-    axis.set_xticks(range(len(columns)), columns)
-    axis.set_yticks(range(matrix.shape[0]), confusion.labels)
-    axis.set_xlabel("answer")
-    axis.set_ylabel("truth")
-    return as_svg(figure)
-
-
 def draw_scatter(
-    pairs: Sequence[Sequence[float]], train_mean: float | None, *, single: bool
+    pairs: Sequence[Sequence[float]], train_mean: float | None, *, single: bool, unit: str = ""
 ) -> str:
-    """Draw predicted against true values; without `single`, as means of groups of five or more."""
+    """Draw the prediction of each person against the true value.
+
+    Args:
+        pairs: truth and prediction of each person.
+        train_mean: drawn as a line; None for none.
+        single: each person at the own true value; without it, at the mean of those alike in it,
+            and predictions rounded to a sixtieth of their range.
+        unit: of the values.
+    """
     points = np.asarray(pairs, dtype=float)
     if not single:
-        points = group_means(points)
-    figure, axis = make_figure(4.6, 4.2)
+        points = np.column_stack([group_alike(points[:, 0].tolist()), round_to_range(points[:, 1])])
     low, high = float(points.min()), float(points.max())
-    axis.plot([low, high], [low, high], color=MUTED, lw=1, label="identity")
-    if train_mean is not None:
-        axis.axhline(train_mean, color=MUTED, lw=1, ls=":", label="mean of the training queries")
-    label = "subjects" if single else "means of subjects alike in truth"
-    axis.plot(points[:, 0], points[:, 1], "o", color=ACCENT, ms=6, alpha=0.8, label=label)
-    axis.set_xlabel("true value")
-    axis.set_ylabel("predicted value")
-    axis.legend(frameon=False, fontsize=8)
-    return as_svg(figure)
+    margin = 0.04 * (high - low or 1.0)
+    with drawing(WIDTH) as (figure, axis):
+        axis.plot([low, high], [low, high], color=LINE, lw=1.2)
+        axis.annotate(
+            "right", (high, high), color=SOFT, fontsize=8, ha="right", va="bottom", rotation=45
+        )
+        if train_mean is not None:
+            axis.axhline(train_mean, color=SECOND, lw=1, ls="--")
+            axis.annotate("training mean", (low, train_mean), color=SECOND, fontsize=8, va="bottom")
+        axis.plot(points[:, 0], points[:, 1], "o", color=ACCENT, ms=4.5, alpha=0.55, mew=0)
+        axis.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
+        axis.set_aspect("equal")
+        shown = f" ({unit})" if unit else ""
+        axis.set_xlabel(f"true value{shown}" if single else f"true value{shown}, of five or more")
+        axis.set_ylabel(f"prediction{shown}")
+        label = f"Scatter of {len(points)} people: prediction against true value."
+        return as_svg(figure, "scatter", label)
 
 
-def group_means(points: np.ndarray, smallest: int = 5) -> np.ndarray:
-    """Return mean truth and prediction of groups of at least `smallest` people alike in truth."""
-    # Only groups of five or more: a point of one person could be matched to a known value.
-    ordered = points[np.argsort(points[:, 0], kind="stable")]
-    groups = max(1, len(ordered) // smallest)
-    return np.array([group.mean(axis=0) for group in np.array_split(ordered, groups)])
+def round_to_range(values: np.ndarray, steps: int = 60) -> np.ndarray:
+    """Round values to a share of their range."""
+    low, span = values.min(), float(np.ptp(values)) or 1.0
+    return np.asarray(low + np.round((values - low) / span * steps) / steps * span)
+
+
+def draw_calibration(bins: Sequence[CalibrationBin]) -> str:
+    """Draw how often answers were right against how probable the model held them."""
+    shown = [each for each in bins if each.n >= SMALLEST_GROUP]
+    with drawing(WIDTH * 0.9) as (figure, axis):
+        axis.plot([0, 1], [0, 1], color=LINE, lw=1.2)
+        axis.plot(
+            [each.mean_probability for each in shown],
+            [each.observed for each in shown],
+            "o-",
+            color=ACCENT,
+            ms=5,
+            lw=1.2,
+        )
+        axis.set(xlim=(0, 1), ylim=(0, 1))
+        axis.set_aspect("equal")
+        axis.set_xlabel("probability the model gave")
+        axis.set_ylabel("share that was so")
+        label = f"Calibration curve of {len(shown)} bins of answers, against the diagonal."
+        return as_svg(figure, "calibration", label)
 
 
 def draw_slices(volume: Volume) -> str:

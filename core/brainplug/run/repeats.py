@@ -13,7 +13,8 @@ from brainplug.audit.console import show
 from brainplug.design.split import as_study_alone, by_study
 from brainplug.evaluation.describe import finite_or_none
 from brainplug.evaluation.records import Metrics
-from brainplug.report.headline import SPLIT_NAMES, metric_name, unopened_in_words
+from brainplug.report.sentence import SPLIT_NAMES, unopened_in_words
+from brainplug.report.wording import metric_name
 from brainplug.runtime.files import read_json
 from brainplug.runtime.records import read_record
 

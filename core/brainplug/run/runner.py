@@ -33,7 +33,9 @@ from brainplug.runtime.ranks import ALONE, RankError, Ranks
 from brainplug.runtime.records import read_record, write_record
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.adopt import list_sources, refuse_own
+from brainplug.tasks.answers import read_answers
 from brainplug.tasks.export import export_tasks
+from brainplug.tasks.study_facts import CohortFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -134,31 +136,21 @@ def after_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
     """Write the record, and show what the stage is for, done just now or before."""
     write_provenance(workspace, ledger)
     if stage.name == "metrics":
-        show_scores(read_record(workspace.files.metrics, Metrics), workspace.console)
+        show_scores(workspace)
     if stage.name == "report":
         workspace.console.print(f"report: [bold]{workspace.files.report}[/bold]", soft_wrap=True)
 
 
-def show_scores(metrics: Metrics, console: Console) -> None:
-    """Show the scores beside the baselines', of all and of each study."""
-    from brainplug.evaluation.describe import forms_in_words
-    from brainplug.report.headline import (
-        candidates_in_words,
-        headline,
-        shown_split,
-        unopened_in_words,
-    )
+def show_scores(workspace: Workspace) -> None:
+    """Show the sentence of the page and the scores beside the baselines', of all and each study."""
+    from brainplug.report.headline import show_result
+    from brainplug.report.sentence import Setting
 
-    console.print(headline(metrics))
-    split = shown_split(metrics.splits)
-    if told := forms_in_words(metrics.splits[split].counts):
-        console.print(told, markup=False, highlight=False)
-    if told := unopened_in_words(split):
-        console.print(told, style="yellow", markup=False, highlight=False)
-    if metrics.candidates:
-        console.print(candidates_in_words(metrics))
-    for study in metrics.studies:
-        console.print(headline(metrics, of=study))
+    files = workspace.files
+    studies = read_record(files.facts, CohortFacts).studies
+    references = [len(row.references) for row in read_answers(files.answers)]
+    for shown in show_result(read_record(files.metrics, Metrics), Setting.of(studies, references)):
+        workspace.console.print(shown)
 
 
 def tell_stale(workspace: Workspace, lines: Iterable[str]) -> None:

@@ -1,0 +1,92 @@
+"""All scores of all systems, of everybody and of each study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from brainplug.report.sentence import further_sentences, other_readout
+from brainplug.report.wording import capital, metric_name, show_estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from brainplug.evaluation.records import ReportedScore, SplitScores
+    from brainplug.report.facts import Facts
+
+
+@attrs.frozen(kw_only=True)
+class ScoreTable:
+    """Systems against metrics.
+
+    Attributes:
+        title: whose scores they are; empty for everybody.
+        people: how many were asked.
+        metrics: heads of the columns.
+        rows: name and cells of each system, the model first.
+        missing: why scores or intervals are missing, each reason once.
+    """
+
+    title: str
+    people: int
+    metrics: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+    missing: Sequence[str]
+
+
+@attrs.frozen(kw_only=True)
+class Scores:
+    """The tables, and what must be said about how answers were read."""
+
+    tables: Sequence[ScoreTable]
+    sentences: Sequence[str]
+
+
+def make(facts: Facts) -> Scores:
+    """Set out all scores."""
+    others = other_readout(facts.metrics, facts.split)
+    tables = [make_table("", facts.scored, others)]
+    tables += [
+        make_table(study, splits[facts.split])
+        for study, splits in facts.metrics.studies.items()
+        if facts.split in splits
+    ]
+    return Scores(tables=tables, sentences=further_sentences(facts.metrics))
+
+
+def make_table(
+    title: str,
+    scored: SplitScores,
+    others: Sequence[tuple[str, Mapping[str, ReportedScore]]] = (),
+) -> ScoreTable:
+    """Set out the scores of one group of people."""
+    systems = [("the model", scored.metrics), *others]
+    systems += [(name, baseline.metrics) for name, baseline in scored.baselines.items()]
+    first = scored.metrics
+    return ScoreTable(
+        title=title,
+        people=scored.counts.subjects,
+        metrics=[head(name, score) for name, score in first.items()],
+        rows=[
+            (name, [show_estimate(scores[key]) if key in scores else "n/a" for key in first])
+            for name, scores in systems
+        ],
+        missing=list(dict.fromkeys(reasons(systems))),
+    )
+
+
+def head(name: str, score: ReportedScore) -> str:
+    """Name a metric with its unit and direction."""
+    unit = f" ({score.unit})" if score.unit else ""
+    return f"{capital(metric_name(name))}{unit} {'↑' if score.higher_is_better else '↓'}"
+
+
+def reasons(systems: Sequence[tuple[str, Mapping[str, ReportedScore]]]) -> list[str]:
+    """Say why scores or intervals are missing."""
+    return [
+        f"{metric_name(metric)}: {score.reason}"
+        for _, scores in systems
+        for metric, score in scores.items()
+        if score.reason and (score.value is None or score.low is None)
+    ]

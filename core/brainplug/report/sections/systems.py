@@ -1,0 +1,175 @@
+"""The first figure: the model among all that stands beside it, on one axis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from brainplug.report.axis import Axis, make_axis
+from brainplug.report.published import Published, find_published
+from brainplug.report.sentence import kind_of, other_readout, told_all_the_same
+from brainplug.report.wording import capital, metric_name, show_estimate, show_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from brainplug.evaluation.records import ReportedScore
+    from brainplug.report.facts import Facts
+
+GROUPS = {
+    "model": "This run",
+    "image": "Baselines that see the images",
+    "reference": "Baselines that see the references",
+    "confound": "Baselines of declared confounds",
+    "site": "The site alone",
+    "rule": "Rules that see no image",
+    "published": "Published, of other people",
+}
+"""Kinds of systems in the order in which they stand."""
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """A system on the axis.
+
+    Attributes:
+        name: of the system, or of several whose scores are the same.
+        shown: score and interval in words.
+        at: place of the score in percent; None where it is not defined.
+        low: place of the lower end; None without an interval.
+        high: of the upper one.
+        style: how it is marked: `model`, `other` or `published`.
+        link: where a published score can be read.
+        caution: what must be known beside it.
+        count: people; None where they are those of the figure.
+    """
+
+    name: str
+    shown: str
+    at: str | None
+    low: str | None = None
+    high: str | None = None
+    style: str = "other"
+    link: str = ""
+    caution: str = ""
+    count: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Systems:
+    """What the figure shows.
+
+    Attributes:
+        metric: in words, with its unit.
+        better: which way is better, in words.
+        axis: common to all rows.
+        groups: rows by the heading they stand under.
+        people: how many were asked.
+        tasks: dialogues.
+        level: of the intervals, in words.
+    """
+
+    metric: str
+    better: str
+    axis: Axis
+    groups: Mapping[str, Sequence[Row]]
+    people: int
+    tasks: int
+    level: str
+
+
+def make(facts: Facts) -> Systems:
+    """Gather all systems that have the headline's metric."""
+    scored, metrics, name = facts.scored, facts.metrics, facts.first_metric
+    found = list(list_systems(facts, name))
+    published = find_published(
+        [] if facts.setting.simulated else facts.study_names,
+        metrics.target.name,
+        name.partition(" (")[0],
+        metrics.target.unit,
+    )
+    values = [end for _, _, score in found for end in (score.value, score.low, score.high)]
+    axis = make_axis(name, [*values, *(each.high for each in published)], scored)
+    groups: dict[str, list[Row]] = {}
+    for kind, system, score in found:
+        groups.setdefault(GROUPS[kind], []).append(make_row(system, score, axis))
+    groups = {
+        heading: join_equal(groups[heading]) for heading in GROUPS.values() if heading in groups
+    }
+    if published:
+        groups[GROUPS["published"]] = [published_row(each, axis) for each in published]
+    first = scored.metrics[name]
+    unit = f" ({first.unit})" if first.unit else ""
+    return Systems(
+        metric=capital(metric_name(name)) + unit,
+        better="more is better" if first.higher_is_better else "less is better",
+        axis=axis,
+        groups=groups,
+        people=scored.counts.subjects,
+        tasks=scored.counts.tasks,
+        level=f"{metrics.intervals.confidence:.0%} intervals over {metrics.intervals.unit}",
+    )
+
+
+def list_systems(facts: Facts, metric: str) -> Iterator[tuple[str, str, ReportedScore]]:
+    """Give the kind, name and score of each system that has the metric."""
+    scored = facts.scored
+    yield "model", "the model", own_score(facts, metric)
+    for name, scores in other_readout(facts.metrics, facts.split):
+        if metric in scores:
+            yield "model", name, scores[metric]
+    for name, baseline in scored.baselines.items():
+        if metric in baseline.metrics:
+            yield kind_of(baseline), name, baseline.metrics[metric]
+
+
+def own_score(facts: Facts, metric: str) -> ReportedScore:
+    """Return the model's score; of a model that says nothing readable there is none."""
+    score, counts = facts.scored.metrics[metric], facts.scored.counts
+    if counts.unparsed_tasks < counts.tasks or told_all_the_same(facts.metrics):
+        return score
+    if facts.metrics.target.kind == "categorical" and score.value:
+        return score  # of the candidates' probabilities, such as an AUROC
+    reason = f"none of {counts.tasks} answers can be read"
+    return attrs.evolve(score, value=None, low=None, high=None, reason=reason)
+
+
+def make_row(name: str, score: ReportedScore, axis: Axis) -> Row:
+    """Place a system on the axis."""
+    ends = [None if end is None else axis.place(end) for end in (score.low, score.high)]
+    return Row(
+        name=name,
+        shown=show_estimate(score),
+        at=None if score.value is None else axis.place(score.value),
+        low=ends[0],
+        high=ends[1],
+        style="model" if name == "the model" else "other",
+        caution=score.reason if score.value is None else "",
+    )
+
+
+def join_equal(rows: Sequence[Row]) -> list[Row]:
+    """Join systems of one kind whose scores and intervals are the same, such as rules that tie."""
+    found: dict[tuple[str, str | None], Row] = {}
+    for row in rows:
+        key = (row.shown, row.at) if row.style == "other" else (row.name, None)
+        known = found.get(key)
+        found[key] = row if known is None else attrs.evolve(known, name=f"{known.name}; {row.name}")
+    return list(found.values())
+
+
+def published_row(score: Published, axis: Axis) -> Row:
+    """Place a published score, or its range."""
+    several = score.low != score.high
+    shown = f"{show_number(score.low)} to {show_number(score.high)}" if several else ""
+    return Row(
+        name=score.by,
+        shown=f"{shown or show_number(score.low)} {metric_name(score.metric)}",
+        at=None if several else axis.place(score.low),
+        low=axis.place(score.low) if several else None,
+        high=axis.place(score.high) if several else None,
+        style="published",
+        link=score.source,
+        caution=score.caution,
+    )

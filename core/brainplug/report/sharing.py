@@ -1,0 +1,130 @@
+"""What a page that may be shared must not show: counts of a few people, exact truths, paths.
+
+A hidden count must not follow from what is shown beside it: where the total of a row is known, one
+more of its cells is told as a bound, which says nothing that the others and the total do not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SMALLEST_GROUP = 5
+"""Fewer people than this are not counted, averaged or drawn on a page that may be shared."""
+
+HIDDEN = "…"
+
+FEW = f"<{SMALLEST_GROUP}"
+
+
+def is_few(count: int) -> bool:
+    """Tell whether a count is of so few people that it is hidden; nobody at all is not."""
+    return 0 < count < SMALLEST_GROUP
+
+
+def show_count(count: int, *, individual: bool) -> str:
+    """Write a count of people or scans."""
+    return FEW if is_few(count) and not individual else f"{count:,}"
+
+
+def show_counts(counts: Sequence[int], *, individual: bool) -> list[str]:
+    """Write the counts of a row whose total is known.
+
+    Few people are told as `<5`, and the smallest of the other counts as a bound, so that the
+    difference to the total tells no more.
+
+    Args:
+        counts: all cells of the row.
+        individual: everything is shown.
+
+    >>> show_counts([49, 1, 0], individual=False)
+    ['≥46', '<5', '0']
+    """
+    few = [place for place, count in enumerate(counts) if is_few(count)]
+    if individual or not few:
+        return [f"{count:,}" for count in counts]
+    others = [place for place, count in enumerate(counts) if count >= SMALLEST_GROUP]
+    shown = [FEW if place in few else f"{count:,}" for place, count in enumerate(counts)]
+    if others:
+        bound = min(others, key=lambda place: counts[place])
+        known = counts[bound] + sum(counts[place] for place in few)
+        shown[bound] = f"≥{max(SMALLEST_GROUP, known - len(few) * (SMALLEST_GROUP - 1)):,}"
+    elif len(few) in (1, sum(counts), sum(counts) / (SMALLEST_GROUP - 1)):
+        # The total alone tells each of them, as 8 tells two that are below 5 and above 3.
+        return [HIDDEN] * len(counts)
+    return shown
+
+
+def show_loss(kept: int, lost: int, *, individual: bool) -> tuple[str, str]:
+    """Write how many there were before and how many were lost, where the rest is shown.
+
+    >>> show_loss(59, 1, individual=False), show_loss(595, 5, individual=False)
+    (('60 to 63', '<5'), ('600', '5'))
+    """
+    if individual or not is_few(lost):
+        return f"{kept + lost:,}", f"{lost:,}"
+    return f"{kept + 1:,} to {kept + SMALLEST_GROUP - 1:,}", FEW
+
+
+def pool_few(counts: Mapping[str, int], name: str = "other reasons") -> dict[str, int]:
+    """Join all counts of few people, with the next larger one where they stay few.
+
+    >>> pool_few({"a": 9, "b": 1, "c": 7, "d": 2})
+    {'a': 9, 'other reasons': 10}
+    """
+    ordered = sorted(counts, key=lambda key: counts[key])
+    pooled: list[str] = []
+    for key in ordered:
+        total = sum(counts[each] for each in pooled)
+        if is_few(counts[key]) or is_few(total):
+            pooled.append(key)
+    if len(pooled) < 2:
+        return dict(counts)
+    kept = {key: count for key, count in counts.items() if key not in pooled}
+    return kept | {name: sum(counts[key] for key in pooled)}
+
+
+def group_alike(values: Sequence[float], smallest: int = SMALLEST_GROUP) -> np.ndarray:
+    """Replace each value by the mean of a group of people alike in it, `smallest` or more.
+
+    That is microaggregation of one variable: every number that is shown stands for at least
+    `smallest` people (Domingo-Ferrer and Mateo-Sanz 2002, doi 10.1109/69.979982).
+
+    Args:
+        values: one a person.
+        smallest: people in a group.
+
+    Returns:
+        The means, in the order of the values; fewer people than `smallest` are one group.
+
+    >>> group_alike([3.0, 1.0, 2.0, 9.0], smallest=2).tolist()
+    [6.0, 1.5, 1.5, 6.0]
+    """
+    array = np.asarray(values, dtype=float)
+    order = np.argsort(array, kind="stable")
+    found = np.empty(len(array))
+    for group in np.array_split(order, max(1, len(array) // smallest)):
+        found[group] = array[group].mean() if len(group) else np.nan
+    return found
+
+
+def ends_of(values: Sequence[float], smallest: int = SMALLEST_GROUP) -> tuple[float, float] | None:
+    """Return the mean of the few lowest and of the few highest values; None of too few people.
+
+    Exact ends would be the values of one person each.
+    """
+    if len(values) < 2 * smallest:
+        return None
+    ordered = np.sort(np.asarray(values, dtype=float))
+    return float(ordered[:smallest].mean()), float(ordered[-smallest:].mean())
+
+
+def without_paths(text: str, *, individual: bool) -> str:
+    """Cut absolute paths to their last name, unless the page is for the owner of the data."""
+    # A slash after a letter or a dot is amid a relative path or between two words.
+    return text if individual else re.sub(r"(?<![\w.])/(?:[^/\s\"']+/)+", f"{HIDDEN}/", text)

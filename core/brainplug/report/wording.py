@@ -1,0 +1,135 @@
+"""Numbers and names as they are written in every sentence, table and figure: one rule for all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from brainplug.evaluation.records import Difference, ReportedScore
+
+MINUS = "\u2212"
+
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "auroc": "AUROC",
+    "balanced-accuracy": "balanced accuracy",
+    "expected-error": "error of the expected value",
+    "macro-f1": "macro F1",
+    "mae": "mean absolute error",
+    "pearson-r": "Pearson's r",
+    "r2": "R²",
+    "rmse": "root mean squared error",
+}
+
+
+def metric_name(name: str) -> str:
+    """Return a metric's name as it is written in a sentence.
+
+    >>> metric_name("r2"), metric_name("median-error"), metric_name("pinball-loss (at = -0.5)")
+    ('R²', 'median error', 'pinball loss (at = -0.5)')
+    """
+    # Options that were changed stand behind the part's name; see `metric_label`.
+    part, opening, options = name.partition(" (")
+    return METRIC_NAMES.get(part, part.replace("-", " ")) + opening + options
+
+
+def count_places(*values: float | None) -> int:
+    """Return how many decimal places numbers that stand together are written with.
+
+    Two as a rule; fewer for large ones; as many as leave two digits where all are tiny.
+
+    >>> count_places(0.905), count_places(12.34, 4.0), count_places(4321.0), count_places(0.0042)
+    (2, 1, 0, 4)
+    """
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    if largest == 0 or largest >= 0.01:
+        return 0 if largest >= 100 else 1 if largest >= 10 else 2
+    return next(places for places in range(2, 12) if largest * 10**places >= 9.5 or places == 11)
+
+
+def show_number(value: float | None, places: int | None = None) -> str:
+    """Write a number with as many places as one reads.
+
+    Args:
+        value: None where it is not known.
+        places: those of the numbers it stands with; without it, its own.
+
+    >>> show_number(0.905), show_number(12.34), show_number(4321.0), show_number(0.0042)
+    ('0.91', '12.3', '4321', '0.0042')
+    """
+    if value is None:
+        return "n/a"
+    text = f"{value:.{count_places(value) if places is None else places}f}"
+    # A small negative number rounds to "-0.00".
+    return text.replace("-", MINUS) if float(text) else text.replace("-", "")
+
+
+def bracketed(score: ReportedScore | Difference, level: str = "") -> str:
+    """Write an interval in brackets, nothing where there is none.
+
+    Args:
+        score: with the interval, which is written with the places of all three numbers.
+        level: what stands before it; with one, a missing interval is told with its reason.
+    """
+    if score.low is None or score.high is None:
+        return f" (no interval: {score.reason})" if level else ""
+    places = count_places(score.value, score.low, score.high)
+    return f" ({level}{show_number(score.low, places)} to {show_number(score.high, places)})"
+
+
+def show_estimate(score: ReportedScore | Difference, level: str = "") -> str:
+    """Write a score and its interval.
+
+    Args:
+        score: of a system, or the difference of two.
+        level: as for `bracketed`.
+    """
+    places = None
+    if score.low is not None:
+        places = count_places(score.value, score.low, score.high)
+    return f"{show_number(score.value, places)}{bracketed(score, level)}"
+
+
+def show_p(value: float) -> str:
+    """Write a p value.
+
+    >>> show_p(0.0004), show_p(0.0312)
+    ('p < 0.001', 'p = 0.031')
+    """
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def join_words(words: list[str], last: str = "and") -> str:
+    """Join words as a sentence does.
+
+    >>> join_words(["a", "b", "c"]), join_words(["a"])
+    ('a, b and c', 'a')
+    """
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def capital(text: str) -> str:
+    """Begin a sentence; only the first letter is touched.
+
+    >>> capital("the AUROC")
+    'The AUROC'
+    """
+    return text[:1].upper() + text[1:]
+
+
+def as_sentence(text: str) -> str:
+    """Begin with a capital letter and end with a full stop.
+
+    >>> as_sentence("no row is lost"), as_sentence("T1 is read!"), as_sentence("macro F1: n/a")
+    ('No row is lost.', 'T1 is read!', 'Macro F1: n/a.')
+    """
+    return capital(text) + ("" if text.endswith((".", "!", "?", "…")) else ".")
+
+
+def count_of(number: int, what: str, several: str = "") -> str:
+    """Count things.
+
+    >>> count_of(1, "scan"), count_of(1200, "scan"), count_of(2, "person", "people")
+    ('1 scan', '1,200 scans', '2 people')
+    """
+    return f"{number:,} {what if number == 1 else several or what + 's'}"

@@ -1,0 +1,226 @@
+"""The page: what it says, what it hides, and that nothing from outside runs or is loaded."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from brainplug.report.page import SECTIONS
+from brainplug.report.sections import systems
+from brainplug.report.sentence import claim
+from pages import Study, make_folder, page_of
+
+HOSTILE = ("control", "mild $x_1$ <script>alert(1)</script>", "a'\"&b")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """Give a page to share, of people whose second class and one exclusion are few."""
+    study = Study(labels=HOSTILE, lost=(("no $scan$ <b>", 1),), unread=1, right=0.8)
+    return page_of(tmp_path_factory.mktemp("shared") / "run", study)
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory):
+    """Give the facts and the page of a numerical target."""
+    study = Study(labels=(), target="age", simulated=False)
+    folder = tmp_path_factory.mktemp("numbers") / "run"
+    return make_folder(folder, study), page_of(folder.parent / "again", study)
+
+
+class Reader(HTMLParser):
+    """Collects what a page is made of."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.ids, self.levels, self.figures = [], [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.tags.append((tag, found))
+        if "id" in found:
+            self.ids.append(found["id"])
+        if re.fullmatch("h[1-6]", tag):
+            self.levels.append(int(tag[1]))
+
+
+def cells(page, name):
+    """Return the text of the cells of the row of that name."""
+    row = re.search(rf'<th scope="row">{re.escape(name)}</th>(.*?)</tr>', page, re.DOTALL)
+    return re.findall(r"<td[^>]*>(.*?)</td>", row.group(1))
+
+
+def test_the_first_sentence_says_simulated_score_and_rival(shared):
+    """Who, simulated, what, how well with an interval, against what; once each."""
+    (claim,) = re.findall(r'<p class="claim">(.*?)</p>', shared)
+
+    assert claim.startswith("In 40 held-out people of a simulated study, the model told sex")
+    assert "a balanced accuracy of 0." in claim
+    assert "95% CI" in claim
+    assert "the best rule that sees no image" in claim
+    assert 1 == claim.count("what references add")
+
+
+def test_text_from_outside_is_text(shared):
+    """Labels, reasons and answers that look like tags or mathematics are shown as they are."""
+    tags = [tag for tag, _ in Reader(shared).tags]
+
+    assert "script" not in tags
+    assert "mild $x_1$ &lt;script&gt;" in shared
+    assert "left out: no $scan$ &lt;b&gt;" in shared
+    assert "hm &lt;b&gt;$x$&lt;/b&gt;" in shared
+
+
+def test_nothing_is_loaded_from_outside(shared):
+    """Pictures are within the page, a policy forbids all else, and links are links."""
+    loading = [
+        value
+        for tag, attrs in Reader(shared).tags
+        for name, value in attrs.items()
+        if name in {"src", "srcset", "data", "xlink:href"} or (name == "href" and tag != "a")
+    ]
+
+    assert "default-src 'none'" in shared
+    assert [] == [value for value in loading if not value.startswith(("data:", "#"))]
+    assert [] == re.findall(r"url\((?!#)", shared)
+
+
+def test_ids_are_unique_and_headings_in_order(shared):
+    """Two figures share no id; no level of heading is left out."""
+    read = Reader(shared)
+
+    assert len(set(read.ids)) == len(read.ids)
+    assert 1 == read.levels[0]
+    assert 1 == read.levels.count(1)
+    assert all(
+        later <= before + 1 for before, later in zip(read.levels, read.levels[1:], strict=False)
+    )
+
+
+def test_every_picture_says_what_it_shows(shared, numbers):
+    """Pictures have alternative texts, drawings a role and a label."""
+    for page in (shared, numbers[1]):
+        tags = Reader(page).tags
+        drawn = [found for tag, found in tags if tag == "svg" and "aria-hidden" not in found]
+        outer = [found for found in drawn if "viewbox" in found]
+        assert outer
+        assert all(found.get("role") == "img" and found["aria-label"] for found in outer)
+        assert all(found["alt"] for tag, found in tags if tag == "img")
+
+
+def test_few_people_are_counted_nowhere(shared):
+    """One exclusion, and every cell below five, follow from nothing that stands beside them."""
+    flow = re.search(r'<ol class="flow".*?</ol>', shared, re.DOTALL).group()
+
+    assert "<b>121 to 124</b>" in flow
+    assert "<b>&lt;5</b>" in flow
+    shown = [cell for name in ("control", "a&#39;&#34;&amp;b") for cell in cells(shared, name)]
+    assert [] == [cell for cell in shown if cell in {"1", "2", "3", "4"}]
+
+
+def test_ids_paths_and_exact_truths_stay_at_home(numbers):
+    """No subject, no folder, and of 240 stated ages none to the decimal."""
+    facts, page = numbers
+    truths = {f"{task.truth}" for task in facts.tasks}
+    text = re.sub(r"<(style|svg).*?</\1>", "", page, flags=re.DOTALL)
+    dialogues = text[text.index('id="dialogues"') : text.index('id="audit"')]
+
+    assert not [name for name in facts.cohort["subject"] if name in text]
+    assert "/home" not in page
+    assert "truth: about " in dialogues
+    stated = set(re.findall(r"This is (-?[\d.]+)\.", dialogues))
+    assert not stated & truths
+
+
+def test_a_point_a_person_and_five_to_a_true_value(numbers):
+    """The scatter has everybody, and no true value that fewer than five share."""
+    facts, page = numbers
+    drawing = re.search(r'<svg role="img" aria-label="Scatter.*?</svg>', page, re.DOTALL).group()
+    mark = r'<use xlink:href="#scatter-m\w+" x="([\d.]+)" y="[\d.]+" style="fill: var\(--accent\)'
+    places = re.findall(mark, drawing)
+
+    assert 40 == facts.scored.counts.subjects
+    people = [place for place in places if places.count(place) >= 5]
+    assert 40 == len(people)
+    assert "one point each" in page
+
+
+def test_an_error_stands_beside_the_spread_of_the_truth(numbers):
+    """A mean absolute error means nothing without range and SD."""
+    _, page = numbers
+    (claim,) = re.findall(r'<p class="claim">(.*?)</p>', page)
+
+    assert "of MADE-UP (real scans)" in claim
+    assert re.search(r"where true values have an SD of 1\d\.\d years and go from about \d+", claim)
+
+
+def test_right_and_wrong_dialogues_are_shown(shared):
+    """Two of each, where there are."""
+    verdicts = re.findall(r'class="(?:pass|fail)">(right|wrong|not readable)<', shared)
+
+    assert ["right", "right"] == verdicts[:2]
+    assert {"right"} < set(verdicts)
+    assert 4 == len(verdicts)
+
+
+def test_one_unread_answer_is_told(shared):
+    """How many, of what kind, and its text."""
+    assert "1 of 80" in cells(shared, "answers that could not be read")
+    assert ["1"] == cells(shared, "no class is named")
+
+
+def test_each_item_of_both_checklists_is_filled_or_said_to_be_unknown(shared):
+    """27 items of TRIPOD+AI and 44 of CLAIM, none of them empty."""
+    tables = re.findall(r'<table class="checklist">.*?</table>', shared, re.DOTALL)
+    filled = [re.findall(r"<td>(.+?)</td>", table, re.DOTALL) for table in tables]
+
+    assert [27, 44] == [len(each) for each in filled]
+    assert "not known to the program" in shared
+
+
+def test_a_page_of_single_people_says_so_and_shows_them(tmp_path):
+    """Ids, scans, exact counts and every failure, under a warning."""
+    page = page_of(tmp_path / "run", Study(lost=(("broken", 1),)), individual=True)
+
+    assert "shows single people: do not share" in page
+    assert "<b>121</b>" in page
+    assert 'alt="query scan: sagittal' in page
+    assert re.search(r'<th scope="row">test-\d+-1</th><td>', page)
+
+
+def test_a_locked_test_is_not_told(tmp_path):
+    """Scores are those of validation, and the page says that the test was not opened."""
+    page = page_of(tmp_path / "run", Study(), splits=("val",))
+
+    assert "In 40 people of the validation split (the test was not opened)" in page
+    assert "test not opened: validation scores" in page
+    assert "people asked in test" not in page
+
+
+def test_no_answer_is_no_score(tmp_path):
+    """A model that says nothing readable has no accuracy of 0."""
+    facts = make_folder(tmp_path / "run", Study(unread=80))
+
+    said = claim(facts.metrics, facts.setting)
+
+    assert "gave no answer that can be read to any of 80 questions, which is no score" in said
+
+
+def test_a_published_score_stands_beside_the_same_study_only(tmp_path, shared):
+    """UK Biobank's sex has one, with its source; a simulated study has none."""
+    facts = make_folder(tmp_path / "run", Study(name="UKB", simulated=False))
+
+    (row,) = systems.make(facts).groups["Published, of other people"]
+
+    assert "SFCN, a 3-D CNN, n = 14,503" == row.name
+    assert "https://biobank.ndph.ox.ac.uk/showcase/pub.cgi?id=3973" == row.link
+    assert "SFCN" not in shared
+
+
+def test_each_section_has_its_template():
+    """And none is listed twice."""
+    names = [section.name for section in SECTIONS]
+    assert len(set(names)) == len(names)

@@ -1,0 +1,96 @@
+"""The sentence that is quoted, and the table of the terminal."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from rich.console import Console
+
+from brainplug.evaluation.records import Difference
+from brainplug.report.headline import headline, show_result
+from brainplug.report.sentence import Setting, claim
+from brainplug.tasks.study_facts import StudyFacts
+from pages import Study, make_folder
+
+
+@pytest.fixture(scope="module")
+def metrics(tmp_path_factory):
+    """Give the scores of a made-up study."""
+    return make_folder(tmp_path_factory.mktemp("sentence") / "run", Study()).metrics
+
+
+def with_difference(metrics, low, high):
+    """Let the model differ from a rule by so much."""
+    test = metrics.splits["test"]
+    gap = Difference(
+        against="majority",
+        value=(low + high) / 2,
+        low=low,
+        high=high,
+        reason="",
+        p_value=0.04,
+        clear=low > 0 or high < 0,
+        higher_is_better=True,
+    )
+    test = attrs.evolve(test, difference={"balanced-accuracy": gap})
+    return attrs.evolve(metrics, splits={"test": test})
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ((0.1, 0.3), "it did better than the best rule"),
+        ((-0.3, -0.1), "it did worse than the best rule"),
+        ((-0.1, 0.3), "it cannot be told from the best rule"),
+    ],
+)
+def test_the_verdict_is_that_of_the_interval(metrics, ends, said):
+    """Better and worse are said only where the interval leaves out zero."""
+    assert said in claim(with_difference(metrics, *ends))
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ([True], "people of a simulated study, the model"),
+        ([False], "people of A (real scans), the model"),
+        ([None], "people of A, the model"),
+        ([False, True], "people of A and B, partly simulated, the model"),
+        ([False, False], "people of A and B (real scans), the model"),
+    ],
+)
+def test_made_up_people_are_never_called_real(metrics, told, said):
+    """Nor is anything said of people of whom nobody says."""
+    studies = [
+        StudyFacts(study=name, flow=(("rows", 1),), join=None, notes=(), simulated=each)
+        for name, each in zip("AB", told, strict=False)
+    ]
+
+    assert said in claim(metrics, Setting.of(studies))
+
+
+def test_the_terminal_says_the_sentence_and_fits_80_columns(metrics):
+    """The same sentence as the page; every system in lines of at most 80."""
+    console = Console(width=80)
+    setting = Setting(studies=("A",), simulated=True, references=1)
+
+    with console.capture() as shown:
+        for each in show_result(metrics, setting):
+            console.print(each)
+
+    assert claim(metrics, setting) in " ".join(shown.get().split())
+    assert all(name in shown.get() for name in ("model", "majority", "text only"))
+    assert max(map(len, shown.get().splitlines())) <= 80
+
+
+def test_a_silent_model_is_told_in_the_table(tmp_path):
+    """Its 0.00 is no score."""
+    silent = make_folder(tmp_path / "run", Study(unread=80)).metrics
+    console = Console(width=80)
+
+    with console.capture() as shown:
+        console.print(headline(silent))
+
+    assert "all 80 answers unreadable" in shown.get()
+    (row,) = [line for line in shown.get().splitlines() if line.startswith("│ model")]
+    assert "0.00" not in row
