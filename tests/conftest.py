@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from brainplug.testing import write_scan
+from finished import bmi_run, sex_run
 from made_up_pools import labels, make_tasks, pool
 from small import DESIGN, GRID, LEARNING
 
-__all__ = ["labels", "make_tasks", "pool"]  # fixtures
+__all__ = ["bmi_run", "labels", "make_tasks", "pool", "sex_run"]  # fixtures
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 

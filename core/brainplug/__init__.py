@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         TargetColumn,
         Turn,
     )
+    from brainplug.run.opened import Run, open_run
 
 __all__ = [
     "BrainplugError",
@@ -37,20 +38,26 @@ __all__ = [
     "PluginError",
     "Predictions",
     "RecipeError",
+    "Run",
     "RunError",
     "ScanError",
     "TargetColumn",
     "Turn",
     "about",
     "hookimpl",
+    "open_run",
 ]
 
 if not TYPE_CHECKING:  # a type checker must know every name, and refuse all others
 
     def __getattr__(name: str) -> object:
-        """Import the records when first asked for; `brainplug --help` has no use for pandas."""
+        """Import what is heavy when first asked for; `brainplug --help` has no use for pandas."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name in {"Run", "open_run"}:
+            from brainplug.run import opened
+
+            return getattr(opened, name)
         from brainplug.api import records
 
         return getattr(records, name)

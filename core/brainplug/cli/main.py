@@ -1,4 +1,4 @@
-"""The command line: `brainplug run`, `check`, `prepare`, `import` and `plugins`.
+"""The command line: `brainplug run`, `check`, `prepare`, `predict`, `compare` and others.
 
 Everything heavy is imported inside a command, so that `--help` answers at once.
 """
@@ -12,6 +12,9 @@ import traceback
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from brainplug.cli.compare import add_compare
+from brainplug.cli.predict import add_predict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,6 +121,8 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
     check.set_defaults(command=check_command)
     add_prepare(commands)
+    add_predict(commands)
+    add_compare(commands)
     old = commands.add_parser(
         "import", help="print a recipe that says what an older YAML file says"
     )

@@ -100,3 +100,14 @@ def keep_counts(metrics: Metrics, said: Metrics) -> Metrics:
         for split, found in metrics.splits.items()
     }
     return attrs.evolve(metrics, splits=splits)
+
+
+def headline_rows(rows: Sequence[AnswerRow], metrics: Metrics) -> list[AnswerRow]:
+    """Return the answers of a run with the prediction that its scores are made from.
+
+    Args:
+        rows: of `answers.jsonl`.
+        metrics: of the same run.
+    """
+    expects = metrics.readouts is not None and metrics.readouts.headline == EXPECTED
+    return [attrs.evolve(row, prediction=row.expected) if expects else row for row in rows]

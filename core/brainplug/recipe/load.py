@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 import attrs
 import tomli_w
 
-import brainplug
 from brainplug.api.contracts import CONTRACTS
 from brainplug.api.roles import Metric
 from brainplug.errors import BrainplugError, PluginError, RecipeError
@@ -64,7 +63,7 @@ def find_recipe(name_or_path: Path | str) -> Path:
 
 def shipped_folder() -> Path:
     """Return the folder of shipped recipes: in the package, or in the repository beside it."""
-    package = Path(brainplug.__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "recipes"
     return installed if installed.is_dir() else package.parents[1] / "recipes"
 

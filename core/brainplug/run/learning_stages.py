@@ -23,6 +23,7 @@ from brainplug.recipe.phases import plan_phases
 from brainplug.run.arithmetic import settle, settled
 from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.ledger import MadeFrom, Recalled, Stage, hash_path, hash_reads
+from brainplug.run.measuring import measure_training
 from brainplug.run.result_stages import metrics_stage, report_stage
 from brainplug.run.task_stages import (
     DESIGN_STAGES,
@@ -32,6 +33,7 @@ from brainplug.run.task_stages import (
     read_all_tasks,
 )
 from brainplug.runtime.files import write_json
+from brainplug.runtime.records import write_record
 from brainplug.tasks.read import iterate_tasks
 from brainplug.training.aside import TrainingHome, make_room
 from brainplug.training.phases import phase_keys
@@ -58,7 +60,7 @@ def volumes_stage(workspace: Workspace) -> Stage:
         settings={"images": workspace.grid()},
         reads=lambda: all_task_files(workspace),
         facts=lambda: {"scans": hash_scans(workspace)},
-        writes=(workspace.files.volumes,),
+        writes=(workspace.files.volumes, workspace.files.familiar),
         uses=(workspace.recipe.images,),
         run=partial(run_volumes, workspace),
     )
@@ -95,6 +97,7 @@ def run_volumes(workspace: Workspace) -> None:
             hint='set scans = "all" in [images], so that they are left out before references are '
             "drawn",
         )
+    write_record(workspace.files.familiar, measure_training(workspace))
     write_json(workspace.files.volumes, {"scans": len(scans), "content": hash_scans(workspace)})
 
 

@@ -51,6 +51,7 @@ class RunFolder:
     exports = Entry("exports")
     audit = Entry("audit.json")
     volumes = Entry("volumes.json")
+    familiar = Entry("familiar.json")
     checkpoints = Entry("checkpoints")
     model = Entry("model")
     training = Entry("training.json")

@@ -43,7 +43,11 @@ class AnswerForms:
     @classmethod
     def of(cls, tasks: Iterable[Task], labels: Sequence[str]) -> AnswerForms:
         """Return the forms of the answers of tasks."""
-        answers = {ChatEncoder.text_of(task.turns[-1]) for task in tasks}
+        return cls.of_texts({ChatEncoder.text_of(task.turns[-1]) for task in tasks}, labels)
+
+    @classmethod
+    def of_texts(cls, answers: Iterable[str], labels: Sequence[str]) -> AnswerForms:
+        """Return the forms of answers."""
         return cls(tuple(labels), frozenset(form_of(text, labels) for text in answers))
 
     @cached_property

@@ -1,0 +1,177 @@
+"""`brainplug compare`: the scores of several runs side by side, and their differences."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from rich.table import Table
+
+    from brainplug.evaluation.comparison import Comparison, RunDifference
+
+LONGEST_VALUE = 40
+"""Characters of a key's value that the terminal shows."""
+
+
+def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe `compare`."""
+    command = commands.add_parser(
+        "compare", help="put the scores of several runs side by side, paired where people agree"
+    )
+    command.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs")
+    command.add_argument("--json", action="store_true", help="print everything as JSON instead")
+    command.add_argument(
+        "--csv", type=Path, metavar="FILE", help="also write scores and differences, a row each"
+    )
+    command.set_defaults(command=compare_command)
+
+
+def compare_command(given: argparse.Namespace) -> None:
+    """Do `brainplug compare`."""
+    from brainplug.evaluation.comparison import tidy_rows
+    from brainplug.run.comparing import compare_runs
+    from brainplug.run.opened import open_run
+    from brainplug.runtime.files import write_csv
+    from brainplug.runtime.records import to_json
+
+    found = compare_runs({name: open_run(path) for name, path in name_runs(given.runs).items()})
+    if given.csv:
+        write_csv(given.csv.expanduser().absolute(), tidy_rows(found))
+    if given.json:
+        sys.stdout.write(json.dumps(to_json(found), indent=2, ensure_ascii=False) + "\n")
+    else:
+        show(found)
+
+
+def name_runs(paths: Sequence[str]) -> dict[str, str]:
+    """Name each run by its folder; by more of its path where two folders have one name.
+
+    Raises:
+        RunError: a run is named twice.
+
+    >>> name_runs(["runs/a", "runs/b"]), name_runs(["x/a", "y/a"])
+    ({'a': 'runs/a', 'b': 'runs/b'}, {'x/a': 'x/a', 'y/a': 'y/a'})
+    """
+    from brainplug.errors import RunError
+
+    places = [Path(path).expanduser().resolve() for path in paths]
+    twice = [path for number, path in enumerate(paths) if places[number] in places[:number]]
+    if twice:
+        raise RunError(where="compare", expected="each run once", found=tuple(twice))
+    names = [place.name for place in places]
+    size = 1
+    while len(set(names)) < len(names):
+        size += 1
+        names = ["/".join(place.parts[-size:]) for place in places]
+    return dict(zip(names, paths, strict=True))
+
+
+def show(found: Comparison) -> None:
+    """Show a comparison on the terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    for table in make_tables(found):
+        console.print(table)
+    for note in found.notes:
+        console.print(Text(note, style="yellow"))
+
+
+def make_tables(found: Comparison) -> Iterator[Table]:
+    """Return the tables of scores, of differences and of the keys in which recipes differ."""
+    yield score_table(found)
+    yield difference_table(found)
+    if found.recipe:
+        yield recipe_table(found)
+
+
+def score_table(found: Comparison) -> Table:
+    """Show the scores, a row a run."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from brainplug.report.wording import metric_name, show_estimate
+
+    table = Table(title=Text(f"{found.target}: {found.split} people"))
+    table.add_column("run", overflow="fold")
+    table.add_column("people", justify="right")
+    for name, score in found.runs[0].metrics.items():
+        unit = f" ({score.unit})" if score.unit else ""
+        arrow = "↑" if score.higher_is_better else "↓"
+        table.add_column(Text(f"{metric_name(name)}{unit} {arrow}"), justify="right")
+    for run in found.runs:
+        cells = map(show_estimate, run.metrics.values())
+        table.add_row(*map(Text, (run.name, str(run.people), *cells)))
+    table.caption = f"{found.confidence:.0%} intervals"
+    return table
+
+
+def difference_table(found: Comparison) -> Table:
+    """Show the differences, a row a pair of runs and metric."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from brainplug.report.wording import bracketed, metric_name, show_number
+
+    table = Table(title="differences, first less second")
+    for name in ("first", "second", "metric"):
+        table.add_column(name, overflow="fold")
+    for name in ("difference", "p", "p (Holm)", "people"):
+        table.add_column(name, justify="right")
+    for each in found.differences:
+        gap = f"{show_number(each.difference.value)}{bracketed(each.difference)}"
+        tests = (show_chance(each.difference.p_value), show_chance(each.p_adjusted))
+        names = (each.run, each.against, metric_name(each.metric))
+        table.add_row(*map(Text, (*names, gap, *tests, people_in_words(each))))
+    pairs = len({(each.run, each.against) for each in found.differences})
+    table.caption = (
+        f"paired: on the shared people alone; p (Holm): corrected for the {pairs} differences by "
+        "the same metric"
+        if pairs > 1
+        else "paired: on the shared people alone"
+    )
+    return table
+
+
+def people_in_words(each: RunDifference) -> str:
+    """Say on whom a difference rests."""
+    return f"{each.shared} paired" if each.paired else f"{each.shared} shared, not paired"
+
+
+def show_chance(value: float | None) -> str:
+    """Write a p value for a table.
+
+    >>> show_chance(0.0004), show_chance(0.0312), show_chance(None)
+    ('< 0.001', '0.031', '-')
+    """
+    if value is None:
+        return "-"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def recipe_table(found: Comparison) -> Table:
+    """Show the keys in which the recipes differ."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="recipes differ in")
+    table.add_column("key", overflow="fold")
+    for run in found.runs:
+        table.add_column(Text(run.name), overflow="fold")
+    for row in found.recipe:
+        cells = ("-" if each is None else cut(str(each)) for each in row.by_run.values())
+        table.add_row(*map(Text, (row.key, *cells)))
+    return table
+
+
+def cut(text: str) -> str:
+    """Leave out the middle of a long value, such as a path."""
+    half = LONGEST_VALUE // 2
+    return text if len(text) <= LONGEST_VALUE else f"{text[:half]}…{text[-half:]}"

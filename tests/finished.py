@@ -1,0 +1,64 @@
+"""Finished runs that several tests open: trained once a session, and never changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from brainplug.cli.main import main
+from small import DESIGN, GRID, LEARNING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCORED = 'answer = "score"\n'
+"""What so small a model says freely can seldom be read."""
+
+
+def make_run(factory: pytest.TempPathFactory, name: str, *, head: str, column: str) -> Path:
+    """Run a small recipe in the cache that all tests share; return its folder."""
+    place = factory.mktemp(name)
+    more = "bins = 2" if head == "numerical" else ""
+    text = DESIGN.format(head=head, column=column, more=more) + GRID + LEARNING.format(epochs=1)
+    recipe = place / f"{name}.toml"
+    recipe.write_text(text + ("" if more else SCORED))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRAINPLUG_CACHE", str(factory.getbasetemp() / "brainplug-cache"))
+        assert 0 == main(["run", str(recipe), "--output", str(place / "run")])
+    return place / "run"
+
+
+@pytest.fixture(scope="session")
+def sex_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a finished run whose model names one of two labels."""
+    return make_run(tmp_path_factory, "sex", head="categorical", column="sex")
+
+
+@pytest.fixture(scope="session")
+def bmi_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a finished run whose model says a number."""
+    return make_run(tmp_path_factory, "bmi", head="numerical", column="BMI_sds")
+
+
+def copy_run(run: Path, to: Path, **subjects: str) -> Path:
+    """Copy a run without its model; `subjects` are beginnings of ids and what takes their place."""
+    shutil.copytree(run, to, ignore=shutil.ignore_patterns("model", "checkpoints", "tasks"))
+    if subjects:
+        text, cohort = (to / "answers.jsonl").read_text(), pd.read_parquet(to / "cohort.parquet")
+        for old, new in subjects.items():
+            text = text.replace(f'"{old}-', f'"{new}-')
+            cohort["subject"] = cohort["subject"].str.replace(old, new)
+        (to / "answers.jsonl").write_text(text)
+        cohort.to_parquet(to / "cohort.parquet")
+    return to
+
+
+def edit_answers(run: Path, change) -> None:
+    """Change each row of `answers.jsonl`."""
+    path = run / "answers.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(change(row)) + "\n" for row in rows))
