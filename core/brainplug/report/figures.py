@@ -101,8 +101,10 @@ def draw_history(history: Sequence[Mapping[str, Any]], metric: str, chosen: int 
     Args:
         history: rows of `training.json`.
         metric: that chose the checkpoint.
-        chosen: row of the checkpoint that was kept, counted over all phases; None for none.
+        chosen: step of the weights that were kept, counted over all phases; None for none.
     """
+    from matplotlib.ticker import LogLocator
+
     rows, begins = follow_on(history)
     losses = [(row["step"], row["loss"]) for row in rows if row.get("loss") is not None]
     key = f"eval_{metric}"
@@ -122,6 +124,7 @@ def draw_history(history: Sequence[Mapping[str, Any]], metric: str, chosen: int 
                 axis.axvline(chosen, color=SECOND, lw=1, ls="--")
             if name == "training loss" and min(loss for _, loss in points) > 0:
                 axis.set_yscale("log")
+                axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
                 # The usual names of ticks are mathematics, which is not read here.
                 axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
                 axis.yaxis.set_minor_formatter(lambda _value, _place: "")

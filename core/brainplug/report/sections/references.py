@@ -30,7 +30,11 @@ def make(facts: Facts) -> References | None:
             show_share(counts.flip_rate),
             "0%",
         ),
-        ("how far such a pair is apart, on average", show_number(counts.spread), "0"),
+        (
+            "how far two answers of one person are apart, on average",
+            show_number(counts.spread),
+            "0",
+        ),
         (
             "readable answers that repeat a reference's value",
             show_share(counts.copy_rate),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from brainplug.report.axis import Axis, make_axis
-from brainplug.report.sections.systems import Row
+from brainplug.report.sections.systems import Row, common_axis
 from brainplug.report.sharing import SMALLEST_GROUP
 from brainplug.report.wording import capital, count_of, metric_name, show_estimate, show_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from brainplug.report.axis import Axis
     from brainplug.report.facts import Facts
 
 
@@ -45,8 +45,7 @@ def make(facts: Facts) -> Subgroups | None:
     if not sites:
         return None
     everybody = scored.metrics[name]
-    values = [everybody.value, everybody.low, everybody.high, *(v for _, v in sites.values())]
-    axis = make_axis(name, values, scored)
+    axis = common_axis(facts)
     overall = Row(
         name="everybody",
         shown=show_estimate(everybody),

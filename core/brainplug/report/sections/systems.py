@@ -83,14 +83,7 @@ def make(facts: Facts) -> Systems:
     """Gather all systems that have the headline's metric."""
     scored, metrics, name = facts.scored, facts.metrics, facts.first_metric
     found = list(list_systems(facts, name))
-    published = find_published(
-        [] if facts.setting.simulated else facts.study_names,
-        metrics.target.name,
-        name.partition(" (")[0],
-        metrics.target.unit,
-    )
-    values = [end for _, _, score in found for end in (score.value, score.low, score.high)]
-    axis = make_axis(name, [*values, *(each.high for each in published)], scored)
+    published, axis = list_published(facts), common_axis(facts)
     groups: dict[str, list[Row]] = {}
     for kind, system, score in found:
         groups.setdefault(GROUPS[kind], []).append(make_row(system, score, axis))
@@ -110,6 +103,21 @@ def make(facts: Facts) -> Systems:
         tasks=scored.counts.tasks,
         level=f"{metrics.intervals.confidence:.0%} intervals over {metrics.intervals.unit}",
     )
+
+
+def list_published(facts: Facts) -> list[Published]:
+    """Return the published scores that may stand beside this run."""
+    target = facts.metrics.target
+    studies = [] if facts.setting.simulated else facts.study_names
+    return find_published(studies, target.name, facts.first_metric.partition(" (")[0], target.unit)
+
+
+def common_axis(facts: Facts) -> Axis:
+    """Return the one axis on which the headline's metric is drawn wherever the page draws it."""
+    name = facts.first_metric
+    scores = [score for _, _, score in list_systems(facts, name)]
+    values = [end for score in scores for end in (score.value, score.low, score.high)]
+    return make_axis(name, [*values, *(each.high for each in list_published(facts))], facts.scored)
 
 
 def list_systems(facts: Facts, metric: str) -> Iterator[tuple[str, str, ReportedScore]]:
