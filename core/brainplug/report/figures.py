@@ -122,7 +122,8 @@ def draw_history(history: Sequence[Mapping[str, Any]], metric: str, chosen: int 
                 axis.axvline(begin, color=LINE, lw=1, ls=":")
             if chosen is not None:
                 axis.axvline(chosen, color=SECOND, lw=1, ls="--")
-            if name == "training loss" and min(loss for _, loss in points) > 0:
+            heights = [height for _, height in points]
+            if name == "training loss" and max(heights) > 10 * min(heights) > 0:
                 axis.set_yscale("log")
                 axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
                 # The usual names of ticks are mathematics, which is not read here.

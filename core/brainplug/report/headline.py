@@ -13,8 +13,8 @@ from brainplug.report.sentence import (
     claim,
     further_sentences,
     other_readout,
+    own_scores,
     shown_split,
-    told_all_the_same,
 )
 from brainplug.report.wording import metric_name, show_estimate, show_number
 
@@ -77,14 +77,11 @@ def model_cells(scored: SplitScores, metrics: Metrics) -> list[str]:
         scored: of the split that is shown.
         metrics: of the run.
     """
-    counts, shown = scored.counts, list(cells(scored.metrics))
-    if not counts.tasks or counts.unparsed_tasks < counts.tasks or told_all_the_same(metrics):
-        return shown
-    # What is made of the candidates' probabilities, such as an AUROC, is a score all the same.
-    silent = metrics.target.kind == "numerical"
-    scores = zip(shown, scored.metrics.values(), strict=True)
-    own = ["" if silent or not score.value else text for text, score in scores]
-    own[own.index("") if "" in own else 0] = f"all {counts.tasks} answers unreadable"
+    scores = own_scores(scored, metrics)
+    silent = [score.reason.startswith("none of") for score in scores.values()]
+    own = ["" if none else text for none, text in zip(silent, cells(scores), strict=True)]
+    if any(silent):
+        own[silent.index(True)] = f"all {scored.counts.tasks} answers unreadable"
     return own
 
 

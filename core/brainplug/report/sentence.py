@@ -171,6 +171,22 @@ def told_all_the_same(metrics: Metrics) -> bool:
     return metrics.readouts is not None and metrics.readouts.headline == EXPECTED
 
 
+def own_scores(scored: SplitScores, metrics: Metrics) -> dict[str, ReportedScore]:
+    """Return the model's scores; where nothing it said can be read, a 0 of them is none."""
+    counts, found = scored.counts, dict(scored.metrics)
+    if not counts.tasks or counts.unparsed_tasks < counts.tasks or told_all_the_same(metrics):
+        return found
+    reason = f"none of {counts.tasks} answers can be read"
+    # What is made of the candidates' probabilities, such as an AUROC, is a score all the same.
+    silent = metrics.target.kind == "numerical"
+    return {
+        name: attrs.evolve(score, value=None, low=None, high=None, reason=reason)
+        if silent or not score.value
+        else score
+        for name, score in found.items()
+    }
+
+
 def spread_in_words(metrics: Metrics, scored: SplitScores, name: str) -> str:
     """Say how far the true values spread, without which an error in their unit means nothing."""
     if metrics.target.kind == "categorical" or name.startswith(("r2", "pearson")):

@@ -93,7 +93,7 @@ def list_checks(facts: Facts) -> Iterator[Check]:
 
 def show_test(test: ShortcutTest) -> str:
     """Write how far a test is from chance."""
-    return "nothing to test" if test.z is None else f"{show_number(test.z)} standard errors"
+    return "nothing to test" if test.z is None else f"{show_number(test.z, 2)} standard errors"
 
 
 def show_finding(finding: ToldFinding, *, individual: bool) -> str:

@@ -39,8 +39,8 @@ def people_in_words(facts: Facts) -> Iterator[str]:
     cohort, recipe = facts.cohort, facts.sources.recipe
     people = count_of(int(cohort["subject"].nunique()), "person", "people")
     scans = count_of(len(cohort), "T1-weighted scan")
-    kind = "simulated " if facts.setting.simulated else ""
-    yield f"We used {scans} of {people} of {join_words(facts.study_names)} ({kind}data)."
+    kind = " (simulated data)" if facts.setting.simulated else ""
+    yield f"We used {scans} of {people} of {join_words(facts.study_names)}{kind}."
     if recipe.split is None:
         yield "Training, validation and test were those of finished task files."
         return

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from brainplug.report.sentence import further_sentences, other_readout
+from brainplug.report.sentence import further_sentences, other_readout, own_scores
 from brainplug.report.wording import capital, metric_name, show_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from brainplug.evaluation.records import ReportedScore, SplitScores
+    from brainplug.evaluation.records import Metrics, ReportedScore, SplitScores
     from brainplug.report.facts import Facts
 
 
@@ -46,9 +46,9 @@ class Scores:
 def make(facts: Facts) -> Scores:
     """Set out all scores."""
     others = other_readout(facts.metrics, facts.split)
-    tables = [make_table("", facts.scored, others)]
+    tables = [make_table("", facts.scored, facts.metrics, others)]
     tables += [
-        make_table(study, splits[facts.split])
+        make_table(study, splits[facts.split], facts.metrics)
         for study, splits in facts.metrics.studies.items()
         if facts.split in splits
     ]
@@ -58,10 +58,11 @@ def make(facts: Facts) -> Scores:
 def make_table(
     title: str,
     scored: SplitScores,
+    metrics: Metrics,
     others: Sequence[tuple[str, Mapping[str, ReportedScore]]] = (),
 ) -> ScoreTable:
     """Set out the scores of one group of people."""
-    systems = [("the model", scored.metrics), *others]
+    systems = [("the model", own_scores(scored, metrics)), *others]
     systems += [(name, baseline.metrics) for name, baseline in scored.baselines.items()]
     first = scored.metrics
     return ScoreTable(

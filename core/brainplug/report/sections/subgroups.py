@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.report.sections.systems import Row, common_axis
+from brainplug.report.sentence import own_scores
 from brainplug.report.sharing import SMALLEST_GROUP
 from brainplug.report.wording import capital, count_of, metric_name, show_estimate, show_number
 
@@ -42,9 +43,9 @@ def make(facts: Facts) -> Subgroups | None:
         for site, found in scored.by_site.items()
         if found.subjects >= SMALLEST_GROUP
     }
-    if not sites:
+    everybody = own_scores(scored, facts.metrics)[name]
+    if not sites or everybody.value is None:
         return None
-    everybody = scored.metrics[name]
     axis = common_axis(facts)
     overall = Row(
         name="everybody",

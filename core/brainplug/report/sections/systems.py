@@ -8,7 +8,7 @@ import attrs
 
 from brainplug.report.axis import Axis, make_axis
 from brainplug.report.published import Published, find_published
-from brainplug.report.sentence import kind_of, other_readout, told_all_the_same
+from brainplug.report.sentence import kind_of, other_readout, own_scores
 from brainplug.report.wording import capital, metric_name, show_estimate, show_number
 
 if TYPE_CHECKING:
@@ -123,24 +123,13 @@ def common_axis(facts: Facts) -> Axis:
 def list_systems(facts: Facts, metric: str) -> Iterator[tuple[str, str, ReportedScore]]:
     """Give the kind, name and score of each system that has the metric."""
     scored = facts.scored
-    yield "model", "the model", own_score(facts, metric)
+    yield "model", "the model", own_scores(scored, facts.metrics)[metric]
     for name, scores in other_readout(facts.metrics, facts.split):
         if metric in scores:
             yield "model", name, scores[metric]
     for name, baseline in scored.baselines.items():
         if metric in baseline.metrics:
             yield kind_of(baseline), name, baseline.metrics[metric]
-
-
-def own_score(facts: Facts, metric: str) -> ReportedScore:
-    """Return the model's score; of a model that says nothing readable there is none."""
-    score, counts = facts.scored.metrics[metric], facts.scored.counts
-    if counts.unparsed_tasks < counts.tasks or told_all_the_same(facts.metrics):
-        return score
-    if facts.metrics.target.kind == "categorical" and score.value:
-        return score  # of the candidates' probabilities, such as an AUROC
-    reason = f"none of {counts.tasks} answers can be read"
-    return attrs.evolve(score, value=None, low=None, high=None, reason=reason)
 
 
 def make_row(name: str, score: ReportedScore, axis: Axis) -> Row:
