@@ -409,7 +409,7 @@ def test_confusion_has_a_column_for_unread_answers():
 
 def test_calibration_compares_what_is_said_with_what_is():
     """All probabilities of 0.7 or 0.3 fall into two bins."""
-    found = scored(sex_answers(40, right=1.0)).calibration
+    found = scored(sex_answers(200, right=1.0)).calibration
     pairs = [(each.mean_probability, each.observed) for each in found.bins]
     assert pytest.approx([number for pair in pairs for number in pair]) == [0.3, 0.0, 0.7, 1.0]
     assert pytest.approx((found.expected_error, found.brier)) == (0.3, 0.18)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from brainplug.api.records import TargetKind
+from brainplug.evaluation.subgroup_records import Grouping
 
 
 @attrs.frozen(kw_only=True)
@@ -92,20 +93,64 @@ class CalibrationBin:
 
 
 @attrs.frozen(kw_only=True)
+class Measured:
+    """A quantity with its interval.
+
+    Attributes:
+        value: None where it is not defined.
+        low: lower end of the interval, None where there is none.
+        high: upper end.
+        reason: why something is None, else empty.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class Calibration:
     """Stated probabilities against what was observed.
 
     Attributes:
         of: which probability, in words.
-        bins: empty ones are left out.
+        bins: the curve; empty bins are left out, and all of them where people are too few for one.
         expected_error: mean distance of stated and observed, weighted by bin.
         brier: mean squared distance over all labels, from 0 to 2.
+        people: whose probabilities they are; None in older files.
+        brier_score: `brier` with its interval.
+        log_loss: mean negative log probability of the truth.
+        slope: of the observed log odds on the stated ones; 1 is best, below is overconfident.
+        intercept: observed log odds less the stated ones; 0 is best, below is too high a
+            probability stated.
     """
 
     of: str
     bins: tuple[CalibrationBin, ...]
     expected_error: float
     brier: float
+    people: int | None = None
+    brier_score: Measured | None = None
+    log_loss: Measured | None = None
+    slope: Measured | None = None
+    intercept: Measured | None = None
+
+
+@attrs.frozen(kw_only=True)
+class NumberBias:
+    """Errors of predicted numbers against the truth; nothing is corrected for them.
+
+    Attributes:
+        people: that were asked.
+        mean: prediction less truth, on average.
+        slope: of that error on the truth; 0 is best, and -1 one number for everybody, which is what
+            regression to the mean comes to.
+    """
+
+    people: int
+    mean: Measured
+    slope: Measured
 
 
 @attrs.frozen(kw_only=True)
@@ -160,6 +205,8 @@ class SplitScores:
         by_site: sites with enough people.
         sites_too_small: how many have not.
         calibration: None without probabilities.
+        bias: numerical targets only.
+        subgroups: scores by site, sex, age and the like, by what people are grouped by.
     """
 
     counts: AnswerCounts
@@ -172,6 +219,8 @@ class SplitScores:
     by_site: Mapping[str, SiteScores]
     sites_too_small: int
     calibration: Calibration | None
+    bias: NumberBias | None = None
+    subgroups: Mapping[str, Grouping] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

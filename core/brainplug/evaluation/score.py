@@ -12,7 +12,7 @@ from brainplug.api.records import EVALUATED
 from brainplug.errors import DataError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.bootstrap import BootstrapPlan
-from brainplug.evaluation.calibration import calibration
+from brainplug.evaluation.calibration import calibration, number_bias
 from brainplug.evaluation.describe import (
     TargetFacts,
     count_answers,
@@ -150,7 +150,8 @@ def score_split(
         scatter=None if predictions.labels else pair_values(predictions),
         by_site=by_site,
         sites_too_small=too_small,
-        calibration=calibration(predictions),
+        calibration=calibration(predictions, people.clusters, plan.confidence),
+        bias=number_bias(predictions, people.clusters, plan.confidence),
     )
 
 

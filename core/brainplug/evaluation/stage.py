@@ -9,9 +9,11 @@ import attrs
 from brainplug.api.records import EVALUATED
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
+from brainplug.evaluation.groupings import find_groups
 from brainplug.evaluation.readouts import choose_readout, describe_readouts, keep_counts
 from brainplug.evaluation.records import SAID, CandidateScores
-from brainplug.evaluation.score import Rule, score_run
+from brainplug.evaluation.score import Rule, of_split, score_run
+from brainplug.evaluation.subgroups import subgroups_of
 from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.baselines import rule_predictions, rules_for
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from brainplug.api.records import Split
     from brainplug.api.roles import Answers, Metric, TaskHead
+    from brainplug.evaluation.groupings import Groups
     from brainplug.evaluation.records import Metrics
     from brainplug.recipe.tables import Evaluation
     from brainplug.tasks.task import Task, Tasks
@@ -45,6 +48,23 @@ class Scoring:
     evaluation: Evaluation
     seed: int
 
+    def facts(self, train: Sequence[Task], people: pd.DataFrame | None) -> TargetFacts:
+        """Return what scoring must know besides the answers.
+
+        Args:
+            train: the training tasks.
+            people: the cohort, a row a scan.
+        """
+        truths = {task.subject: task.truth for task in train}
+        return TargetFacts(
+            name=self.head.target,
+            kind=self.head.kind,
+            labels=self.answers.labels,
+            unit=getattr(self.answers, "unit", ""),
+            train_values=tuple(truths.values()),
+            people=people,
+        )
+
 
 def score(
     rows: Sequence[AnswerRow],
@@ -61,18 +81,10 @@ def score(
         rows: of `answers.jsonl`.
         tasks: of every split.
         scoring: how.
-        people: `subject`, `family`, `site` and `study`, as far as they are known.
+        people: the cohort, a row a scan, as far as people are known.
     """
-    head, answers, metrics = scoring.head, scoring.answers, scoring.metrics
-    truths = {task.subject: task.truth for task in tasks["train"]}
-    facts = TargetFacts(
-        name=head.target,
-        kind=head.kind,
-        labels=answers.labels,
-        unit=getattr(answers, "unit", ""),
-        train_values=tuple(truths.values()),
-        people=people,
-    )
+    metrics = scoring.metrics
+    facts = scoring.facts(tasks["train"], people)
     plan = BootstrapPlan(
         samples=scoring.evaluation.bootstrap,
         confidence=scoring.evaluation.confidence,
@@ -104,8 +116,18 @@ def score(
         }
         own = score_run(of(chosen, members), facts, metrics=metrics, plan=plan, rules=mine)
         studies[study] = own.splits
+    told = keep_counts(whole, scored[SAID]) if SAID in scored else whole
+    groupings = find_groupings(people, tasks["train"], scoring.evaluation.subgroups)
+    subgroups = {
+        split: subgroups_of(of_split(chosen, split), facts, groupings, metrics=metrics, plan=plan)
+        for split in told.splits
+    }
     return attrs.evolve(
-        keep_counts(whole, scored[SAID]) if SAID in scored else whole,
+        told,
+        splits={
+            split: attrs.evolve(found, subgroups=subgroups[split])
+            for split, found in told.splits.items()
+        },
         readouts=describe_readouts(reading, scored, rows) if reading else None,
         candidates=score_candidates(rows, facts, metrics, plan) if both else None,
         studies=studies,
@@ -128,6 +150,19 @@ def score_candidates(
         splits={split: found.metrics for split, found in scored.splits.items()},
         agreement={split: sum(found) / len(found) for split, found in alike.items()},
     )
+
+
+def find_groupings(
+    people: pd.DataFrame | None, train: Sequence[Task], declared: Sequence[str]
+) -> dict[str, Groups]:
+    """Return what people are grouped by; nothing where none are known."""
+    if people is None:
+        return {}
+    shown = {scan for task in train for scan in task.references}
+    trained = {task.subject for task in train}
+    if "scan" in people:
+        trained |= set(people.loc[people["scan"].isin(list(shown)), "subject"])
+    return find_groups(people, trained, declared)
 
 
 def people_by_study(people: pd.DataFrame | None) -> dict[str, set[str]]:

@@ -160,6 +160,13 @@ class Evaluation:
     confidence: float = attrs.field(
         default=0.95, validator=[gt(0.5), lt(1)], metadata=about("coverage of the intervals")
     )
+    subgroups: tuple[str, ...] = attrs.field(
+        default=(),
+        metadata=about(
+            "columns of the cohort by which the headline metric is told too, besides site, "
+            "scanner, sex, age and study; numbers of many values in quarters of the training people"
+        ),
+    )
     answer: Literal["generate", "score", "both"] = attrs.field(
         default="both",
         metadata=about(

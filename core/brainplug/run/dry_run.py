@@ -28,6 +28,7 @@ from brainplug.design.split import (
     training_values,
 )
 from brainplug.errors import DataError, ScanError
+from brainplug.evaluation.groupings import require_columns
 from brainplug.findings import Finding, refuse_findings
 from brainplug.imaging.cache import make_volume
 from brainplug.recipe.phases import plan_phases
@@ -134,6 +135,7 @@ def check_design(
         cache=None,
         progress=lambda _done, _total: None,
     )
+    require_columns(cohort.frame, recipe.evaluation.subgroups)
     for name, flow in cohort.flows.items():
         console.print(flow_table(name, flow))
         for told in tell_spare(cohort.tables[name]):

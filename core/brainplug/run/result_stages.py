@@ -13,6 +13,7 @@ from brainplug.run.ledger import Stage
 from brainplug.run.task_stages import all_task_files, fit_answers, read_all_tasks, read_cohort
 
 if TYPE_CHECKING:
+    from brainplug.evaluation.stage import Scoring
     from brainplug.run.context import Workspace
 
 
@@ -28,6 +29,7 @@ def metrics_stage(workspace: Workspace) -> Stage:
                 "bootstrap": evaluation.bootstrap,
                 "confidence": evaluation.confidence,
                 "answer": evaluation.answer,
+                "subgroups": evaluation.subgroups,
             }
         },
         reads=lambda: [
@@ -37,7 +39,7 @@ def metrics_stage(workspace: Workspace) -> Stage:
             workspace.files.split,
             workspace.files.training,
         ],
-        writes=(workspace.files.metrics,),
+        writes=(workspace.files.metrics, workspace.files.predictions),
         uses=(
             *workspace.parts("target"),
             *(behind(workspace.head), evaluation),
@@ -50,25 +52,38 @@ def metrics_stage(workspace: Workspace) -> Stage:
 def run_metrics(workspace: Workspace) -> None:
     """Score the answers."""
     from brainplug.evaluation.history import TrainingHistory
-    from brainplug.evaluation.stage import Scoring, score
+    from brainplug.evaluation.predictions_table import list_predictions, write_predictions
+    from brainplug.evaluation.readouts import headline_rows
+    from brainplug.evaluation.stage import score
     from brainplug.runtime.records import read_record, write_record
     from brainplug.tasks.answers import read_answers
 
-    recipe = workspace.recipe
-    metrics = score(
-        read_answers(workspace.files.answers),
+    files = workspace.files
+    rows, tasks, people = (
+        read_answers(files.answers),
         read_all_tasks(workspace),
-        Scoring(
-            head=workspace.head,
-            answers=fit_answers(workspace),
-            metrics=workspace.metrics,
-            evaluation=recipe.evaluation,
-            seed=recipe.seed,
-        ),
-        people=read_cohort(workspace, "subject", "family", "site", "study"),
+        read_cohort(workspace),
     )
-    training = read_record(workspace.files.training, TrainingHistory)
-    write_record(workspace.files.metrics, attrs.evolve(metrics, selected=training.selected))
+    scoring = make_scoring(workspace)
+    metrics = score(rows, tasks, scoring, people=people)
+    facts = scoring.facts(tasks["train"], people)
+    table = list_predictions(headline_rows(rows, metrics), rows, facts)
+    write_predictions(files.predictions, table)
+    training = read_record(files.training, TrainingHistory)
+    write_record(files.metrics, attrs.evolve(metrics, selected=training.selected))
+
+
+def make_scoring(workspace: Workspace) -> Scoring:
+    """Return how the answers of a run are scored."""
+    from brainplug.evaluation.stage import Scoring
+
+    return Scoring(
+        head=workspace.head,
+        answers=fit_answers(workspace),
+        metrics=workspace.metrics,
+        evaluation=workspace.recipe.evaluation,
+        seed=workspace.recipe.seed,
+    )
 
 
 def report_stage(workspace: Workspace) -> Stage:

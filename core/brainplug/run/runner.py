@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
+from brainplug.evaluation.groupings import require_columns
 from brainplug.evaluation.records import Metrics
 from brainplug.recipe.load import recipe_text
 from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
@@ -135,6 +136,8 @@ def do_stages(workspace: Workspace, until: str) -> None:
 def after_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
     """Write the record, and show what the stage is for, done just now or before."""
     write_provenance(workspace, ledger)
+    if stage.name == "cohort":  # rather than when all is trained
+        require_columns(read_cohort(workspace), workspace.recipe.evaluation.subgroups)
     if stage.name == "metrics":
         show_scores(workspace)
     if stage.name == "report":

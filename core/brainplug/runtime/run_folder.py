@@ -58,6 +58,7 @@ class RunFolder:
     partial_answers = Entry("answers.jsonl.part")
     answers = Entry("answers.jsonl")
     metrics = Entry("metrics.json")
+    predictions = Entry("predictions.csv")
     report = Entry("report.html")
 
     run_list = Entry("runs.json")
