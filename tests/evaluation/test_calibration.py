@@ -144,7 +144,9 @@ def test_intervals_of_means_are_of_families():
     twins = cluster_mean(np.repeat(values, 2), list(np.repeat(names, 2)), 0.95)
 
     reach = 2.0227 * values.std(ddof=1) / np.sqrt(40)
-    assert (values.mean() - reach, values.mean() + reach) == pytest.approx((alone.low, alone.high), rel=1e-3)
+    assert (values.mean() - reach, values.mean() + reach) == pytest.approx(
+        (alone.low, alone.high), rel=1e-3
+    )
     assert alone.high - alone.low == pytest.approx(twins.high - twins.low, rel=0.02)
     assert cluster_mean(values[:4], ["a", "a", "b", "b"], 0.95).low is None
 

@@ -102,7 +102,9 @@ def test_people_are_told_by_family_site_and_study():
 
 def test_a_spreadsheet_runs_nothing(tmp_path):
     """Ids and labels that begin a formula are text; negative numbers are numbers; quotes double."""
-    people = pd.DataFrame({"subject": ["=1+1"], "site": ['@a,"b"'], "family": ["-f"], "study": "+S"})
+    people = pd.DataFrame(
+        {"subject": ["=1+1"], "site": ['@a,"b"'], "family": ["-f"], "study": "+S"}
+    )
     rows = [row("=1+1", -3.5, -2.0)]
 
     write_predictions(
@@ -111,7 +113,7 @@ def test_a_spreadsheet_runs_nothing(tmp_path):
 
     text = (tmp_path / "predictions.csv").read_text()
     (line,) = csv.DictReader(io.StringIO(text))
-    assert ("'=1+1", "'@a,\"b\"", "'-f", "'+S") == tuple(
+    assert ("'=1+1", '\'@a,"b"', "'-f", "'+S") == tuple(
         line[name] for name in ("subject", "site", "family", "study")
     )
     assert (-3.5, -2.0, 1.5) == tuple(float(line[n]) for n in ("truth", "prediction", "error"))

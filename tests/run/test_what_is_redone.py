@@ -89,7 +89,8 @@ def test_a_metric_that_raises_leaves_the_model(finished, capsys, monkeypatch):
     assert "macro-f1" in told.err
     assert PluginError.__name__ not in told.err
     assert model == (folder / "model" / "model.safetensors").stat().st_mtime_ns
-    assert {"README.txt", "metrics.json", "report.html"} == names(folder / "stale")
+    aside = {"metrics.json", "predictions.csv", "report.html"}
+    assert {"README.txt", *aside} == names(folder / "stale")
 
     recipe.write_text(text)
     assert 0 == run(recipe, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import attrs
@@ -107,11 +108,10 @@ def is_target(cohort: pd.DataFrame, column: str) -> bool:
         return False
     pairs = pd.DataFrame({"one": clean(cohort[column]), "other": cohort["target"]}).dropna()
     pairs = pairs.drop_duplicates()
-    numbers = pairs.apply(pd.to_numeric, errors="coerce")
-    if len(pairs) > 2 and numbers.notna().to_numpy().all():
-        spread = numbers.std()
+    one, other = (pd.to_numeric(pairs[name], errors="coerce") for name in ("one", "other"))
+    if len(pairs) > 2 and one.notna().all() and other.notna().all():
         # The same in another unit is the same.
-        return bool((spread > 0).all() and numbers.corr().iloc[0, 1] > 1 - 1e-4)
+        return bool(one.std() > 0 and other.std() > 0 and one.corr(other) > 1 - 1e-4)
     return len(pairs) > 1 and bool(pairs["one"].is_unique and pairs["other"].is_unique)
 
 
@@ -134,8 +134,8 @@ def make_groups(
         age: its numbers are ages.
         codes: its numbers are names.
     """
-    known = pd.DataFrame({"subject": cohort["subject"], "value": clean(cohort[column])})
-    known = known.dropna().drop_duplicates("subject").set_index("subject")["value"]
+    told = pd.DataFrame({"subject": cohort["subject"], "value": clean(cohort[column])})
+    known = told.dropna().drop_duplicates("subject").set_index("subject")["value"]
     numbers = pd.to_numeric(known, errors="coerce")
     order: list[str]
     if age or (not codes and numbers.notna().all() and numbers.nunique() > MOST_CLASSES):
@@ -192,7 +192,7 @@ def name_bands(
     texts = [f"{edge:g}" for edge in edges]
     order = [
         f"under {texts[0]}",
-        *(f"{low} to under {high}" for low, high in zip(texts, texts[1:], strict=False)),
+        *(f"{low} to under {high}" for low, high in pairwise(texts)),
         f"{texts[-1]} and over",
     ]
     places = np.searchsorted(edges, values.to_numpy(dtype=float), side="right")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -71,13 +71,15 @@ def list_split(
     frame = aggregate(rows, facts.kind, facts.labels, facts.train_mean)
     silent = (frame["unparsed"] == frame["tasks"]).to_numpy()
     agreement = 1 - frame["flips"]
-    columns = {"subject": frame["subject"]} | tell_people(frame["subject"], facts.people)
+    columns: dict[str, Any] = {"subject": frame["subject"]} | tell_people(
+        frame["subject"], facts.people
+    )
     columns |= {"truth": frame["truth"], "prediction": frame["prediction"]}
     if facts.labels:
         wrong = (frame["prediction"] != frame["truth"]).to_numpy()
         columns["failure"] = np.where(silent, UNREAD, np.where(wrong, WRONG, ""))
         badness = wrong * surety(frame, facts.labels)
-        more = {"agreement": agreement}
+        more: dict[str, Any] = {"agreement": agreement}
     else:
         errors = frame["prediction"].astype(float) - frame["truth"].astype(float)
         columns["failure"] = np.where(silent, UNREAD, "")

@@ -163,9 +163,7 @@ def gain_of(
     score, constant = (float(sizes @ [row[i] for row in rows] / sizes.sum()) for i in (1, 2))
     gains = pool_samples(np.array([row[3] for row in rows]), [row[4] for row in rows])
     low, high = ends(gains, scored.plan.confidence)
-    gain = Gain(
-        score=score, constant=constant, value=sign * (score - constant), low=low, high=high
-    )
+    gain = Gain(score=score, constant=constant, value=sign * (score - constant), low=low, high=high)
     return gain, gains
 
 

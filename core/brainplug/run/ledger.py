@@ -156,14 +156,30 @@ class Ledger:
         found = [path for path in stage.writes if path.exists()]
         return [path for path in found if begun is None or path.stat().st_mtime < begun]
 
-    def done_entry(self, stage: Stage, key: str) -> dict[str, Any] | None:
+    def done_entry(self, stage: Stage, key: str, aside: Path) -> dict[str, Any] | None:
         """Return what is remembered of a stage that was once done from the same.
 
-        Of a stage that was begun since, only where it writes one file, which is whole or as it was.
+        Of a stage that was begun since, only where the attempt wrote none of its files: each is
+        whole or as it was, but two may be of different makings.
+
+        Args:
+            stage: the stage.
+            key: of all it is made from.
+            aside: folder that earlier results may have been put in.
         """
         entry = self.entry(stage)
-        known = [entry, *([entry["last"]] if "last" in entry and len(stage.writes) == 1 else [])]
+        known = [entry]
+        if "last" in entry and (len(stage.writes) == 1 or self.untouched(stage, aside)):
+            known.append(entry["last"])
         return next((each for each in known if each.get("key") == key), None)
+
+    def untouched(self, stage: Stage, aside: Path) -> bool:
+        """Tell whether all that a stage left is a file from before it was begun again."""
+        begun = self.entry(stage).get("begun")
+        places = [path if path.exists() else aside / path.name for path in stage.writes]
+        return begun is not None and all(
+            path.is_file() and path.stat().st_mtime < begun for path in places
+        )
 
     def missing(self, stage: Stage) -> list[Path]:
         """Return what the stage left and is no more there."""

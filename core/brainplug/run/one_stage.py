@@ -42,7 +42,7 @@ def begin_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> MadeFrom 
     if ledger.is_done(stage, made.key):
         console.print(f"[dim]{stage.name:<10} as before[/dim]")
         return None
-    done = ledger.done_entry(stage, made.key)
+    done = ledger.done_entry(stage, made.key, ledger.folder / stale.STALE)
     if done is not None and stale.take_back(ledger.folder, stage.writes):
         ledger.put(stage, done)
         console.print(f"[dim]{stage.name:<10} as before, back from {stale.STALE}/[/dim]")
