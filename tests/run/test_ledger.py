@@ -56,6 +56,26 @@ def test_nothing_changed_is_done(done, tmp_path):
     assert is_done(done, make_stage(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("", "is damaged, 0 bytes in place of 4"),
+        ("mad", "is damaged, 3 bytes in place of 4"),
+        ("male", "is damaged, its content is not what was written"),
+    ],
+)
+def test_a_stage_whose_file_is_another_than_it_left_is_done_again(done, tmp_path, content, fault):
+    """The file and the damage are named; a ledger of before, which knows neither, is believed."""
+    stage = make_stage(tmp_path)
+    (tmp_path / "out.txt").write_text(content)
+
+    assert not is_done(done, stage)
+    assert [f"out.txt {fault}"] == done.causes(stage, made(stage))
+
+    done.put(stage, {name: each for name, each in done.entry(stage).items() if name != "written"})
+    assert is_done(done, stage)
+
+
 CHANGES = {
     "settings": "split.seed changed, 1 to 2",
     "content": "in.txt changed",

@@ -141,3 +141,31 @@ def test_fresh_starts_over_and_keeps_the_old_model(finished):
     (kept,) = folder.glob("checkpoints.before-fresh-*")
     assert {"model", "training.json", "phase-1"} <= names(kept)
     assert (folder / "model").is_dir()
+
+
+def turn_bit(path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_damaged_results_are_made_again_and_named(finished, capsys):
+    """A turned bit, an emptied and a cut file are told, and end as they were; the rest stays."""
+    recipe, folder = finished
+    damaged = ("cohort.parquet", "exclusions.csv", "pairs.json")
+    damaged += ("model/config.json", "model/model.safetensors")
+    before = {name: (folder / name).read_bytes() for name in (*damaged, "metrics.json")}
+    turn_bit(folder / "cohort.parquet")
+    turn_bit(folder / "model" / "model.safetensors")
+    (folder / "exclusions.csv").write_bytes(b"")
+    (folder / "pairs.json").write_bytes(before["pairs.json"][:-5])
+    (folder / "model" / "config.json").write_bytes(before["model/config.json"][:40])
+    capsys.readouterr()
+
+    assert 0 == run(recipe, folder)
+
+    printed = capsys.readouterr().out
+    for name in damaged:
+        assert f"{name} is damaged" in printed
+    assert ["cohort", "pairs", "training"] == redone(printed)
+    assert before == {name: (folder / name).read_bytes() for name in before}

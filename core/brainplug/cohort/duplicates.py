@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from brainplug.runtime.files import into_cache, write_text
+from brainplug.runtime.memo import remembered
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -122,13 +122,7 @@ def hash_unpacked(path: Path, memo: Path | None) -> str:
     state = path.stat()
     known = f"unpacked\0{path}\0{state.st_size}\0{state.st_mtime_ns}"
     key = hashlib.sha256(known.encode("utf-8", "surrogateescape")).hexdigest()
-    note = memo / key[:2] / key[2:]
-    if note.is_file():
-        return note.read_text(encoding="ascii")
-    digest = _hash_unpacked(path)
-    with into_cache():
-        write_text(note, digest)
-    return digest
+    return remembered(memo / key[:2] / key[2:], lambda: _hash_unpacked(path))
 
 
 def _hash_unpacked(path: Path) -> str:

@@ -12,21 +12,25 @@ import errno
 import functools
 import hashlib
 import stat
+import sys
 from typing import TYPE_CHECKING
 
 import attrs
-import numpy as np
 
 from brainplug.api.records import EXTENSIONS
-from brainplug.errors import ScanError
+from brainplug.errors import RunError, ScanError
 from brainplug.imaging.resample import BLUR_REACH, Head, blur_sigmas, find_head, normalise, resample
 from brainplug.imaging.scan import HEAD_MM, Header, Scan, read_header, read_scan
+from brainplug.imaging.volume_file import has_length, is_whole, open_volume, write_volume
 from brainplug.runtime import files
 from brainplug.runtime.code_closure import ENGINE, SourceTree
+from brainplug.runtime.memo import remembered
 from brainplug.runtime.workers import in_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import numpy as np
 
     from brainplug.api.records import Grid, Volume
 
@@ -91,15 +95,12 @@ def content_hash(path: Path, memo: Path) -> str:
         raise OSError(errno.EINVAL, "no plain file", str(path))
     # A zero byte is in no path, so parts cannot run into each other.
     known = f"{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}"
-    note = _spread(memo, _sha256(known), "")
-    try:
-        return note.read_text(encoding="ascii")
-    except (FileNotFoundError, NotADirectoryError):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    with files.into_cache():
-        files.write_text(note, digest)
-    return digest
+    return remembered(_spread(memo, _sha256(known), ""), lambda: _hash_file(path))
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def make_volume(path: Path, grid: Grid) -> Volume:
@@ -151,11 +152,24 @@ def voxel_code() -> str:
     return _sha256(repr(sorted(code.items())))
 
 
-def load_volume(path: Path, grid: Grid, cache: Path) -> np.ndarray:
+def _say(message: str) -> None:
+    sys.stderr.write(f"brainplug: {message}\n")
+
+
+def load_volume(
+    path: Path, grid: Grid, cache: Path, tell: Callable[[str], None] = _say
+) -> np.ndarray:
     """Return a scan's volume as a float16 memory map, made first where the cache lacks it.
 
-    A process looks for a scan's place in the cache once, as long as its size and time stay. The map
-    is copied on write, as torch asks of what it takes without a copy: the file stays as it is.
+    A process looks for a scan's place in the cache once, as long as its size and time stay, and
+    then compares the volume with its checksum; a damaged one is made again. The map is copied on
+    write, as torch asks of what it takes without a copy: the file stays as it is.
+
+    Args:
+        path: the scan.
+        grid: the common grid.
+        cache: as `cache_folder()` gives it.
+        tell: is told of a volume that was damaged.
 
     Raises:
         ScanError: the scan cannot be used.
@@ -168,12 +182,28 @@ def load_volume(path: Path, grid: Grid, cache: Path) -> np.ndarray:
     scan = (settings, path.absolute(), state.st_size, state.st_mtime_ns)
     # Somebody may have emptied the cache since, as its folder is theirs to clear.
     if scan not in _found or not _found[scan].exists():
+        _found[scan] = _whole(settings, path, tell)
+    return open_volume(_found[scan])
+
+
+def _whole(settings: Settings, path: Path, tell: Callable[[str], None]) -> Path:
+    """Return where a scan's volume is, made if it is not there or not as it was written."""
+    for again in (False, True):
         refusal = _fill(settings, path)
         if refusal is not None:
             raise refusal.error()
-        _found[scan] = _place(settings, path)
-    volume: np.ndarray = np.load(_found[scan], mmap_mode="c")
-    return volume
+        place = _place(settings, path)
+        if is_whole(place, settings.grid.shape):
+            return place
+        if not again:
+            tell(f"the cached volume of {path} was damaged, and is made again ({place})")
+            place.unlink(missing_ok=True)
+    raise RunError(
+        "a volume that was written a moment ago reads otherwise",
+        where=place,
+        found=str(path),
+        hint="look at the disk, or name another folder in BRAINPLUG_CACHE",
+    )
 
 
 def fill_cache(
@@ -226,12 +256,19 @@ def _fill(settings: Settings, path: Path) -> Refusal | None:
         place = _place(settings, path)
     except OSError:
         return _refusal(path, _why_unread(path))
-    if place.exists():
+    # One that was cut short is made again.
+    if has_length(place, settings.grid.shape):
         return None
-    note = place.with_suffix(".json")
-    if note.exists():
-        return Refusal(str(path), **files.read_json(note))
-    return _compute(settings.grid, path, place)
+    return _known_refusal(path, place) or _compute(settings.grid, path, place)
+
+
+def _known_refusal(path: Path, place: Path) -> Refusal | None:
+    """Return why a scan was refused before; None where no note says so, or none that is whole."""
+    try:
+        note = files.read_json(place.with_suffix(".json"))
+        return Refusal(str(path), str(note["reason"]), str(note["detail"]))
+    except (OSError, RunError, KeyError, TypeError):
+        return None
 
 
 def _compute(grid: Grid, path: Path, place: Path) -> Refusal | None:
@@ -247,7 +284,7 @@ def _compute(grid: Grid, path: Path, place: Path) -> Refusal | None:
                 files.write_json(place.with_suffix(".json"), note)
         return refusal
     with files.into_cache(), files.replacing(place) as temporary, temporary.open("wb") as file:
-        np.save(file, volume)
+        write_volume(file, volume)
     return None
 
 

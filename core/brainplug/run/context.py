@@ -208,7 +208,7 @@ class Workspace:
 
     def load_volume(self, path: Path) -> Volume:
         """Return a scan on the common grid, from the cache where it is there."""
-        return load_volume(path, self.recipe.images.grid, self.cache)
+        return load_volume(path, self.recipe.images.grid, self.cache, tell=self.tell)
 
     def settings(self, *sections: str) -> dict[str, Any]:
         """Return sections of the recipe, JSON-ready; None for one it has not."""

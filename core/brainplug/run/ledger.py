@@ -22,11 +22,14 @@ from brainplug.run.changes import MISSING, plain_facts, say_changes
 from brainplug.runtime.files import hash_text, read_json, walk_once, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from brainplug.runtime.code_closure import SourceTree
 
 LEDGER = "stages.json"
+
+LARGEST_HASHED = 1 << 28
+"""Bytes up to which content is compared; of larger files, such as weights, the length alone."""
 
 STAGES_PACKAGE = __name__.rpartition(".")[0]
 """Holds the functions of all stages; its code counts function by function, all other by module."""
@@ -144,8 +147,9 @@ class Ledger:
     folder: Path
 
     def is_done(self, stage: Stage, key: str) -> bool:
-        """Tell whether the stage's files stand and nothing it depends on has changed."""
-        return self.entry(stage).get("key") == key and not self.missing(stage)
+        """Tell whether the stage's files stand as written and nothing it depends on has changed."""
+        entry = self.entry(stage)
+        return entry.get("key") == key and not self.missing(stage) and not self.damaged(stage)
 
     def standing(self, stage: Stage) -> list[Path]:
         """Return what a stage left that is there, without what an unfinished attempt has left.
@@ -186,6 +190,12 @@ class Ledger:
         files = (self.folder / name for name in self.entry(stage).get("files", ()))
         return [path for path in (*stage.writes, *files) if not path.exists()]
 
+    def damaged(self, stage: Stage) -> list[str]:
+        """Say which files of a stage are not as it left them: their length, or their content."""
+        written = self.entry(stage).get("written", {})
+        faults = ((name, fault_of(self.folder / name, told)) for name, told in written.items())
+        return [f"{name} {fault}" for name, fault in faults if fault]
+
     def causes(self, stage: Stage, made: MadeFrom) -> list[str]:
         """Say why a stage is done again; nothing of one that was never begun."""
         entry = self.entry(stage)
@@ -197,7 +207,7 @@ class Ledger:
         if "key" not in entry:
             return ["it was stopped before its end", *changed]
         lost = [f"{path.relative_to(self.folder)} is missing" for path in self.missing(stage)]
-        return changed or lost
+        return changed or lost or self.damaged(stage)
 
     def begin(self, stage: Stage, made: MadeFrom) -> None:
         """Remember that a stage is begun, and from what, so that it counts as undone till its end.
@@ -212,15 +222,24 @@ class Ledger:
     def note(self, stage: Stage, made: MadeFrom, seconds: float) -> None:
         """Remember that a stage is done, and from what."""
         folders = [path for path in stage.writes if path.is_dir()]
-        files = [str(file.relative_to(self.folder)) for path in folders for file in path.iterdir()]
+        files = [self.name_of(file) for path in folders for file in path.iterdir()]
         entry = {
             "key": made.key,
             "seconds": round(seconds, 2),
             "finished": now(),
             "files": sorted(files),
+            "written": {
+                name: state_of(self.folder / name)
+                for name in (*sorted(files), *map(self.name_of, stage.writes))
+                if (self.folder / name).is_file()
+            },
             "made_from": made.to_json(),
         }
         self.put(stage, entry)
+
+    def name_of(self, path: Path) -> str:
+        """Return how the ledger names a file."""
+        return str(path.relative_to(self.folder))
 
     def entry(self, stage: Stage) -> dict[str, Any]:
         """Return what is remembered of a stage."""
@@ -234,6 +253,23 @@ class Ledger:
         """Return the entries; seconds of work and time of the end for each stage."""
         path = self.folder / LEDGER
         return dict(read_json(path)) if path.exists() else {}
+
+
+def state_of(path: Path) -> list[Any]:
+    """Return the length of a file, and the hash of its content where that is quickly read."""
+    size = path.stat().st_size
+    return [size, hash_path(path) if size <= LARGEST_HASHED else None]
+
+
+def fault_of(path: Path, told: Sequence[Any]) -> str:
+    """Say how a file differs from what `state_of` said of it; nothing where it does not."""
+    size, digest = told
+    found = path.stat().st_size if path.is_file() else 0
+    if found != size:
+        return f"is damaged, {found:,} bytes in place of {size:,}"
+    if digest is not None and hash_path(path) != digest:
+        return "is damaged, its content is not what was written"
+    return ""
 
 
 def now() -> str:

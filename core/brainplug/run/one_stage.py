@@ -45,8 +45,9 @@ def begin_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> MadeFrom 
     done = ledger.done_entry(stage, made.key, ledger.folder / stale.STALE)
     if done is not None and stale.take_back(ledger.folder, stage.writes):
         ledger.put(stage, done)
-        console.print(f"[dim]{stage.name:<10} as before, back from {stale.STALE}/[/dim]")
-        return None
+        if ledger.is_done(stage, made.key):
+            console.print(f"[dim]{stage.name:<10} as before, back from {stale.STALE}/[/dim]")
+            return None
     cause = shorten(ledger.causes(stage, made))
     if cause:
         console.print(f"{stage.name}: {cause}", markup=False, highlight=False, soft_wrap=True)

@@ -359,11 +359,12 @@ def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:
 
 def write_provenance(workspace: Workspace, ledger: Ledger) -> None:
     """Write down versions, seed, hardware and the times of the stages done so far."""
+    unrecorded = {"made_from", "last", "written"}
     record = make_record(
         seeds={"seed": workspace.recipe.seed, "training_seed": workspace.recipe.training_seed},
         distributions=workspace.distributions(),
         stages={
-            name: {key: each for key, each in entry.items() if key not in {"made_from", "last"}}
+            name: {key: each for key, each in entry.items() if key not in unrecorded}
             for name, entry in ledger.read().items()
         },
         arithmetic=read_arithmetic(workspace.files),

@@ -214,7 +214,7 @@ class SourceTree:
             known = json.loads(self.memo.read_text(encoding="utf-8")) if self.memo else {}
         except (OSError, ValueError):
             return {}
-        return dict(known) if len(known) < MOST_REMEMBERED else {}
+        return known if isinstance(known, dict) and len(known) < MOST_REMEMBERED else {}
 
     def _remember(self) -> None:
         assert self.memo is not None
