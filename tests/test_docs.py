@@ -39,7 +39,7 @@ def test_every_piece_of_a_recipe_is_one(block, tmp_path):
     recipe = read_recipe(tmp_path / "recipe.toml", REGISTRY).recipe
 
     known = {"cohort", "target", "tasks", "split", "pairing", "images", "augmentation", "audit"}
-    known |= {"prompt", "model", "training", "speed", "evaluation"}
+    known |= {"prompt", "model", "training", "speed", "evaluation", "evidence"}
     assert shown.keys() <= known
     assert (recipe.tasks is not None) == ("tasks" in shown)
 

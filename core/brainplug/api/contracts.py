@@ -34,12 +34,14 @@ from brainplug.api.roles import (
     SaysDifferences,
     SaysNumbers,
     ScoresResamples,
+    ShowsNone,
     Speaks,
     SplitStrategy,
     TaskHead,
     TellsOfSplit,
     UsesTarget,
     UsesTraining,
+    WordsAlone,
 )
 
 if TYPE_CHECKING:
@@ -72,8 +74,10 @@ CONTRACTS: Mapping[str, Contract] = {
         SplitStrategy,
         (Repeats, ReadsFiles, AsksAll, UsesTarget, TellsOfSplit),
     ),
-    "pairings": Contract("pairing", Pairing, (Speaks, UsesTraining)),
-    "prompts": Contract("prompt template", PromptTemplate, (Fixed, Compares)),
+    "pairings": Contract("pairing", Pairing, (Speaks, UsesTraining, ShowsNone)),
+    "prompts": Contract(
+        "prompt template", PromptTemplate, (Fixed, Compares, ShowsNone, WordsAlone)
+    ),
     "models": Contract("model", ModelBackbone, (ReadsFiles,)),
     "metrics": Contract("metric", Metric, (ScoresResamples,)),
 }

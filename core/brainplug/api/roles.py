@@ -15,7 +15,9 @@ class declares it, `abilities = (Repeats, ReadsFiles)`:
     ReadsFiles        a split strategy or a model that reads files of its own
     Speaks            a pairing that has something to say of its pairs
     UsesTraining      a pairing that takes the references of every split from training
+    ShowsNone         a pairing that shows no reference, or a prompt template that words none
     Fixed             a prompt template whose wording may never vary
+    WordsAlone        a prompt template that can word a query by itself, too
     Compares          a prompt template whose answer may say how query and reference compare
     SaysDifferences   answers (what a task head fits) that can state a difference
     SaysNumbers       answers of a number that can list all that may be said
@@ -153,12 +155,7 @@ class TellsOfSplit(Protocol):
     """A split strategy that has something to say of the split it made."""
 
     def notes(self, cohort: pd.DataFrame, pools: pd.Series) -> tuple[str, ...]:
-        """Return sentences for the user, shown by `check`, by the run and on the page.
-
-        Args:
-            cohort: as `assign` saw it.
-            pools: what it returned.
-        """
+        """Return sentences for the user, given what `assign` saw and what it returned."""
         ...
 
 
@@ -166,11 +163,7 @@ class Repeats(Protocol):
     """A split strategy that stands for several runs, such as the folds of a cross-validation."""
 
     def runs(self, cohort: pd.DataFrame) -> Mapping[str, Any]:
-        """Return the options of each run by its name, in order; empty where there is one only.
-
-        Args:
-            cohort: as `assign` sees it.
-        """
+        """Return the options of each run by its name, in order; empty where there is one only."""
         ...
 
 
@@ -183,10 +176,7 @@ class ReadsFiles(Protocol):
 
 
 class Pairing(Protocol):
-    """Chooses the references of each query.
-
-    See also the abilities `Speaks` and `UsesTraining`.
-    """
+    """Chooses the references of each query; see also `Speaks`, `UsesTraining`, `ShowsNone`."""
 
     def pair(self, queries: pd.DataFrame, references: pd.DataFrame, *, seed: int) -> pd.DataFrame:
         """Return one row a task: `query` and `references` (a tuple), both index labels.
@@ -218,6 +208,12 @@ class UsesTraining(Protocol):
     """The references of every split are those of training."""
 
 
+class ShowsNone(Protocol):
+    """A pairing that shows no reference, so that everybody is asked, or a template without any."""
+
+    references: Literal["none"]
+
+
 class PromptTemplate(Protocol):
     """Words a comparison."""
 
@@ -235,6 +231,14 @@ class Fixed(Protocol):
 
         The engine then words one dialogue and fills in all others.
         """
+        ...
+
+
+class WordsAlone(Protocol):
+    """A prompt template that can word a query by itself, in the words it has for it anyway."""
+
+    def alone(self) -> PromptTemplate:
+        """Return the template for queries without a reference; it is `ShowsNone`."""
         ...
 
 

@@ -13,7 +13,7 @@ from brainplug.errors import DataError, LeakageError, show
 from brainplug.toolkit.study_ids import unmark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from brainplug.api.records import Split
     from brainplug.api.roles import SplitStrategy
@@ -28,7 +28,12 @@ USES_TARGET = (
 
 
 def split_cohort(
-    strategy: SplitStrategy, cohort: pd.DataFrame, *, seed: int, asks_all: bool = False
+    strategy: SplitStrategy,
+    cohort: pd.DataFrame,
+    *,
+    seed: int,
+    asks_all: bool = False,
+    shows_none: bool = False,
 ) -> pd.DataFrame:
     """Let a strategy put the subjects of each study into pools, and check what it did.
 
@@ -42,6 +47,7 @@ def split_cohort(
         seed: the run's seed.
         asks_all: whether the references of all splits are training scans, so that everybody in
             validation and test is asked.
+        shows_none: whether there are no references, so that everybody is asked.
 
     Returns:
         `subject` and `pool`, one row a subject, sorted by subject.
@@ -53,12 +59,21 @@ def split_cohort(
     parts = [ask_strategy(strategy, scans, str(study), seed) for study, scans in by_study(cohort)]
     split = pd.concat(parts).sort_values("subject", ignore_index=True)
     # A strategy that does not know of it gives halves, but nobody in them has to be a reference.
-    if asks_all:
-        split["pool"] = split["pool"].replace(
-            {half: name for name in SPLITS[1:] for half in (*asked_pools(name), *shown_pools(name))}
-        )
+    if asks_all or shows_none:
+        split = ask_everybody(split, SPLITS if shows_none else SPLITS[1:])
     _check_filled(split)
     return split
+
+
+def ask_everybody(split: pd.DataFrame, names: Sequence[Split]) -> pd.DataFrame:
+    """Return pools in which nobody of some splits is kept as a reference.
+
+    Args:
+        split: `subject` and `pool`.
+        names: of the splits.
+    """
+    whole = {half: name for name in names for half in (*asked_pools(name), *shown_pools(name))}
+    return split.assign(pool=split["pool"].replace(whole))
 
 
 def by_study(cohort: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -108,7 +123,12 @@ def ask_strategy(
 
 
 def tell_split(
-    strategy: SplitStrategy, cohort: pd.DataFrame, split: pd.DataFrame, *, asks_all: bool = False
+    strategy: SplitStrategy,
+    cohort: pd.DataFrame,
+    split: pd.DataFrame,
+    *,
+    asks_all: bool = False,
+    shows_none: bool = False,
 ) -> list[str]:
     """Return who is asked, and what a strategy says of the split it made, in every study.
 
@@ -117,8 +137,10 @@ def tell_split(
         cohort: the cohort frame.
         split: `subject` and `pool`.
         asks_all: whether the references of all splits are training scans.
+        shows_none: whether there are no references.
     """
-    said = dict.fromkeys([describe_pools(split, asks_all=asks_all)])
+    told = describe_pools(split, asks_all=asks_all, shows_none=shows_none)
+    said = dict.fromkeys([told])
     if able(strategy, UsesTarget):
         said[USES_TARGET] = None
     if not able(strategy, TellsOfSplit):
@@ -140,12 +162,13 @@ def count_asked(split: pd.DataFrame) -> dict[Split, tuple[int, int]]:
     }
 
 
-def describe_pools(split: pd.DataFrame, *, asks_all: bool) -> str:
+def describe_pools(split: pd.DataFrame, *, asks_all: bool, shows_none: bool = False) -> str:
     """Say who is asked.
 
     Args:
         split: `subject` and `pool`.
         asks_all: whether the references of all splits are training scans.
+        shows_none: whether there are no references.
 
     >>> table = pd.DataFrame({"subject": list("abc"), "pool": ["train", "val", "test"]})
     >>> describe_pools(table, asks_all=False)
@@ -159,6 +182,8 @@ query are other people of its split, none of its family'
     ]
     asked = f"asked are {listed[0]}, {listed[1]} and {listed[2]}"
     whole = set(split["pool"]).intersection(SPLITS)
+    if shows_none:
+        return f"no references: {asked}"
     if asks_all:
         design = "shared pools" if "train" in whole else "pools by halves"
         return f"{design}, references from training: {asked}"

@@ -56,7 +56,9 @@ def batches_of_groups(tasks: Sequence[Task], settings: AnswerSettings) -> Iterat
     """
     together: dict[object, list[int]] = {}
     for number, task in enumerate(tasks):
-        shared = task.beginning if settings.speed.share_references else number
+        # Queries without references begin with nothing alike, and none waits for another.
+        alike = settings.speed.share_references and task.references
+        shared = task.beginning if alike else number
         together.setdefault(shared, []).append(number)
     # Whole groups to a rank, since what they share is read once.
     own = list(together.values())[settings.ranks.rank :: settings.ranks.world_size]

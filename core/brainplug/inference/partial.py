@@ -70,7 +70,7 @@ def cut_tasks(tasks: Sequence[Task]) -> Iterator[list[Task]]:
     """Cut tasks into pieces; those that begin alike, and share their reading, stay together."""
     together: dict[object, list[Task]] = {}
     for task in tasks:
-        together.setdefault(task.beginning, []).append(task)
+        together.setdefault(task.beginning if task.references else task.task_id, []).append(task)
     piece: list[Task] = []
     for group in together.values():
         piece += group

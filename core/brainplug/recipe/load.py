@@ -9,7 +9,7 @@ import attrs
 import tomli_w
 
 from brainplug.api.contracts import CONTRACTS
-from brainplug.api.roles import Metric
+from brainplug.api.roles import Metric, ShowsNone, WordsAlone, able
 from brainplug.errors import BrainplugError, PluginError, RecipeError
 from brainplug.recipe.deepspeed import check_deepspeed
 from brainplug.recipe.metrics import check_metrics
@@ -276,6 +276,7 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
         problem = "a numerical target has no candidate answers: expected 'generate' or 'both'"
         yield ("evaluation", "answer"), f"{problem}: 'score'"
     yield from check_studies(recipe)
+    yield from check_references(recipe, registry)
     yield from check_phases(recipe.training, backbone)
     yield from check_needs(recipe.training)
     yield from check_deepspeed(recipe.training)
@@ -283,6 +284,27 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
         backbone.plan(recipe.images.shape)
     except BrainplugError as error:
         yield ("images", "shape"), str(error)
+
+
+def check_references(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
+    """Find a prompt that words references where none are shown, or none where there are some."""
+    if recipe.pairing is None or recipe.prompt is None:
+        return
+    pairing, prompt = recipe.pairing, recipe.prompt
+    template = prompt.make()
+    none = able(pairing.make(), ShowsNone)
+    if none and not (able(template, ShowsNone) or able(template, WordsAlone)):
+        fit = [
+            name
+            for name, part in registry.parts("prompts").items()
+            if {ShowsNone, WordsAlone} & {*getattr(part.make, "abilities", ())}
+        ]
+        problem = f"cannot word a query alone, and pairing.use = {pairing.use!r} shows no reference"
+        yield ("prompt", "use"), f"{prompt.use!r} {problem}; name {' or '.join(map(repr, fit))}"
+    if able(template, ShowsNone) and not none:
+        problem = f"words no reference, and pairing.use = {pairing.use!r} shows some"
+        hint = "name another template, or a pairing without references, such as 'alone'"
+        yield ("prompt", "use"), f"{prompt.use!r} {problem}; {hint}"
 
 
 def check_studies(recipe: Recipe) -> Iterator[Problem]:

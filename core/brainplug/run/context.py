@@ -12,7 +12,7 @@ import attrs
 
 from brainplug.api.guard import Guard, behind, origin_of
 from brainplug.api.records import EVALUATED
-from brainplug.api.roles import AsksAll, UsesTraining, able
+from brainplug.api.roles import AsksAll, ShowsNone, UsesTraining, WordsAlone, able
 from brainplug.cohort.build import StudyParts
 from brainplug.errors import DataError
 from brainplug.imaging.cache import load_volume
@@ -75,7 +75,7 @@ class Design:
             studies=make_studies(recipe),
             strategy=make_strategy(recipe, pairing),
             pairing=pairing,
-            template=recipe.prompt.make(),
+            template=make_template(recipe, pairing),
         )
 
     @property
@@ -83,14 +83,27 @@ class Design:
         """Whether all references are training scans, so that validation and test need none."""
         return able(self.pairing, UsesTraining)
 
+    @property
+    def shows_none(self) -> bool:
+        """Whether there are no references, so that everybody is asked."""
+        return able(self.pairing, ShowsNone)
+
 
 def make_strategy(recipe: Recipe, pairing: Pairing) -> SplitStrategy:
     """Build the split; where no pool has references of its own, it may ask everybody."""
     assert recipe.split
     strategy = recipe.split.make()
-    if able(pairing, UsesTraining) and able(strategy, AsksAll):
-        return strategy.ask_all()
-    return strategy
+    asks_all = able(pairing, UsesTraining) or able(pairing, ShowsNone)
+    return strategy.ask_all() if asks_all and able(strategy, AsksAll) else strategy
+
+
+def make_template(recipe: Recipe, pairing: Pairing) -> PromptTemplate:
+    """Build the prompt template; where no reference is shown, it words queries by themselves."""
+    assert recipe.prompt
+    template = recipe.prompt.make()
+    if able(pairing, ShowsNone) and able(template, WordsAlone):
+        return template.alone()
+    return recipe.prompt.make()
 
 
 def make_studies(recipe: Recipe) -> tuple[StudyParts, ...]:
@@ -160,6 +173,11 @@ class Workspace:
         """Whether all references are training scans, so that validation and test need none."""
         return able(self.pairing, UsesTraining)
 
+    @property
+    def shows_none(self) -> bool:
+        """Whether there are no references, so that everybody is asked."""
+        return able(self.pairing, ShowsNone)
+
     @cached_property
     def pairing(self) -> Pairing:
         """What chooses references."""
@@ -169,8 +187,7 @@ class Workspace:
     @cached_property
     def template(self) -> PromptTemplate:
         """What words a comparison."""
-        assert self.recipe.prompt
-        return self.recipe.prompt.make()
+        return make_template(self.recipe, self.pairing)
 
     @cached_property
     def plan(self) -> ModelPlan:

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from brainplug.api.laws import fit_answers, hold_metrics, hold_sources
 from brainplug.api.records import SPLITS, Image, list_pools
+from brainplug.api.roles import ShowsNone, able
 from brainplug.audit.console import finding_lines
 from brainplug.audit.crowds import find_crowds
 from brainplug.audit.leakage import find_leaks
@@ -148,7 +149,13 @@ def check_design(
         console.print(line)
     read_sample(cohort, recipe, console)
     chosen = first_run(recipe, design, cohort.frame, console)
-    split = split_cohort(chosen.strategy, cohort.frame, seed=recipe.seed, asks_all=design.asks_all)
+    split = split_cohort(
+        chosen.strategy,
+        cohort.frame,
+        seed=recipe.seed,
+        asks_all=design.asks_all,
+        shows_none=design.shows_none,
+    )
     refuse_findings(find_leaks(pool_scans(cohort.frame, split)), allow_shortcut=True)
     pooled = add_pools(cohort.frame, split)
     answers = fit_answers(head, training_values(cohort.frame, split))
@@ -210,7 +217,13 @@ def tell_design(
     recipe: Recipe, design: Design, cohort: pd.DataFrame, split: pd.DataFrame, console: Console
 ) -> None:
     """Print who is asked, what the split says of itself, and how more people would be asked."""
-    for note in tell_split(design.strategy, cohort, split, asks_all=design.asks_all):
+    for note in tell_split(
+        design.strategy,
+        cohort,
+        split,
+        asks_all=design.asks_all,
+        shows_none=design.shows_none,
+    ):
         console.print(f"[dim]{escape(note)}[/dim]")
     asked = count_asked(split)
     if asked["test"][0] >= FEW_ASKED:
@@ -236,7 +249,8 @@ def share_pools(recipe: Recipe) -> Design | None:
     """Return the design of a recipe with shared pools, None where it has them or cannot."""
     assert recipe.split is not None
     options = recipe.split.options
-    if getattr(options, "pools", None) != "halves" or not hasattr(options, "query"):
+    shows_none = recipe.pairing is not None and able(recipe.pairing.make(), ShowsNone)
+    if shows_none or getattr(options, "pools", None) != "halves" or not hasattr(options, "query"):
         return None
     shared = attrs.evolve(options, pools="shared", query=None)
     return Design.of(with_split(recipe, shared))

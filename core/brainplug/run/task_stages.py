@@ -126,7 +126,7 @@ def split_stage(workspace: Workspace) -> Stage:
         name="split",
         settings=workspace.settings("seed", "split"),
         reads=lambda: [workspace.files.cohort, *files_of(workspace.strategy)],
-        facts=lambda: {"asks_all": workspace.asks_all},
+        facts=lambda: {"asks_all": workspace.asks_all, "shows_none": workspace.shows_none},
         writes=(workspace.files.split, workspace.files.split_notes),
         uses=(*workspace.parts("split"), behind(workspace.strategy)),
         run=partial(run_split, workspace),
@@ -141,9 +141,10 @@ def files_of(strategy: SplitStrategy) -> tuple[Path, ...]:
 def run_split(workspace: Workspace) -> None:
     """Put subjects into pools, and make sure from the file that the pools are apart."""
     cohort, seed = read_cohort(workspace), workspace.recipe.seed
-    strategy, asks_all = workspace.strategy, workspace.asks_all
-    split = split_cohort(strategy, cohort, seed=seed, asks_all=asks_all)
-    notes = tell_split(strategy, cohort, split, asks_all=asks_all)
+    strategy = workspace.strategy
+    asked = {"asks_all": workspace.asks_all, "shows_none": workspace.shows_none}
+    split = split_cohort(strategy, cohort, seed=seed, **asked)
+    notes = tell_split(strategy, cohort, split, **asked)
     write_json(workspace.files.split_notes, {"asked": count_asked(split), "notes": notes})
     write_csv(workspace.files.split, split)
     workspace.console.print("\n".join(notes), style="dim", markup=False)

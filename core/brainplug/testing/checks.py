@@ -22,9 +22,11 @@ from brainplug.api.roles import (
     Prepares,
     ReadsFiles,
     Repeats,
+    ShowsNone,
     Speaks,
     TellsOfSplit,
     UsesTraining,
+    WordsAlone,
     able,
 )
 from brainplug.cohort.contract import check_table
@@ -216,7 +218,18 @@ def check_pairing(pairing: Pairing, example: Example) -> Iterator[str]:
 
 def check_prompt(template: PromptTemplate, example: Example) -> Iterator[str]:
     """Let a template word made-up comparisons."""
-    yield from laws.template_faults(template, laws.make_cases(example.references))
+    none = able(template, ShowsNone)
+    asked = (0,) if none else example.references
+    yield from laws.template_faults(template, laws.make_cases(asked))
+    if able(template, WordsAlone):
+        yield from (f"alone: {fault}" for fault in check_alone(template.alone()))
+
+
+def check_alone(template: PromptTemplate) -> Iterator[str]:
+    """Let what a template makes for queries by themselves word some."""
+    if not able(template, ShowsNone):
+        yield "expected a template that declares ShowsNone"
+    yield from laws.template_faults(template, laws.make_cases((0,)))
 
 
 def check_model(backbone: ModelBackbone, example: Example) -> Iterator[str]:

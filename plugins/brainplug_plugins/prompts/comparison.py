@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
-import difflib
-import string
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from brainplug.api.hooks import hookimpl
 from brainplug.api.records import Image, Turn
-from brainplug.api.roles import Compares, Fixed, Part, about
+from brainplug.api.roles import Compares, Fixed, Part, WordsAlone, about
+from brainplug.toolkit.wordings import (
+    ALONE_ANSWER,
+    ALONE_QUESTION,
+    AskedAlone,
+    find_slots,
+    phrasings,
+    wording,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from brainplug.api.records import Case
     from brainplug.api.roles import PromptTemplate
-
 
 TOLD = ("value", "difference")
 """Slots of which an answer holds one."""
 
 LIKENESS = ("the same as", "different from")
 
-
-def wording(*allowed: str, value: str = "") -> Callable[[Any, Any, str | tuple[str, ...]], None]:
-    """Make a validator of a wording.
-
-    Args:
-        allowed: names of the slots it may have.
-        value: `"some"` where each phrasing must have `{value}`, `"once"` where exactly once.
-    """
-
-    def validate(_instance: Any, field: Any, given: str | tuple[str, ...]) -> None:
-        if not given:
-            raise ValueError(f"{field.name} must not be empty: {given!r}")
-        for text in phrasings(given):
-            slots = find_slots(text, field.name, allowed)
-            count = slots.count("value")
-            if (value and count == 0) or (value == "once" and count > 1):
-                times = "exactly once" if value == "once" else ""
-                raise ValueError(
-                    f"{field.name} must hold {{value}} {times}".rstrip() + f": {text!r}"
-                )
-
-    return validate
+QUESTION = (
+    "This is a T1-weighted brain MRI of another person. "
+    "Compare it with the reference. What is the {target} of this person?"
+)
+ANSWER = "Based on the comparison, the {target} is {value}."
 
 
 def answer_wording(_instance: Any, field: Any, given: str | tuple[str, ...]) -> None:
@@ -84,13 +72,12 @@ class ComparisonOptions:
         metadata=about("the assistant's reply to it; may hold {target} and the told {value}"),
     )
     question: str | tuple[str, ...] = attrs.field(
-        default="This is a T1-weighted brain MRI of another person. "
-        "Compare it with the reference. What is the {target} of this person?",
+        default=QUESTION,
         validator=wording("target"),
         metadata=about("said with the query scan; may hold {target}"),
     )
     answer: str | tuple[str, ...] = attrs.field(
-        default="Based on the comparison, the {target} is {value}.",
+        default=ANSWER,
         validator=answer_wording,
         metadata=about(
             "what is to be learnt; holds {value} once, and may hold {likeness} before it; or, of "
@@ -129,7 +116,7 @@ class ComparisonOptions:
 class Comparison:
     """Shows each reference with its value, then the query, and asks for the query's value."""
 
-    abilities = (Fixed, Compares)
+    abilities = (Fixed, Compares, WordsAlone)
 
     def __init__(self, options: ComparisonOptions) -> None:
         self.options = options
@@ -141,6 +128,15 @@ class Comparison:
         """Whether every turn has one phrasing, and no word hangs on two values."""
         varied = any(len(phrasings(given)) > 1 for given in self.options.wordings)
         return self.states == "value" and not varied
+
+    def alone(self) -> PromptTemplate:
+        """Return what asks for a query by itself, in these words where they are the user's own."""
+        question, answer = self.options.question, self.options.answer
+        own = self.states == "value" and answer != ANSWER
+        return AskedAlone(
+            question=ALONE_QUESTION if question == QUESTION else question,
+            answer=answer if own else ALONE_ANSWER,
+        )
 
     def dialogue(self, case: Case) -> tuple[Turn, ...]:
         """Return two turns for each reference and two for the query, which is last."""
@@ -165,48 +161,6 @@ class Comparison:
     def _word(self, key: str, case: Case, slots: dict[str, str]) -> str:
         text = case.choose(phrasings(getattr(self.options, key)))
         return text.format_map(slots)
-
-
-def phrasings(given: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Return one string or several as several.
-
-    >>> phrasings("one")
-    ('one',)
-    """
-    return (given,) if isinstance(given, str) else tuple(given)
-
-
-def find_slots(text: str, key: str, allowed: tuple[str, ...]) -> list[str]:
-    """Return the names of a wording's slots, in order.
-
-    Raises:
-        ValueError: the text is empty, braces do not match, or a slot is no allowed name.
-    """
-    if not text.strip():
-        raise ValueError(f"{key} must not be empty: {text!r}")
-    try:
-        pieces = list(string.Formatter().parse(text))
-    except ValueError as error:
-        raise ValueError(f"{key}: {error}: {text!r}; a brace itself is written twice") from error
-    slots = [piece[1:] for piece in pieces if piece[1] is not None]
-    for name, form, conversion in slots:
-        if name not in allowed or form or conversion:
-            raise ValueError(describe_slot(text, key, (name, form, conversion), allowed))
-    return [str(name) for name, _, _ in slots]
-
-
-def describe_slot(
-    text: str, key: str, slot: tuple[str | None, ...], allowed: tuple[str, ...]
-) -> str:
-    """Say what is wrong with a slot, and which ones there are."""
-    name, form, conversion = (part or "" for part in slot)
-    shown = (
-        "{" + name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "") + "}"
-    )
-    close = difflib.get_close_matches(name, allowed, n=1)
-    listed = " and ".join(f"{{{slot_name}}}" for slot_name in allowed)
-    hint = f"; did you mean {{{close[0]}}}?" if close else ""
-    return f"{key} may hold only {listed}: got {shown} in {text!r}{hint}"
 
 
 @hookimpl
