@@ -79,22 +79,26 @@ class Design:
         )
 
     @property
-    def asks_all(self) -> bool:
-        """Whether all references are training scans, so that validation and test need none."""
-        return able(self.pairing, UsesTraining)
+    def asked(self) -> dict[str, bool]:
+        """What the pairing means for who is asked; see `who_is_asked`."""
+        return who_is_asked(self.pairing)
 
-    @property
-    def shows_none(self) -> bool:
-        """Whether there are no references, so that everybody is asked."""
-        return able(self.pairing, ShowsNone)
+
+def who_is_asked(pairing: Pairing) -> dict[str, bool]:
+    """Return what a pairing means for who is asked.
+
+    `asks_all`: all references are training scans, so that validation and test need none.
+    `shows_none`: there are no references, so that everybody is asked.
+    """
+    return {"asks_all": able(pairing, UsesTraining), "shows_none": able(pairing, ShowsNone)}
 
 
 def make_strategy(recipe: Recipe, pairing: Pairing) -> SplitStrategy:
     """Build the split; where no pool has references of its own, it may ask everybody."""
     assert recipe.split
     strategy = recipe.split.make()
-    asks_all = able(pairing, UsesTraining) or able(pairing, ShowsNone)
-    return strategy.ask_all() if asks_all and able(strategy, AsksAll) else strategy
+    all_asked = any(who_is_asked(pairing).values())
+    return strategy.ask_all() if all_asked and able(strategy, AsksAll) else strategy
 
 
 def make_template(recipe: Recipe, pairing: Pairing) -> PromptTemplate:
@@ -169,14 +173,9 @@ class Workspace:
         return make_strategy(self.recipe, self.pairing)
 
     @property
-    def asks_all(self) -> bool:
-        """Whether all references are training scans, so that validation and test need none."""
-        return able(self.pairing, UsesTraining)
-
-    @property
-    def shows_none(self) -> bool:
-        """Whether there are no references, so that everybody is asked."""
-        return able(self.pairing, ShowsNone)
+    def asked(self) -> dict[str, bool]:
+        """What the pairing means for who is asked; see `who_is_asked`."""
+        return who_is_asked(self.pairing)
 
     @cached_property
     def pairing(self) -> Pairing:

@@ -149,13 +149,7 @@ def check_design(
         console.print(line)
     read_sample(cohort, recipe, console)
     chosen = first_run(recipe, design, cohort.frame, console)
-    split = split_cohort(
-        chosen.strategy,
-        cohort.frame,
-        seed=recipe.seed,
-        asks_all=design.asks_all,
-        shows_none=design.shows_none,
-    )
+    split = split_cohort(chosen.strategy, cohort.frame, seed=recipe.seed, **design.asked)
     refuse_findings(find_leaks(pool_scans(cohort.frame, split)), allow_shortcut=True)
     pooled = add_pools(cohort.frame, split)
     answers = fit_answers(head, training_values(cohort.frame, split))
@@ -217,13 +211,7 @@ def tell_design(
     recipe: Recipe, design: Design, cohort: pd.DataFrame, split: pd.DataFrame, console: Console
 ) -> None:
     """Print who is asked, what the split says of itself, and how more people would be asked."""
-    for note in tell_split(
-        design.strategy,
-        cohort,
-        split,
-        asks_all=design.asks_all,
-        shows_none=design.shows_none,
-    ):
+    for note in tell_split(design.strategy, cohort, split, **design.asked):
         console.print(f"[dim]{escape(note)}[/dim]")
     asked = count_asked(split)
     if asked["test"][0] >= FEW_ASKED:
@@ -232,9 +220,7 @@ def tell_design(
     if shared is None:
         return
     try:
-        more = count_asked(
-            split_cohort(shared.strategy, cohort, seed=recipe.seed, asks_all=shared.asks_all)
-        )
+        more = count_asked(split_cohort(shared.strategy, cohort, seed=recipe.seed, **shared.asked))
     except DataError:  # a proposal that cannot be followed is none
         return
     counts = [f"{more[name][0]} in place of {asked[name][0]} of {name}" for name in SPLITS]

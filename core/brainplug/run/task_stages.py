@@ -126,7 +126,7 @@ def split_stage(workspace: Workspace) -> Stage:
         name="split",
         settings=workspace.settings("seed", "split"),
         reads=lambda: [workspace.files.cohort, *files_of(workspace.strategy)],
-        facts=lambda: {"asks_all": workspace.asks_all, "shows_none": workspace.shows_none},
+        facts=lambda: workspace.asked,
         writes=(workspace.files.split, workspace.files.split_notes),
         uses=(*workspace.parts("split"), behind(workspace.strategy)),
         run=partial(run_split, workspace),
@@ -141,8 +141,7 @@ def files_of(strategy: SplitStrategy) -> tuple[Path, ...]:
 def run_split(workspace: Workspace) -> None:
     """Put subjects into pools, and make sure from the file that the pools are apart."""
     cohort, seed = read_cohort(workspace), workspace.recipe.seed
-    strategy = workspace.strategy
-    asked = {"asks_all": workspace.asks_all, "shows_none": workspace.shows_none}
+    strategy, asked = workspace.strategy, workspace.asked
     split = split_cohort(strategy, cohort, seed=seed, **asked)
     notes = tell_split(strategy, cohort, split, **asked)
     write_json(workspace.files.split_notes, {"asked": count_asked(split), "notes": notes})
