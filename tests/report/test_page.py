@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import attrs
 import pytest
 
+from brainplug.evaluation.subgroup_records import Gain, Grouping, GroupScore, WithinGroups
 from brainplug.report.page import SECTIONS
-from brainplug.report.sections import systems
+from brainplug.report.sections import subgroups, systems
 from brainplug.report.sentence import claim
 from pages import Study, make_folder, page_of
 
@@ -224,3 +226,42 @@ def test_each_section_has_its_template():
     """And none is listed twice."""
     names = [section.name for section in SECTIONS]
     assert len(set(names)) == len(names)
+
+
+def test_a_detector_of_the_scanner_is_called_one(tmp_path):
+    """What is no more than a reading of the site is said above all, and not among the rest."""
+    facts = make_folder(tmp_path / "run", Study())
+    gain = Gain(score=0.78, constant=0.5, value=0.28, low=0.2, high=0.35)
+    none = attrs.evolve(gain, score=0.5, value=0.0, low=-0.1, high=0.1)
+    within = WithinGroups(
+        people=40,
+        groups=2,
+        overall=gain,
+        within=none,
+        drop_value=0.28,
+        drop_low=0.2,
+        drop_high=0.35,
+        verdict="reads the group",
+    )
+    cell = GroupScore(people=20, classes=(10, 10), value=0.5, low=0.4, high=0.6)
+    site = Grouping(
+        column="site",
+        metric="balanced-accuracy",
+        groups={"north": cell, "south": attrs.evolve(cell, people=18)},
+        too_small=1,
+        people_too_small=2,
+        unknown=0,
+        unseen=0,
+        heterogeneity=None,
+        within=within,
+    )
+    scored = attrs.evolve(facts.scored, subgroups={"site": site})
+    facts.metrics = attrs.evolve(facts.metrics, splits={"test": scored})
+
+    found = subgroups.make(facts)
+
+    assert found.alarms == subgroups.list_detectors(facts)
+    assert found.alarms[0].startswith("This is what a scanner detector scores")
+    assert [] == list(found.sentences)
+    # 38 of 40 are shown, so that one of the counts must be a bound.
+    assert ["20", "≥16"] == [row.count for row in found.groups["Site"]]

@@ -96,11 +96,11 @@ def render(facts: Facts) -> str:
         individual=facts.individual,
         locked=facts.split != "test",
         record=facts.record,
-        alarms=[text for kind, text in list_findings(facts) if kind != "note"],
+        alarms=[*list_findings(facts), *subgroups.list_detectors(facts)],
     )
 
 
-def list_findings(facts: Facts) -> list[tuple[str, str]]:
-    """Return what the audit found, kind and sentence."""
+def list_findings(facts: Facts) -> list[str]:
+    """Return what the audit found that breaks a promise."""
     found = audit.make(facts)
-    return list(found.findings) if found else []
+    return [text for kind, text in found.findings if kind != "note"] if found else []

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from brainplug.evaluation.records import Difference, ReportedScore
+    from brainplug.evaluation.records import Difference, Measured, ReportedScore
+    from brainplug.evaluation.subgroup_records import GroupScore
+
+    Estimated = ReportedScore | Difference | Measured | GroupScore
 
 MINUS = "\u2212"
 
@@ -64,7 +67,7 @@ def show_number(value: float | None, places: int | None = None) -> str:
     return text.replace("-", MINUS) if float(text) else text.replace("-", "")
 
 
-def bracketed(score: ReportedScore | Difference, level: str = "") -> str:
+def bracketed(score: Estimated, level: str = "") -> str:
     """Write an interval in brackets, nothing where there is none.
 
     Args:
@@ -77,7 +80,7 @@ def bracketed(score: ReportedScore | Difference, level: str = "") -> str:
     return f" ({level}{show_number(score.low, places)} to {show_number(score.high, places)})"
 
 
-def show_estimate(score: ReportedScore | Difference, level: str = "") -> str:
+def show_estimate(score: Estimated, level: str = "") -> str:
     """Write a score and its interval.
 
     Args:
@@ -85,7 +88,7 @@ def show_estimate(score: ReportedScore | Difference, level: str = "") -> str:
         level: as for `bracketed`.
     """
     places = None
-    if score.low is not None:
+    if score.low is not None and score.high is not None:
         places = count_places(score.value, score.low, score.high)
     return f"{show_number(score.value, places)}{bracketed(score, level)}"
 

@@ -48,6 +48,7 @@ class Balance:
     pools: Sequence[str]
     lines: Sequence[Line]
     notes: Sequence[str]
+    hides: bool
 
 
 LARGE = 0.25
@@ -68,6 +69,7 @@ def make(facts: Facts) -> Balance | None:
         pools=[name_pool(pool) for pool in split.pools],
         lines=lines,
         notes=read_notes(facts),
+        hides=not facts.individual,
     )
 
 

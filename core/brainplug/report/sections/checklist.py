@@ -201,7 +201,7 @@ def told_of_method(facts: Facts) -> dict[str, str]:
 def told_of_result(facts: Facts) -> dict[str, str]:
     """Tell of performance, subgroups and failures."""
     scored, name = facts.scored, facts.first_metric
-    sites = len(scored.by_site)
+    grouped = join_words(list(scored.subgroups))
     small = scored.counts.subjects < SMALL
     limits = [f"fewer than {SMALL} people in the test"] if small else []
     limits += ["simulated people"] if facts.setting.simulated else []
@@ -209,7 +209,7 @@ def told_of_result(facts: Facts) -> dict[str, str]:
     return {
         "performance": f"{metric_name(name)} {show_number(scored.metrics[name].value)}, above",
         "comparison": compare_in_words(scored, name),
-        "fairness": f"scores of {count_of(sites, 'site')}, above" if sites else "",
+        "fairness": f"scores by {grouped}, above" if grouped else "",
         "robustness": "",
         "failed": failures.failures_in_words(facts),
         "limits": join_words(limits) if limits else "",

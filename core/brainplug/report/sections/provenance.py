@@ -29,7 +29,7 @@ class Provenance:
         command: to type.
         seeds: name and value.
         versions: of Python, brainplug, plugins and libraries.
-        hardware: in words.
+        hardware: in words; empty where it is not known.
         stages: name and seconds of each.
         recipe: resolved, with every default.
     """
@@ -100,7 +100,7 @@ def describe_hardware(hardware: Mapping[str, Any]) -> str:
         parts.append(f"{hardware['cores']} cores")
     if "memory_gib" in hardware:
         parts.append(f"{hardware['memory_gib']:.0f} GiB")
-    return ", ".join(part for part in parts if part) or "not known"
+    return ", ".join(part for part in parts if part)
 
 
 def list_times(stages: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
