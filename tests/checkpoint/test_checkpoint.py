@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import tomli_w
+import torch
+from safetensors.torch import load_file, save_file
 
 from brainplug.checkpoint import chat_template, locate
 from brainplug.checkpoint.chat_template import QWEN_TEMPLATE, compare_template
@@ -635,3 +638,37 @@ def test_answers_depend_on_the_weights_in_however_many_files(write_recipe, tmp_p
     weights = answers_stage(run).facts()["weights"]
 
     assert names == list(weights)
+
+
+def with_weights(folder, change):
+    """Save the weights anew, each as `change` gives it."""
+    for file in folder.glob("*.safetensors"):
+        save_file({name: change(each) for name, each in load_file(file).items()}, file)
+
+
+def test_weights_without_their_scales_are_refused(folder):
+    """Quantised numbers would be taken for weights, 100 times too large."""
+    with_weights(folder, lambda each: each.to(torch.int8))
+
+    assert "I8" in "".join(problems(folder))
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_json_file_is_read_as_transformers_reads_it(folder, name, encoding):
+    """With a mark before it, or in another encoding, the load would fail after `check`."""
+    path = folder / name
+    path.write_bytes(path.read_text().encode(encoding))
+
+    assert f"{name}: cannot be read as JSON" in "".join(problems(folder))
+
+
+def test_weights_that_are_no_numbers_are_refused_as_they_are_loaded(folder):
+    """NaN does not train, and is named before anything is spent on it."""
+    from brainplug.model.convert import check_finite
+
+    model = torch.nn.Linear(2, 2)
+    model.weight.data[0, 0] = torch.nan
+
+    with pytest.raises(DataError, match="1 hold NaN or infinity, such as 'weight'"):
+        check_finite(SimpleNamespace(folder=folder), model)

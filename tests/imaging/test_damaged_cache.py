@@ -8,8 +8,10 @@ import pytest
 
 from brainplug.api.records import Grid
 from brainplug.cohort.duplicates import hash_unpacked
+from brainplug.errors import RunError
 from brainplug.imaging import cache as module
 from brainplug.imaging.cache import content_hash, fill_cache, load_volume
+from brainplug.runtime.files import write_text
 
 GRID = Grid(shape=(8, 8, 8), spacing_mm=(24.0, 24.0, 24.0))
 
@@ -102,3 +104,22 @@ def test_a_damaged_note_of_a_refusal_is_made_again(study, tmp_path, damage):
         path.write_bytes(damage(path.read_bytes()))
 
     assert reason == fill([bad], cache)[bad].reason
+
+
+def test_a_full_disk_says_where(tmp_path, monkeypatch):
+    """The system names no file when writing fails, and the message does."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    scan = tmp_path / "a.nii"
+    nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4)), np.eye(4)), scan)
+    monkeypatch.setattr("brainplug.runtime.files.os.fsync", full)
+
+    with pytest.raises(RunError) as caught:
+        fill([scan], tmp_path / "cache")
+    with pytest.raises(OSError, match="No space") as plain:
+        write_text(tmp_path / "run.txt", "x")
+
+    assert str(tmp_path / "cache") in str(caught.value)
+    assert str(tmp_path / "run.txt") == plain.value.filename

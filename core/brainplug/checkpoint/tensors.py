@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.errors import DataError
+from brainplug.errors import DataError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +31,9 @@ PATCHES = "vision_tower.embeddings."
 
 LONGEST_TABLE = 100_000_000
 """Bytes that safetensors allows the table at the head of a file."""
+
+FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+"""Types of numbers, as safetensors names them, that are weights as they stand."""
 
 OLD_PLACES = (
     ("model.", ""),
@@ -191,13 +194,16 @@ def read_object(path: Path) -> dict[str, Any]:
         DataError: the file is missing, or holds something else.
     """
     try:
-        held = json.loads(path.read_bytes())
+        # As transformers reads it: neither another encoding nor a mark before the text.
+        held = json.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
         raise DataError(
             "missing", where=path, hint="is this the folder of a Llava checkpoint?"
         ) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read as JSON: {error}", where=path) from None
+    except (OSError, ValueError, RecursionError) as error:
+        hint = "save it as UTF-8 without a mark" if "BOM" in str(error) else ""
+        told = f"cannot be read as JSON: {first_line(error)}"
+        raise DataError(told, where=path, hint=hint) from None
     if not isinstance(held, dict):
         raise DataError(type(held).__name__, where=path, expected="a JSON object", found=held)
     return held
@@ -288,8 +294,9 @@ def read_table(file: Path) -> Iterator[tuple[str, Shape]]:
             table = json.loads(opened.read(min(length, LONGEST_TABLE)))
         table.pop("__metadata__", None)
         shapes = [(name, tuple(map(int, each["shape"]))) for name, each in table.items()]
+        odd = {str(each["dtype"]) for each in table.values()} - FLOATS
         end = 8 + length + max((each["data_offsets"][1] for each in table.values()), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise DataError(
             "not a safetensors file, or cut short", where=file, hint="copy it again"
         ) from None
@@ -297,6 +304,15 @@ def read_table(file: Path) -> Iterator[tuple[str, Shape]]:
     if end != size:
         raise DataError(
             f"{size:,}", where=file, expected=f"{end:,} bytes", found=size, hint="copy it again"
+        )
+    if odd:
+        raise DataError(
+            f"{', '.join(sorted(odd))}",
+            where=file,
+            expected=f"weights of the types {', '.join(sorted(FLOATS))}",
+            found=tuple(sorted(odd)),
+            hint="numbers of another type mean nothing without their scales; take the model that "
+            "is not quantised",
         )
     yield from shapes
 

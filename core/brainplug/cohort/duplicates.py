@@ -71,7 +71,7 @@ def trace(image: str) -> tuple[int, str] | None:
     try:
         if not path.is_file():  # a pipe or a device may never end
             return None
-        if not image.endswith(PACKED):
+        if not image.lower().endswith(PACKED):
             # A gzip file states its length modulo 2^32; the other kind is counted alike.
             return path.stat().st_size % 2**32, ""
         with path.open("rb") as file:
@@ -127,7 +127,7 @@ def hash_unpacked(path: Path, memo: Path | None) -> str:
 
 def _hash_unpacked(path: Path) -> str:
     with path.open("rb") as file:
-        if not path.name.endswith(PACKED):
+        if not path.name.lower().endswith(PACKED):
             return _digest(file)
         try:
             with gzip.open(file) as unpacked:

@@ -280,10 +280,10 @@ def _compute(grid: Grid, path: Path, place: Path) -> Refusal | None:
         passing = isinstance(error.__cause__, MemoryError)
         if not passing and getattr(error.__cause__, "errno", None) is None:
             note = {"reason": refusal.reason, "detail": refusal.detail}
-            with files.into_cache():
+            with files.into_cache(place):
                 files.write_json(place.with_suffix(".json"), note)
         return refusal
-    with files.into_cache(), files.replacing(place) as temporary, temporary.open("wb") as file:
+    with files.into_cache(place), files.replacing(place) as temporary, temporary.open("wb") as file:
         write_volume(file, volume)
     return None
 

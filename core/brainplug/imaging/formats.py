@@ -81,7 +81,7 @@ def read_stored(path: Path) -> Stored:
         header = _known_header(block)
         if header is not None:
             return _stored(header, block)
-        if path.name.endswith(EXTENSIONS):
+        if path.name.lower().endswith(EXTENSIONS):
             raise ScanError(str(path), "unreadable file", "no header of NIfTI or MGH in it")
         return _stored_elsewhere(path)
 

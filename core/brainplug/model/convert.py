@@ -98,7 +98,25 @@ def load_llava(checkpoint: Checkpoint, grid: ScanGrid, *, initial: str, seed: in
         embeddings.reset_parameters()
     if initial == "inflate":
         inflate(embeddings, *(read_tensor(each) for each in old_embeddings(checkpoint)))
+    check_finite(checkpoint, model)
     return model
+
+
+def check_finite(checkpoint: Checkpoint, model: Llava3d) -> None:
+    """Refuse weights that are no numbers, from which no training comes back.
+
+    Raises:
+        DataError: some are not finite; names them.
+    """
+    odd = [name for name, each in model.state_dict().items() if not torch.isfinite(each).all()]
+    if odd:
+        raise DataError(
+            f"{len(odd)} hold NaN or infinity, such as {odd[0]!r}",
+            where=checkpoint.folder,
+            expected="weights that are numbers",
+            found=tuple(odd),
+            hint="copy or download the model again",
+        )
 
 
 def check_kept(checkpoint: Checkpoint, found: dict[str, set[object]]) -> None:

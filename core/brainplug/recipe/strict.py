@@ -39,6 +39,11 @@ Problem = tuple[Keys, str]
 
 LONGEST_VALUE = 80
 
+BACKSLASH = (
+    r"in double quotes a backslash begins an escape, as \t does a tab; write a path with / or in "
+    "single quotes"
+)
+
 
 class ProblemsError(ValueError):
     """Everything wrong with a value; never shown as it is.
@@ -105,7 +110,8 @@ def read_toml(path: Path, source: str) -> dict[str, Any]:
         lines = text.rstrip("\n").split("\n")
         end = f"at line {len(lines)}, column {len(lines[-1]) + 1}, the end"
         reason = str(error).replace("at end of document", end)
-        raise RecipeError(source, [f"not TOML: {reason}"]) from None
+        hint = f"; {BACKSLASH}" if "Unescaped" in reason or "hex value" in reason else ""
+        raise RecipeError(source, [f"not TOML: {reason}{hint}"]) from None
 
 
 def strict_converter(base: Path) -> Converter:
@@ -159,6 +165,10 @@ def structure_path(value: Any, base: Path) -> Path:
     """Accept a path, relative to the recipe's folder, and make it absolute."""
     if type(value) is not str or not value:
         raise refused(in_words(Path), value)
+    if any(ord(each) < ord(" ") for each in value):
+        raise refused(
+            "a path without tabs, line ends or other control characters", value, BACKSLASH
+        )
     try:
         # Fails for `~name` where nobody has that name.
         path = base / Path(value).expanduser()

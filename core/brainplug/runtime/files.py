@@ -38,6 +38,9 @@ def replacing(path: Path) -> Iterator[Path]:
         # `mkstemp` lets nobody but the owner read, and run folders are shared.
         temporary.chmod(0o666 & ~current_umask())
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -80,8 +83,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def into_cache() -> Iterator[None]:
+def into_cache(place: Path | None = None) -> Iterator[None]:
     """Say that it is the cache that cannot be written, lest a scan be blamed for it.
+
+    Args:
+        place: what is to be written; a full disk does not say.
 
     Raises:
         RunError: the block could not write.
@@ -91,7 +97,7 @@ def into_cache() -> Iterator[None]:
     except OSError as error:
         raise RunError(
             f"the cache cannot be written: {error.strerror}",
-            where=error.filename,
+            where=error.filename or place,
             found=error.errno,
             hint="free space there, or name another folder in BRAINPLUG_CACHE",
         ) from error

@@ -25,7 +25,7 @@ def remembered(note: Path, compute: Callable[[], str]) -> str:
     if known is not None:
         return known
     found = compute()
-    with into_cache():
+    with into_cache(note):
         write_text(note, f"{found} {_checksum(found)}")
     return found
 

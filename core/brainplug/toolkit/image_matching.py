@@ -94,6 +94,16 @@ NORMALISERS: tuple[Normaliser, ...] = (
 """Tried in this order: an id meets what is most like it."""
 
 
+def without_extension(name: str) -> str:
+    """Return a scan's name without what its kind of file ends in, whatever the case of that.
+
+    >>> without_extension("sub-1_T1w.nii.gz"), without_extension("SUB-1_T1W.NII.GZ")
+    ('sub-1_T1w', 'SUB-1_T1W')
+    """
+    ends = (end for end in EXTENSIONS if name.lower().endswith(end))
+    return name[: len(name) - len(next(ends, ""))]
+
+
 def natural_key(text: str) -> tuple[str | int, ...]:
     """Return a sort key by which `visit 10` comes after `visit 2`.
 
@@ -162,7 +172,7 @@ def find_images(
         under = place[start:].replace(os.sep, "/")
         under += "/" if under else ""
         # Hidden files end like scans too: a Mac leaves `._sub-1.nii.gz` on disks of other makes.
-        found += [under + name for name in names if name.endswith(ends) and name[0] != "."]
+        found += [under + name for name in names if name.lower().endswith(ends) and name[0] != "."]
     return sorted(found)
 
 

@@ -43,11 +43,51 @@ def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
             sheets = {each.title: _read_sheet(each) for each in book.worksheets}
             book.close()
+            bare = _find_uncalculated(path)
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise DataError(
             f"another file: {first_line(error)}", where=path, expected="an Excel workbook"
         ) from error
-    return _make_sheet(_choose_sheet(path, sheets, sheet))
+    chosen = _choose_sheet(path, sheets, sheet)
+    name = next(title for title, rows in sheets.items() if rows is chosen)
+    if bare.get(name):
+        raise DataError(
+            f"formulas that were never calculated, such as in {show(bare[name][:3])}",
+            where=(path, f"sheet {name!r}"),
+            expected="values",
+            found=tuple(bare[name]),
+            hint="open it in Excel or LibreOffice and save it there, or save the values as CSV",
+        )
+    return _make_sheet(chosen)
+
+
+def _find_uncalculated(path: Path) -> dict[str, list[str]]:
+    """Return the cells, by sheet, that hold a formula and not what it comes to.
+
+    Programs that write workbooks without calculating leave such cells, which read as empty.
+    """
+    import openpyxl
+
+    with zipfile.ZipFile(path) as packed:
+        sheets = [name for name in packed.namelist() if name.startswith("xl/worksheets/")]
+        if not any(b"<f" in packed.read(name) for name in sheets if name.endswith(".xml")):
+            return {}
+    books = [
+        openpyxl.load_workbook(path, read_only=True, data_only=values) for values in (False, True)
+    ]
+    found: dict[str, list[str]] = {}
+    for formulas, values in zip(*(book.worksheets for book in books), strict=True):
+        formulas.reset_dimensions()
+        values.reset_dimensions()
+        for told, known in zip(formulas.iter_rows(), values.iter_rows(), strict=True):
+            found.setdefault(formulas.title, []).extend(
+                cell.coordinate
+                for cell, value in zip(told, known, strict=True)
+                if cell.value is not None and cell.data_type == "f" and value.value is None
+            )
+    for book in books:
+        book.close()
+    return found
 
 
 def _read_sheet(sheet: Any) -> list[list[str | None]]:

@@ -12,7 +12,7 @@ import pandas as pd
 from attrs.validators import matches_re, optional
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.records import EXTENSIONS, SCAN_COLUMNS, CohortTable
+from brainplug.api.records import SCAN_COLUMNS, CohortTable
 from brainplug.api.roles import Part, about
 from brainplug.errors import DataError, show
 from brainplug.toolkit.codes import mask_missing
@@ -25,6 +25,7 @@ from brainplug.toolkit.image_matching import (
     match_ids,
     natural_key,
     plain_session,
+    without_extension,
     without_zeros,
 )
 from brainplug.toolkit.misfiled import Filing
@@ -286,8 +287,7 @@ def read_entities(path: str) -> tuple[dict[str, str], str]:
     ({'sub': '01', 'run': '1', 'ses': '2'}, 'T1w')
     """
     name = path.rpartition("/")[2]
-    stem = next((name.removesuffix(end) for end in EXTENSIONS if name.endswith(end)), name)
-    *pieces, suffix = stem.split("_")
+    *pieces, suffix = without_extension(name).split("_")
     entities = {key: value for key, dash, value in (each.partition("-") for each in pieces) if dash}
     # Some converters write the session into the folder only.
     told = _SESSION_FOLDER.search(path)

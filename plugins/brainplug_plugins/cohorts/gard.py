@@ -27,7 +27,7 @@ SUFFIXES = (".nii.gz", ".nii")
 NO_INTEGER = "id is no integer"
 
 _INTEGER = re.compile(r"([0-9]+)(?:\.0*)?")
-_NAME = re.compile(r"([0-9]+)(_brain)?\.nii(?:\.gz)?")
+_NAME = re.compile(r"([0-9]+)(_brain)?(?i:\.nii(?:\.gz)?)")
 
 
 @attrs.frozen(kw_only=True)
@@ -134,7 +134,7 @@ def is_brain(path: str) -> bool:
     >>> is_brain("7_brain.nii.gz"), is_brain("7.nii.gz")
     (True, False)
     """
-    return path.endswith(tuple(f"_brain{suffix}" for suffix in SUFFIXES))
+    return path.lower().endswith(tuple(f"_brain{suffix}" for suffix in SUFFIXES))
 
 
 def drop_unnumbered(

@@ -24,6 +24,7 @@ from brainplug.toolkit.image_matching import (
     join_images,
     natural_key,
     plain_session,
+    without_extension,
     without_separators,
     without_zeros,
 )
@@ -348,6 +349,9 @@ def _compile(pattern: str, length: str) -> re.Pattern[str]:
             seen.add(piece)
         else:
             pieces.append("[^/]*" if piece == "*" else re.escape(piece))
+    end = pattern.removeprefix(without_extension(pattern))
+    if end:  # `.NII.GZ`, as some servers and disks make of it
+        pieces[-1] = pieces[-1].removesuffix(re.escape(end)) + f"(?i:{re.escape(end)})"
     return re.compile("".join(pieces))
 
 

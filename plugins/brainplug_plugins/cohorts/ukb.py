@@ -35,7 +35,7 @@ SEX_FIELDS = (31, 22001)
 SEX = {"0": "female", "1": "male", "Female": "female", "Male": "male"}
 """Data-coding 9, and its words as the research analysis platform may export them."""
 
-T1W = tuple(f"_T1w{extension}" for extension in EXTENSIONS)
+T1W = tuple(f"_t1w{extension}" for extension in EXTENSIONS)
 CENTRE = "p54"
 ATTENDANCE = ("p53", CENTRE, "p21003")
 """Date, centre and age: whoever came to a visit has them."""
@@ -254,7 +254,7 @@ class PathReader:
         self._instance = str(options.instance)
         end = options.image if options.image[0] in "/_-." else f"/{options.image}"
         # Scans may have been unpacked to `.nii`.
-        self._ends = tuple({end, end.removesuffix(".gz")})
+        self._ends = tuple({end.lower(), end.lower().removesuffix(".gz")})
 
     def find(self) -> list[ImageFile]:
         """Find the scans of the visit, or explain why there is none."""
@@ -306,15 +306,15 @@ class PathReader:
     def _find_wanted(self, path: str) -> str | None:
         """Return the eid of a scan that is wanted if its visit is."""
         name = path.rpartition("/")[2]
-        inside, named = f"/{path}".endswith(self._ends), _EID.match(name)
+        inside, named = f"/{path}".lower().endswith(self._ends), _EID.match(name)
         if not inside and named is None:  # most files of a person's folder
             return None
         bulk, eid = _BULK.search(path), find_eid(path)
         # Other bulk fields, unpacked side by side, have files of like names.
         if bulk and int(bulk[1]) != self.options.field:
             return None
-        ends = self.options.suffix or (T1W if name.startswith("sub-") else EXTENSIONS)
-        outside = named is not None and named[1] == eid and name.endswith(ends)
+        ends = self.options.suffix.lower() or (T1W if name.startswith("sub-") else EXTENSIONS)
+        outside = named is not None and named[1] == eid and name.lower().endswith(ends)
         return eid if inside or outside else None
 
 
