@@ -34,8 +34,8 @@ from brainplug.model.bundle import load_bundle
 from brainplug.recipe.load import read_recipe
 from brainplug.registry import load_registry
 from brainplug.run.arithmetic import settled
+from brainplug.run.asking import open_session
 from brainplug.run.context import Workspace
-from brainplug.run.learning_stages import open_session
 from brainplug.run.task_stages import read_cohort
 from brainplug.tasks.answers import AnswerRow, read_answers
 

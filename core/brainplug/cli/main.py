@@ -33,6 +33,8 @@ STAGES = (
     "volumes",
     "training",
     "answers",
+    "external",
+    "external-answers",
     "metrics",
     "report",
 )

@@ -326,6 +326,7 @@ class Metrics:
         candidates: None where words or candidates alone were asked for.
         studies: the splits of each study, where there are several.
         readouts: of numbers; None where no expected value was asked for.
+        external: scores of studies that were tested only, by name.
     """
 
     target: Target
@@ -336,3 +337,4 @@ class Metrics:
     candidates: CandidateScores | None
     studies: Mapping[str, Mapping[str, SplitScores]]
     readouts: Readouts | None = None
+    external: Mapping[str, SplitScores] = attrs.field(factory=dict)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 import attrs
 import tomli_w
 
 from brainplug.api.contracts import CONTRACTS
-from brainplug.api.roles import Metric, ShowsNone, WordsAlone, able
+from brainplug.api.roles import Metric
 from brainplug.errors import BrainplugError, PluginError, RecipeError
-from brainplug.recipe.deepspeed import check_deepspeed
-from brainplug.recipe.metrics import check_metrics
+from brainplug.recipe.across import check_across
 from brainplug.recipe.options import is_table, plain
-from brainplug.recipe.phases import check_phases
-from brainplug.recipe.requirements import check_needs
 from brainplug.recipe.strict import (
     Problem,
     ProblemsError,
@@ -27,7 +24,14 @@ from brainplug.recipe.strict import (
     text_of,
     validate,
 )
-from brainplug.recipe.tables import Chosen, Evaluation, Recipe, RecipeFile, Study
+from brainplug.recipe.tables import (
+    Chosen,
+    Evaluation,
+    ExternalStudy,
+    Recipe,
+    RecipeFile,
+    Study,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 
     from brainplug.api.guard import Origin
     from brainplug.registry import Registry
+
+AnyStudy = TypeVar("AnyStudy", Study, ExternalStudy)
 
 ROLE_OF: dict[Any, str] = {contract.protocol: role for role, contract in CONTRACTS.items()}
 """Protocol of a chosen part -> the role it is looked up in."""
@@ -94,16 +100,24 @@ def read_recipe(path: Path | str, registry: Registry) -> RecipeFile:
 
 def share_target(data: dict[str, Any]) -> dict[str, Any]:
     """Fill each study's own `target` with the keys of `[target]` that it does not change."""
-    studies, shared = data.get("cohort"), data.get("target")
-    if not isinstance(studies, dict | list) or not isinstance(shared, dict):
+    shared, evaluation = data.get("target"), data.get("evaluation")
+    if not isinstance(shared, dict):
         return data
-    filled = [
-        {**study, "target": {**shared, **study["target"]}}
-        if isinstance(study, dict) and isinstance(study.get("target"), dict)
-        else study
-        for study in (studies if isinstance(studies, list) else [studies])
-    ]
-    return {**data, "cohort": filled if isinstance(studies, list) else filled[0]}
+    if "cohort" in data:
+        data = {**data, "cohort": fill_targets(data["cohort"], shared)}
+    if isinstance(evaluation, dict) and "also" in evaluation:
+        also = fill_targets(evaluation["also"], shared)
+        data = {**data, "evaluation": {**evaluation, "also": also}}
+    return data
+
+
+def fill_targets(studies: Any, shared: dict[str, Any]) -> Any:
+    """Fill the `target` of one study or of several; what is no table is refused later."""
+    if isinstance(studies, list):
+        return [fill_targets(study, shared) for study in studies]
+    if not isinstance(studies, dict) or not isinstance(studies.get("target"), dict):
+        return studies
+    return {**studies, "target": {**shared, **studies["target"]}}
 
 
 def check_tables(data: dict[str, Any]) -> Iterator[Problem]:
@@ -136,6 +150,9 @@ def recipe_converter(registry: Registry, base: Path) -> Converter:
         lambda expected: expected == tuple[Study, ...],
         lambda value, _: structure_studies(converter, value),
     )
+    converter.register_structure_hook(
+        ExternalStudy, lambda value, _: structure_study(converter, value, ExternalStudy)
+    )
     converter.register_structure_hook_func(
         lambda expected: expected == tuple[Chosen[Metric], ...],
         lambda value, expected: structure_metrics(converter, value, expected),
@@ -146,13 +163,13 @@ def recipe_converter(registry: Registry, base: Path) -> Converter:
 def structure_studies(converter: Converter, value: Any) -> tuple[Study, ...]:
     """Accept one `[cohort]` table, or several `[[cohort]]`."""
     if isinstance(value, dict):
-        return (structure_study(converter, value),)
+        return (structure_study(converter, value, Study),)
     if not isinstance(value, list) or not value:
         raise refused("a table, or several as [[cohort]]", value)
     studies, problems = [], list[Problem]()
     for index, table in enumerate(value):
         try:
-            studies.append(structure_study(converter, table))
+            studies.append(structure_study(converter, table, Study))
         except ProblemsError as error:
             problems.extend(error.under(index))
     problems.extend(check_study_names(value))
@@ -173,11 +190,11 @@ def check_study_names(tables: list[Any]) -> Iterator[Problem]:
             yield (index, "name"), f"expected a name of its own: {name!r}"
 
 
-def structure_study(converter: Converter, value: Any) -> Study:
+def structure_study(converter: Converter, value: Any, expected: type[AnyStudy]) -> AnyStudy:
     """Part the keys of a study from those of its loader, and structure both."""
     if not isinstance(value, dict):
         raise refused("a table with the key 'use'", value)
-    fields = {field.name: field for field in attrs.fields(attrs.resolve_types(Study))}
+    fields = {field.name: field for field in attrs.fields(attrs.resolve_types(expected))}
     loader_field = fields.pop("loader")
     given, problems = structure_fields(
         converter, {key: each for key, each in value.items() if key in fields}, fields
@@ -193,7 +210,7 @@ def structure_study(converter: Converter, value: Any) -> Study:
         problems += error.problems
     if problems:
         raise ProblemsError(problems)
-    return Study(**given)
+    return expected(**given)
 
 
 def is_chosen(expected: Any) -> bool:
@@ -266,61 +283,6 @@ def refusal_of(error: BrainplugError, origin: Origin) -> str:
     return str(error)
 
 
-def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
-    """Find what is wrong between tables that are each valid by themselves."""
-    yield from check_metrics(recipe, registry)
-    # Without `[target]`, finished task files say the kind, and they are not read here.
-    kind = recipe.target.make().kind if recipe.target else None
-    backbone = recipe.model.make()
-    if kind == "numerical" and recipe.evaluation.answer == "score":
-        problem = "a numerical target has no candidate answers: expected 'generate' or 'both'"
-        yield ("evaluation", "answer"), f"{problem}: 'score'"
-    yield from check_studies(recipe)
-    yield from check_references(recipe, registry)
-    yield from check_phases(recipe.training, backbone)
-    yield from check_needs(recipe.training)
-    yield from check_deepspeed(recipe.training)
-    try:
-        backbone.plan(recipe.images.shape)
-    except BrainplugError as error:
-        yield ("images", "shape"), str(error)
-
-
-def check_references(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
-    """Find a prompt that words references where none are shown, or none where there are some."""
-    if recipe.pairing is None or recipe.prompt is None:
-        return
-    pairing, prompt = recipe.pairing, recipe.prompt
-    template = prompt.make()
-    none = able(pairing.make(), ShowsNone)
-    if none and not (able(template, ShowsNone) or able(template, WordsAlone)):
-        fit = [
-            name
-            for name, part in registry.parts("prompts").items()
-            if {ShowsNone, WordsAlone} & {*getattr(part.make, "abilities", ())}
-        ]
-        problem = f"cannot word a query alone, and pairing.use = {pairing.use!r} shows no reference"
-        yield ("prompt", "use"), f"{prompt.use!r} {problem}; name {' or '.join(map(repr, fit))}"
-    if able(template, ShowsNone) and not none:
-        problem = f"words no reference, and pairing.use = {pairing.use!r} shows some"
-        hint = "name another template, or a pairing without references, such as 'alone'"
-        yield ("prompt", "use"), f"{prompt.use!r} {problem}; {hint}"
-
-
-def check_studies(recipe: Recipe) -> Iterator[Problem]:
-    """Find what is wrong between several studies."""
-    weighted = [study.weight is not None for study in recipe.cohort]
-    if any(weighted) and not all(weighted):
-        yield ("cohort",), "expected a weight for every study or for none"
-    for index, study in enumerate(recipe.cohort):
-        if study.target and recipe.target and study.target.use != recipe.target.use:
-            place = ("cohort",) if len(recipe.cohort) == 1 else ("cohort", index)
-            yield (
-                (*place, "target", "use"),
-                f"expected {recipe.target.use!r}, as target.use is: {study.target.use!r}",
-            )
-
-
 def resolve(recipe: Recipe) -> dict[str, Any]:
     """Write a recipe as TOML data with every default; keys without a value are left out."""
     tables = {field.name: getattr(recipe, field.name) for field in attrs.fields(Recipe)}
@@ -339,14 +301,16 @@ def resolve_table(table: Any) -> Any:
     """Write a table of a recipe as TOML data; a chosen part as `use` and its options."""
     if isinstance(table, Chosen):
         return {"use": table.use, **plain(table.options)}
-    if isinstance(table, Study):
-        own = {"name": table.name, "weight": table.weight, "target": table.target}
+    if isinstance(table, Study | ExternalStudy):
+        names = [field.name for field in attrs.fields(type(table)) if field.name != "loader"]
+        own = {name: getattr(table, name) for name in names}
         return resolve_table(table.loader) | {
             key: resolve_table(value) for key, value in own.items() if value is not None
         }
     if isinstance(table, Evaluation):
         metrics = [resolve_metric(each) for each in table.metrics]
-        return {**plain(attrs.evolve(table, metrics=())), "metrics": metrics}
+        shown = plain(attrs.evolve(table, metrics=(), also=()))
+        return {**shown, "metrics": metrics, "also": resolve_table(table.also)}
     if isinstance(table, tuple):
         return [resolve_table(each) for each in table]
     return plain(table)

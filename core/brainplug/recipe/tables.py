@@ -37,6 +37,8 @@ STAGES: tuple[str, ...] = (
     "volumes",
     "training",
     "answers",
+    "external",
+    "external-answers",
     "metrics",
     "report",
 )
@@ -92,6 +94,39 @@ class Study:
     target: Chosen[TaskHead] | None = attrs.field(
         default=None,
         metadata=about("keys of [target] that differ in this study, such as column and labels"),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class ExternalStudy:
+    """One of `[[evaluation.also]]`: a study that is tested only, for an external validation.
+
+    The keys of `loader` stand in the same table, as in `[cohort]`.
+    """
+
+    loader: Chosen[CohortLoader] = attrs.field(metadata=about("the cohort loader, named by use"))
+    name: str = attrs.field(
+        validator=matches_re("[A-Za-z0-9-]+"),
+        metadata=about("name of the study in files and tables"),
+    )
+    target: Chosen[TaskHead] | None = attrs.field(
+        default=None,
+        metadata=about("keys of [target] that differ in this study, such as column and labels"),
+    )
+    shown: float | None = attrs.field(
+        default=None,
+        validator=optional(and_(gt(0), lt(1))),
+        metadata=about(
+            "share of its people who are references and are not asked; without it the references "
+            "are the training references of the run's own study"
+        ),
+    )
+    ids: Literal["same", "other"] = attrs.field(
+        default="same",
+        metadata=about(
+            "whether ids that this study and the run's own both have are of the same people, which "
+            "is refused where these are trained on, or of other people"
+        ),
     )
 
 
@@ -185,6 +220,10 @@ class Evaluation:
         metadata=about(
             "longest answer; without it twice the longest one of the training tasks", unit="tokens"
         ),
+    )
+    also: tuple[ExternalStudy, ...] = attrs.field(
+        default=(),
+        metadata=about("external studies that are tested only, each as in [cohort], with a name"),
     )
 
 

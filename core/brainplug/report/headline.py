@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from brainplug.report.external_words import external_in_words
 from brainplug.report.sentence import (
     SPLIT_NAMES,
     Setting,
@@ -39,6 +40,10 @@ def show_result(metrics: Metrics, setting: Setting) -> Iterator[RenderableType]:
         yield headline(metrics, of=study)
     for sentence in further_sentences(metrics):
         yield Text(sentence)
+    for study in metrics.external:
+        yield headline(metrics, of=study)
+    for sentence in external_in_words(metrics):
+        yield Text(sentence, style="bold")
 
 
 def headline(metrics: Metrics, of: str = "") -> Table:
@@ -48,7 +53,8 @@ def headline(metrics: Metrics, of: str = "") -> Table:
         metrics: of the run.
         of: the study whose scores are shown, where they are not those of all.
     """
-    splits = metrics.studies[of] if of else metrics.splits
+    outside = of in metrics.external
+    splits = {"test": metrics.external[of]} if outside else metrics.studies.get(of, metrics.splits)
     split = shown_split(splits)
     scored = splits[split]
     people = f"{scored.counts.subjects} {SPLIT_NAMES[split]} subjects" + (f" of {of}" if of else "")

@@ -248,6 +248,8 @@ class Workspace:
         found = [(ROLES[name], getattr(self.recipe, name)) for name in sections if name in ROLES]
         if "cohort" in sections:
             found += [("cohorts", study.loader) for study in self.recipe.cohort]
+        if "evaluation" in sections:
+            found += [("cohorts", study.loader) for study in self.recipe.evaluation.also]
         return [(role, part) for role, part in found if part is not None]
 
     def parts(self, *sections: str) -> tuple[object, ...]:
@@ -261,7 +263,7 @@ class Workspace:
         """Return the version of each distribution the recipe's parts come from."""
         found = [
             self.registry.distribution(role, part.use)
-            for role, part in self.chosen("cohort", *ROLES)
+            for role, part in self.chosen("cohort", "evaluation", *ROLES)
         ]
         origins = map(origin_of, (self.head, *self.metrics.values()))
         found += [self.registry.distribution(each.role, each.part) for each in origins if each]

@@ -35,6 +35,7 @@ from brainplug.imaging.cache import make_volume
 from brainplug.recipe.phases import plan_phases
 from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
 from brainplug.recipe.strict import path_of
+from brainplug.run.check_external import check_external
 from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.context import Design, make_head, make_metrics
 from brainplug.run.repeats import list_splits, with_split
@@ -159,6 +160,7 @@ def check_design(
     tell_design(recipe, chosen, cohort.frame, split, console)
     pairs, said = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)
     check_mute(recipe, pairs, pooled)
+    check_external(recipe, design.pairing, pooled, answers, console=console)
     maker = TaskMaker(head=head, answers=answers, template=design.template, seed=recipe.seed)
     first = next(maker.make(pairs[pairs["split"] == "train"], maker.show(pooled)))
     selecting = find_selecting(recipe, metrics, answers, first)

@@ -2,6 +2,7 @@
 
     cohort → split → pairs → dialogues → volumes → training → answers → metrics → report
 
+Behind the answers come those to external studies, where a recipe names some; see `external_stages`.
 The first four are those of `task_stages`. From the dialogues on, a stage reads the task files only,
 so that finished task files can take the place of everything before them.
 """
@@ -14,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from brainplug.api.guard import behind
-from brainplug.api.laws import hold_metrics, hold_sources, spoken_numbers
+from brainplug.api.laws import hold_metrics, hold_sources
 from brainplug.api.roles import ReadsFiles, able
 from brainplug.errors import DataError
 from brainplug.imaging.cache import content_hash, fill_cache
 from brainplug.recipe.metrics import EXPECTED_ERROR
 from brainplug.recipe.phases import plan_phases
 from brainplug.run.arithmetic import settle, settled
+from brainplug.run.asking import asking_facts, asking_settings, open_session
 from brainplug.run.choosing import few_validate, find_selecting
+from brainplug.run.external_stages import external_stages
 from brainplug.run.ledger import MadeFrom, Recalled, Stage, hash_path, hash_reads
 from brainplug.run.measuring import measure_training
 from brainplug.run.result_stages import metrics_stage, report_stage
@@ -30,7 +33,6 @@ from brainplug.run.task_stages import (
     adopt_stage,
     all_task_files,
     fit_answers,
-    read_all_tasks,
 )
 from brainplug.runtime.files import write_json
 from brainplug.runtime.records import write_record
@@ -41,8 +43,6 @@ from brainplug.training.phases import phase_keys
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from brainplug.api.records import ModelPlan
-    from brainplug.inference.session import ModelSession
     from brainplug.run.context import Workspace
     from brainplug.runtime.run_folder import RunFolder
 
@@ -50,7 +50,11 @@ if TYPE_CHECKING:
 def make_stages(workspace: Workspace) -> list[Stage]:
     """Return the stages of a run in their order; none is begun."""
     first = DESIGN_STAGES if workspace.recipe.tasks is None else (adopt_stage,)
-    return [make(workspace) for make in (*first, *STAGE_MAKERS)]
+    found = [make(workspace) for make in (*first, *STAGE_MAKERS)]
+    names = [stage.name for stage in found]
+    # Behind the answers, so that all that is chosen is chosen before.
+    place = names.index("answers") + 1
+    return [*found[:place], *external_stages(workspace), *found[place:]]
 
 
 def volumes_stage(workspace: Workspace) -> Stage:
@@ -215,57 +219,19 @@ def run_training(workspace: Workspace, key: str) -> None:
     )
 
 
-def open_session(workspace: Workspace, plan: ModelPlan) -> ModelSession:
-    """Return what training and answering share."""
-    from brainplug.inference.session import ModelSession
-
-    recipe, answers = workspace.recipe, fit_answers(workspace)
-    return ModelSession(
-        recipe=recipe,
-        kind=workspace.head.kind,
-        tasks=read_all_tasks(workspace),
-        answers=answers,
-        spoken=spoken_numbers(answers),
-        plan=plan,
-        load=workspace.load_volume,
-        ranks=workspace.ranks,
-        show=workspace.console.print,
-        tell=workspace.tell,
-        progress=workspace.progress,
-    )
-
-
 def answers_stage(workspace: Workspace) -> Stage:
     """What the model says to every validation task, and to every test task once that is opened."""
-    recipe, evaluation = workspace.recipe, workspace.recipe.evaluation
-    plan = workspace.plan
     return Stage(
         name="answers",
-        settings=workspace.settings("target")
-        | {
-            "images": workspace.grid(),
-            "evaluation": {
-                "answer": evaluation.answer,
-                "max_new_tokens": evaluation.max_new_tokens,
-            },
-            "training": {"precision": recipe.training.precision},
-            "evidence": {"answered": workspace.evaluated},
-        },
+        settings=asking_settings(workspace) | {"evidence": {"answered": workspace.evaluated}},
         reads=lambda: [
             *all_task_files(workspace),
             workspace.files.volumes,
             workspace.files.training,
         ],
-        facts=lambda: {
-            "arithmetic": settle(recipe.speed.onednn, workspace.files),
-            "model": {
-                "tokens_per_image": plan.tokens_per_image,
-                "context_length": plan.context_length,
-            },
-            "weights": hash_weights(workspace),
-        },
+        facts=lambda: asking_facts(workspace),
         writes=(workspace.files.answers,),
-        uses=(*workspace.parts("target"), behind(workspace.head), recipe),
+        uses=(*workspace.parts("target"), behind(workspace.head), workspace.recipe),
         run=partial(run_answers, workspace),
         on_every_rank=True,
         goes_on_without=("evidence",),
@@ -284,13 +250,6 @@ def recall_answers(workspace: Workspace, made: MadeFrom, entry: dict[str, Any]) 
     if before.key == made.without("evidence").key:
         KeptAnswers(workspace.files.partial_answers, before.key).go_on_from(answers)
     return Recalled()
-
-
-def hash_weights(workspace: Workspace) -> dict[str, str]:
-    """Return the content hash of each file of the trained model; unchanged ones are not read."""
-    memo = workspace.cache / "hashes"
-    files = sorted(path for path in workspace.files.model.glob("*") if path.is_file())
-    return {file.name: content_hash(file, memo) for file in files}
 
 
 def run_answers(workspace: Workspace, key: str) -> None:

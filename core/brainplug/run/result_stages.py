@@ -6,13 +6,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
+import pandas as pd
 
 from brainplug.api.guard import behind
 from brainplug.recipe.load import resolve
+from brainplug.run.external_stages import external_reads, external_tasks, tests_others
 from brainplug.run.ledger import Stage
 from brainplug.run.task_stages import all_task_files, fit_answers, read_all_tasks, read_cohort
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from brainplug.evaluation.records import Metrics, SplitScores
     from brainplug.evaluation.stage import Scoring
     from brainplug.run.context import Workspace
 
@@ -38,6 +43,7 @@ def metrics_stage(workspace: Workspace) -> Stage:
             workspace.files.cohort,
             workspace.files.split,
             workspace.files.training,
+            *external_reads(workspace),
         ],
         writes=(workspace.files.metrics, workspace.files.predictions),
         uses=(
@@ -70,7 +76,31 @@ def run_metrics(workspace: Workspace) -> None:
     table = list_predictions(headline_rows(rows, metrics), rows, facts)
     write_predictions(files.predictions, table)
     training = read_record(files.training, TrainingHistory)
-    write_record(files.metrics, attrs.evolve(metrics, selected=training.selected))
+    write_record(
+        files.metrics,
+        attrs.evolve(
+            metrics,
+            selected=training.selected,
+            external=score_others(workspace, scoring, metrics) if tests_others(workspace) else {},
+        ),
+    )
+
+
+def score_others(
+    workspace: Workspace, scoring: Scoring, metrics: Metrics
+) -> Mapping[str, SplitScores]:
+    """Score the external studies."""
+    from brainplug.evaluation.external import ExternalAnswers, score_external
+    from brainplug.tasks.answers import read_answers
+
+    own = workspace.files.of_external
+    given = ExternalAnswers(
+        rows=read_answers(workspace.files.external_answers),
+        tasks=external_tasks(workspace),
+        train=read_all_tasks(workspace)["train"],
+        people=pd.read_parquet(own.cohort),
+    )
+    return score_external(given, scoring, metrics)
 
 
 def make_scoring(workspace: Workspace) -> Scoring:

@@ -128,6 +128,7 @@ def do_stages(workspace: Workspace, until: str) -> None:
                 do_runs(workspace, runs, until, shared=done)
                 return
         put_runs_aside(workspace, done, several=several)
+        put_external_aside(workspace)
     finally:
         with suppress(OSError, BrainplugError):  # what stopped the run is to be told, not this
             tell_stale(workspace, stale.mark_stale(ledger, left, workspace.code))
@@ -178,7 +179,7 @@ def stages_until(stages: list[Stage], until: str) -> list[Stage]:
     names = [stage.name for stage in stages]
     if until not in names:
         raise RunError(
-            f"the recipe names finished task files and has no stage {until!r}",
+            f"the recipe has no stage {until!r}",
             where="--until",
             found=until,
             hint=f"its stages are {', '.join(names)}",
@@ -258,6 +259,14 @@ def put_runs_aside(workspace: Workspace, done: Sequence[Stage], *, several: bool
         return
     reason = "made from something else" if several else "of several runs; the recipe has one"
     put_aside(workspace, (files.runs, files.summary), reason)
+
+
+def put_external_aside(workspace: Workspace) -> None:
+    """Put aside what was made of external studies where the recipe names none any more."""
+    files = workspace.files
+    if not workspace.recipe.evaluation.also:
+        reason = "of external studies; the recipe names none"
+        put_aside(workspace, (files.external, files.external_answers), reason)
 
 
 def all_share(files: RunFolder, done: Sequence[Stage]) -> bool:

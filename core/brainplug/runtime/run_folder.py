@@ -57,6 +57,9 @@ class RunFolder:
     training = Entry("training.json")
     partial_answers = Entry("answers.jsonl.part")
     answers = Entry("answers.jsonl")
+    external = Entry("external")
+    partial_external = Entry("external.jsonl.part")
+    external_answers = Entry("external.jsonl")
     metrics = Entry("metrics.json")
     predictions = Entry("predictions.csv")
     report = Entry("report.html")
@@ -64,6 +67,11 @@ class RunFolder:
     run_list = Entry("runs.json")
     runs = Entry("runs")
     summary = Entry("summary.json")
+
+    @property
+    def of_external(self) -> RunFolder:
+        """The folder of what belongs to external studies, which are tested only."""
+        return RunFolder(self.external)
 
     def of_run(self, name: str) -> RunFolder:
         """Return the folder of one of several runs, such as a fold."""

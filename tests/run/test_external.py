@@ -1,0 +1,114 @@
+"""A study that is tested only: named after a run was finished, and scored apart."""
+
+from __future__ import annotations
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from brainplug.cli.main import main
+from brainplug.errors import RecipeError
+from brainplug.recipe.load import read_recipe, recipe_text
+from brainplug.registry import load_registry
+from brainplug.runtime.files import read_json
+from brainplug.tasks.read import read_tasks
+
+ALSO = """
+[[evaluation.also]]
+name = "OTHER"
+use = "simulated"
+subjects = 12
+resolution_mm = 8
+seed = 2
+{more}
+"""
+
+
+@pytest.fixture
+def again(sex_run, tmp_path):
+    """A copy of a finished run, and a function that runs its recipe with more in it."""
+    shutil.copytree(sex_run, tmp_path / "run")
+    recipe = tmp_path / "more.toml"
+    text = (sex_run.parent / "sex.toml").read_text()
+
+    def run(more: str, *, locked: bool = False) -> int:
+        opened = "test = true"
+        assert opened in text
+        recipe.write_text((text.replace(opened, "test = false") if locked else text) + more)
+        return main(["run", str(recipe), "--output", str(tmp_path / "run")])
+
+    return run
+
+
+def test_it_is_scored_apart_and_nothing_is_learnt_from_it(again, tmp_path, capsys):
+    """Training and test stay as they are; the study has scores, rules and tasks of its own."""
+    before = read_json(tmp_path / "run" / "stages.json")
+
+    assert 0 == again(ALSO.format(more='ids = "other"'))
+
+    after = read_json(tmp_path / "run" / "stages.json")
+    for stage in ("cohort", "split", "dialogues", "training", "answers"):
+        assert before[stage]["key"] == after[stage]["key"]
+    metrics = read_json(tmp_path / "run" / "metrics.json")
+    scored = metrics["external"]["OTHER"]
+    cohort = pd.read_parquet(tmp_path / "run" / "external" / "cohort.parquet")
+    assert cohort["subject"].nunique() == scored["counts"]["subjects"]
+    assert cohort["subject"].str.startswith("OTHER:").all()
+    assert "majority" in scored["baselines"]
+    (tasks,) = (tmp_path / "run" / "external" / "tasks").glob("OTHER_*.json")
+    shown = {name for task in read_tasks(tasks) for name in task.references}
+    split = pd.read_csv(tmp_path / "run" / "split.csv").set_index("subject")["pool"]
+    assert {"train_reference"} == set(split[list(shown)])
+    assert "External validation: in" in " ".join(capsys.readouterr().out.split())
+
+    assert 0 == again("")
+    assert {} == read_json(tmp_path / "run" / "metrics.json")["external"]
+    assert not (tmp_path / "run" / "external").exists()
+    assert (tmp_path / "run" / "stale" / "external.jsonl").exists()
+
+
+def test_a_locked_test_locks_it_too(again, tmp_path):
+    """It is a test, and is asked when the test is opened."""
+    assert 0 == again(ALSO.format(more='ids = "other"'), locked=True)
+
+    assert not (tmp_path / "run" / "external").exists()
+    assert {} == read_json(tmp_path / "run" / "metrics.json")["external"]
+
+
+def test_ids_that_are_trained_on_stop_it(again, capsys):
+    """Both studies have a sub-0001, so the recipe must say whether that is one person."""
+    assert 1 == again(ALSO.format(more=""))
+
+    assert 'say ids = "other"' in capsys.readouterr().err
+
+
+def test_check_says_who_would_be_asked(sex_run, tmp_path, capsys):
+    """People and tasks, before anything is trained; and what a run would stop at."""
+    recipe = tmp_path / "more.toml"
+    text = (sex_run.parent / "sex.toml").read_text()
+    recipe.write_text(text + ALSO.format(more='ids = "other"'))
+    assert 0 == main(["check", str(recipe)])
+    assert "external OTHER: 12 people in 24 tasks" in " ".join(capsys.readouterr().out.split())
+
+    recipe.write_text(text + ALSO.format(more=""))
+    assert 1 == main(["check", str(recipe)])
+
+
+def test_it_is_read_and_written_as_a_recipe_has_it(sex_run, tmp_path):
+    """The resolved recipe is an equal one; a name of its own is asked for."""
+    registry, path = load_registry(), tmp_path / "more.toml"
+    text = (sex_run.parent / "sex.toml").read_text()
+    target = '[evaluation.also.target]\ncolumn = "sex"\n'
+    path.write_text(text + ALSO.format(more="shown = 0.25") + target)
+    recipe = read_recipe(path, registry).recipe
+    (study,) = recipe.evaluation.also
+    assert study.target is not None
+    assert ("OTHER", 0.25, "sex") == (study.name, study.shown, study.target.options.column)
+
+    path.write_text(recipe_text(recipe))
+    assert recipe == read_recipe(path, registry).recipe
+
+    path.write_text(text + (ALSO.format(more="") * 2))
+    with pytest.raises(RecipeError, match=r"also\[1\]\.name: expected a name of its own"):
+        read_recipe(path, registry)
