@@ -23,6 +23,7 @@ from brainplug.toolkit.codes import NO_VALUE
 from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.study_ids import mark
 from brainplug.toolkit.tables import leave_out, no_column, stack_exclusions
+from brainplug.toolkit.wide import take_notes
 
 if TYPE_CHECKING:
     from brainplug.api.roles import CohortLoader, TaskHead
@@ -131,6 +132,7 @@ def collect(
     name = study.name or table.study
     with judging(study.loader, "load"):
         check_table(table, name_of(study.loader))
+    table = attrs.evolve(table, notes=(*table.notes, *take_notes()))
     if not table.images_pending:
         hold(study.loader, source_faults(study.loader))
     check_join(table, audit)

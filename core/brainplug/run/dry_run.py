@@ -35,6 +35,7 @@ from brainplug.imaging.cache import make_volume
 from brainplug.recipe.phases import plan_phases
 from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
 from brainplug.recipe.strict import path_of
+from brainplug.run.asked_columns import column_names
 from brainplug.run.check_external import check_external
 from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.context import Design, make_head, make_metrics
@@ -42,6 +43,7 @@ from brainplug.run.repeats import list_splits, with_split
 from brainplug.tasks.adopt import Adopted, list_sources, peek_target, refuse_empty, take_over
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.read import Glance
+from brainplug.toolkit.wide import asking
 from brainplug.training.schedule import count_steps, make_schedule
 
 if TYPE_CHECKING:
@@ -130,13 +132,14 @@ def check_design(
 ) -> Asked:
     """Print counts from the tables to the tasks; return what there is to be learnt."""
     design = Design.of(recipe)
-    cohort = gather(
-        design.studies,
-        images=recipe.images,
-        audit=recipe.audit,
-        cache=None,
-        progress=lambda _done, _total: None,
-    )
+    with asking(column_names(recipe)):
+        cohort = gather(
+            design.studies,
+            images=recipe.images,
+            audit=recipe.audit,
+            cache=None,
+            progress=lambda _done, _total: None,
+        )
     require_columns(cohort.frame, recipe.evaluation.subgroups)
     for name, flow in cohort.flows.items():
         console.print(flow_table(name, flow))

@@ -36,6 +36,7 @@ from brainplug.design.split import (
 )
 from brainplug.errors import BrainplugError
 from brainplug.findings import refuse_findings
+from brainplug.run.asked_columns import column_names, columns_asked
 from brainplug.run.ledger import Stage
 from brainplug.runtime.files import read_json, write_csv, write_json, write_parquet
 from brainplug.runtime.records import write_record
@@ -50,6 +51,7 @@ from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.read import iterate_glances, iterate_tasks
 from brainplug.tasks.task import Task, task_file, write_rows
 from brainplug.toolkit.tables import stack_exclusions
+from brainplug.toolkit.wide import asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,6 +76,7 @@ def cohort_stage(workspace: Workspace) -> Stage:
             *(behind(part) for study in studies for part in (study.loader, study.head)),
             *(recipe.images, recipe.audit),
         ),
+        facts=lambda: columns_asked(workspace),
         run=partial(run_cohort, workspace),
     )
 
@@ -105,7 +108,8 @@ def run_cohort(workspace: Workspace) -> None:
         if able(study.loader, Prepares):
             with workspace.progress("cohort: writing scan") as report:
                 study.loader.prepare(report)
-    with workspace.progress("cohort: reading scan") as report:
+    names = column_names(recipe)
+    with workspace.progress("cohort: reading scan") as report, asking(names):
         cohort = gather(
             studies,
             images=recipe.images,

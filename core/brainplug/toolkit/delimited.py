@@ -10,10 +10,12 @@ from brainplug.errors import DataError, first_line, show
 from brainplug.toolkit.quotation import begin_of_long, count_lines, find_swallowed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import pandas as pd
+
+    Choice = Callable[[Sequence[str]], list[int] | None]
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 CANDIDATES = ("\t", ";", ",")
@@ -23,8 +25,12 @@ _HEAD_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 25
 
 
-def read_delimited(path: Path) -> pd.DataFrame:
+def read_delimited(path: Path, choose: Choice) -> pd.DataFrame:
     """Read a table of delimited text; what its cells hold stays as it is written.
+
+    Args:
+        path: the file.
+        choose: gives the places of the columns that are read, None for all.
 
     Raises:
         DataError: the file is empty, binary or in another encoding, names of columns repeat, a row
@@ -32,7 +38,7 @@ def read_delimited(path: Path) -> pd.DataFrame:
             runs through rows.
     """
     delimiter, names = _read_header(path)
-    return _read_text(path, delimiter, names)
+    return _read_text(path, delimiter, names, choose(names))
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
@@ -117,12 +123,15 @@ def _find_delimiter(suffix: str, line: str) -> str:
     return best if counts[best] else told or ","
 
 
-def _read_text(path: Path, delimiter: str, names: Sequence[str]) -> pd.DataFrame:
+def _read_text(
+    path: Path, delimiter: str, names: Sequence[str], chosen: Sequence[int] | None
+) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.csv as pacsv
 
     # pyarrow would guess types, so the header is read as a row of text like all others.
-    kinds = {f"f{index}": pa.string() for index in range(len(names))}
+    places = range(len(names)) if chosen is None else chosen
+    kinds = {f"f{place}": pa.string() for place in places}
     try:
         # Free text of questionnaires holds line breaks. Nothing is missing yet, since `NULL` and
         # `NA` may be a study's codes; `_clean` decides.
@@ -130,7 +139,9 @@ def _read_text(path: Path, delimiter: str, names: Sequence[str]) -> pd.DataFrame
             path,
             read_options=pacsv.ReadOptions(autogenerate_column_names=True, block_size=_BLOCK_BYTES),
             parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(column_types=kinds, strings_can_be_null=False),
+            convert_options=pacsv.ConvertOptions(
+                column_types=kinds, include_columns=list(kinds), strings_can_be_null=False
+            ),
         )
     except pa.ArrowException as error:
         swallowed = find_swallowed(path, delimiter, names)
@@ -142,7 +153,7 @@ def _read_text(path: Path, delimiter: str, names: Sequence[str]) -> pd.DataFrame
         if swallowed is not None:
             raise swallowed
     frame: pd.DataFrame = table.slice(1).to_pandas()
-    return frame.set_axis(list(names), axis="columns").astype("str")
+    return frame.set_axis([names[place] for place in places], axis="columns").astype("str")
 
 
 def _ragged(

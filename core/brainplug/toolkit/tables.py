@@ -11,11 +11,14 @@ from brainplug.api.records import EXCLUSION_COLUMNS, SCAN_COLUMNS
 from brainplug.errors import DataError, first_line
 from brainplug.toolkit.codes import mask_missing
 from brainplug.toolkit.delimited import check_names, read_delimited
+from brainplug.toolkit.wide import choose_columns, unread_columns
 from brainplug.toolkit.workbooks import EXCEL, OTHER_WORKBOOKS, read_sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from brainplug.toolkit.delimited import Choice
 
 NO_CELL = ("", "n/a", "N/A", "NaN", "nan")
 """What an empty cell reads; a study's own codes for "no value" are left to its loader."""
@@ -54,8 +57,15 @@ SESSION_NAMES = (
 )
 """Names under which studies keep the visit, without case; shown where people have several rows."""
 
+KNOWN = frozenset(
+    name.casefold() for name in (*SUBJECT_NAMES, *SESSION_NAMES, "age", "sex", "gender", "site")
+)
+"""Columns that are read of any table, without case."""
 
-def read_table(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
+
+def read_table(
+    path: Path, *, sheet: str | None = None, also: Callable[[str], bool] = lambda _: False
+) -> pd.DataFrame:
     """Read a CSV, TSV, other delimited text, parquet or Excel file; every value stays text.
 
     Ids keep their zeros and `1.0` stays `1.0`; a workbook has numbers, of which whole ones are
@@ -65,6 +75,8 @@ def read_table(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
     Args:
         path: the file; its name tells what it is.
         sheet: of a workbook, needed where several of its sheets hold data.
+        also: of a table of more than a thousand columns, of which a run reads those that its recipe
+            names, whether a column is read as well.
 
     Raises:
         DataError: there is no such file, it is empty or binary, names of columns repeat, or a
@@ -73,6 +85,7 @@ def read_table(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
         raise DataError(found, where=path, expected="a table")
+
     suffix = path.suffix.lower()
     if suffix in OTHER_WORKBOOKS:
         raise DataError(
@@ -82,15 +95,26 @@ def read_table(path: Path, *, sheet: str | None = None) -> pd.DataFrame:
             found=suffix,
             hint="save it as .xlsx or as CSV",
         )
-    if suffix in EXCEL:
-        return _clean(_read_excel(path, sheet), path)
-    if sheet is not None:
+    if sheet is not None and suffix not in EXCEL:
         raise DataError(
             f"a sheet is named: {sheet!r}", where=path, expected="a .xlsx workbook", found=sheet
         )
-    if suffix in PARQUET:
-        return _clean(_read_parquet(path), path)
-    return _clean(read_delimited(path), path)
+    narrowed = False
+
+    def choose(names: Sequence[str]) -> list[int] | None:
+        nonlocal narrowed
+        chosen = choose_columns(path, names, lambda name: name.casefold() in KNOWN or also(name))
+        narrowed = chosen is not None
+        return chosen
+
+    if suffix in EXCEL:
+        frame = _read_excel(path, sheet)
+    elif suffix in PARQUET:
+        frame = _read_parquet(path, choose)
+    else:
+        frame = read_delimited(path, choose)
+    # Of a row that is empty in the columns that were read, others may tell that it is a person's.
+    return _clean(frame, path, keep_empty=narrowed)
 
 
 def get_column(table: pd.DataFrame, name: str, *, option: str, source: Path | str) -> pd.Series:
@@ -116,7 +140,7 @@ def no_column(name: str, columns: Iterable[Any], *, option: str) -> DataError:
     >>> print(no_column("Sex", ["id", "sex"], option="target.column"))
     there is no column 'Sex'; did you mean 'sex'? it has 'id', 'sex'; set target.column
     """
-    found = [str(column) for column in columns]
+    found = [str(column) for column in (*columns, *unread_columns())]
     near = [column for column in found if column.casefold() == name.casefold()]
     near += difflib.get_close_matches(name, found, n=3, cutoff=0.6)
     if option.endswith("subject"):
@@ -216,19 +240,28 @@ def stack_exclusions(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path, choose: Choice) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         # The schema is read from the file alone: a folder called `a=1` is not a column.
-        table = pq.ParquetFile(path).read()
+        file = pq.ParquetFile(path)
+        names = [str(name).strip() for name in file.schema_arrow.names]
+        check_names(path, names)
+        chosen = choose(names)
+        given = file.schema_arrow.names
+        if chosen is None:
+            table = file.read()
+        else:
+            # Selected twice, since `a` also reads the columns `a.1`, `a.2`.
+            wanted = [given[place] for place in chosen]
+            table = file.read(columns=wanted).select(wanted)
+            names = [names[place] for place in chosen]
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"another: {first_line(error)}", where=path, expected="a parquet file"
         ) from error
-    names = [str(name).strip() for name in table.column_names]
-    check_names(path, names)
     # Integers beside empty cells would otherwise become floats, and ids with them.
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     frame = frame.astype("str").set_axis(names, axis="columns")
@@ -241,12 +274,13 @@ def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
     return frame
 
 
-def _clean(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Strip the values, make empty cells missing, and drop wholly empty rows."""
-    if frame.empty:
+def _clean(frame: pd.DataFrame, path: Path, *, keep_empty: bool) -> pd.DataFrame:
+    """Strip values, make empty cells missing, and drop wholly empty rows unless they are kept."""
+    if not len(frame):
         raise DataError("none", where=path, expected="rows below the header")
-    for name in frame.columns:
-        stripped = frame[name].str.strip()
-        frame[name] = stripped.mask(stripped.isin(NO_CELL))
-    filled = frame[frame.notna().any(axis="columns")]
-    return filled.reset_index(drop=True)
+    stripped = {name: frame[name].str.strip() for name in frame.columns}
+    cells = {name: each.mask(each.isin(NO_CELL)) for name, each in stripped.items()}
+    frame = pd.DataFrame(cells, index=frame.index)
+    if keep_empty:
+        return frame.reset_index(drop=True)
+    return frame[frame.notna().any(axis="columns")].reset_index(drop=True)

@@ -43,6 +43,11 @@ MISSING = frozenset({"777", "999", "NR"})
 
 BASELINE = "0a"
 
+KNOWN = frozenset(
+    (*SUBJECTS, *SESSIONS, *FAMILIES, *SITES, *SCANNERS, *INCLUSIONS, AGE_IN_MONTHS, AGE_IN_YEARS)
+) | frozenset(CODES)
+"""Columns that are read of any table."""
+
 _UNCHANGING = re.compile(
     "|".join([*FAMILIES, "sex", "demo_sex_v2", "race_ethnicity", "rel_.*", "genetic_.*"])
 )
@@ -132,6 +137,11 @@ def find_known(columns: Iterable[str], known: Iterable[str]) -> str | None:
     """Return the first of the known columns that a table has."""
     there = set(columns)
     return next((name for name in known if name in there), None)
+
+
+def is_known(column: str) -> bool:
+    """Tell whether a column is one that a loader of ABCD looks for."""
+    return column in KNOWN or is_unchanging(column)
 
 
 def is_unchanging(column: str) -> bool:

@@ -14,6 +14,7 @@ from brainplug_plugins.abcd.names import (
     SUBJECTS,
     find_known,
     is_id,
+    is_known,
     is_nda,
     person_of,
     visit_of,
@@ -77,7 +78,7 @@ def read_source(path: Path) -> Source:
     Raises:
         DataError: the table has no column of subjects or no rows, or several rows for one visit.
     """
-    frame = read_table(path)
+    frame = read_table(path, also=is_known)
     subject = find_known(frame.columns, SUBJECTS)
     if subject is None:
         raise DataError(

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 import pandas as pd
@@ -22,16 +22,23 @@ from brainplug.errors import DataError
 from brainplug.toolkit.image_matching import EXAMPLES, ImageFile, find_files, join_images
 from brainplug.toolkit.kinship import THIRD_DEGREE, join_relatives, plain_ids, read_ids, read_pairs
 from brainplug.toolkit.tables import get_column, leave_out, make_rows, read_table, stack_exclusions
+from brainplug.toolkit.wide import asked_names
 from brainplug_plugins.ukb.codes import NO_ANSWER, mask_codes
+from brainplug_plugins.ukb.fields import (
+    KNOWN_FIELDS,
+    SEX_FIELDS,
+    SUBJECTS,
+    Field,
+    find_fields,
+    is_of_field,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from brainplug.api.roles import CohortLoader
 
-SUBJECTS = ("eid", "f.eid", "participant.eid")
 ALONE = ("No relatives are known: set kinship in [cohort] to keep them in one pool.",)
-SEX_FIELDS = (31, 22001)
 SEX = {"0": "female", "1": "male", "Female": "female", "Male": "male"}
 """Data-coding 9, and its words as the research analysis platform may export them."""
 
@@ -43,11 +50,6 @@ ATTENDANCE = ("p53", CENTRE, "p21003")
 OF_A_VISIT = frozenset({48, 49, 50, 53, 54, 21001, 21002, 21003})
 """Fields measured anew at every visit: a value of the first visit is wrong for a later one."""
 
-_NAMINGS = (
-    re.compile(r"f\.([0-9]+)\.([0-9]+)\.([0-9]+)"),
-    re.compile(r"X?([0-9]+)[-.]([0-9]+)\.([0-9]+)"),
-    re.compile(r"(?:participant\.)?p([0-9]+)(?:_i([0-9]+))?(?:_a([0-9]+))?"),
-)
 _EID = re.compile(r"(?:sub-)?([0-9]+)(?![0-9A-Za-z])(_[0-9]{5}_[0-9]+_[0-9]+(?![0-9]))?")
 _BULK = re.compile(r"[0-9]_([0-9]{5})_[0-9]+_[0-9]+(?![0-9])")
 _VISIT = re.compile(
@@ -58,26 +60,6 @@ _VISIT = re.compile(
     r"|(?:^|[/_.-])i(?:nstance)?[-_]?([0-9])(?=[/_.-])",
     re.IGNORECASE,
 )
-
-
-class Field(NamedTuple):
-    """What the name of a column says: data-field, instance (visit) and item of its array."""
-
-    number: int
-    instance: int
-    item: int
-
-
-def read_field(column: str) -> Field | None:
-    """Read the name of a column in any of the three namings, None where it is in none.
-
-    >>> read_field("f.31.0.0"), read_field("p20002_i2_a1")
-    (Field(number=31, instance=0, item=0), Field(number=20002, instance=2, item=1))
-    >>> read_field("21001-2.0") == read_field("p21001_i2"), read_field("BMI_sds")
-    (True, None)
-    """
-    found = next(filter(None, (naming.fullmatch(column) for naming in _NAMINGS)), None)
-    return Field(*(int(number or 0) for number in found.groups())) if found else None
 
 
 @attrs.frozen(kw_only=True)
@@ -165,7 +147,8 @@ class Ukb:
     def load(self) -> CohortTable:
         """Read the visit's columns, leave out who withdrew or did not come, and find the scans."""
         options = self.options
-        table = read_table(options.table)
+        own = {each.number for each in find_fields(asked_names()).values()} | KNOWN_FIELDS
+        table = read_table(options.table, also=lambda name: is_of_field(name, own))
         fields = find_fields(table.columns)
         # Before columns are copied under plain names, so that codes are gone from both.
         self._mask(table, fields)
@@ -339,11 +322,6 @@ def find_visits(path: str) -> set[str]:
     """
     told = (match[match.lastindex or 0].casefold() for match in _VISIT.finditer(path))
     return {each.removeprefix("instance").removeprefix("i").lstrip("0") or "0" for each in told}
-
-
-def find_fields(names: Iterable[str]) -> dict[str, Field]:
-    """Return the names that are those of data-fields."""
-    return {name: field for name in names if (field := read_field(name)) is not None}
 
 
 def add_plain_columns(

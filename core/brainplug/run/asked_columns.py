@@ -1,0 +1,31 @@
+"""Which columns of a wide table a run reads: those that its recipe names, and known ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from brainplug.audit.balance import BALANCED
+from brainplug.recipe.load import resolve
+from brainplug.runtime.files import hash_text
+from brainplug.toolkit.wide import is_wide, texts_of
+
+if TYPE_CHECKING:
+    from brainplug.recipe.tables import Recipe
+    from brainplug.run.context import Workspace
+
+
+def column_names(recipe: Recipe) -> frozenset[str]:
+    """Return every text of a recipe, among which are the columns it names, and those compared.
+
+    A part may name columns under any key, so nothing is left out.
+    """
+    compared = {name for names in BALANCED.values() for name in names}
+    return frozenset(texts_of(resolve(recipe))) | compared
+
+
+def columns_asked(workspace: Workspace) -> Any:
+    """Return what the cohort of wide tables depends on besides its own settings; else nothing."""
+    sources = (path for study in workspace.studies for path in study.loader.sources())
+    if not any(map(is_wide, sources)):
+        return None
+    return {"columns": hash_text("\n".join(sorted(column_names(workspace.recipe))))}
