@@ -16,19 +16,22 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get
 
 import attrs
 
-from brainplug.api import records, roles
+from brainplug.api import metric_roles, records, roles
 from brainplug.api.roles import (
     Answers,
     AsksAll,
     CohortLoader,
     Compares,
+    CountsShares,
     Fixed,
+    HasScale,
     Metric,
     ModelBackbone,
     Pairing,
     Part,
     Prepares,
     PromptTemplate,
+    RanksPeople,
     ReadsFiles,
     Repeats,
     SaysDifferences,
@@ -79,7 +82,7 @@ CONTRACTS: Mapping[str, Contract] = {
         "prompt template", PromptTemplate, (Fixed, Compares, ShowsNone, WordsAlone)
     ),
     "models": Contract("model", ModelBackbone, (ReadsFiles,)),
-    "metrics": Contract("metric", Metric, (ScoresResamples,)),
+    "metrics": Contract("metric", Metric, (ScoresResamples, CountsShares, RanksPeople, HasScale)),
 }
 """Roles in the order of a recipe."""
 
@@ -155,7 +158,7 @@ def resolve(annotation: str) -> Any:
     # `get_type_hints` reads text as Python does, and is content with any object that has
     # annotations.
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
-    known = {**vars(records), **vars(roles), "Path": Path}
+    known = {**vars(records), **vars(metric_roles), **vars(roles), "Path": Path}
     try:
         return get_type_hints(holder, known)["it"]
     except NameError:

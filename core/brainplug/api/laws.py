@@ -222,7 +222,7 @@ def make_samples(metric: Metric, labels: Sequence[str] = ()) -> dict[str, Predic
         truth = np.linspace(20.0, 80.0, 12)
         errors = np.resize([1.5, -3.0, 0.0, 4.5, -0.5], len(truth))
         whole = Predictions(truth=truth, predicted=truth + errors, train_mean=48.0)
-        return {"made-up predictions": whole, "a single subject": take(whole, slice(1))}
+        return {"made-up predictions": whole, "a single subject": whole.take(slice(1))}
     names = tuple(labels) or ("a", "b")
     indices = np.arange(6 * len(names)) % len(names)
     # Every third answer is wrong, so that no metric stands at an end of its scale.
@@ -237,19 +237,8 @@ def make_samples(metric: Metric, labels: Sequence[str] = ()) -> dict[str, Predic
         "made-up predictions": whole,
         "predictions without probabilities": attrs.evolve(whole, probabilities=None),
         # Not the first, whose answer could not be read.
-        "a single subject": take(whole, slice(1, 2)),
+        "a single subject": whole.take(slice(1, 2)),
     }
-
-
-def take(predictions: Predictions, rows: slice) -> Predictions:
-    """Return some of the subjects."""
-    chances = predictions.probabilities
-    return attrs.evolve(
-        predictions,
-        truth=predictions.truth[rows],
-        predicted=predictions.predicted[rows],
-        probabilities=None if chances is None else chances[rows],
-    )
 
 
 def hold_sources(behaviour: object) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 import attrs
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 Volume = Float[np.ndarray, "i j k"]
 Affine = Float[np.ndarray, "4 4"]
@@ -213,11 +213,14 @@ class Predictions:
 
     Attributes:
         truth: `(n,)` labels (text) or values (float).
-        predicted: `(n,)` the same; an answer that cannot be parsed is `None` (categorical, counts
-            as wrong) or already replaced by its penalty (numerical).
+        predicted: `(n,)` the same; of who was not answered readably it is `None` (categorical,
+            counts as wrong) or the training mean (numerical).
         labels: the classes, empty for a numerical target.
         probabilities: `(n, len(labels))` probabilities of the candidate answers, or None.
         train_mean: mean of the target over the training queries, numerical targets only.
+        penalised: `(n,)` numerical targets only: as `predicted`, but where an answer could not be
+            read the worst that it may have been; None where all could. What errs is scored by it.
+        constant: whether the system says the same to everybody by construction, as a rule may.
     """
 
     truth: np.ndarray
@@ -225,6 +228,57 @@ class Predictions:
     labels: tuple[str, ...] = ()
     probabilities: Float[np.ndarray, "n c"] | None = None
     train_mean: float | None = None
+    penalised: np.ndarray | None = None
+    constant: bool = False
+
+    @property
+    def scored(self) -> np.ndarray:
+        """What errors are counted of: `penalised` where answers could not be read."""
+        return self.predicted if self.penalised is None else self.penalised
+
+    def take(self, places: np.ndarray | slice) -> Predictions:
+        """Return some of the subjects, each as often as it is named.
+
+        >>> few = Predictions(truth=np.array([1.0, 2.0]), predicted=np.array([1.5, 2.5]))
+        >>> few.take(np.array([1, 1])).truth
+        array([2., 2.])
+        """
+        return attrs.evolve(
+            self,
+            truth=self.truth[places],
+            predicted=self.predicted[places],
+            probabilities=None if self.probabilities is None else self.probabilities[places],
+            penalised=None if self.penalised is None else self.penalised[places],
+        )
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Share:
+    """A share of people, of which a score is made: so many right of so many counted.
+
+    Attributes:
+        counted: `(n,)` who is counted.
+        right: `(n,)` who is right.
+        jaccard: whether the score takes `2 s / (1 + s)` of the share `s`, as F1 does of those who
+            are and are said to be of a class among all who are or are said to be.
+    """
+
+    counted: Bool[np.ndarray, " n"]
+    right: Bool[np.ndarray, " n"]
+    jaccard: bool = False
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Ranking:
+    """People of two groups in an order, of which an area under the ROC is made.
+
+    Attributes:
+        positive: `(n,)` who is of the class.
+        height: `(n,)` how high each ranks.
+    """
+
+    positive: Bool[np.ndarray, " n"]
+    height: Float[np.ndarray, " n"]
 
 
 @attrs.frozen(kw_only=True)

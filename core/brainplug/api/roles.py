@@ -22,6 +22,9 @@ class declares it, `abilities = (Repeats, ReadsFiles)`:
     SaysDifferences   answers (what a task head fits) that can state a difference
     SaysNumbers       answers of a number that can list all that may be said
     ScoresResamples   a metric that scores all bootstrap samples at once
+    CountsShares      a metric that is a mean of shares of people, such as recalls
+    RanksPeople       a metric that is a mean of areas under the ROC
+    HasScale          a metric whose errors are even on a scale, such as the logarithm's
 
 Members, signatures and types of these protocols are what `contracts` holds a behaviour to.
 """
@@ -33,18 +36,21 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeGuard, Ty
 
 import attrs
 
+from brainplug.api.metric_roles import CountsShares as CountsShares
+from brainplug.api.metric_roles import HasScale as HasScale
+from brainplug.api.metric_roles import Metric as Metric
+from brainplug.api.metric_roles import RanksPeople as RanksPeople
+from brainplug.api.metric_roles import ScoresResamples as ScoresResamples
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
     import pandas as pd
-    from jaxtyping import Float
 
     from brainplug.api.records import (
         Case,
         CohortTable,
         ModelPlan,
-        Predictions,
         TargetColumn,
         TargetKind,
         TargetValue,
@@ -341,34 +347,6 @@ class TaskHead(Protocol):
 
     def fit(self, values: pd.Series) -> Answers:
         """Fix labels and precision from the values of the training scans."""
-        ...
-
-
-class Metric(Protocol):
-    """Scores one prediction a subject.
-
-    `score` is all that is needed. A metric whose formula can be written over counts of subjects may
-    be `ScoresResamples` too, for quick intervals; its `score` is then `toolkit.weighted_scores.
-    score_once`, so that there is one formula and not two.
-    """
-
-    kind: TargetKind
-    higher_is_better: bool
-    unit: str
-    """`"target"` where the score is in the target's own unit, else the unit, else empty."""
-
-    def score(self, predictions: Predictions) -> float:
-        """Return the score; NaN, never 0.0, where it is not defined for these data."""
-        ...
-
-
-class ScoresResamples(Protocol):
-    """A metric that scores all bootstrap samples at once; any other is scored one by one."""
-
-    def score_resamples(
-        self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
-    ) -> Float[np.ndarray, " samples"]:
-        """Return what `score` would, were subject `i` of sample `s` there `counts[s, i]` times."""
         ...
 
 

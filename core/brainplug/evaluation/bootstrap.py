@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 from jaxtyping import Int
 
-from brainplug.api.roles import ScoresResamples, able
+from brainplug.api.roles import HasScale, RanksPeople, ScoresResamples, able
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
     from brainplug.api.records import Predictions
     from brainplug.api.roles import Metric
-
-MOST_UNDEFINED = 0.2
-"""Share of samples in which a score may be undefined before its interval is withheld."""
-
-UNDEFINED = "not defined here: it needs probabilities, two classes or values that vary"
 
 CELLS_AT_ONCE = 4_000_000
 """Samples times subjects held as floats at one time, 32 MB."""
@@ -46,19 +41,21 @@ class BootstrapPlan:
 
 @attrs.frozen(kw_only=True)
 class Estimate:
-    """A score with its percentile interval.
+    """A score with its interval.
 
     Attributes:
         value: None where the score is not defined.
         low: lower end, None where there is no interval.
         high: upper end.
         reason: why something is None, else empty.
+        method: how the interval was found, in words; empty where there is none.
     """
 
     value: float | None = None
     low: float | None = None
     high: float | None = None
     reason: str = ""
+    method: str = ""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -124,38 +121,11 @@ def resampled_scores(
 
 def score_sample(metric: Metric, predictions: Predictions, counts: Int[np.ndarray, " n"]) -> float:
     """Score one sample by repeating its subjects."""
-    chosen = np.repeat(np.arange(len(counts)), counts)
-    chances = predictions.probabilities
-    sample = attrs.evolve(
-        predictions,
-        truth=predictions.truth[chosen],
-        predicted=predictions.predicted[chosen],
-        probabilities=None if chances is None else chances[chosen],
-    )
+    sample = predictions.take(np.repeat(np.arange(len(counts)), counts))
     with warnings.catch_warnings():
         # a sample may lack a class; the metric says NaN, and its library warns besides
         warnings.simplefilter("ignore")
         return metric.score(sample)
-
-
-def estimate(value: float, scores: Float[np.ndarray, " samples"], plan: BootstrapPlan) -> Estimate:
-    """Put a percentile interval around a value; say why where that cannot be done."""
-    if not np.isfinite(value):
-        return Estimate(reason=UNDEFINED)
-    defined = scores[np.isfinite(scores)]
-    lost = 1 - len(defined) / len(scores)
-    if lost > MOST_UNDEFINED:
-        return Estimate(
-            value=value,
-            reason=f"not defined in {lost:.0%} of the bootstrap samples, so no interval",
-        )
-    # Sums in another order differ by rounding, which would be shown as an interval.
-    if np.ptp(defined) <= 1e-12 * max(1.0, abs(value)):
-        return Estimate(value=value, reason="the bootstrap samples do not differ, so no interval")
-    tail = (1 - plan.confidence) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    reason = f"not defined in {lost:.1%} of the bootstrap samples, left out" if lost else ""
-    return Estimate(value=value, low=float(low), high=float(high), reason=reason)
 
 
 def is_clear(gap: Estimate, p_value: float | None, plan: BootstrapPlan) -> bool:
@@ -174,6 +144,7 @@ def paired_p_value(
     Two-sided permutation test; it needs no spread between bootstrap samples, so that it also
     serves where a system is always right. None where the score is not defined.
     """
+    one, other = alike(metric, one), alike(metric, other)
     observed = abs(metric.score(one) - metric.score(other))
     if not np.isfinite(observed):
         return None
@@ -193,14 +164,30 @@ def paired_p_value(
     return float((1 + np.sum(gaps >= observed - 1e-12)) / (1 + len(gaps)))
 
 
+def alike(metric: Metric, predictions: Predictions) -> Predictions:
+    """Return predictions on a scale that systems share, where the metric minds no scale.
+
+    Else a system of narrow numbers, exchanged with one of wide numbers, would be ranked by whose
+    number it is (Venkatraman 2000, "A permutation test to compare ROC curves").
+    """
+    from scipy.stats import rankdata
+
+    chances = predictions.probabilities
+    if able(metric, RanksPeople) and chances is not None:
+        return attrs.evolve(predictions, probabilities=rankdata(chances, axis=0) / len(chances))
+    if able(metric, HasScale) and metric.scale == "fisher":
+        said = np.asarray(predictions.predicted, dtype=float)
+        spread = said.std()
+        if spread > 0:
+            return attrs.evolve(predictions, predicted=(said - said.mean()) / spread)
+    return predictions
+
+
 def join_predictions(one: Predictions, other: Predictions) -> Predictions:
     """Put the predictions of two systems over the same subjects one after the other."""
-    chances = None
-    if one.probabilities is not None and other.probabilities is not None:
-        chances = np.concatenate([one.probabilities, other.probabilities])
-    return attrs.evolve(
-        one,
-        truth=np.concatenate([one.truth, other.truth]),
-        predicted=np.concatenate([one.predicted, other.predicted]),
-        probabilities=chances,
-    )
+    joined = {}
+    for name in ("truth", "predicted", "penalised", "probabilities"):
+        first, second = getattr(one, name), getattr(other, name)
+        lacking = first is None or second is None
+        joined[name] = None if lacking else np.concatenate([first, second])
+    return attrs.evolve(one, **joined)

@@ -5,15 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
+import numpy as np
 
+from brainplug.api.roles import CountsShares, RanksPeople, able
+from brainplug.evaluation.accelerated import accelerated, keep_complete, scarce
 from brainplug.evaluation.bootstrap import (
+    Estimate,
     draw_resamples,
-    estimate,
     is_clear,
     paired_p_value,
     resampled_scores,
 )
+from brainplug.evaluation.intervals import (
+    enclose,
+    interval,
+    scale_of,
+    student_interval,
+    tell_undefined,
+)
+from brainplug.evaluation.jackknife import influences, scores_without
 from brainplug.evaluation.records import Difference
+from brainplug.evaluation.relatives import number_families
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +33,8 @@ if TYPE_CHECKING:
     from brainplug.api.records import Predictions
     from brainplug.api.roles import Metric
     from brainplug.evaluation.bootstrap import BootstrapPlan
+
+PAIRED = "the two intervals joined, less what goes together (Zou and Donner)"
 
 
 def difference(
@@ -42,13 +56,14 @@ def difference(
     Returns:
         The difference; `against` is None, for the caller to fill in.
     """
-    resamples = draw_resamples(clusters, plan)
-    # Subtracted sample by sample: what makes a sample easy for both cancels out.
-    first, second = (
-        resampled_scores(metric, system, resamples.counts) for system in (ours, theirs)
-    )
-    gap = estimate(metric.score(ours) - metric.score(theirs), first - second, plan)
-    p_value = paired_p_value(metric, ours, theirs, resamples)
+    value = float(metric.score(ours)) - float(metric.score(theirs))
+    p_value = None
+    if not np.isfinite(value):
+        lacking = ours if not np.isfinite(metric.score(ours)) else theirs
+        gap = Estimate(reason=tell_undefined(lacking))
+    else:
+        gap = find_gap(metric, (ours, theirs), clusters, plan)
+        p_value = paired_p_value(metric, ours, theirs, draw_resamples(clusters, plan))
     return Difference(
         against=None,
         **attrs.asdict(gap),
@@ -56,3 +71,57 @@ def difference(
         clear=is_clear(gap, p_value, plan),
         higher_is_better=metric.higher_is_better,
     )
+
+
+def find_gap(
+    metric: Metric,
+    systems: tuple[Predictions, Predictions],
+    clusters: Sequence[str],
+    plan: BootstrapPlan,
+) -> Estimate:
+    """Return the difference of two scores that are defined, with its interval."""
+    scale = scale_of(metric)
+    if able(metric, CountsShares) or able(metric, RanksPeople) or scale == "fisher":
+        return joined_gap(metric, systems, clusters, plan)
+    members = number_families(clusters)
+    value = float(metric.score(systems[0]) - metric.score(systems[1]))
+    if scale is not None:
+        first, second = (scores_without(metric, each, members) for each in systems)
+        return student_interval(value, first - second, scale="plain", plan=plan)
+    if lacking := scarce(systems[0], members):
+        return Estimate(value=value, reason=lacking)
+    # Subtracted sample by sample: what makes a sample easy for both cancels out.
+    resamples = keep_complete(draw_resamples(clusters, plan), systems[0])
+    first, second = (resampled_scores(metric, each, resamples.counts) for each in systems)
+    moved = influences(metric, systems[0], members) - influences(metric, systems[1], members)
+    return accelerated(value, first - second, moved, plan.confidence)
+
+
+def joined_gap(
+    metric: Metric,
+    systems: tuple[Predictions, Predictions],
+    clusters: Sequence[str],
+    plan: BootstrapPlan,
+) -> Estimate:
+    """Join the intervals of two scores of the same people to that of their difference.
+
+    Zou and Donner 2008, "Construction of confidence limits about effect measures"; for paired
+    shares it is Newcombe's (1998, "Improved confidence intervals for the difference between
+    binomial proportions based on paired data"), for correlations Zou's (2007).
+    """
+    one, other = (interval(metric, each, clusters, plan) for each in systems)
+    if one.value is None or other.value is None:
+        return Estimate(reason=one.reason or other.reason)
+    value = one.value - other.value
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return Estimate(value=value, reason=one.reason or other.reason)
+    members = number_families(clusters)
+    moved = [influences(metric, each, members) for each in systems]
+    lengths = float(np.sqrt((moved[0] ** 2).sum() * (moved[1] ** 2).sum()))
+    alike = float(np.clip(moved[0] @ moved[1] / lengths, -1, 1)) if lengths > 0 else 0.0
+    down = (one.value - one.low, other.high - other.value)
+    up = (one.high - one.value, other.value - other.low)
+    lower, upper = (
+        float(np.sqrt(max(a**2 + b**2 - 2 * alike * a * b, 0.0))) for a, b in (down, up)
+    )
+    return enclose(value, (value - lower, value + upper), PAIRED)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
+import numpy as np
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.api.records import Share
+from brainplug.api.roles import CountsShares, Metric, Part, ScoresResamples
 from brainplug.toolkit.weighted_scores import score_once, weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import numpy as np
     from jaxtyping import Float
 
     from brainplug.api.records import Predictions, TargetKind
@@ -27,7 +28,7 @@ class AccuracyOptions:
 class Accuracy:
     """Share of subjects answered rightly; an answer that cannot be read is wrong."""
 
-    abilities = (ScoresResamples,)
+    abilities = (ScoresResamples, CountsShares)
 
     kind: TargetKind = "categorical"
     higher_is_better = True
@@ -46,6 +47,11 @@ class Accuracy:
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
         return weighted_mean(predictions.truth == predictions.predicted, counts)
+
+    def shares(self, predictions: Predictions) -> tuple[Share, ...]:
+        """Return the share that is right, of all subjects."""
+        right = predictions.truth == predictions.predicted
+        return (Share(counted=np.ones(len(right), dtype=bool), right=right),)
 
 
 @hookimpl

@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.api.records import Ranking
+from brainplug.api.roles import Metric, Part, RanksPeople, ScoresResamples
 from brainplug.toolkit.weighted_scores import score_once
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class AurocOptions:
 class Auroc:
     """Area under the ROC of the candidate answers; macro one-versus-rest beyond two classes."""
 
-    abilities = (ScoresResamples,)
+    abilities = (ScoresResamples, RanksPeople)
 
     kind: TargetKind = "categorical"
     higher_is_better = True
@@ -38,7 +39,7 @@ class Auroc:
         self.options = options
 
     def score(self, predictions: Predictions) -> float:
-        """Return the score, NaN without probabilities or with fewer than two classes."""
+        """Return the score, NaN without probabilities or where nobody is of a class."""
         return score_once(self, predictions)
 
     def score_resamples(
@@ -55,10 +56,20 @@ class Auroc:
             )
             for label in classes
         ]
-        stacked = np.stack(areas)
-        defined = np.isfinite(stacked)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.where(defined, stacked, 0).sum(axis=0) / defined.sum(axis=0))
+        # Not defined in a sample that lacks a class, which its mean would leave out unseen.
+        return np.asarray(np.stack(areas).mean(axis=0))
+
+    def rankings(self, predictions: Predictions) -> tuple[Ranking, ...]:
+        """Return each class against all others, by its probability."""
+        chances = predictions.probabilities
+        assert chances is not None  # else there is no score
+        return tuple(
+            Ranking(
+                positive=predictions.truth == label,
+                height=chances[:, predictions.labels.index(label)],
+            )
+            for label in scored_classes(predictions)
+        )
 
 
 @hookimpl
@@ -68,13 +79,14 @@ def brainplug_metrics() -> Iterable[Part[Metric]]:
 
 
 def scored_classes(predictions: Predictions) -> tuple[str, ...]:
-    """Return the classes whose areas are averaged: the second of two, else all that occur."""
-    present = set(predictions.truth)
-    if len(present) < 2 or not present <= set(predictions.labels):
+    """Return the classes whose areas are averaged: the second of two, else all; none if one lacks.
+
+    Where somebody is of no class of the target, no area is known either.
+    """
+    present, labels = set(predictions.truth), predictions.labels
+    if len(labels) < 2 or present != set(labels):
         return ()
-    if len(predictions.labels) == 2:
-        return predictions.labels[1:]
-    return tuple(label for label in predictions.labels if label in present)
+    return labels[1:] if len(labels) == 2 else labels
 
 
 def resampled_area(

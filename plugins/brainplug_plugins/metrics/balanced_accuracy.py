@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.api.records import Share
+from brainplug.api.roles import CountsShares, Metric, Part, ScoresResamples
 from brainplug.toolkit.weighted_scores import score_once
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ class BalancedAccuracyOptions:
 
 
 class BalancedAccuracy:
-    """Mean recall of the classes that occur; an answer that cannot be read is wrong."""
+    """Mean recall of the classes; an answer that cannot be read is wrong."""
 
-    abilities = (ScoresResamples,)
+    abilities = (ScoresResamples, CountsShares)
 
     kind: TargetKind = "categorical"
     higher_is_better = True
@@ -38,7 +39,7 @@ class BalancedAccuracy:
         self.options = options
 
     def score(self, predictions: Predictions) -> float:
-        """Return the score, NaN without subjects."""
+        """Return the score, NaN where nobody is of a class or all are of one."""
         return score_once(self, predictions)
 
     def score_resamples(
@@ -46,16 +47,22 @@ class BalancedAccuracy:
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
         right = predictions.truth == predictions.predicted
-        classes = sorted(set(predictions.truth))
-        if not classes:
+        labels = predictions.labels
+        if len(labels) < 2:
             return np.full(len(counts), np.nan)
-        members = np.stack([predictions.truth == label for label in classes], axis=1)
+        members = np.stack([predictions.truth == label for label in labels], axis=1)
         total = counts @ members.astype(float)
         hits = counts @ (members & right[:, None]).astype(float)
         with np.errstate(invalid="ignore"):
-            return np.asarray(
-                np.where(total > 0, hits / total, 0).sum(axis=1) / (total > 0).sum(axis=1)
-            )
+            # Not defined in a sample that lacks a class, which its mean would leave out unseen.
+            return np.asarray((hits / total).mean(axis=1))
+
+    def shares(self, predictions: Predictions) -> tuple[Share, ...]:
+        """Return the recall of each class."""
+        right = predictions.truth == predictions.predicted
+        return tuple(
+            Share(counted=predictions.truth == label, right=right) for label in predictions.labels
+        )
 
 
 @hookimpl

@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.api.records import Share
+from brainplug.api.roles import CountsShares, Metric, Part, ScoresResamples
 from brainplug.toolkit.weighted_scores import score_once
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ class MacroF1Options:
 
 
 class MacroF1:
-    """Mean F1 of the classes that occur; an answer that cannot be read is wrong."""
+    """Mean F1 of the classes; an answer that cannot be read is wrong."""
 
-    abilities = (ScoresResamples,)
+    abilities = (ScoresResamples, CountsShares)
 
     kind: TargetKind = "categorical"
     higher_is_better = True
@@ -38,25 +39,38 @@ class MacroF1:
         self.options = options
 
     def score(self, predictions: Predictions) -> float:
-        """Return the score, NaN without subjects."""
+        """Return the score, NaN where nobody is of a class or all are of one."""
         return score_once(self, predictions)
 
     def score_resamples(
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
-        classes = sorted(set(predictions.truth))
-        if not classes:
+        labels = predictions.labels
+        if len(labels) < 2:
             return np.full(len(counts), np.nan)
-        true = np.stack([predictions.truth == label for label in classes], axis=1)
-        said = np.stack([predictions.predicted == label for label in classes], axis=1)
+        true = np.stack([predictions.truth == label for label in labels], axis=1)
+        said = np.stack([predictions.predicted == label for label in labels], axis=1)
         hits = counts @ (true & said).astype(float)
         total = counts @ true.astype(float)
-        with np.errstate(invalid="ignore"):
-            # A class that a sample has lost is left out of its mean, and counts as 0 only if it is
-            # there.
-            f1 = 2 * hits / (total + counts @ said.astype(float))
-            return np.asarray(np.where(total > 0, f1, 0).sum(axis=1) / (total > 0).sum(axis=1))
+        # Not defined in a sample that lacks a class, which its mean would leave out unseen.
+        total[total == 0] = np.nan
+        return np.asarray((2 * hits / (total + counts @ said.astype(float))).mean(axis=1))
+
+    def shares(self, predictions: Predictions) -> tuple[Share, ...]:
+        """Return for each class who is rightly said to be of it, of all who are or are said to be.
+
+        F1 is twice that share over one more.
+        """
+        truth, said = predictions.truth, predictions.predicted
+        return tuple(
+            Share(
+                counted=(truth == label) | (said == label),
+                right=(truth == label) & (said == label),
+                jaccard=True,
+            )
+            for label in predictions.labels
+        )
 
 
 @hookimpl

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 import numpy as np
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.api.roles import HasScale, Metric, Part, ScoresResamples
 from brainplug.toolkit.weighted_scores import score_once, weighted_mean
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ class MaeOptions:
 class Mae:
     """Mean absolute error."""
 
-    abilities = (ScoresResamples,)
+    abilities = (ScoresResamples, HasScale)
 
     kind: TargetKind = "numerical"
     higher_is_better = False
     unit = "target"
+    scale: Literal["log", "log-rest", "fisher"] = "log"
 
     def __init__(self, options: MaeOptions) -> None:
         """Take the options, of which there are none."""
@@ -45,7 +46,7 @@ class Mae:
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
-        return weighted_mean(np.abs(predictions.truth - predictions.predicted), counts)
+        return weighted_mean(np.abs(predictions.truth - predictions.scored), counts)
 
 
 @hookimpl

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 import numpy as np
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.api.roles import HasScale, Metric, Part, ScoresResamples
 from brainplug.toolkit.weighted_scores import score_once
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ class PearsonROptions:
 class PearsonR:
     """Pearson's correlation of truth and prediction."""
 
-    abilities = (ScoresResamples,)
+    abilities = (ScoresResamples, HasScale)
 
     kind: TargetKind = "numerical"
     higher_is_better = True
     unit = ""
+    scale: Literal["log", "log-rest", "fisher"] = "fisher"
 
     def __init__(self, options: PearsonROptions) -> None:
         """Take the options, of which there are none."""
@@ -46,7 +47,7 @@ class PearsonR:
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
         truth = np.asarray(predictions.truth, dtype=float)
-        predicted = np.asarray(predictions.predicted, dtype=float)
+        predicted = np.asarray(predictions.scored, dtype=float)
         if len(set(truth)) < 2 or len(set(predicted)) < 2:
             return np.full(len(counts), np.nan)
         x, y = truth - truth.mean(), predicted - predicted.mean()

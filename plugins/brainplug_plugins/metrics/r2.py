@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 import numpy as np
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.api.roles import HasScale, Metric, Part, ScoresResamples
 from brainplug.toolkit.weighted_scores import score_once
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ class R2Options:
 class R2:
     """Share of variance explained, against the mean of the scored subjects; can be negative."""
 
-    abilities = (ScoresResamples,)
+    abilities = (ScoresResamples, HasScale)
 
     kind: TargetKind = "numerical"
     higher_is_better = True
     unit = ""
+    scale: Literal["log", "log-rest", "fisher"] = "log-rest"
 
     def __init__(self, options: R2Options) -> None:
         """Take the options, of which there are none."""
@@ -49,7 +50,7 @@ class R2:
         if len(set(truth)) < 2:
             return np.full(len(counts), np.nan)
         centred = truth - truth.mean()
-        squares = (truth - np.asarray(predictions.predicted, dtype=float)) ** 2
+        squares = (truth - np.asarray(predictions.scored, dtype=float)) ** 2
         size = np.maximum(counts.sum(axis=1), 1)
         # About each sample's own mean; centred on the whole first, or large means would cost
         # digits.

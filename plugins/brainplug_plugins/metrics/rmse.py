@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 import numpy as np
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.roles import Metric, Part, ScoresResamples
+from brainplug.api.roles import HasScale, Metric, Part, ScoresResamples
 from brainplug.toolkit.weighted_scores import score_once, weighted_mean
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ class RmseOptions:
 class Rmse:
     """Root of the mean squared error."""
 
-    abilities = (ScoresResamples,)
+    abilities = (ScoresResamples, HasScale)
 
     kind: TargetKind = "numerical"
     higher_is_better = False
     unit = "target"
+    scale: Literal["log", "log-rest", "fisher"] = "log"
 
     def __init__(self, options: RmseOptions) -> None:
         """Take the options, of which there are none."""
@@ -45,7 +46,7 @@ class Rmse:
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
-        squares = (predictions.truth - predictions.predicted) ** 2
+        squares = (predictions.truth - predictions.scored) ** 2
         return np.asarray(np.sqrt(weighted_mean(squares, counts)))
 
 

@@ -1,0 +1,81 @@
+"""What each family does to a score: the score without it, Student's interval, and influences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brainplug.evaluation.bootstrap import resampled_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from jaxtyping import Float, Int
+
+    from brainplug.api.records import Predictions
+    from brainplug.api.roles import Metric
+
+MOST_GROUPS = 500
+"""Groups of families that are left out in turn, where there are more families."""
+
+SCALES: Mapping[str, tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]] = {
+    "plain": (lambda score: score, lambda value: value),
+    "log": (np.log, np.exp),
+    "log-rest": (lambda score: -np.log(1 - score), lambda value: 1 - np.exp(-value)),
+    "fisher": (np.arctanh, np.tanh),
+}
+"""Each scale, and the way back; all rise with the score."""
+
+
+def scores_without(
+    metric: Metric, predictions: Predictions, members: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, " families"]:
+    """Return the score without each family; NaN where it is then not defined.
+
+    Args:
+        metric: any.
+        predictions: one a subject.
+        members: number of the family of each.
+    """
+    groups = members % MOST_GROUPS
+    counts = (groups != np.arange(groups.max() + 1)[:, None]).astype(np.int16)
+    return resampled_scores(metric, predictions, counts)
+
+
+def influences(
+    metric: Metric, predictions: Predictions, members: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, " families"]:
+    """Return how far each family moves the score; 0 where it is not defined without it."""
+    moved = metric.score(predictions) - scores_without(metric, predictions, members)
+    found = np.nan_to_num(moved)
+    # What rounding leaves is no influence.
+    return np.where(np.abs(found) <= 1e-12, 0.0, found)
+
+
+def student(
+    value: float, without: Float[np.ndarray, " families"], *, scale: str, confidence: float
+) -> tuple[float, float]:
+    """Return Student's interval of a score on a scale, its variance by the jackknife.
+
+    Efron and Stein 1981, "The jackknife estimate of variance"; families are left out whole, so that
+    relatives are not taken for independent, and Student's quantile minds that families are few. NaN
+    where a score stands at the end of its scale, or all are alike.
+
+    Args:
+        value: the score.
+        without: the score without each family.
+        scale: a name of `SCALES`.
+        confidence: coverage.
+    """
+    from scipy.special import stdtrit
+
+    there, back = SCALES[scale]
+    with np.errstate(all="ignore"):
+        found, others = there(value), there(without)
+        count = len(others)
+        variance = (count - 1) / count * ((others - others.mean()) ** 2).sum()
+        if not np.isfinite(variance) or variance <= 1e-24 * max(1.0, float(found) ** 2):
+            return float("nan"), float("nan")
+        half = float(stdtrit(count - 1, (1 + confidence) / 2) * np.sqrt(variance))
+        return float(back(found - half)), float(back(found + half))
