@@ -293,12 +293,12 @@ def test_d07_truth_is_read_from_the_task(bundle):
 
 
 def test_d08_nothing_that_can_be_read_is_no_perfect_score():
-    """With nothing parsed errors were 0.0; here they are those of the training mean, counted."""
+    """With nothing parsed errors were 0.0; here they are the worst there may be, and counted."""
     silent = score([row("a", 8.0, None), row("b", 14.0, None)], "numerical")
     wrong = score([row("a", "male", None), row("b", "female", None)], "categorical")
     nobody = make_predictions(aggregate([], "numerical", (), 10.0), (), 10.0)
 
-    assert 3.0 == values_of(silent)["mae"]
+    assert 6.0 == values_of(silent)["mae"]
     assert {"accuracy": 0.0, "balanced-accuracy": 0.0} == values_of(wrong)
     assert (2, 2) == (silent.counts.unparsed_subjects, wrong.counts.unparsed_subjects)
     assert all(np.isnan(metric.score(nobody)) for metric in ERRORS.values())

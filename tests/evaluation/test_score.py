@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from brainplug.api.records import Predictions
+from brainplug.api.roles import ScoresResamples
 from brainplug.errors import DataError
 from brainplug.evaluation import bootstrap
-from brainplug.evaluation.aggregate import aggregate, copying
-from brainplug.evaluation.bootstrap import BootstrapPlan, draw_resamples, estimate, resampled_scores
+from brainplug.evaluation.aggregate import aggregate, copying, make_predictions
+from brainplug.evaluation.bootstrap import BootstrapPlan, draw_resamples
 from brainplug.evaluation.describe import TargetFacts, forms_in_words
 from brainplug.evaluation.records import Metrics, TrainingValues
-from brainplug.evaluation.score import Rule, cluster_names, score_run, score_split
+from brainplug.evaluation.rules import Rule
+from brainplug.evaluation.score import cluster_names, score_run, score_split
 from brainplug.report.headline import headline
 from brainplug.runtime.records import from_json, to_json
 from brainplug.tasks.answers import AnswerRow
@@ -27,6 +28,7 @@ from brainplug_plugins.metrics.auroc import Auroc, AurocOptions
 from brainplug_plugins.metrics.balanced_accuracy import BalancedAccuracy, BalancedAccuracyOptions
 from brainplug_plugins.metrics.macro_f1 import MacroF1, MacroF1Options
 from brainplug_plugins.metrics.mae import Mae, MaeOptions
+from brainplug_plugins.metrics.pearson_r import PearsonR, PearsonROptions
 from brainplug_plugins.metrics.r2 import R2, R2Options
 
 SEX = ("female", "male")
@@ -158,19 +160,71 @@ def test_median_of_numbers():
     assert aggregate(answers, "numerical", (), 5.0)["prediction"].tolist() == [4.0]
 
 
+NUMBERS = st.floats(-50, 50).map(lambda number: round(number, 3))
+
+
 @given(
-    truth=st.floats(-50, 50),
-    said=st.lists(st.none() | st.floats(-50, 50), min_size=1, max_size=5),
-    mean=st.floats(-50, 50),
+    people=st.lists(
+        st.tuples(NUMBERS, st.lists(st.tuples(NUMBERS, st.booleans()), min_size=1, max_size=4)),
+        min_size=3,
+        max_size=8,
+        unique_by=lambda person: person[0],
+    ),
+    mean=NUMBERS,
 )
-def test_silence_never_helps(truth, said, mean):
-    """With an unread answer the error is the larger of the training mean's and its own."""
-    frame = aggregate([row("a", truth, each) for each in said], "numerical", (), mean)
-    error = abs(frame["prediction"].iloc[0] - truth)
-    read = [each for each in said if each is not None]
-    own = abs(np.median(read) - truth) if read else 0.0
-    expected = own if len(read) == len(said) else max(own, abs(mean - truth))
-    assert expected == pytest.approx(error)
+def test_silence_never_helps(people, mean):
+    """Whatever is left unsaid within the values there are, no score is better for it."""
+    low, high = (end([mean, *(truth for truth, _said in people)]) for end in (min, max))
+    spoken, silent = [], []
+    for number, (truth, said) in enumerate(people):
+        for value, mute in said:
+            spoken.append(row(f"s{number}", truth, float(np.clip(value, low, high))))
+            silent.append(attrs.evolve(spoken[-1], prediction=None) if mute else spoken[-1])
+
+    before, after = (
+        make_predictions(aggregate(answers, "numerical", (), mean), (), mean)
+        for answers in (spoken, silent)
+    )
+
+    for metric in (*NUMERICAL.values(), PearsonR(PearsonROptions())):
+        scores = [metric.score(before), metric.score(after)]
+        if np.isfinite(scores).all():
+            gained = scores[1] - scores[0] if metric.higher_is_better else scores[0] - scores[1]
+            assert gained <= 1e-6 * max(1.0, abs(scores[0]))
+
+
+def test_predictions_of_numbers_do_not_know_the_truth():
+    """What was not read is the training mean, or the median of what was, whatever the truth is."""
+    for truth in (-30.0, 30.0):
+        answers = [row("a", truth, None), row("b", truth, 4.0), row("b", truth, None)]
+        assert aggregate(answers, "numerical", (), 5.0)["prediction"].tolist() == [5.0, 4.0]
+
+
+def test_silence_of_a_weak_model_is_no_skill():
+    """A model that is silent where it errs by more than 0.8 scores worse than one that speaks."""
+    rng = np.random.default_rng(11)
+    truths = rng.normal(size=60).tolist()
+    said = [float(np.clip(value, min(truths), max(truths))) for value in rng.normal(size=60)]
+    pairs = list(zip(truths, said, strict=True))
+    spoken = [row(f"s{i:02}", truth, value) for i, (truth, value) in enumerate(pairs)]
+    silent = [
+        attrs.evolve(each, prediction=None if abs(each.truth - each.prediction) > 0.8 else value)
+        for each, value in zip(spoken, said, strict=True)
+    ]
+    metrics = {**NUMERICAL, "pearson-r": PearsonR(PearsonROptions())}
+    facts = TargetFacts(name="z", kind="numerical", train_values=(-0.1, 0.1))
+
+    before, after = (
+        score_split(answers, facts, metrics=metrics, plan=PLAN, rules={})
+        for answers in (spoken, silent)
+    )
+
+    assert before.metrics["mae"].value < after.metrics["mae"].value
+    assert before.metrics["r2"].value > after.metrics["r2"].value
+    assert before.metrics["pearson-r"].value > after.metrics["pearson-r"].value
+    assert after.counts.unparsed_subjects == sum(each.prediction is None for each in silent) > 20
+    unread = [pair for pair, each in zip(after.scatter, silent, strict=True) if not each.prediction]
+    assert {value for _truth, value in unread} == {0.0}
 
 
 def test_aggregation_does_not_depend_on_the_order_of_answers():
@@ -250,17 +304,6 @@ def test_interval_is_wider_when_answers_come_in_families():
     assert together.high - together.low > 1.5 * (alone.high - alone.low)
 
 
-def test_interval_agrees_with_the_binomial():
-    """For independent subjects the accuracy's interval has the width that theory gives."""
-    truth = np.array(["male"] * 400, dtype=object)
-    predicted = np.array(["male"] * 320 + ["female"] * 80, dtype=object)
-    predictions = Predictions(truth=truth, predicted=predicted, labels=SEX)
-    plan = attrs.evolve(PLAN, samples=4000)
-    counts = draw_resamples([str(i) for i in range(400)], plan).counts
-    found = estimate(0.8, resampled_scores(CATEGORICAL["accuracy"], predictions, counts), plan)
-    assert pytest.approx((found.high - found.low, found.value), abs=0.006) == (0.0784, 0.8)
-
-
 def test_metric_without_the_quick_way_gets_the_same_interval():
     """A stranger's metric with `score` alone is scored sample by sample."""
 
@@ -270,29 +313,16 @@ def test_metric_without_the_quick_way_gets_the_same_interval():
         def score(self, predictions):
             return float(np.mean(predictions.truth == predictions.predicted))
 
-    found = scored(sex_answers(30), metrics={"slow": Slow(), "quick": CATEGORICAL["accuracy"]})
+    class Quick(Slow):
+        abilities = (ScoresResamples,)
+
+        def score_resamples(self, predictions, counts):
+            return CATEGORICAL["accuracy"].score_resamples(predictions, counts)
+
+    found = scored(sex_answers(30), metrics={"slow": Slow(), "quick": Quick()})
     quick, slow = (attrs.asdict(found.metrics[name]) for name in ("quick", "slow"))
     assert quick == pytest.approx(slow)
-
-
-def test_interval_is_withheld_where_many_samples_are_undefined():
-    """With one subject of a class a third of the samples lack it, so there is no interval."""
-    chances = [(0.4, 0.6), *[(0.8 - 0.01 * i, 0.2 + 0.01 * i) for i in range(9)]]
-    answers = [
-        row(f"s{i}", SEX[i == 0], SEX[i == 0], chances=each) for i, each in enumerate(chances)
-    ]
-    found = scored(answers).metrics["auroc"]
-    assert found.value == 1.0
-    assert found.low is None
-    assert "of the bootstrap samples, so no interval" in found.reason
-
-
-def test_all_right_claims_no_certainty():
-    """A perfect score has no width by the bootstrap; the exact bound is given instead."""
-    answers = [row(f"s{i}", SEX[i % 2], SEX[i % 2]) for i in range(45)]
-    found = scored(answers).metrics["accuracy"]
-    assert (found.value, found.low, found.high) == (1.0, None, None)
-    assert "error rate may still be up to 7.9%" in found.reason
+    assert quick["method"] == "BCa bootstrap of families"
 
 
 def test_undefined_metric_is_null_with_a_reason():
@@ -306,12 +336,14 @@ def test_undefined_metric_is_null_with_a_reason():
 
 
 def test_difference_is_paired():
-    """A rule that answers as the model does differs from it by exactly zero in every sample."""
+    """Of a rule that answers as the model does it is exactly zero, whatever each score's error."""
     answers = sex_answers(40)
     same = Rule(about="the model itself", answers=answers)
-    found = scored(answers, rules={"same": same}).difference["accuracy"]
-    assert (found.value, found.against) == (0.0, "same")
-    assert "do not differ" in found.reason
+    found = scored(answers, rules={"same": same})
+    gap, score = found.difference["accuracy"], found.metrics["accuracy"]
+    assert (gap.value, gap.against, gap.p_value) == (0.0, "same", 1.0)
+    assert gap.low < 0.0 < gap.high
+    assert gap.high - gap.low < 0.7 * (score.high - score.low)
 
 
 def test_paired_test_is_mcnemars_for_accuracy():

@@ -218,8 +218,10 @@ class Predictions:
         labels: the classes, empty for a numerical target.
         probabilities: `(n, len(labels))` probabilities of the candidate answers, or None.
         train_mean: mean of the target over the training queries, numerical targets only.
-        penalised: `(n,)` numerical targets only: as `predicted`, but where an answer could not be
-            read the worst that it may have been; None where all could. What errs is scored by it.
+        possible: `(n, 2)` numerical targets only: the lowest and the highest that the prediction may
+            have been, had what could not be read been said; as `predicted` twice where all could be
+            read. None where that is so of everybody. Scores count the worse, so that silence never
+            helps.
         constant: whether the system says the same to everybody by construction, as a rule may.
     """
 
@@ -228,13 +230,17 @@ class Predictions:
     labels: tuple[str, ...] = ()
     probabilities: Float[np.ndarray, "n c"] | None = None
     train_mean: float | None = None
-    penalised: np.ndarray | None = None
+    possible: Float[np.ndarray, "n 2"] | None = None
     constant: bool = False
 
     @property
     def scored(self) -> np.ndarray:
-        """What errors are counted of: `penalised` where answers could not be read."""
-        return self.predicted if self.penalised is None else self.penalised
+        """What errors are counted of: where an answer could not be read, the worse that may be."""
+        if self.possible is None:
+            return self.predicted
+        low, high = self.possible.T
+        farther = np.abs(low - self.truth) > np.abs(high - self.truth)
+        return np.asarray(np.where(farther, low, high))
 
     def take(self, places: np.ndarray | slice) -> Predictions:
         """Return some of the subjects, each as often as it is named.
@@ -248,7 +254,7 @@ class Predictions:
             truth=self.truth[places],
             predicted=self.predicted[places],
             probabilities=None if self.probabilities is None else self.probabilities[places],
-            penalised=None if self.penalised is None else self.penalised[places],
+            possible=None if self.possible is None else self.possible[places],
         )
 
 

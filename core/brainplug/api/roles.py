@@ -36,11 +36,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeGuard, Ty
 
 import attrs
 
-from brainplug.api.metric_roles import CountsShares as CountsShares
-from brainplug.api.metric_roles import HasScale as HasScale
-from brainplug.api.metric_roles import Metric as Metric
-from brainplug.api.metric_roles import RanksPeople as RanksPeople
-from brainplug.api.metric_roles import ScoresResamples as ScoresResamples
+from brainplug.api import metric_roles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +52,13 @@ if TYPE_CHECKING:
         TargetValue,
         Turn,
     )
+
+
+Metric = metric_roles.Metric
+ScoresResamples = metric_roles.ScoresResamples
+CountsShares = metric_roles.CountsShares
+RanksPeople = metric_roles.RanksPeople
+HasScale = metric_roles.HasScale
 
 
 def about(text: str, *, unit: str = "") -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Bootstrap intervals, corrected for bias and skewness, of metrics that say nothing of themselves."""
+"""Bootstrap intervals, for metrics that say nothing of themselves: the bias corrected, and skew."""
 
 from __future__ import annotations
 

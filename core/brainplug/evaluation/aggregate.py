@@ -25,6 +25,7 @@ COLUMNS = (
     "subject",
     "truth",
     "prediction",
+    "possible",
     "probabilities",
     "tasks",
     "unparsed",
@@ -40,8 +41,9 @@ def aggregate(
 
     Categorical answers are put to the vote of those that could be read; a tie goes to the higher
     sum of the candidates' probabilities where there are any, then to the earlier label. Of
-    numerical answers the median is taken; where one could not be read, the prediction becomes the
-    training mean if that is further from the truth, so that silence never helps.
+    numerical answers the median is taken, and the training mean where none could be read. No truth
+    is looked at for a prediction; where an answer could not be read, what the prediction may have
+    been goes beside it, of which scores count the worse.
 
     Args:
         answers: rows of `answers.jsonl` of one split.
@@ -50,7 +52,8 @@ def aggregate(
         train_mean: mean of the training values, for a numerical target.
 
     Returns:
-        `subject`, `truth`, `prediction` (None where nothing could be read), `probabilities` (mean,
+        `subject`, `truth`, `prediction` (None where no class could be read), `possible` (numerical
+        only: the lowest and the highest that the prediction may have been), `probabilities` (mean,
         a tuple in the order of `labels`, or None), `tasks`, `unparsed`, `flips` (share of pairs of
         readable answers that differ, NaN without a pair), `spread` (mean absolute difference of
         such pairs, numerical only).
@@ -64,17 +67,19 @@ def aggregate(
     groups: dict[tuple[str, TargetValue], list[AnswerRow]] = {}
     for row in answers:
         groups.setdefault((row.subject, row.truth), []).append(row)
+    ends = known_range(groups, train_mean) if train_mean is not None else (0.0, 0.0)
     rows = []
     for subject, truth in sorted(groups):
         group = groups[subject, truth]
         mean = mean_probabilities(group, labels)
         predicted: TargetValue | None
-        if kind == "categorical":
+        possible = None
+        if train_mean is None or kind == "categorical":
             predicted = vote(group, labels, mean)
         else:
-            assert train_mean is not None
-            predicted = penalised_median(group, float(truth), train_mean)
-        rows.append((subject, truth, predicted, mean, *reading(group)))
+            predicted = median(group, train_mean)
+            possible = possible_medians(group, train_mean, ends)
+        rows.append((subject, truth, predicted, possible, mean, *reading(group)))
     # as objects, since pandas would turn None into NaN among texts
     frame = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
     return frame.astype({"tasks": int, "unparsed": int, "flips": float, "spread": float})
@@ -101,15 +106,48 @@ def vote(
     return max(tied, key=lambda label: chances[list(labels).index(label)])
 
 
-def penalised_median(group: Sequence[AnswerRow], truth: float, train_mean: float) -> float:
-    """Return the median answer, or the training mean if an answer is lacking and that is worse."""
-    read = [float(row.prediction) for row in group if row.prediction is not None]
-    if not read:
-        return train_mean
-    own = float(np.median(read))
-    if len(read) == len(group) or abs(own - truth) >= abs(train_mean - truth):
-        return own
-    return train_mean
+def known_range(
+    groups: Iterable[tuple[str, TargetValue]], train_mean: float
+) -> tuple[float, float]:
+    """Return the smallest and the largest value of the people asked, or the training mean."""
+    values = [float(truth) for _subject, truth in groups]
+    return min([train_mean, *values]), max([train_mean, *values])
+
+
+def read_numbers(group: Sequence[AnswerRow]) -> list[float]:
+    """Return the numbers that could be read."""
+    return [float(row.prediction) for row in group if row.prediction is not None]
+
+
+def median(group: Sequence[AnswerRow], train_mean: float) -> float:
+    """Return the median answer, the training mean where none could be read."""
+    read = read_numbers(group)
+    return float(np.median(read)) if read else train_mean
+
+
+def possible_medians(
+    group: Sequence[AnswerRow], train_mean: float, ends: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the lowest and the highest that the median may have been, had all been readable.
+
+    A median rises with each of its numbers, so its ends are those where every unread answer is the
+    smallest, or the largest, of the values there are. The training mean is between them too: it is
+    what stands for an answer, and nobody shall gain by it.
+
+    Args:
+        group: the answers to one person.
+        train_mean: mean of the training values.
+        ends: smallest and largest value of the people asked.
+    """
+    read = read_numbers(group)
+    unread = len(group) - len(read)
+    if not unread:
+        return (median(group, train_mean),) * 2
+    low, high = (
+        float(np.median([*read, *[end] * unread]))
+        for end in (min([ends[0], *read]), max([ends[1], *read]))
+    )
+    return min(low, train_mean), max(high, train_mean)
 
 
 def mean_probabilities(
@@ -145,12 +183,14 @@ def make_predictions(
     dtype = float if numerical else object
     chances = list(frame["probabilities"])
     lacking = numerical or any(chance is None for chance in chances)
+    silent = numerical and bool(frame["unparsed"].any())
     return Predictions(
         truth=frame["truth"].to_numpy(dtype=dtype),
         predicted=frame["prediction"].to_numpy(dtype=dtype),
         labels=tuple(labels),
         probabilities=None if lacking else np.array(chances, dtype=float).reshape(-1, len(labels)),
         train_mean=train_mean,
+        possible=np.array(frame["possible"].tolist(), dtype=float) if silent else None,
     )
 
 

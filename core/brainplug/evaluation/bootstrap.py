@@ -179,15 +179,33 @@ def alike(metric: Metric, predictions: Predictions) -> Predictions:
         said = np.asarray(predictions.predicted, dtype=float)
         spread = said.std()
         if spread > 0:
-            return attrs.evolve(predictions, predicted=(said - said.mean()) / spread)
+            ends = None if predictions.possible is None else predictions.possible - said.mean()
+            return attrs.evolve(
+                predictions,
+                predicted=(said - said.mean()) / spread,
+                possible=None if ends is None else ends / spread,
+            )
     return predictions
 
 
 def join_predictions(one: Predictions, other: Predictions) -> Predictions:
     """Put the predictions of two systems over the same subjects one after the other."""
-    joined = {}
-    for name in ("truth", "predicted", "penalised", "probabilities"):
-        first, second = getattr(one, name), getattr(other, name)
-        lacking = first is None or second is None
-        joined[name] = None if lacking else np.concatenate([first, second])
-    return attrs.evolve(one, **joined)
+    chances = possible = None
+    if one.probabilities is not None and other.probabilities is not None:
+        chances = np.concatenate([one.probabilities, other.probabilities])
+    if one.possible is not None or other.possible is not None:
+        possible = np.concatenate([ends_of(one), ends_of(other)])
+    return attrs.evolve(
+        one,
+        truth=np.concatenate([one.truth, other.truth]),
+        predicted=np.concatenate([one.predicted, other.predicted]),
+        probabilities=chances,
+        possible=possible,
+    )
+
+
+def ends_of(predictions: Predictions) -> Float[np.ndarray, "n 2"]:
+    """Return the lowest and the highest that each number may have been."""
+    if predictions.possible is not None:
+        return predictions.possible
+    return np.stack([predictions.predicted.astype(float)] * 2, axis=1)

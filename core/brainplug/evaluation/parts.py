@@ -59,4 +59,4 @@ def correlate(
     spread = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
     found = np.divide(covariance, spread, out=np.full_like(covariance, unknown), where=spread > 0)
     np.fill_diagonal(found, 1.0)
-    return found
+    return np.asarray(found)

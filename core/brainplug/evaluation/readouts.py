@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from brainplug.api.records import EVALUATED
-from brainplug.evaluation.aggregate import aggregate
+from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.records import EXPECTED, SAID, Metrics, Readouts
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def choose_readout(
 def validation_error(rows: Sequence[AnswerRow], train_mean: float) -> float:
     """Return the mean absolute error of the validation subjects, infinite without any."""
     frame = aggregate([row for row in rows if row.split == "val"], "numerical", (), train_mean)
-    errors = (frame["prediction"].astype(float) - frame["truth"].astype(float)).abs()
+    predictions = make_predictions(frame, (), train_mean)
+    errors = np.abs(predictions.scored - predictions.truth)
     return float(errors.mean()) if len(errors) else float("inf")
 
 

@@ -21,6 +21,7 @@ class ReportedScore:
         reason: why something is None, else empty.
         higher_is_better: direction of the metric.
         unit: of the score, may be empty.
+        method: how the interval was found, in words.
     """
 
     value: float | None
@@ -29,6 +30,7 @@ class ReportedScore:
     reason: str
     higher_is_better: bool
     unit: str
+    method: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,6 +46,7 @@ class Difference:
         p_value: of the paired permutation test, None where the score is not defined.
         clear: whether the difference is clear of zero.
         higher_is_better: direction of the metric.
+        method: how the interval was found, in words.
     """
 
     against: str | None
@@ -54,6 +57,7 @@ class Difference:
     p_value: float | None
     clear: bool
     higher_is_better: bool
+    method: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -9,9 +9,8 @@ import attrs
 import numpy as np
 
 from brainplug.api.records import EVALUATED
-from brainplug.errors import DataError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
-from brainplug.evaluation.bootstrap import BootstrapPlan
+from brainplug.evaluation.bootstrap import BootstrapPlan, Estimate
 from brainplug.evaluation.calibration import calibration, number_bias
 from brainplug.evaluation.describe import (
     TargetFacts,
@@ -33,26 +32,14 @@ from brainplug.evaluation.records import (
     SplitScores,
     Target,
 )
-from brainplug.tasks.answers import AnswerRow
+from brainplug.evaluation.rules import Rule, Ruled, apply_rule
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from brainplug.api.records import Predictions
     from brainplug.api.roles import Metric
-
-
-@attrs.frozen(kw_only=True)
-class Rule:
-    """A rule that sees no image, and what it answered to every task.
-
-    Attributes:
-        about: the rule in words.
-        answers: rows as in `answers.jsonl`, over the same tasks as the model's.
-    """
-
-    about: str
-    answers: Sequence[AnswerRow]
+    from brainplug.tasks.answers import AnswerRow
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -128,18 +115,16 @@ def score_split(
     frame = aggregate(answers, facts.kind, facts.labels, facts.train_mean)
     people = People(clusters=cluster_names(frame["subject"], facts.people), plan=plan)
     predictions = make_predictions(frame, facts.labels, facts.train_mean)
-    ruled = {name: rule_predictions(rule, frame, facts) for name, rule in rules.items()}
+    ruled = {name: apply_rule(rule, frame, facts) for name, rule in rules.items()}
     by_site, too_small = score_sites(frame, facts, metrics)
     return SplitScores(
         counts=count_answers(answers, frame),
         clusters=len(set(people.clusters)),
-        metrics=describe_scores(
-            predictions, metrics, people, unit=facts.unit, note=certainty_note(predictions, people)
-        ),
+        metrics=describe_scores(predictions, metrics, people, unit=facts.unit),
         baselines={
             name: BaselineScores(
                 about=rules[name].about,
-                metrics=describe_scores(system, metrics, people, unit=facts.unit),
+                metrics=describe_rule(system, metrics, people, unit=facts.unit),
             )
             for name, system in ruled.items()
         },
@@ -173,29 +158,8 @@ def cluster_names(subjects: pd.Series, people: pd.DataFrame | None) -> list[str]
     ]
 
 
-def rule_predictions(rule: Rule, frame: pd.DataFrame, facts: TargetFacts) -> Predictions:
-    """Aggregate a rule's answers as the model's are, and check that subjects are the same."""
-    ruled = aggregate(rule.answers, facts.kind, facts.labels, facts.train_mean)
-    if ruled[["subject", "truth"]].to_numpy().tolist() != (
-        frame[["subject", "truth"]].to_numpy().tolist()
-    ):
-        raise DataError(
-            f"{len(ruled)} subjects",
-            where=f"the rule {rule.about!r}",
-            expected=f"answers to the same tasks as the model's, of {len(frame)} subjects with "
-            "their truths",
-            found=len(ruled),
-        )
-    return make_predictions(ruled, facts.labels, facts.train_mean)
-
-
 def describe_scores(
-    predictions: Predictions,
-    metrics: Mapping[str, Metric],
-    people: People,
-    *,
-    unit: str,
-    note: str = "",
+    predictions: Predictions, metrics: Mapping[str, Metric], people: People, *, unit: str
 ) -> dict[str, ReportedScore]:
     """Describe the scores of one system with their intervals, directions and units.
 
@@ -204,39 +168,39 @@ def describe_scores(
         metrics: the metrics by name.
         people: who is scored.
         unit: of the target.
-        note: added where samples do not differ.
     """
-    described = {}
-    for name, metric in metrics.items():
-        found = interval(metric, predictions, people.clusters, people.plan)
-        # Where nobody is answered wrongly no sample differs, and an exact bound stands in for the
-        # interval.
-        if note and found.value is not None and found.low is None:
-            found = attrs.evolve(found, reason=f"{found.reason}; {note}")
-        described[name] = ReportedScore(
-            **attrs.asdict(found),
-            higher_is_better=metric.higher_is_better,
-            unit=unit if metric.unit == "target" else metric.unit,
+    return {
+        name: describe(
+            metric, interval(metric, predictions, people.clusters, people.plan), unit=unit
         )
-    return described
+        for name, metric in metrics.items()
+    }
 
 
-def certainty_note(predictions: Predictions, people: People) -> str:
-    """Say how large the error rate may be although every subject is answered rightly."""
-    clusters, confidence = len(set(people.clusters)), people.plan.confidence
-    right = predictions.truth == predictions.predicted
-    if not predictions.labels or not clusters or not right.all():
-        return ""
-    # Clopper and Pearson's upper end for no error among n.
-    bound = 1 - ((1 - confidence) / 2) ** (1 / clusters)
-    return (
-        f"every subject is answered rightly, yet with {clusters} independent ones the error rate "
-        f"may still be up to {bound:.1%} (exact {confidence:.0%} bound)"
+def describe_rule(
+    ruled: Ruled, metrics: Mapping[str, Metric], people: People, *, unit: str
+) -> dict[str, ReportedScore]:
+    """Describe the scores of a rule, as `describe_scores` does those of the model."""
+    families = ruled.families(people.clusters)
+    return {
+        name: describe(
+            metric, interval(metric, ruled.for_metric(metric), families, people.plan), unit=unit
+        )
+        for name, metric in metrics.items()
+    }
+
+
+def describe(metric: Metric, found: Estimate, *, unit: str) -> ReportedScore:
+    """Return a score with its interval, direction and unit."""
+    return ReportedScore(
+        **attrs.asdict(found),
+        higher_is_better=metric.higher_is_better,
+        unit=unit if metric.unit == "target" else metric.unit,
     )
 
 
 def compare(
-    metric: Metric, model: Predictions, rules: Mapping[str, Predictions], people: People
+    metric: Metric, model: Predictions, rules: Mapping[str, Ruled], people: People
 ) -> Difference:
     """Return how the model differs from the best rule.
 
@@ -245,11 +209,11 @@ def compare(
     Args:
         metric: the metric.
         model: its predictions.
-        rules: those of the rules by name.
+        rules: the rules by name.
         people: who is scored.
     """
     sign = 1 if metric.higher_is_better else -1
-    scores = {rule: sign * metric.score(predictions) for rule, predictions in rules.items()}
+    scores = {name: sign * metric.score(rule.for_metric(metric)) for name, rule in rules.items()}
     defined = {rule: score for rule, score in scores.items() if np.isfinite(score)}
     if not defined:
         return Difference(
@@ -263,5 +227,12 @@ def compare(
             higher_is_better=metric.higher_is_better,
         )
     best = max(defined, key=lambda rule: defined[rule])
-    found = difference(metric, model, rules[best], people.clusters, people.plan)
+    rule = rules[best]
+    found = difference(
+        metric,
+        rule.repeat(model),
+        rule.for_metric(metric),
+        rule.families(people.clusters),
+        people.plan,
+    )
     return attrs.evolve(found, against=best)

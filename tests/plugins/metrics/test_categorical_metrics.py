@@ -71,9 +71,9 @@ def scikit_learns(metric, predictions):
         return math.nan
     if metric is ACCURACY:
         return accuracy_score(truth, said)
+    if present != sorted(predictions.labels):
+        return math.nan  # scikit-learn leaves the class out
     if metric is AUROC:
-        if len(present) < 2:
-            return math.nan
         ranked = present if len(predictions.labels) > 2 else predictions.labels[1:]
         chances = [predictions.probabilities[:, predictions.labels.index(each)] for each in ranked]
         pairs = zip(ranked, chances, strict=True)
@@ -145,9 +145,19 @@ def test_balanced_accuracy_and_f1_are_scikit_learns():
     assert expected == pytest.approx([BALANCED.score(predictions), F1.score(predictions)])
 
 
-def test_balanced_accuracy_leaves_out_a_class_that_does_not_occur():
-    """A class without subjects has no recall, and is not counted as zero."""
-    assert BALANCED.score(made(["a", "b"], ["a", "c"], ("a", "b", "c"))) == 0.5
+@pytest.mark.parametrize("metric", [BALANCED, F1, AUROC])
+@pytest.mark.parametrize(
+    ("truth", "labels"),
+    [("aa", ("a", "b")), ("ab", ("a", "b", "c"))],
+    ids=["one class", "two of three"],
+)
+def test_what_lacks_a_class_is_not_defined(metric, truth, labels):
+    """A class without subjects has no recall: it is neither zero nor left out of the mean."""
+    chances = np.full((2, len(labels)), 1 / len(labels))
+    predictions = made(list(truth), list(truth), labels, chances)
+    (sample,) = metric.score_resamples(predictions, np.ones((1, 2)))
+    assert math.isnan(metric.score(predictions))
+    assert math.isnan(sample)
 
 
 def test_auroc_of_two_classes_ranks_the_second_label():
