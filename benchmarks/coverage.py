@@ -7,9 +7,9 @@
 
 Each line is one kind of test set: how many people, what the score of the whole population is,
 which share the smaller class has, and how alike siblings are; people come in families of two, and
-the interval is told so, alike or not. An interval of 95 % holds the truth in 93 to 97 % of the sets,
-and misses on either side in 4 % at most; a line that does not is marked, and a line is `over` where
-more is held, as it must be near 1, where only few scores are possible.
+the interval is told so, alike or not. An interval of 95 % should hold the truth in 93 to 97 % of
+the sets, and miss on either side in 4 % at most; a line that does not is marked, and a line is
+`over` where more is held, as it must be near 1, where only few scores are possible.
 """
 
 from __future__ import annotations

@@ -18,7 +18,9 @@ from brainplug.api.guard import name_of, origin_of
 from brainplug.api.records import Case, Image, Predictions, Turn
 from brainplug.api.roles import (
     Compares,
+    CountsShares,
     Fixed,
+    RanksPeople,
     ReadsFiles,
     SaysDifferences,
     SaysNumbers,
@@ -30,7 +32,7 @@ from brainplug.errors import PluginError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from brainplug.api.records import TargetColumn, TargetValue
+    from brainplug.api.records import Ranking, TargetColumn, TargetValue
     from brainplug.api.roles import Answers, CohortLoader, Metric, Part, PromptTemplate, TaskHead
 
 SAMPLE = 50
@@ -191,8 +193,31 @@ def metric_faults(metric: Metric, labels: Sequence[str] = ()) -> Iterator[str]:
         score = metric.score(sample)
         if not isinstance(score, float):
             yield f"score returns {score!r} for {name}, expected a float (nan where undefined)"
-        elif able(metric, ScoresResamples):
+            continue
+        yield from made_of_faults(metric, sample, score, name)
+        if able(metric, ScoresResamples):
             yield from weight_faults(metric, sample, score, name)
+
+
+def made_of_faults(metric: Metric, sample: Predictions, score: float, name: str) -> Iterator[str]:
+    """Say where a metric is not made of what it says that it is made of."""
+    if not np.isfinite(score):
+        return
+    if able(metric, CountsShares):
+        shares = [(each, each.right[each.counted].mean()) for each in metric.shares(sample)]
+        made = np.mean([2 * s / (1 + s) if each.jaccard else s for each, s in shares])
+        if not np.isclose(made, score):
+            yield f"score of {name} is {score}, the mean of its shares {made}"
+    if able(metric, RanksPeople):
+        made = np.mean([ranked_area(each) for each in metric.rankings(sample)])
+        if not np.isclose(made, score):
+            yield f"score of {name} is {score}, the mean of its areas {made}"
+
+
+def ranked_area(ranking: Ranking) -> float:
+    """Return how often one of the class ranks above one who is not, ties half."""
+    above = ranking.height[ranking.positive][:, None] - ranking.height[~ranking.positive]
+    return float((np.sign(above).mean() + 1) / 2)
 
 
 def weight_faults(

@@ -218,10 +218,10 @@ class Predictions:
         labels: the classes, empty for a numerical target.
         probabilities: `(n, len(labels))` probabilities of the candidate answers, or None.
         train_mean: mean of the target over the training queries, numerical targets only.
-        possible: `(n, 2)` numerical targets only: the lowest and the highest that the prediction may
-            have been, had what could not be read been said; as `predicted` twice where all could be
-            read. None where that is so of everybody. Scores count the worse, so that silence never
-            helps.
+        possible: `(n, 2)` numerical targets only: the lowest and the highest that the prediction
+            may have been, had what could not be read been said; as `predicted` twice where all
+            could be read. None where that is so of everybody. Scores count the worse, so that
+            silence never helps.
         constant: whether the system says the same to everybody by construction, as a rule may.
     """
 
