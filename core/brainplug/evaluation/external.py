@@ -8,7 +8,8 @@ import attrs
 
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.readouts import headline_rows
-from brainplug.evaluation.score import Rule, score_run
+from brainplug.evaluation.rules import Rule
+from brainplug.evaluation.score import score_run
 from brainplug.evaluation.stage import of, rule_rows
 from brainplug.tasks.baselines import rules_for
 
