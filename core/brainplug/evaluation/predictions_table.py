@@ -12,7 +12,7 @@ from brainplug.api.records import EVALUATED
 from brainplug.evaluation.aggregate import aggregate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from brainplug.evaluation.describe import TargetFacts
@@ -22,6 +22,9 @@ PEOPLE = ("study", "site", "family")
 """Columns of the cohort that tell who a person is with."""
 
 UNREAD, WRONG = "unread", "wrong"
+
+CHANCE = "probability of "
+"""What the name of a label's column begins with."""
 
 _NUMBER = re.compile(r"[-\u2212]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -57,17 +60,53 @@ def list_predictions(
         for split in reversed(EVALUATED)
         if any(row.split == split for row in rows)
     ]
-    if not found:
+    return arrange(found)
+
+
+def join_predictions(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put what several runs predict into one table, with a column `run`; what failed comes first.
+
+    Args:
+        tables: as `list_predictions` gives them, by the name of the run.
+    """
+    return arrange([table.assign(run=name) for name, table in tables.items()])
+
+
+def arrange(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables under each other, their columns and rows in order."""
+    tables = [table for table in tables if len(table)]
+    if not tables:
         return pd.DataFrame(columns=["subject", "split", "truth", "prediction", "failure"])
-    whole = pd.concat(found, ignore_index=True)
-    first = ["subject", *[name for name in PEOPLE if name in whole], "split"]
-    return whole[[*first, *[name for name in whole.columns if name not in first]]]
+    whole = pd.concat(tables, ignore_index=True)
+    named = ("subject", *PEOPLE, "split", "run")
+    first = [name for name in named if name in whole]
+    whole = whole[[*first, *[name for name in whole.columns if name not in first]]]
+    splits = whole["split"].map({split: place for place, split in enumerate(reversed(EVALUATED))})
+    ranks = whole["failure"].map({UNREAD: 0, WRONG: 1, "": 2})
+    return whole.iloc[np.lexsort((-badness(whole), ranks, splits))].reset_index(drop=True)
+
+
+def badness(table: pd.DataFrame) -> np.ndarray:
+    """Return by how much each prediction fails: the size of an error, or how sure a wrong one was.
+
+    A wrong class counts as sure where no probabilities are known.
+    """
+    if "error" in table:
+        return table["error"].abs().to_numpy(dtype=float)
+    names = [str(name) for name in table.columns]
+    places = {name.removeprefix(CHANCE): name for name in names if name.startswith(CHANCE)}
+    stated = [
+        row[places[row["prediction"]]] if row["prediction"] in places else None
+        for row in table.to_dict("records")
+    ]
+    sure = np.array([1.0 if value is None else float(value) for value in stated])
+    return np.where(table["failure"] == WRONG, sure, 0.0)
 
 
 def list_split(
     rows: Sequence[AnswerRow], spoken: Sequence[AnswerRow], facts: TargetFacts
 ) -> pd.DataFrame:
-    """Return what is predicted for each person of one split, failures first."""
+    """Return what is predicted for each person of one split."""
     frame = aggregate(rows, facts.kind, facts.labels, facts.train_mean)
     silent = (frame["unparsed"] == frame["tasks"]).to_numpy()
     agreement = 1 - frame["flips"]
@@ -78,12 +117,10 @@ def list_split(
     if facts.labels:
         wrong = (frame["prediction"] != frame["truth"]).to_numpy()
         columns["failure"] = np.where(silent, UNREAD, np.where(wrong, WRONG, ""))
-        badness = wrong * surety(frame, facts.labels)
         more: dict[str, Any] = {"agreement": agreement}
     else:
         errors = frame["prediction"].astype(float) - frame["truth"].astype(float)
         columns["failure"] = np.where(silent, UNREAD, "")
-        badness = errors.abs().to_numpy()
         middle = [tell_middle(spoken, "prediction"), tell_middle(rows, "expected")]
         pairs = list(zip(frame["subject"], frame["truth"], strict=True))
         said, expected = ([each.get(pair) for pair in pairs] for each in middle)
@@ -92,10 +129,8 @@ def list_split(
     table = pd.DataFrame(columns | more)
     table["tasks"], table["unread"] = frame["tasks"], frame["unparsed"]
     for place, label in enumerate(facts.labels):
-        table[f"probability of {label}"] = [each and each[place] for each in frame["probabilities"]]
-    order = {UNREAD: 0, WRONG: 1, "": 2 if facts.labels else 1}
-    ranks = table["failure"].map(order).to_numpy()
-    return table.iloc[np.lexsort((-badness, ranks))]
+        table[f"{CHANCE}{label}"] = [each and each[place] for each in frame["probabilities"]]
+    return table
 
 
 def tell_people(subjects: pd.Series, people: pd.DataFrame | None) -> dict[str, pd.Series]:
@@ -105,17 +140,6 @@ def tell_people(subjects: pd.Series, people: pd.DataFrame | None) -> dict[str, p
     known = people.drop_duplicates("subject").set_index("subject")
     columns = [name for name in PEOPLE if name in known and known[name].notna().any()]
     return {name: subjects.map(known[name]) for name in columns}
-
-
-def surety(frame: pd.DataFrame, labels: Sequence[str]) -> np.ndarray:
-    """Return how sure each prediction was, 1 where no probabilities are known."""
-    places = {label: place for place, label in enumerate(labels)}
-    return np.array(
-        [
-            chances[places[said]] if chances is not None and said in places else 1.0
-            for chances, said in zip(frame["probabilities"], frame["prediction"], strict=True)
-        ]
-    )
 
 
 def tell_middle(rows: Sequence[AnswerRow], what: str) -> dict[tuple[str, object], float]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from brainplug.api.records import TargetKind
+from brainplug.evaluation.pooled_records import Summary
 from brainplug.evaluation.subgroup_records import Grouping
 
 
@@ -331,6 +332,7 @@ class Metrics:
         studies: the splits of each study, where there are several.
         readouts: of numbers; None where no expected value was asked for.
         external: scores of studies that were tested only, by name.
+        runs: the runs that these scores are pooled from; None of a single one.
     """
 
     target: Target
@@ -342,3 +344,4 @@ class Metrics:
     studies: Mapping[str, Mapping[str, SplitScores]]
     readouts: Readouts | None = None
     external: Mapping[str, SplitScores] = attrs.field(factory=dict)
+    runs: Summary | None = None

@@ -19,7 +19,7 @@ from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.baselines import rule_predictions, rules_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
 
@@ -91,12 +91,7 @@ def score(
         confidence=scoring.evaluation.confidence,
         seed=scoring.seed,
     )
-    answered = {row.split for row in rows}
-    asked = [(split, task) for split in EVALUATED if split in answered for task in tasks[split]]
-    rules = {
-        name: Rule(about=about, answers=rule_rows(name, asked, tasks["train"]))
-        for name, about in rules_for(tasks["train"]).items()
-    }
+    rules = rules_of(tasks, {row.split for row in rows})
     reading = choose_readout(
         rows, speaks=scoring.evaluation.answer != "score", train_mean=facts.train_mean
     )
@@ -157,13 +152,21 @@ def find_groupings(
     people: pd.DataFrame | None, train: Sequence[Task], declared: Sequence[str]
 ) -> dict[str, Groups]:
     """Return what people are grouped by; nothing where none are known."""
-    if people is None:
-        return {}
+    return {} if people is None else find_groups(people, trained_on(train, people), declared)
+
+
+def trained_on(train: Sequence[Task], people: pd.DataFrame) -> set[str]:
+    """Return the subjects of training tasks, queries and references.
+
+    Args:
+        train: the tasks.
+        people: the cohort, a row a scan.
+    """
     shown = {scan for task in train for scan in task.references}
-    trained = {task.subject for task in train}
-    if "scan" in people:
-        trained |= set(people.loc[people["scan"].isin(list(shown)), "subject"])
-    return find_groups(people, trained, declared)
+    return {
+        *(task.subject for task in train),
+        *people.loc[people["scan"].isin(list(shown)), "subject"],
+    }
 
 
 def people_by_study(people: pd.DataFrame | None) -> dict[str, set[str]]:
@@ -176,6 +179,20 @@ def people_by_study(people: pd.DataFrame | None) -> dict[str, set[str]]:
 def of(rows: Sequence[AnswerRow], members: set[str]) -> list[AnswerRow]:
     """Return the answers of some subjects."""
     return [row for row in rows if row.subject in members]
+
+
+def rules_of(tasks: Tasks, answered: Collection[str]) -> dict[str, Rule]:
+    """Return the rules, fitted to the training tasks, with what they answer to those asked.
+
+    Args:
+        tasks: of every split.
+        answered: splits that the model answered.
+    """
+    asked = [(split, task) for split in EVALUATED if split in answered for task in tasks[split]]
+    return {
+        name: Rule(about=about, answers=rule_rows(name, asked, tasks["train"]))
+        for name, about in rules_for(tasks["train"]).items()
+    }
 
 
 def rule_rows(

@@ -91,7 +91,10 @@ def score_grouping(scored: Scored, groups: Groups) -> Grouping | None:
 def score_cell(scored: Scored, inside: Bool[np.ndarray, " n"]) -> GroupScore:
     """Score the people of one group; one that is too small is only counted."""
     chosen = take(scored.predictions, inside)
-    classes = tuple(int((chosen.truth == label).sum()) for label in chosen.labels)
+    classes = tuple(
+        count_people(scored, inside & (scored.predictions.truth == label))
+        for label in chosen.labels
+    )
     counted = GroupScore(
         people=count_people(scored, inside), classes=classes, value=None, low=None, high=None
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,17 +10,17 @@ import pandas as pd
 from brainplug.api.roles import Repeats, able
 from brainplug.audit.console import show
 from brainplug.design.split import as_study_alone, by_study
-from brainplug.evaluation.describe import finite_or_none
-from brainplug.evaluation.records import Metrics
 from brainplug.report.sentence import SPLIT_NAMES, unopened_in_words
-from brainplug.report.wording import metric_name
+from brainplug.report.wording import metric_name, show_estimate
 from brainplug.runtime.files import read_json
-from brainplug.runtime.records import read_record
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rich.table import Table
 
     from brainplug.api.roles import SplitStrategy
+    from brainplug.evaluation.records import Metrics
     from brainplug.recipe.tables import Recipe
     from brainplug.runtime.run_folder import RunFolder
 
@@ -59,88 +58,47 @@ def with_split(recipe: Recipe, options: Any) -> Recipe:
     return attrs.evolve(recipe, split=attrs.evolve(recipe.split, options=options))
 
 
-def collect_metrics(files: RunFolder, failed: Collection[str] = ()) -> dict[str, Metrics]:
-    """Return the metrics of every run in a folder that has some; those of runs in runs too.
+def list_runs(files: RunFolder, failed: Collection[str] = ()) -> dict[str, RunFolder]:
+    """Return the folder of every run that has scores; those of runs in runs too.
 
     Args:
         files: of the folder that holds the runs.
         failed: runs whose older scores are not looked at.
     """
-    found: dict[str, Metrics] = {}
-    for name in read_json(files.run_list):
+    found: dict[str, RunFolder] = {}
+    for name in read_json(files.run_list) if files.run_list.is_file() else ():
         own = files.of_run(name)
         if name in failed:
             continue
         if own.run_list.is_file():
-            inner = collect_metrics(own)
-            found |= {f"{name}/{each}": metrics for each, metrics in inner.items()}
+            found |= {f"{name}/{each}": inner for each, inner in list_runs(own).items()}
         elif own.metrics.is_file():
-            found[name] = read_record(own.metrics, Metrics)
+            found[name] = own
     return found
 
 
-@attrs.frozen(kw_only=True)
-class RunScores:
-    """The scores of one of several runs."""
-
-    subjects: int
-    metrics: Mapping[str, float | None]
-
-
-@attrs.frozen(kw_only=True)
-class Summary:
-    """The scores of several runs: `summary.json`.
-
-    Attributes:
-        split: whose scores they are: those of validation while the test of any is unopened.
-        runs: by name.
-        mean: of each metric over runs.
-        sd: standard deviation of each metric over runs.
-    """
-
-    runs: Mapping[str, RunScores]
-    mean: Mapping[str, float | None]
-    sd: Mapping[str, float | None]
-    split: str = "test"
-
-
-def summarise(metrics: Mapping[str, Metrics]) -> Summary:
-    """Return the scores of each run, and their mean and standard deviation over runs.
+def summary_table(metrics: Metrics) -> Table:
+    """Show the scores of each run, their mean and spread, and those of all people with intervals.
 
     Args:
-        metrics: of each run by its name.
+        metrics: of all runs together.
     """
-    opened = all("test" in found.splits for found in metrics.values())
-    split = "test" if opened else "val"
-    tests = {run: found.splits[split] for run, found in metrics.items()}
-    runs = {
-        run: RunScores(
-            subjects=test.counts.subjects,
-            metrics={name: score.value for name, score in test.metrics.items()},
-        )
-        for run, test in tests.items()
-    }
-    frame = pd.DataFrame({run: dict(each.metrics) for run, each in runs.items()})
-    frame = frame.T.astype("float64")
-    return Summary(
-        runs=runs,
-        mean={str(name): finite_or_none(value) for name, value in frame.mean().items()},
-        sd={str(name): finite_or_none(value) for name, value in frame.std(ddof=1).items()},
-        split=split,
-    )
-
-
-def summary_table(summary: Summary) -> Table:
-    """Show what `summarise` gives."""
     from rich.table import Table
 
+    summary = metrics.runs
+    assert summary is not None
     names = list(summary.mean)
     heads = map(metric_name, names)
     people = f"{SPLIT_NAMES[summary.split]} subjects"
     table = Table("run", people, *heads, title=f"{len(summary.runs)} runs")
     for run, found in summary.runs.items():
         table.add_row(run, str(found.subjects), *(show(found.metrics[name]) for name in names))
-    for words, scores in (("mean", summary.mean), ("sd", summary.sd)):
-        table.add_row(words, "", *(show(scores[name]) for name in names), style="bold")
+    for name in summary.failed:
+        table.add_row(name, "failed", *("" for _ in names), style="red")
+    for words, scores in (("mean of runs", summary.mean), ("sd of runs", summary.sd)):
+        table.add_row(words, "", *(show(scores[name]) for name in names))
+    pooled = metrics.splits[summary.split].metrics
+    shown = [show_estimate(pooled[name]) if name in pooled else "" for name in names]
+    table.add_row("all people", str(summary.people), *shown, style="bold")
     table.caption = unopened_in_words(summary.split) or None
     return table

@@ -20,18 +20,18 @@ from brainplug.run.ledger import Ledger, Stage
 from brainplug.run.lock import taken
 from brainplug.run.log import log
 from brainplug.run.one_stage import do_stage
+from brainplug.run.pooled_stages import pooled_stages
 from brainplug.run.provenance import make_record
 from brainplug.run.repeats import (
-    collect_metrics,
+    list_runs,
     list_splits,
     list_trainings,
-    summarise,
     summary_table,
 )
 from brainplug.run.task_stages import read_cohort
 from brainplug.runtime.files import read_json, write_json, write_text
 from brainplug.runtime.ranks import ALONE, RankError, Ranks
-from brainplug.runtime.records import read_record, write_record
+from brainplug.runtime.records import read_record
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.adopt import list_sources, refuse_own
 from brainplug.tasks.answers import read_answers
@@ -124,7 +124,10 @@ def do_stages(workspace: Workspace, until: str) -> None:
             runs = runs_after(stage, workspace)
             several = several or bool(runs)
             if runs and stage.name != until:
-                begin_runs(workspace, list(runs), left)
+                pooled = pooled_stages(workspace, {})
+                names = {each.name for each in pooled}
+                begin_runs(workspace, list(runs), [each for each in left if each.name not in names])
+                left[:] = pooled
                 do_runs(workspace, runs, until, shared=done)
                 return
         put_runs_aside(workspace, done, several=several)
@@ -151,9 +154,13 @@ def show_scores(workspace: Workspace) -> None:
     from brainplug.report.sentence import Setting
 
     files = workspace.files
+    metrics = read_record(files.metrics, Metrics)
     studies = read_record(files.facts, CohortFacts).studies
-    references = [len(row.references) for row in read_answers(files.answers)]
-    for shown in show_result(read_record(files.metrics, Metrics), Setting.of(studies, references)):
+    if metrics.runs is not None:
+        workspace.console.print(summary_table(metrics))
+    homes = [files] if metrics.runs is None else list_runs(files).values()
+    references = [len(row.references) for home in homes for row in read_answers(home.answers)]
+    for shown in show_result(metrics, Setting.of(studies, references)):
         workspace.console.print(shown)
 
 
@@ -235,8 +242,7 @@ def begin_runs(workspace: Workspace, names: list[str], left: Iterable[Stage]) ->
         shutil.rmtree(files.exports, ignore_errors=True)
     reason = "of a single run; the recipe has several"
     tell_stale(workspace, stale.mark_stale(ledger, left, workspace.code, reason=reason))
-    for path in (files.runs, files.summary):
-        stale.take_back(files.path, [path])
+    stale.take_back(files.path, [files.runs])
     passed = {path for path in files.runs.glob("*") if path.name not in {*names, stale.STALE}}
     moved = stale.put_aside(files.runs, sorted(passed), "not among the runs of the recipe")
     told = f"not among the runs of the recipe; now in {files.runs.name}/{stale.STALE}/"
@@ -292,17 +298,12 @@ def end_runs(
     Raises:
         RunError: some could not be done.
     """
-    scored = STAGES.index(until) >= STAGES.index("metrics")  # older scores are of other runs
-    found = collect_metrics(workspace.files, failed) if scored else {}
-    if not found and workspace.files.summary.is_file():
-        scores = collect_metrics(workspace.files, failed)
-        if read_json(workspace.files.summary)["runs"].keys() != scores.keys():
-            put_aside(workspace, [workspace.files.summary], "its runs are not done")
-    if found:
-        stale.drop(workspace.files.path, [workspace.files.summary])
-        summary = summarise(found)
-        write_record(workspace.files.summary, summary)
-        workspace.console.print(summary_table(summary))
+    if STAGES.index(until) >= STAGES.index("metrics") and list_runs(workspace.files, failed):
+        ledger = Ledger(workspace.files.path)
+        reasons = {name: str(error) for name, error in failed.items()}
+        for stage in stages_until(pooled_stages(workspace, reasons), until):
+            do_stage(stage, ledger, workspace)
+            after_stage(stage, ledger, workspace)
     if failed:
         causes = "; ".join(f"{name}: {error}" for name, error in failed.items())
         raise RunError(

@@ -1,0 +1,378 @@
+"""Several runs of one recipe scored as one: the people of all folds, sites or seeds together.
+
+The headline is the score of all out-of-fold predictions, with an interval over people; beside it
+stand each run's own score and the mean over runs. A mean over folds has no honest interval, since
+folds share training people (Bengio and Grandvalet 2004, JMLR 5:1089). The price is that scores
+which rank people across folds, such as AUROC and r, take models that were trained apart to be on
+one scale; where they are not, the pooled score is the lower one (Forman and Scholz 2010, SIGKDD
+Explor 12:49).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from brainplug.evaluation.aggregate import aggregate, make_predictions
+from brainplug.evaluation.bootstrap import BootstrapPlan
+from brainplug.evaluation.describe import (
+    TargetFacts,
+    count_confusions,
+    finite_or_none,
+    has_families,
+    pair_values,
+)
+from brainplug.evaluation.groupings import find_groups
+from brainplug.evaluation.pooled_records import RunScores, Summary
+from brainplug.evaluation.records import AnswerCounts, Metrics, Readouts
+from brainplug.evaluation.score import Rule, cluster_names, of_split, score_run
+from brainplug.evaluation.stage import of, people_by_study, score_candidates
+from brainplug.evaluation.subgroups import score_groups
+from brainplug.evaluation.within_groups import Scored
+
+if TYPE_CHECKING:
+    from brainplug.api.records import TargetValue
+    from brainplug.api.roles import Metric
+    from brainplug.evaluation.groupings import Groups
+    from brainplug.evaluation.records import SplitScores
+    from brainplug.evaluation.subgroup_records import Grouping
+    from brainplug.tasks.answers import AnswerRow
+
+SEED = "seed-"
+"""How the run of a seed is named, before its number."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class OneRun:
+    """One of several runs, as it is pooled.
+
+    Attributes:
+        metrics: its own.
+        rows: its answers, with the predictions that its scores are made from.
+        rules: what it is compared with, fitted to its own training people.
+        train: value of each training subject that was a query.
+        trained: all training subjects.
+    """
+
+    metrics: Metrics
+    rows: Sequence[AnswerRow]
+    rules: Mapping[str, Rule]
+    train: Mapping[str, TargetValue]
+    trained: frozenset[str]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Pooling:
+    """How runs are pooled.
+
+    Attributes:
+        metrics: the first is the headline.
+        plan: how intervals are made.
+        people: the cohort, a row a scan.
+        subgroups: columns of it that the recipe names.
+        failed: why other runs could not be done, by name.
+    """
+
+    metrics: Mapping[str, Metric]
+    plan: BootstrapPlan
+    people: pd.DataFrame
+    subgroups: Sequence[str] = ()
+    failed: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def pool(runs: Mapping[str, OneRun], pooling: Pooling) -> Metrics:
+    """Score the people of all runs together.
+
+    Whoever is in several runs, as in each seed, stands there once a run, and their predictions are
+    taken together for every interval.
+
+    Args:
+        runs: by name; at least one.
+        pooling: how.
+    """
+    labels = all_labels([run.metrics for run in runs.values()])
+    filled = {name: fill_labels(run, labels) for name, run in runs.items()}
+    several = find_repeated(filled)
+    apart = {name: apart_by_run(run, name) if several else run for name, run in filled.items()}
+    facts = pooled_facts(filled, labels, pooling.people)
+    own = facts if not several else attrs.evolve(facts, people=people_by_run(facts, list(apart)))
+    rows = [row for run in apart.values() for row in run.rows]
+    metrics, plan = pooling.metrics, pooling.plan
+    rules = pool_rules(list(apart.values()))
+    whole = score_run(rows, own, metrics=metrics, plan=plan, rules=rules)
+    subjects = {row.subject for run in filled.values() for row in run.rows}
+    unit = "families" if has_families(pooling.people, subjects) else "subjects"
+    stated = all(row.most_probable is not None for row in rows)
+    studies = {}
+    for study, members in people_by_study(own.people).items():
+        mine = {
+            name: attrs.evolve(rule, answers=of(rule.answers, members))
+            for name, rule in rules.items()
+        }
+        theirs = score_run(of(rows, members), own, metrics=metrics, plan=plan, rules=mine)
+        studies[study] = theirs.splits
+    return attrs.evolve(
+        whole,
+        intervals=attrs.evolve(whole.intervals, unit=unit),
+        splits={
+            split: describe_people(found, split, filled, facts, pooling)
+            for split, found in whole.splits.items()
+        },
+        candidates=score_candidates(rows, own, metrics, plan) if stated and labels else None,
+        studies=studies,
+        readouts=pool_readouts([run.metrics for run in runs.values()]),
+        runs=summarise({name: run.metrics for name, run in runs.items()}, filled, pooling),
+    )
+
+
+# who is in it ----------------------------------------------------------------------------------
+
+
+def find_repeated(runs: Mapping[str, OneRun], split: str | None = None) -> set[str]:
+    """Return the subjects who are asked in several runs."""
+    asked = Counter(
+        subject
+        for run in runs.values()
+        for subject in {row.subject for row in run.rows if split in (None, row.split)}
+    )
+    return {subject for subject, count in asked.items() if count > 1}
+
+
+def name_apart(subject: str, run: str) -> str:
+    """Return the name of a subject as somebody else in each run."""
+    return f"{subject} ({run})"
+
+
+def apart_by_run(run: OneRun, name: str) -> OneRun:
+    """Return a run whose subjects are not those of the others."""
+
+    def rename(rows: Sequence[AnswerRow]) -> list[AnswerRow]:
+        return [attrs.evolve(row, subject=name_apart(row.subject, name)) for row in rows]
+
+    return attrs.evolve(
+        run,
+        rows=rename(run.rows),
+        rules={
+            key: attrs.evolve(rule, answers=rename(rule.answers)) for key, rule in run.rules.items()
+        },
+    )
+
+
+def people_by_run(facts: TargetFacts, names: Sequence[str]) -> pd.DataFrame:
+    """Return the cohort once a run, where everybody is a family with who they are elsewhere."""
+    people = facts.people
+    assert people is not None
+    families = dict(zip(people["subject"], cluster_names(people["subject"], people), strict=True))
+    return pd.concat(
+        [
+            people.assign(
+                family=people["subject"].map(families),
+                subject=[name_apart(subject, name) for subject in people["subject"]],
+            )
+            for name in names
+        ],
+        ignore_index=True,
+    )
+
+
+def all_labels(metrics: Sequence[Metrics]) -> tuple[str, ...]:
+    """Return the labels of all runs; one that no training person of a run has is not among its."""
+    longest = max((each.target.labels for each in metrics), key=len)
+    rest = [label for each in metrics for label in each.target.labels if label not in longest]
+    return (*longest, *dict.fromkeys(rest))
+
+
+def fill_labels(run: OneRun, labels: Sequence[str]) -> OneRun:
+    """Give labels that a run does not know a probability of 0."""
+    if not set(labels) - set(run.metrics.target.labels):
+        return run
+    none = dict.fromkeys(labels, 0.0)
+
+    def fill(rows: Sequence[AnswerRow]) -> list[AnswerRow]:
+        return [
+            row
+            if row.probabilities is None
+            else attrs.evolve(row, probabilities=none | dict(row.probabilities))
+            for row in rows
+        ]
+
+    rules = {key: attrs.evolve(rule, answers=fill(rule.answers)) for key, rule in run.rules.items()}
+    return attrs.evolve(run, rows=fill(run.rows), rules=rules)
+
+
+def pooled_facts(
+    runs: Mapping[str, OneRun], labels: tuple[str, ...], people: pd.DataFrame
+) -> TargetFacts:
+    """Return what scoring must know of all runs; who trained in several counts once."""
+    first = next(iter(runs.values())).metrics.target
+    values: dict[str, TargetValue] = {}
+    for run in runs.values():
+        values |= run.train
+    return TargetFacts(
+        name=first.name,
+        kind=first.kind,
+        labels=labels,
+        unit=first.unit,
+        train_values=tuple(values.values()),
+        people=people,
+    )
+
+
+def pool_rules(runs: Sequence[OneRun]) -> dict[str, Rule]:
+    """Put together what each rule answered in every run, as its own training people had it do."""
+    first, *others = runs
+    shared = [name for name in first.rules if all(name in run.rules for run in others)]
+    return {
+        name: attrs.evolve(
+            first.rules[name],
+            answers=[row for run in runs for row in run.rules[name].answers],
+        )
+        for name in shared
+    }
+
+
+# what is told of them --------------------------------------------------------------------------
+
+
+def describe_people(
+    found: SplitScores,
+    split: str,
+    runs: Mapping[str, OneRun],
+    facts: TargetFacts,
+    pooling: Pooling,
+) -> SplitScores:
+    """Return the scores of a split with what is told of people, who are counted once each.
+
+    Of those in several runs a matrix and a scatter show what most runs, or the middle one, say.
+    """
+    rows = [row for run in runs.values() for row in of_split(run.rows, split)]
+    frame = aggregate(rows, facts.kind, facts.labels, facts.train_mean)
+    predictions = make_predictions(frame, facts.labels, facts.train_mean)
+    return attrs.evolve(
+        found,
+        counts=add_counts(
+            [run.metrics.splits[split].counts for run in runs.values()],
+            subjects=int(frame["subject"].nunique()),
+        ),
+        confusion=count_confusions(predictions) if facts.labels else None,
+        scatter=None if facts.labels else pair_values(predictions),
+        subgroups=pool_subgroups(runs, split, facts, pooling),
+    )
+
+
+def add_counts(counts: Sequence[AnswerCounts], *, subjects: int) -> AnswerCounts:
+    """Add the counts of runs; shares are means, weighted by answers."""
+    found: dict[str, Any] = {}
+    for name in attrs.fields_dict(AnswerCounts):
+        values = [(getattr(each, name), each.tasks) for each in counts]
+        known = [(value, tasks) for value, tasks in values if value is not None]
+        if all(isinstance(value, int) for value, _ in known):
+            # A count that some run has not is not known of all.
+            whole = len(known) == len(values)
+            found[name] = sum(value for value, _ in known) if whole else None
+        else:
+            total = sum(tasks for _, tasks in known)
+            found[name] = sum(v * tasks for v, tasks in known) / total if total else None
+    return AnswerCounts(**found | {"subjects": subjects})
+
+
+def pool_subgroups(
+    runs: Mapping[str, OneRun], split: str, facts: TargetFacts, pooling: Pooling
+) -> dict[str, Grouping]:
+    """Score the groups of all people; who was new to their own run's training is counted so."""
+    everybody = frozenset[str]().union(*(run.trained for run in runs.values()))
+    groupings = find_groups(pooling.people, everybody, pooling.subgroups)
+    frames = [
+        aggregate(of_split(run.rows, split), facts.kind, facts.labels, facts.train_mean)
+        for run in runs.values()
+    ]
+    frame = pd.concat(frames, ignore_index=True)
+    name, metric = next(iter(pooling.metrics.items()))
+    scored = Scored(
+        metric=metric,
+        name=name,
+        predictions=make_predictions(frame, facts.labels, facts.train_mean),
+        subjects=frame["subject"].tolist(),
+        clusters=cluster_names(frame["subject"], facts.people),
+        plan=pooling.plan,
+    )
+    found = score_groups(scored, groupings)
+    return {
+        by: attrs.evolve(each, unseen=count_unseen(runs, split, groupings[by]))
+        for by, each in found.items()
+    }
+
+
+def count_unseen(runs: Mapping[str, OneRun], split: str, groups: Groups) -> int:
+    """Count people of whose group nobody taught the model that read them."""
+    unseen = set()
+    for run in runs.values():
+        seen = {groups.of[subject] for subject in run.trained if subject in groups.of}
+        asked = {row.subject for row in run.rows if row.split == split}
+        unseen |= {s for s in asked if s in groups.of and groups.of[s] not in seen}
+    return len(unseen)
+
+
+def pool_readouts(metrics: Sequence[Metrics]) -> Readouts | None:
+    """Say how numbers were read where all runs read them alike; each chose by its validation."""
+    found = [each.readouts for each in metrics if each.readouts is not None]
+    if len(found) < len(metrics) or len({each.headline for each in found}) > 1:
+        return None
+    splits = set.intersection(*(set(each.mass) for each in found))
+    return Readouts(
+        headline=found[0].headline,
+        validation=dict.fromkeys(found[0].validation),
+        other={},
+        mass={split: float(np.mean([each.mass[split] for each in found])) for split in splits},
+    )
+
+
+def summarise(
+    metrics: Mapping[str, Metrics], runs: Mapping[str, OneRun], pooling: Pooling
+) -> Summary:
+    """Return the scores of each run, and their mean and standard deviation over runs.
+
+    Args:
+        metrics: of each run by its name.
+        runs: the same runs.
+        pooling: how they are pooled.
+    """
+    opened = all("test" in found.splits for found in metrics.values())
+    split = "test" if opened else "val"
+    rows = {
+        run: RunScores(
+            subjects=found.splits[split].counts.subjects,
+            metrics={name: score.value for name, score in found.splits[split].metrics.items()},
+        )
+        for run, found in metrics.items()
+    }
+    frame = pd.DataFrame({run: dict(each.metrics) for run, each in rows.items()})
+    frame = frame.T.astype("float64")
+    people = {row.subject for run in runs.values() for row in of_split(run.rows, split)}
+    sites = find_groups(pooling.people, frozenset[str]()).get("site")
+    return Summary(
+        runs=rows,
+        mean={str(name): finite_or_none(value) for name, value in frame.mean().items()},
+        sd={str(name): finite_or_none(value) for name, value in frame.std(ddof=1).items()},
+        split=split,
+        people=len(people),
+        repeated=len(find_repeated(runs, split)),
+        trainings=len({training_of(name) for name in runs}),
+        unseen_sites=sites is not None and count_unseen(runs, split, sites) == len(people),
+        failed=dict(pooling.failed),
+    )
+
+
+def training_of(run: str) -> str:
+    """Return which of several trainings a run is of; empty where there is one.
+
+    >>> training_of("fold-1/seed-2"), training_of("seed-2"), training_of("fold-1")
+    ('seed-2', 'seed-2', '')
+    """
+    last = run.rpartition("/")[2]
+    return last if last.startswith(SEED) else ""

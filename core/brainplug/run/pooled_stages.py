@@ -1,0 +1,157 @@
+"""The last stages of several runs of one recipe: the scores of all their people, and one page.
+
+They are stages of the folder that holds the runs, by the names of a single run's; so what one left
+there never passes for what the other left.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from brainplug.api.guard import behind
+from brainplug.recipe.load import resolve
+from brainplug.run.ledger import Stage
+from brainplug.run.repeats import list_runs
+from brainplug.run.result_stages import run_report
+from brainplug.run.task_stages import all_task_files, read_all_tasks, read_cohort
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+    from brainplug.evaluation.pooled import OneRun
+    from brainplug.run.context import Workspace
+    from brainplug.runtime.run_folder import RunFolder
+
+
+def pooled_stages(workspace: Workspace, failed: Mapping[str, str]) -> list[Stage]:
+    """Return the stages that come after all runs.
+
+    Args:
+        workspace: of the folder that holds the runs.
+        failed: why runs could not be done, by name.
+    """
+    return [pooled_metrics_stage(workspace, failed), pooled_report_stage(workspace)]
+
+
+def pooled_metrics_stage(workspace: Workspace, failed: Mapping[str, str]) -> Stage:
+    """What the answers of all runs together are worth."""
+    evaluation, files = workspace.recipe.evaluation, workspace.files
+    return Stage(
+        name="metrics",
+        settings=workspace.settings("seed", "target")
+        | {
+            "evaluation": {
+                "metrics": list(workspace.metrics),
+                "bootstrap": evaluation.bootstrap,
+                "confidence": evaluation.confidence,
+                "subgroups": evaluation.subgroups,
+            }
+        },
+        reads=lambda: [files.run_list, files.cohort, *read_of_runs(workspace, failed)],
+        facts=lambda: {"failed": dict(failed)},
+        writes=(files.metrics, files.predictions, files.summary),
+        uses=(
+            *workspace.parts("target"),
+            *(behind(workspace.head), evaluation),
+            *workspace.metric_parts(*workspace.metrics),
+        ),
+        run=partial(run_pooled_metrics, workspace, failed),
+    )
+
+
+def read_of_runs(workspace: Workspace, failed: Mapping[str, str]) -> Iterator[Path]:
+    """Give the files of each run that are pooled."""
+    for home in list_runs(workspace.files, failed).values():
+        own = attrs.evolve(workspace, files=home)
+        yield from (*all_task_files(own), home.answers, home.metrics)
+
+
+def run_pooled_metrics(workspace: Workspace, failed: Mapping[str, str]) -> None:
+    """Score the people of all runs together."""
+    from brainplug.evaluation.bootstrap import BootstrapPlan
+    from brainplug.evaluation.pooled import Pooling, pool
+    from brainplug.evaluation.predictions_table import join_predictions, write_predictions
+    from brainplug.runtime.records import write_record
+
+    files, evaluation = workspace.files, workspace.recipe.evaluation
+    people = read_cohort(workspace)
+    homes = list_runs(files, failed)
+    runs = {name: read_run(workspace, home) for name, home in homes.items()}
+    plan = BootstrapPlan(
+        samples=evaluation.bootstrap,
+        confidence=evaluation.confidence,
+        seed=workspace.recipe.seed,
+    )
+    metrics = pool(
+        runs,
+        Pooling(
+            metrics=workspace.metrics,
+            plan=plan,
+            people=people,
+            subgroups=evaluation.subgroups,
+            failed=failed,
+        ),
+    )
+    tables = {name: list_run(run, homes[name], people) for name, run in runs.items()}
+    write_predictions(files.predictions, join_predictions(tables))
+    write_record(files.summary, metrics.runs)
+    write_record(files.metrics, metrics)
+
+
+def read_run(workspace: Workspace, home: RunFolder) -> OneRun:
+    """Read back one of several runs."""
+    from brainplug.evaluation.pooled import OneRun
+    from brainplug.evaluation.readouts import headline_rows
+    from brainplug.evaluation.records import Metrics
+    from brainplug.evaluation.stage import rules_of, trained_on
+    from brainplug.runtime.records import read_record
+    from brainplug.tasks.answers import read_answers
+
+    metrics = read_record(home.metrics, Metrics)
+    rows = headline_rows(read_answers(home.answers), metrics)
+    own = attrs.evolve(workspace, files=home)
+    tasks = read_all_tasks(own)
+    return OneRun(
+        metrics=metrics,
+        rows=rows,
+        rules=rules_of(tasks, {row.split for row in rows}),
+        train={task.subject: task.truth for task in tasks["train"]},
+        trained=frozenset(trained_on(tasks["train"], read_cohort(workspace, "scan", "subject"))),
+    )
+
+
+def list_run(run: OneRun, home: RunFolder, people: pd.DataFrame) -> pd.DataFrame:
+    """Return what one run predicts for each person, by its own read-out and training people."""
+    from brainplug.evaluation.describe import TargetFacts
+    from brainplug.evaluation.predictions_table import list_predictions
+    from brainplug.tasks.answers import read_answers
+
+    target = run.metrics.target
+    facts = TargetFacts(
+        name=target.name,
+        kind=target.kind,
+        labels=target.labels,
+        unit=target.unit,
+        train_values=tuple(run.train.values()),
+        people=people,
+    )
+    return list_predictions(run.rows, read_answers(home.answers), facts)
+
+
+def pooled_report_stage(workspace: Workspace) -> Stage:
+    """The page of all runs together."""
+    files = workspace.files
+    return Stage(
+        name="report",
+        settings=resolve(workspace.recipe),
+        reads=lambda: [files.cohort, files.facts, files.exclusions, files.metrics],
+        writes=(files.report,),
+        uses=(workspace.recipe,),
+        run=partial(run_report, workspace),
+    )
