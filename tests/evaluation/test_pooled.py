@@ -216,6 +216,21 @@ def test_a_label_that_one_fold_never_saw_has_no_chance_there():
     assert 10 == found.splits["test"].calibration.people
 
 
+def test_a_fold_that_says_nothing_has_no_score_and_counts_as_wrong():
+    """Its 0 is not shown; in the mean it stands, and where all are silent there is no mean."""
+    mute = [attrs.evolve(each, prediction=None) for each in half(range(20))]
+    spoken = make_run(half(range(20, 40)), ["s0"])
+    both = {"fold-1": make_run(mute, ["s30"]), "fold-2": spoken}
+    pooling = Pooling(metrics=METRICS, plan=PLAN, people=people(40))
+
+    summary = pool(both, pooling).runs
+    nothing = pool({"fold-1": both["fold-1"]}, pooling).runs
+
+    assert [None, 1.0] == [each.metrics["accuracy"] for each in summary.runs.values()]
+    assert 0.5 == summary.mean["accuracy"]
+    assert (None, 1.0) == (nothing.mean["accuracy"], nothing.mean["auroc"])
+
+
 def test_numbers_of_all_folds_are_pooled():
     """Errors of everybody, against everybody's truth."""
     metrics = {"mae": Mae(MaeOptions())}

@@ -54,7 +54,7 @@ def test_the_cohort_is_read_once_for_all(folds, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_scores_of_all_runs_are_summed_up(folds, tmp_path):
-    """`summary.json` has each run's scores, and their mean and standard deviation."""
+    """`summary.json` has each run's scores, mean and spread; there is one page of all people."""
     assert 0 == run("run", folds, tmp_path / "run")
 
     summary = read_json(tmp_path / "run" / "summary.json")
@@ -66,6 +66,11 @@ def test_scores_of_all_runs_are_summed_up(folds, tmp_path):
     assert ["fold-1", "fold-2", "fold-3", "fold-4"] == list(summary["runs"])
     assert values.mean() == pytest.approx(summary["mean"]["balanced-accuracy"])
     assert values.std() == pytest.approx(summary["sd"]["balanced-accuracy"])
+    whole = read_json(tmp_path / "run" / "metrics.json")
+    people = pd.read_parquet(tmp_path / "run" / "cohort.parquet")["subject"].nunique()
+    assert people == whole["splits"]["test"]["counts"]["subjects"]
+    assert summary == whole["runs"]
+    assert f"In {people} held-out people" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_run_that_fails_stops_no_other(folds, tmp_path, capsys, monkeypatch):
@@ -148,8 +153,11 @@ def seeded(write_recipe, line: str):
     return recipe
 
 
-def test_seeds_are_trainings_on_one_split(write_recipe, tmp_path):
-    """Tables are the same to the byte, weights differ; `summary.json` sums up all seeds."""
+def test_seeds_are_trainings_on_one_split(write_recipe, tmp_path, capsys):
+    """Tables are the same to the byte, weights differ; `summary.json` sums up all seeds.
+
+    What is made of all stands while nothing changes, is put aside for a single run, and comes back.
+    """
     recipe, folder = seeded(write_recipe, "seeds = [1, 2]"), tmp_path / "run"
 
     assert 0 == run("run", recipe, folder, "--until", "metrics")
@@ -165,6 +173,19 @@ def test_seeds_are_trainings_on_one_split(write_recipe, tmp_path):
     assert losses[0] != losses[1]
     assert ["seed-1", "seed-2"] == list(read_json(folder / "summary.json")["runs"])
     assert not (folder / "model").exists()
+    told = pd.read_csv(folder / "predictions.csv", dtype=str)
+    assert {"seed-1", "seed-2"} == set(told["run"])
+    assert 2 == told.groupby(["subject", "split"])["run"].nunique().min()
+
+    text, of_all = recipe.read_text(), {"metrics.json", "predictions.csv", "summary.json"}
+    recipe.write_text(text.replace("seeds = [1, 2]", ""))
+    assert 0 == run("run", recipe, folder, "--until", "volumes")
+    assert of_all <= {path.name for path in (folder / "stale").iterdir()}
+    recipe.write_text(text)
+    capsys.readouterr()
+    assert 0 == run("run", recipe, folder, "--until", "metrics")
+    assert "metrics    as before, back from stale/" in capsys.readouterr().out
+    assert not (folder / "stale").exists()
 
 
 def test_the_seed_of_training_moves_nobody(write_recipe, tmp_path, capsys):

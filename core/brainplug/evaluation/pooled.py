@@ -29,7 +29,7 @@ from brainplug.evaluation.describe import (
 )
 from brainplug.evaluation.groupings import find_groups
 from brainplug.evaluation.pooled_records import RunScores, Summary
-from brainplug.evaluation.records import AnswerCounts, Metrics, Readouts
+from brainplug.evaluation.records import EXPECTED, AnswerCounts, Metrics, Readouts
 from brainplug.evaluation.score import Rule, cluster_names, of_split, score_run
 from brainplug.evaluation.stage import of, people_by_study, score_candidates
 from brainplug.evaluation.subgroups import score_groups
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from brainplug.api.records import TargetValue
     from brainplug.api.roles import Metric
     from brainplug.evaluation.groupings import Groups
-    from brainplug.evaluation.records import SplitScores
+    from brainplug.evaluation.records import SelectedCheckpoint, SplitScores
     from brainplug.evaluation.subgroup_records import Grouping
     from brainplug.tasks.answers import AnswerRow
 
@@ -118,6 +118,7 @@ def pool(runs: Mapping[str, OneRun], pooling: Pooling) -> Metrics:
         studies[study] = theirs.splits
     return attrs.evolve(
         whole,
+        selected=common_selection([run.metrics for run in runs.values()]),
         intervals=attrs.evolve(whole.intervals, unit=unit),
         splits={
             split: describe_people(found, split, filled, facts, pooling)
@@ -318,6 +319,12 @@ def count_unseen(runs: Mapping[str, OneRun], split: str, groups: Groups) -> int:
     return len(unseen)
 
 
+def common_selection(metrics: Sequence[Metrics]) -> SelectedCheckpoint | None:
+    """Return the checkpoint that all runs kept, None where each kept another."""
+    first, *others = [each.selected for each in metrics]
+    return first if all(each == first for each in others) else None
+
+
 def pool_readouts(metrics: Sequence[Metrics]) -> Readouts | None:
     """Say how numbers were read where all runs read them alike; each chose by its validation."""
     found = [each.readouts for each in metrics if each.readouts is not None]
@@ -344,15 +351,25 @@ def summarise(
     """
     opened = all("test" in found.splits for found in metrics.values())
     split = "test" if opened else "val"
+    scored = {
+        run: {name: score.value for name, score in found.splits[split].metrics.items()}
+        for run, found in metrics.items()
+    }
+    silent = {run for run, found in metrics.items() if is_silent(found, split)}
     rows = {
         run: RunScores(
             subjects=found.splits[split].counts.subjects,
-            metrics={name: score.value for name, score in found.splits[split].metrics.items()},
+            # A 0 of a run that said nothing that can be read is no score; an AUROC is.
+            metrics={
+                name: None if run in silent and not value else value
+                for name, value in scored[run].items()
+            },
         )
         for run, found in metrics.items()
     }
-    frame = pd.DataFrame({run: dict(each.metrics) for run, each in rows.items()})
-    frame = frame.T.astype("float64")
+    # Silence counts as wrong in a mean, lest it help; of runs that are all silent there is none.
+    counted = {run: rows[run].metrics for run in runs} if len(silent) == len(runs) else scored
+    frame = pd.DataFrame(counted).T.astype("float64")
     people = {row.subject for run in runs.values() for row in of_split(run.rows, split)}
     sites = find_groups(pooling.people, frozenset[str]()).get("site")
     return Summary(
@@ -366,6 +383,13 @@ def summarise(
         unseen_sites=sites is not None and count_unseen(runs, split, sites) == len(people),
         failed=dict(pooling.failed),
     )
+
+
+def is_silent(metrics: Metrics, split: str) -> bool:
+    """Tell whether nothing that a run said can be read, nor was a number's expected value taken."""
+    counts = metrics.splits[split].counts
+    expected = metrics.readouts is not None and metrics.readouts.headline == EXPECTED
+    return bool(counts.tasks) and counts.unparsed_tasks == counts.tasks and not expected
 
 
 def training_of(run: str) -> str:

@@ -10,8 +10,8 @@ import pandas as pd
 from brainplug.api.roles import Repeats, able
 from brainplug.audit.console import show
 from brainplug.design.split import as_study_alone, by_study
-from brainplug.report.sentence import SPLIT_NAMES, unopened_in_words
-from brainplug.report.wording import metric_name, show_estimate
+from brainplug.report.sentence import SPLIT_NAMES, own_scores, unopened_in_words
+from brainplug.report.wording import count_of, metric_name, show_estimate
 from brainplug.runtime.files import read_json
 
 if TYPE_CHECKING:
@@ -90,14 +90,14 @@ def summary_table(metrics: Metrics) -> Table:
     names = list(summary.mean)
     heads = map(metric_name, names)
     people = f"{SPLIT_NAMES[summary.split]} subjects"
-    table = Table("run", people, *heads, title=f"{len(summary.runs)} runs")
+    table = Table("run", people, *heads, title=count_of(len(summary.runs), "run"))
     for run, found in summary.runs.items():
         table.add_row(run, str(found.subjects), *(show(found.metrics[name]) for name in names))
     for name in summary.failed:
         table.add_row(name, "failed", *("" for _ in names), style="red")
     for words, scores in (("mean of runs", summary.mean), ("sd of runs", summary.sd)):
         table.add_row(words, "", *(show(scores[name]) for name in names))
-    pooled = metrics.splits[summary.split].metrics
+    pooled = own_scores(metrics.splits[summary.split], metrics)
     shown = [show_estimate(pooled[name]) if name in pooled else "" for name in names]
     table.add_row("all people", str(summary.people), *shown, style="bold")
     table.caption = unopened_in_words(summary.split) or None
