@@ -9,10 +9,11 @@ import pytest
 
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
-from brainplug.evaluation.pooled import OneRun, Pooling, pool
+from brainplug.evaluation.pooled import Pooling, pool
 from brainplug.evaluation.pooled_records import runs_in_words
 from brainplug.evaluation.records import Metrics
 from brainplug.evaluation.score import Rule, score_run
+from brainplug.evaluation.several_runs import OneRun
 from brainplug.runtime.records import from_json, to_json
 from brainplug.tasks.answers import AnswerRow
 from brainplug_plugins.metrics.accuracy import Accuracy, AccuracyOptions

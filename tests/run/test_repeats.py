@@ -55,6 +55,9 @@ def test_the_cohort_is_read_once_for_all(folds, tmp_path, capsys):
 @pytest.mark.slow
 def test_scores_of_all_runs_are_summed_up(folds, tmp_path):
     """`summary.json` has each run's scores, mean and spread; there is one page of all people."""
+    said = 'answer = "score"'  # after one epoch nothing that is said can be read
+    folds.write_text(folds.read_text().replace("[evaluation]\n", f"[evaluation]\n{said}\n"))
+
     assert 0 == run("run", folds, tmp_path / "run")
 
     summary = read_json(tmp_path / "run" / "summary.json")

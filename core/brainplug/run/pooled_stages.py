@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from brainplug.evaluation.pooled import OneRun
+    from brainplug.evaluation.several_runs import OneRun
     from brainplug.run.context import Workspace
     from brainplug.runtime.run_folder import RunFolder
 
@@ -106,9 +106,9 @@ def run_pooled_metrics(workspace: Workspace, failed: Mapping[str, str]) -> None:
 
 def read_run(workspace: Workspace, home: RunFolder) -> OneRun:
     """Read back one of several runs."""
-    from brainplug.evaluation.pooled import OneRun
     from brainplug.evaluation.readouts import headline_rows
     from brainplug.evaluation.records import Metrics
+    from brainplug.evaluation.several_runs import OneRun
     from brainplug.evaluation.stage import rules_of, trained_on
     from brainplug.runtime.records import read_record
     from brainplug.tasks.answers import read_answers

@@ -1,0 +1,109 @@
+"""Several runs of one recipe, as they are pooled: who is in them, and under what names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+import pandas as pd
+
+from brainplug.evaluation.score import Rule, cluster_names
+
+if TYPE_CHECKING:
+    from brainplug.api.records import TargetValue
+    from brainplug.evaluation.describe import TargetFacts
+    from brainplug.evaluation.records import Metrics
+    from brainplug.tasks.answers import AnswerRow
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class OneRun:
+    """One of several runs, as it is pooled.
+
+    Attributes:
+        metrics: its own.
+        rows: its answers, with the predictions that its scores are made from.
+        rules: what it is compared with, fitted to its own training people.
+        train: value of each training subject that was a query.
+        trained: all training subjects.
+    """
+
+    metrics: Metrics
+    rows: Sequence[AnswerRow]
+    rules: Mapping[str, Rule]
+    train: Mapping[str, TargetValue]
+    trained: frozenset[str]
+
+
+def find_repeated(runs: Mapping[str, OneRun], split: str | None = None) -> set[str]:
+    """Return the subjects who are asked in several runs."""
+    asked = Counter(
+        subject
+        for run in runs.values()
+        for subject in {row.subject for row in run.rows if split in (None, row.split)}
+    )
+    return {subject for subject, count in asked.items() if count > 1}
+
+
+def name_apart(subject: str, run: str) -> str:
+    """Return the name of a subject as somebody else in each run."""
+    return f"{subject} ({run})"
+
+
+def apart_by_run(run: OneRun, name: str) -> OneRun:
+    """Return a run whose subjects are not those of the others."""
+
+    def rename(rows: Sequence[AnswerRow]) -> list[AnswerRow]:
+        return [attrs.evolve(row, subject=name_apart(row.subject, name)) for row in rows]
+
+    return attrs.evolve(
+        run,
+        rows=rename(run.rows),
+        rules={
+            key: attrs.evolve(rule, answers=rename(rule.answers)) for key, rule in run.rules.items()
+        },
+    )
+
+
+def people_by_run(facts: TargetFacts, names: Sequence[str]) -> pd.DataFrame:
+    """Return the cohort once a run, where everybody is a family with who they are elsewhere."""
+    people = facts.people
+    assert people is not None
+    families = dict(zip(people["subject"], cluster_names(people["subject"], people), strict=True))
+    return pd.concat(
+        [
+            people.assign(
+                family=people["subject"].map(families),
+                subject=[name_apart(subject, name) for subject in people["subject"]],
+            )
+            for name in names
+        ],
+        ignore_index=True,
+    )
+
+
+def all_labels(metrics: Sequence[Metrics]) -> tuple[str, ...]:
+    """Return the labels of all runs; one that no training person of a run has is not among its."""
+    longest = max((each.target.labels for each in metrics), key=len)
+    rest = [label for each in metrics for label in each.target.labels if label not in longest]
+    return (*longest, *dict.fromkeys(rest))
+
+
+def fill_labels(run: OneRun, labels: Sequence[str]) -> OneRun:
+    """Give labels that a run does not know a probability of 0."""
+    if not set(labels) - set(run.metrics.target.labels):
+        return run
+    none = dict.fromkeys(labels, 0.0)
+
+    def fill(rows: Sequence[AnswerRow]) -> list[AnswerRow]:
+        return [
+            row
+            if row.probabilities is None
+            else attrs.evolve(row, probabilities=none | dict(row.probabilities))
+            for row in rows
+        ]
+
+    rules = {key: attrs.evolve(rule, answers=fill(rule.answers)) for key, rule in run.rules.items()}
+    return attrs.evolve(run, rows=fill(run.rows), rules=rules)
