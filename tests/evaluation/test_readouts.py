@@ -129,7 +129,7 @@ def test_a_model_that_hardly_says_numbers_is_told():
 
     found = scored([attrs.evolve(row, mass=0.001) for row in rows])
 
-    assert "on which it puts no more than 0.0010 of its probability, chosen on" in " ".join(
+    assert "on which it puts less than 1% of its probability, chosen on" in " ".join(
         further_sentences(found)
     )
 

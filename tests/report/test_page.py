@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 import attrs
 import pytest
 
+from brainplug.evaluation.pooled_records import RunScores, Summary
 from brainplug.evaluation.subgroup_records import Gain, Grouping, GroupScore, WithinGroups
-from brainplug.report.page import SECTIONS
+from brainplug.report.page import SECTIONS, render
 from brainplug.report.sections import subgroups, systems
 from brainplug.report.sentence import claim
 from pages import Study, make_folder, page_of
@@ -265,3 +266,20 @@ def test_a_detector_of_the_scanner_is_called_one(tmp_path):
     assert [] == list(found.sentences)
     # 38 of 40 are shown, so that one of the counts must be a bound.
     assert ["20", "≥16"] == [row.count for row in found.groups["Site"]]
+
+
+def test_runs_have_a_row_each_and_failed_ones_are_told(tmp_path):
+    """Of several runs each is shown, their spread, and those that could not be done."""
+    facts = make_folder(tmp_path / "run", Study())
+    scores = {"balanced-accuracy": 0.8, "auroc": None}
+    both = {name: RunScores(subjects=20, metrics=scores) for name in ("fold-1", "fold-2")}
+    summary = Summary(
+        runs=both, mean=scores, sd=scores, people=40, failed={"fold-3": "no <query> in /home/a/b"}
+    )
+    facts.metrics = attrs.evolve(facts.metrics, runs=summary)
+
+    page = render(facts)
+
+    assert ["20", "0.80", "n/a"] == cells(page, "fold-1")
+    assert "<strong>fold-3</strong> could not be done: no &lt;query&gt; in …/b" in page
+    assert "1 of 3 runs could not be done" in page

@@ -21,6 +21,7 @@ from brainplug.tasks.read import read_tasks
 from brainplug.tasks.study_facts import CohortFacts, StudyFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from brainplug.api.records import TargetKind
@@ -99,16 +100,22 @@ class Facts:
         return read_record(path, TrainingHistory) if path.exists() else None
 
     @cached_property
+    def homes(self) -> list[RunFolder]:
+        """The folders that hold answers: the run's own, or those of each of several runs."""
+        return list(find_homes(self.sources.files))
+
+    @cached_property
     def tasks(self) -> list[Task]:
-        """The dialogues of the split that is shown."""
-        paths = sorted(self.sources.files.tasks.glob(f"*_{self.split}.json"))
-        return [task for path in paths for task in read_tasks(path)]
+        """The dialogues of the split that is shown; of several runs each of them once."""
+        paths = [path for home in self.homes for path in home.tasks.glob(f"*_{self.split}.json")]
+        tasks = [task for path in sorted(paths) for task in read_tasks(path)]
+        return list({task.task_id: task for task in tasks}.values())
 
     @cached_property
     def answers(self) -> list[AnswerRow]:
-        """What was said in that split."""
-        path = self.sources.files.answers
-        rows = read_answers(path) if path.exists() else []
+        """What was said in that split, by each run where there are several."""
+        paths = [home.answers for home in self.homes if home.answers.exists()]
+        rows = [row for path in paths for row in read_answers(path)]
         return [row for row in rows if row.split == self.split]
 
     @cached_property
@@ -140,3 +147,14 @@ class Facts:
     def study_names(self) -> list[str]:
         """Names of the studies."""
         return [study.study for study in self.studies]
+
+
+def find_homes(files: RunFolder) -> Iterator[RunFolder]:
+    """Give the folder of a run, or those of its runs that have scores, of runs in runs too."""
+    if not files.run_list.exists():
+        yield files
+        return
+    for name in read_json(files.run_list):
+        own = files.of_run(name)
+        if own.metrics.exists():
+            yield from find_homes(own)

@@ -20,6 +20,7 @@ from brainplug.report.sections import (
     predictions,
     provenance,
     references,
+    runs,
     scores,
     subgroups,
     systems,
@@ -50,6 +51,7 @@ class Section:
 
 SECTIONS = (
     Section("systems", "Result", systems.make),
+    Section("runs", "Runs", runs.make),
     Section("flow", "Participants", flow.make),
     Section("balance", "Table 1: pools", balance.make),
     Section("scores", "All scores", scores.make),

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from brainplug.evaluation.records import (
         AnswerCounts,
-        BaselineScores,
         Difference,
         Metrics,
         ReportedScore,
@@ -209,7 +208,7 @@ def spread_of(values: Sequence[float]) -> float | None:
 
 KIND_NAMES = {
     "image": "the strongest baseline that sees the images",
-    "reference": "the strongest reader of the references",
+    "reference": "the strongest baseline that sees the images, references among them",
     "confound": "the strongest of the confounds",
     "site": "each site's own guess",
     "rule": "the best rule that sees no image",
@@ -218,19 +217,39 @@ KIND_NAMES = {
 
 
 def compare_in_words(scored: SplitScores, name: str) -> str:
-    """Say how the model stands to the strongest baseline, by the interval of their difference."""
-    difference = scored.difference.get(name)
-    if difference is None or difference.against is None:
+    """Say how the model stands to what stands beside it, by the intervals of the differences.
+
+    To the strongest baseline that sees the images where there is one; to the best of what sees none
+    where there is no other, or where the model is not better than that either.
+    """
+    blind = scored.difference.get(name)
+    if blind is None or blind.against is None:
         return ""
+    return stand_in_words(blind, scored, name)
+
+
+def is_better(difference: Difference) -> bool:
+    """Tell whether the model is better, clear of zero."""
+    sign = 1 if difference.higher_is_better else -1
+    return difference.clear and sign * (difference.value or 0) > 0
+
+
+def stand_in_words(difference: Difference, scored: SplitScores, name: str) -> str:
+    """Say how the model stands to one rival.
+
+    Args:
+        difference: the model less the rival.
+        scored: of the same people.
+        name: of the metric.
+    """
+    assert difference.against is not None
     baseline = scored.baselines[difference.against]
-    rival = f"{KIND_NAMES[kind_of(baseline)]}, “{difference.against}”"
+    rival = f"the best rule that sees no image, “{difference.against}”"
     reached = show_number(baseline.metrics[name].value)
     gap = f"{reached}; difference {show_difference(difference)}"
-    sign = 1 if difference.higher_is_better else -1
     if not difference.clear:
         return f"it cannot be told from {rival} ({gap})"
-    verdict = "better" if sign * (difference.value or 0) > 0 else "worse"
-    return f"it did {verdict} than {rival} ({gap})"
+    return f"it did {'better' if is_better(difference) else 'worse'} than {rival} ({gap})"
 
 
 def show_difference(difference: Difference) -> str:
@@ -247,11 +266,6 @@ def show_difference(difference: Difference) -> str:
     if difference.p_value is not None:
         parts.append(show_p(difference.p_value))
     return ", ".join(parts)
-
-
-def kind_of(baseline: BaselineScores) -> str:
-    """Return what a baseline sees; of an older run none sees an image."""
-    return str(getattr(baseline, "kind", "rule"))
 
 
 NOT_MEASURED = "what references add was not measured"
@@ -284,7 +298,8 @@ def readouts_in_words(metrics: Metrics, name: str) -> str:
     split = shown_split(metrics.splits)
     opening = f"The model's answer is {READOUT_NAMES[found.headline]}"
     if found.headline == EXPECTED and (mass := found.mass.get(split, 1.0)) < LITTLE:
-        opening += f", on which it puts no more than {show_number(mass)} of its probability"
+        little = f"no more than {mass:.0%}" if mass >= 0.01 else "less than 1%"
+        opening += f", on which it puts {little} of its probability"
     others = other_readout(metrics, split)
     if not others:
         return f"{opening}."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from brainplug.evaluation.records import Difference, Measured, ReportedScore
     from brainplug.evaluation.subgroup_records import GroupScore
 
@@ -67,39 +69,46 @@ def show_number(value: float | None, places: int | None = None) -> str:
     return text.replace("-", MINUS) if float(text) else text.replace("-", "")
 
 
-def bracketed(score: Estimated, level: str = "") -> str:
+def places_of(scores: Iterable[Estimated]) -> int:
+    """Return the decimal places of scores that stand in one column or one figure."""
+    return count_places(*(end for each in scores for end in (each.value, each.low, each.high)))
+
+
+def bracketed(score: Estimated, level: str = "", places: int | None = None) -> str:
     """Write an interval in brackets, nothing where there is none.
 
     Args:
-        score: with the interval, which is written with the places of all three numbers.
+        score: with the interval.
         level: what stands before it; with one, a missing interval is told with its reason.
+        places: those of the numbers it stands with; without it, those of these three.
     """
     if score.low is None or score.high is None:
         return f" (no interval: {score.reason})" if level else ""
-    places = count_places(score.value, score.low, score.high)
+    places = places_of([score]) if places is None else places
     return f" ({level}{show_number(score.low, places)} to {show_number(score.high, places)})"
 
 
-def show_estimate(score: Estimated, level: str = "") -> str:
+def show_estimate(score: Estimated, level: str = "", places: int | None = None) -> str:
     """Write a score and its interval.
 
     Args:
         score: of a system, or the difference of two.
         level: as for `bracketed`.
+        places: as for `bracketed`.
     """
-    places = None
-    if score.low is not None and score.high is not None:
-        places = count_places(score.value, score.low, score.high)
-    return f"{show_number(score.value, places)}{bracketed(score, level)}"
+    places = places_of([score]) if places is None else places
+    return f"{show_number(score.value, places)}{bracketed(score, level, places)}"
 
 
 def show_p(value: float) -> str:
     """Write a p value.
 
-    >>> show_p(0.0004), show_p(0.0312)
-    ('p < 0.001', 'p = 0.031')
+    >>> show_p(0.0004), show_p(0.0312), show_p(0.4), show_p(1.0)
+    ('p < 0.001', 'p = 0.031', 'p = 0.40', 'p > 0.99')
     """
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    if value < 0.001:
+        return "p < 0.001"
+    return "p > 0.99" if value > 0.99 else f"p = {value:.{3 if value < 0.1 else 2}f}"
 
 
 def join_words(words: list[str], last: str = "and") -> str:

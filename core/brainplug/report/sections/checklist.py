@@ -193,7 +193,7 @@ def told_of_method(facts: Facts) -> dict[str, str]:
         "selection": training.describe_selection(metrics.selected),
         "ensemble": "none; the answers of one person are joined into one prediction",
         "metrics": names,
-        "uncertainty": methods.describe_intervals(metrics.intervals),
+        "uncertainty": methods.describe_intervals(facts),
         "code": f"brainplug {version}, MIT licence, with this recipe; data: see the study",
     }
 

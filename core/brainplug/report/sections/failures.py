@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from brainplug.report.facts import Facts
-    from brainplug.tasks.answers import AnswerRow
 
 LONGEST = 90
 """Characters of an unread answer that are shown."""
@@ -49,24 +48,25 @@ def make(facts: Facts) -> Failures:
     kinds = Counter(kind_of_failure(row.answer_text, facts) for row in unread)
     texts = Counter(shorten(row.answer_text) for row in unread if row.answer_text.strip())
     return Failures(
-        rows=list(count_failures(facts, unread)),
+        rows=list(count_failures(facts)),
         kinds=[(kind, f"{count:,}") for kind, count in kinds.most_common()],
         texts=[(text, f"{count:,}") for text, count in texts.most_common(3)],
         people=list(list_failures(facts)) if facts.individual else [],
     )
 
 
-def count_failures(facts: Facts, unread: Sequence[AnswerRow]) -> Iterator[tuple[str, str]]:
+def count_failures(facts: Facts) -> Iterator[tuple[str, str]]:
     """Count unread answers and people, and what is wrong among the rest."""
     counts = facts.scored.counts
-    yield "answers that could not be read", f"{len(unread):,} of {counts.tasks:,}"
-    if unread:
+    yield "answers that could not be read", f"{counts.unparsed_tasks:,} of {counts.tasks:,}"
+    if counts.unparsed_tasks:
         yield "people none of whose answers could be read", f"{counts.unparsed_subjects:,}"
         yield "people some of whose answers could not", f"{counts.partly_unparsed_subjects:,}"
     if facts.scored.confusion is not None:
-        right = [row for row in facts.answers if row.prediction == row.truth]
-        wrong = len(facts.answers) - len(unread) - len(right)
-        yield "answers that state a wrong class", f"{wrong:,} of {counts.tasks:,}"
+        wrong = [row for row in facts.answers if row.prediction not in {None, row.truth}]
+        # Several trainings answer for each person several times, where the others count once.
+        if len(facts.answers) == counts.tasks:
+            yield "answers that state a wrong class", f"{len(wrong):,} of {counts.tasks:,}"
     elif facts.scored.scatter and len(facts.scored.scatter) >= 2 * SMALLEST_GROUP:
         yield from describe_errors(facts)
 

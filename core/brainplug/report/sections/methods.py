@@ -12,7 +12,7 @@ from brainplug.report.wording import count_of, join_words, metric_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from brainplug.evaluation.records import Intervals, Metrics
+    from brainplug.evaluation.records import Metrics
     from brainplug.recipe.tables import Recipe
     from brainplug.report.facts import Facts
 
@@ -105,7 +105,7 @@ def evaluation_in_words(facts: Facts) -> Iterator[str]:
     metrics = facts.metrics
     names = join_words([metric_name(name) for name in facts.scored.metrics])
     yield f"Answers were read as {describe_outcome(metrics)}; one prediction a person was scored."
-    yield f"We report {names} with {describe_intervals(metrics.intervals)}."
+    yield f"We report {names} with {describe_intervals(facts)}."
     baselines = list(facts.scored.baselines)
     if baselines:
         yield f"On the same people we scored {join_words([f'“{name}”' for name in baselines])}."
@@ -123,9 +123,13 @@ def describe_outcome(metrics: Metrics) -> str:
     )
 
 
-def describe_intervals(intervals: Intervals) -> str:
-    """Say how intervals were made."""
-    return (
-        f"{intervals.confidence:.0%} intervals by the bootstrap over {intervals.unit} "
-        f"({intervals.samples:,} samples)"
-    )
+def describe_intervals(facts: Facts) -> str:
+    """Say how intervals were made: over whom, and by which method each metric's is."""
+    intervals = facts.metrics.intervals
+    by_method: dict[str, list[str]] = {}
+    for name, score in facts.scored.metrics.items():
+        if score.method:
+            by_method.setdefault(score.method, []).append(metric_name(name))
+    told = "; ".join(f"{join_words(names)}: {method}" for method, names in by_method.items())
+    made = f"{intervals.confidence:.0%} intervals over {intervals.unit}"
+    return f"{made} ({told})" if told else made

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.report.sentence import further_sentences, other_readout, own_scores
-from brainplug.report.wording import capital, metric_name, show_estimate
+from brainplug.report.wording import capital, join_words, metric_name, places_of, show_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,15 +65,24 @@ def make_table(
     systems = [("the model", own_scores(scored, metrics)), *others]
     systems += [(name, baseline.metrics) for name, baseline in scored.baselines.items()]
     first = scored.metrics
+    places = {
+        key: places_of([scores[key] for _, scores in systems if key in scores]) for key in first
+    }
     return ScoreTable(
         title=title,
         people=scored.counts.subjects,
         metrics=[head(name, score) for name, score in first.items()],
         rows=[
-            (name, [show_estimate(scores[key]) if key in scores else "n/a" for key in first])
+            (
+                name,
+                [
+                    show_estimate(scores[key], places=places[key]) if key in scores else "n/a"
+                    for key in first
+                ],
+            )
             for name, scores in systems
         ],
-        missing=list(dict.fromkeys(reasons(systems))),
+        missing=reasons(systems),
     )
 
 
@@ -84,10 +93,10 @@ def head(name: str, score: ReportedScore) -> str:
 
 
 def reasons(systems: Sequence[tuple[str, Mapping[str, ReportedScore]]]) -> list[str]:
-    """Say why scores or intervals are missing."""
-    return [
-        f"{metric_name(metric)}: {score.reason}"
-        for _, scores in systems
-        for metric, score in scores.items()
-        if score.reason and (score.value is None or score.low is None)
-    ]
+    """Say why scores or intervals are missing: each reason once, with the metrics it concerns."""
+    concerned: dict[str, dict[str, None]] = {}
+    for _, scores in systems:
+        for metric, score in scores.items():
+            if score.reason and (score.value is None or score.low is None):
+                concerned.setdefault(score.reason, {})[metric_name(metric)] = None
+    return [f"{join_words(list(names))}: {reason}" for reason, names in concerned.items()]

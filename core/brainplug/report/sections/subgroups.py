@@ -15,6 +15,7 @@ from brainplug.report.wording import (
     as_sentence,
     capital,
     count_of,
+    count_places,
     metric_name,
     show_estimate,
 )
@@ -58,7 +59,8 @@ def make(facts: Facts) -> Subgroups | None:
     if not scored.subgroups or everybody.value is None:
         return None
     axis = common_axis(facts)
-    groups = {"All": [make_row("everybody", everybody, axis, f"{scored.counts.subjects:,}")]}
+    everyone = f"{scored.counts.subjects:,}"
+    groups = {"All": [make_row("everybody", everybody, axis, count=everyone)]}
     for by, grouping in scored.subgroups.items():
         groups[capital(by)] = list(group_rows(grouping, axis, facts))
     return Subgroups(
@@ -71,12 +73,12 @@ def make(facts: Facts) -> Subgroups | None:
     )
 
 
-def make_row(name: str, score: ReportedScore | GroupScore, axis: Axis, count: str) -> Row:
-    """Place a group on the axis."""
+def make_row(name: str, score: ReportedScore | GroupScore, axis: Axis, *, count: str) -> Row:
+    """Place a group on the axis, whose ends say how many decimals its numbers have."""
     ends = [None if end is None else axis.place(end) for end in (score.low, score.high)]
     return Row(
         name=name,
-        shown=show_estimate(score),
+        shown=show_estimate(score, places=count_places(axis.low, axis.high)),
         at=None if score.value is None else axis.place(score.value),
         low=ends[0],
         high=ends[1],
@@ -92,7 +94,7 @@ def group_rows(grouping: Grouping, axis: Axis, facts: Facts) -> Iterator[Row]:
     rest = grouping.people_too_small + grouping.unknown
     counts = show_counts([*people, rest], individual=facts.individual)
     for (name, score), count in zip(grouping.groups.items(), counts, strict=False):
-        yield make_row(name, score, axis, count)
+        yield make_row(name, score, axis, count=count)
 
 
 def list_detectors(facts: Facts) -> list[str]:

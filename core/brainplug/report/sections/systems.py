@@ -8,8 +8,8 @@ import attrs
 
 from brainplug.report.axis import Axis, make_axis
 from brainplug.report.published import Published, find_published
-from brainplug.report.sentence import kind_of, other_readout, own_scores
-from brainplug.report.wording import capital, metric_name, show_estimate, show_number
+from brainplug.report.sentence import other_readout, own_scores
+from brainplug.report.wording import capital, metric_name, places_of, show_estimate, show_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +43,7 @@ class Row:
         link: where a published score can be read.
         caution: what must be known beside it.
         count: people; None where they are those of the figure.
+        marks: place and letter of what might have been.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Row:
     link: str = ""
     caution: str = ""
     count: str | None = None
+    marks: Sequence[tuple[str, str]] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +67,7 @@ class Systems:
         better: which way is better, in words.
         axis: common to all rows.
         groups: rows by the heading they stand under.
+        about: what each baseline is, by its name.
         people: how many were asked.
         tasks: dialogues.
         level: of the intervals, in words.
@@ -74,6 +77,7 @@ class Systems:
     better: str
     axis: Axis
     groups: Mapping[str, Sequence[Row]]
+    about: Mapping[str, str]
     people: int
     tasks: int
     level: str
@@ -84,9 +88,10 @@ def make(facts: Facts) -> Systems:
     scored, metrics, name = facts.scored, facts.metrics, facts.first_metric
     found = list(list_systems(facts, name))
     published, axis = list_published(facts), common_axis(facts)
+    places = places_of([score for _, _, score in found])
     groups: dict[str, list[Row]] = {}
     for kind, system, score in found:
-        groups.setdefault(GROUPS[kind], []).append(make_row(system, score, axis))
+        groups.setdefault(GROUPS[kind], []).append(make_row(system, score, axis, places))
     groups = {
         heading: join_equal(groups[heading]) for heading in GROUPS.values() if heading in groups
     }
@@ -99,6 +104,7 @@ def make(facts: Facts) -> Systems:
         better="more is better" if first.higher_is_better else "less is better",
         axis=axis,
         groups=groups,
+        about={name: baseline.about for name, baseline in scored.baselines.items()},
         people=scored.counts.subjects,
         tasks=scored.counts.tasks,
         level=f"{metrics.intervals.confidence:.0%} intervals over {metrics.intervals.unit}",
@@ -129,15 +135,22 @@ def list_systems(facts: Facts, metric: str) -> Iterator[tuple[str, str, Reported
             yield "model", name, scores[metric]
     for name, baseline in scored.baselines.items():
         if metric in baseline.metrics:
-            yield kind_of(baseline), name, baseline.metrics[metric]
+            yield "rule", name, baseline.metrics[metric]
 
 
-def make_row(name: str, score: ReportedScore, axis: Axis) -> Row:
-    """Place a system on the axis."""
+def make_row(name: str, score: ReportedScore, axis: Axis, places: int) -> Row:
+    """Place a system on the axis.
+
+    Args:
+        name: of the system.
+        score: of it.
+        axis: common to all.
+        places: decimals of all numbers of the figure.
+    """
     ends = [None if end is None else axis.place(end) for end in (score.low, score.high)]
     return Row(
         name=name,
-        shown=show_estimate(score),
+        shown=show_estimate(score, places=places),
         at=None if score.value is None else axis.place(score.value),
         low=ends[0],
         high=ends[1],

@@ -1,0 +1,64 @@
+"""The runs that the scores of this page are pooled from: folds, left-out sites, or seeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from brainplug.evaluation.pooled_records import runs_in_words
+from brainplug.report.sharing import show_count, without_paths
+from brainplug.report.wording import capital, count_places, metric_name, show_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from brainplug.report.facts import Facts
+
+
+@attrs.frozen(kw_only=True)
+class Runs:
+    """A row a run.
+
+    Attributes:
+        about: what the runs are and how they were put together.
+        metrics: heads of the columns.
+        rows: name, people and scores of each.
+        spread: mean and standard deviation over runs.
+        failed: name of each run that could not be done, and why.
+    """
+
+    about: str
+    metrics: Sequence[str]
+    rows: Sequence[tuple[str, str, Sequence[str]]]
+    spread: Sequence[tuple[str, Sequence[str]]]
+    failed: Sequence[tuple[str, str]]
+
+
+def make(facts: Facts) -> Runs | None:
+    """Set out the runs, where there are several."""
+    found, individual = facts.metrics.runs, facts.individual
+    if found is None:
+        return None
+    names = list(found.mean)
+
+    places = {
+        name: count_places(*(each.metrics.get(name) for each in found.runs.values()))
+        for name in names
+    }
+
+    def cells(scores: Mapping[str, float | None]) -> list[str]:
+        return [show_number(scores.get(name), places[name]) for name in names]
+
+    return Runs(
+        about=runs_in_words(found),
+        metrics=[capital(metric_name(name)) for name in names],
+        rows=[
+            (run, show_count(each.subjects, individual=individual), cells(each.metrics))
+            for run, each in found.runs.items()
+        ],
+        spread=[("mean of runs", cells(found.mean)), ("SD of runs", cells(found.sd))],
+        failed=[
+            (run, without_paths(why, individual=individual)) for run, why in found.failed.items()
+        ],
+    )
