@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from brainplug.api.roles import Metric
     from brainplug.evaluation.groupings import Groups
     from brainplug.evaluation.records import SelectedCheckpoint, SplitScores
-    from brainplug.evaluation.score import Rule
+    from brainplug.evaluation.rules import Rule
     from brainplug.evaluation.subgroup_records import Grouping
 
 SEED = "seed-"
