@@ -24,6 +24,9 @@ from typing import Any, Self
 SHOWN = 20
 """Values of a list that a text shows."""
 
+LONGEST, LONGEST_LINE, MOST_LINES = 8000, 1000, 40
+"""Letters of a text and of a problem of a recipe, and how many of these are shown."""
+
 
 class BrainplugError(Exception):
     """Root of all errors meant for the user, and the facts that each may hold.
@@ -82,7 +85,7 @@ class BrainplugError(Exception):
             came = f"expected {wanted}" + (f", found {came}" if came else "")
         places = ": ".join(map(str, self.where))
         text = f"{places}: {came}" if places and came else places or came
-        return f"{text}; {self.hint}" if self.hint else text
+        return elide(f"{text}; {self.hint}" if self.hint else text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel from a worker process whole, whatever a subclass asks to be made from."""
@@ -118,7 +121,9 @@ class RecipeError(BrainplugError):
     def __str__(self) -> str:
         """Give a line to each problem."""
         place = ": ".join(map(str, self.where))
-        return "\n".join(f"{place}: {problem}" for problem in self.problems)
+        lines = [elide(f"{place}: {problem}", LONGEST_LINE) for problem in self.problems]
+        more = [f"{place}: and {len(lines) - MOST_LINES:,} more problems"]
+        return "\n".join(lines[:MOST_LINES] + more * (len(lines) > MOST_LINES))
 
 
 class PluginError(BrainplugError):
@@ -209,6 +214,17 @@ def show(value: object) -> str:
         told = [show(each) for each in value]
     more = [f"{len(told) - SHOWN} more"] if len(told) > SHOWN else []
     return ", ".join(told[:SHOWN] + more) or "none"
+
+
+def elide(text: str, most: int = LONGEST) -> str:
+    """Leave out the middle of a text that nobody would read to its end.
+
+    >>> elide("a" * 50 + "; set x", 30)
+    'aaaaaaaaaaaaaaa … aa; set x'
+    """
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]} … {text[len(text) - most // 4 - 2 :]}"
 
 
 def first_line(error: BaseException) -> str:

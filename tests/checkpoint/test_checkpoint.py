@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from types import SimpleNamespace
 
@@ -672,3 +673,35 @@ def test_weights_that_are_no_numbers_are_refused_as_they_are_loaded(folder):
 
     with pytest.raises(DataError, match="1 hold NaN or infinity, such as 'weight'"):
         check_finite(SimpleNamespace(folder=folder), model)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ 'a' * 10000000000 }}",
+        "{{ '%10000000000d' % 1 }}",
+    ],
+)
+def test_a_template_that_takes_too_long_or_too_much_is_refused(template):
+    """It is rendered in a process of its own, which ends."""
+    with pytest.raises(ValueError, match=r"takes more than|MemoryError|OverflowError"):
+        compare_template(template)
+
+
+@pytest.mark.parametrize(("key", "value"), [("num_hidden_layers", 10**9), ("hidden_size", 10**30)])
+@pytest.mark.parametrize("section", ["text_config", "vision_config"])
+def test_a_config_of_a_billion_layers_is_refused(folder, section, key, value):
+    """Nothing is listed or counted for them."""
+    change(folder, "config.json", section, **{key: value})
+
+    assert f"config.json: {section}.{key}: expected at most" in problems(folder)[0]
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_a_pipe_in_a_checkpoint_is_not_opened(folder, name):
+    """It would wait for ever."""
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+
+    assert f"{name}: expected a file, found a folder, pipe or device" in "".join(problems(folder))

@@ -1,14 +1,20 @@
 """Whether a checkpoint's chat template writes dialogues in the form they are trained in.
 
-Without torch: templates are rendered by jinja2, in its sandbox, as transformers does.
+Without torch: jinja2 renders templates, in its sandbox, as transformers does; in a process of
+their own, which is ended where it takes too long.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from brainplug.api.records import Image, Turn
+from brainplug.checkpoint import render_template
 from brainplug.checkpoint.tensors import read_object
 from brainplug.errors import DataError
 from brainplug.tasks.chat import END, IMAGE, START, ChatEncoder
@@ -23,6 +29,9 @@ PLACES = ("chat_template.json", "processor_config.json", "tokenizer_config.json"
 
 DIALOGUE = (Turn.user(Image(0), "Q"), Turn.assistant("A"), Turn.user(Image(1), "R"))
 """What is rendered: two turns of the user, an answer between them, and the next answer's header."""
+
+LONGEST = 1 << 20
+"""Bytes that a chat template may have."""
 
 MARKERS = (START, END, IMAGE)
 FIRST_LETTER = 0xE000
@@ -67,6 +76,8 @@ def find_template(folder: Path) -> tuple[str, str] | None:
     """
     own = folder / "chat_template.jinja"
     if own.is_file():
+        if own.stat().st_size > LONGEST:
+            raise DataError("far more", where=own, expected=f"a template of {LONGEST:,} bytes")
         return own.name, own.read_text(encoding="utf-8", errors="replace")
     for name in PLACES:
         held = read_object(folder / name) if (folder / name).is_file() else {}
@@ -97,35 +108,32 @@ def own_form() -> str:
     return text
 
 
-def render(template: str, *, images: bool) -> str:
-    """Render `DIALOGUE` by a chat template.
+@cache
+def renderings(template: str) -> tuple[str | None, str | None, str]:
+    """Render `DIALOGUE` by a chat template, its turns as pieces, some of them images, and as text.
 
-    Args:
-        template: in jinja2's language.
-        images: whether a turn is given as pieces, some of them images, or as text only.
-
-    Raises:
-        jinja2.TemplateError: the template cannot be rendered; or any other exception of Python,
-            for a template may do whatever its sandbox lets it do.
+    Returns:
+        Both texts, None for one that failed, and the first fault.
     """
-    from jinja2.exceptions import TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    def raise_exception(message: str) -> None:
-        raise TemplateError(message)
-
-    # A template is a program from the hub. The options are those of transformers, since they decide
-    # on line breaks.
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.globals["raise_exception"] = raise_exception
-    return environment.from_string(GENERATION.sub("", template)).render(
-        messages=[message_of(turn, images=images) for turn in DIALOGUE],
-        add_generation_prompt=True,
-        bos_token="",
-        eos_token=END,
-    )
+    dialogues = [[message_of(turn, images=each) for turn in DIALOGUE] for each in (True, False)]
+    asked = {"template": GENERATION.sub("", template), "dialogues": dialogues, "end": END}
+    try:
+        done = subprocess.run(  # noqa: S603 - our own file, by the Python that runs this
+            [sys.executable, "-I", render_template.__file__],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=2 * render_template.SECONDS + 20,
+            check=True,
+        )
+        told = json.loads(done.stdout)
+    except (subprocess.SubprocessError, ValueError):
+        limits = f"{render_template.SECONDS} s and {render_template.BYTES >> 20} MiB"
+        return None, None, f"a template that takes more than {limits}, or ends its process"
+    faults = [each["fault"] for each in told if "fault" in each]
+    pieces, words = (each.get("text") for each in told)
+    return pieces, words, next(iter(faults), "")
 
 
 def message_of(turn: Turn, *, images: bool) -> dict[str, Any]:
@@ -149,20 +157,15 @@ def compare_template(template: str) -> str:
     Raises:
         ValueError: another form is rendered, or none; says both.
     """
-    expected, faults = own_form(), []
+    expected = own_form()
     # Older templates join text only and fail on a list of pieces.
-    for images in (True, False):
-        wanted = expected if images else expected.replace(IMAGE, "")
-        try:
-            text = render(template, images=images)
-        except Exception as error:  # noqa: BLE001 - a template can raise anything
-            faults.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
-            continue
+    pieces, words, fault = renderings(template)
+    for text, wanted in ((pieces, expected), (words, expected.replace(IMAGE, ""))):
         # Qwen2's own template adds a system turn, which training does without.
-        if squeeze(SYSTEM.sub("", text)) == squeeze(wanted):
+        if text is not None and squeeze(SYSTEM.sub("", text)) == squeeze(wanted):
             return first_difference(text, wanted)
-        faults.append(repr(text))
-    raise ValueError(f"expected {expected!r}, got {faults[0]}")
+    got = fault if pieces is None else f"{pieces[:2000]!r}"
+    raise ValueError(f"expected {expected!r}, got {got}")
 
 
 def first_difference(text: str, wanted: str) -> str:

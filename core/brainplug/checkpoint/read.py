@@ -64,6 +64,9 @@ QWEN2: dict[str, Any] = {
 }
 """What transformers takes where `config.json` leaves a key out, which it does with defaults."""
 
+MOST, MOST_LAYERS = 100_000_000, 1000
+"""Largest size and number of layers that a config may name; no model comes near."""
+
 SECTIONS = (("vision_config", SIGLIP, "siglip_vision_model"), ("text_config", QWEN2, "qwen2"))
 """Section of `config.json`, its defaults, and the model it must be of."""
 
@@ -202,9 +205,13 @@ def check_numbers(path: Path, config: Mapping[str, Any]) -> Iterator[str]:
         held, found = config[section], False
         sizes = [key for key, default in defaults.items() if type(default) is int]
         for key in [*sizes, *(["head_dim"] if held.get("head_dim") is not None else [])]:
-            if type(held[key]) is not int or held[key] < 1:
+            most = MOST_LAYERS if key == "num_hidden_layers" else MOST
+            if type(held[key]) is not int or not 1 <= held[key] <= most:
                 found = True
-                yield f"{path}: {section}.{key}: expected a positive integer, got {held[key]!r}"
+                told = f"{held[key]!r:.80}"
+                over = type(held[key]) is int and held[key] > most
+                wanted = f"at most {most:,}" if over else "a positive integer"
+                yield f"{path}: {section}.{key}: expected {wanted}, got {told}"
         if not found and held["hidden_size"] % held["num_attention_heads"]:
             yield (
                 f"{path}: {section}.hidden_size: expected a multiple of num_attention_heads "

@@ -32,6 +32,9 @@ PATCHES = "vision_tower.embeddings."
 LONGEST_TABLE = 100_000_000
 """Bytes that safetensors allows the table at the head of a file."""
 
+LARGEST_OBJECT = 1 << 28
+"""Bytes that a JSON file may have; a large vocabulary has ten million."""
+
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 """Types of numbers, as safetensors names them, that are weights as they stand."""
 
@@ -193,6 +196,11 @@ def read_object(path: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is missing, or holds something else.
     """
+    if path.exists() and not path.is_file():
+        raise DataError("a folder, pipe or device", where=path, expected="a file")
+    if path.exists() and path.stat().st_size > LARGEST_OBJECT:
+        told = f"{path.stat().st_size:,} bytes"
+        raise DataError(told, where=path, expected=f"JSON of at most {LARGEST_OBJECT:,} bytes")
     try:
         # As transformers reads it: neither another encoding nor a mark before the text.
         held = json.loads(path.read_bytes().decode("utf-8"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,6 +39,8 @@ Keys = tuple[str | int, ...]
 Problem = tuple[Keys, str]
 
 LONGEST_VALUE = 80
+LARGEST_RECIPE, DEEPEST = 1 << 20, 32
+"""Bytes and depth that a recipe may have."""
 
 BACKSLASH = (
     r"in double quotes a backslash begins an escape, as \t does a tab; write a path with / or in "
@@ -97,6 +100,9 @@ def read_toml(path: Path, source: str) -> dict[str, Any]:
     Raises:
         RecipeError: there is no such file, or it is not TOML; says line and column.
     """
+    if path.is_file() and path.stat().st_size > LARGEST_RECIPE:
+        told = f"expected at most {LARGEST_RECIPE:,} bytes: {path.stat().st_size:,}"
+        raise RecipeError(source, [told])
     try:
         # Some editors on Windows put a byte order mark first, which TOML refuses.
         text = path.read_text(encoding="utf-8-sig")
@@ -105,13 +111,38 @@ def read_toml(path: Path, source: str) -> dict[str, Any]:
     except OSError as error:
         raise RecipeError(source, [f"cannot be read: {error.strerror}"]) from None
     try:
-        return tomllib.loads(text)
+        return bounded(tomllib.loads(text), source)
+    except RecursionError:
+        raise RecipeError(source, [f"tables nested more than {DEEPEST} deep"]) from None
     except tomllib.TOMLDecodeError as error:
         lines = text.rstrip("\n").split("\n")
         end = f"at line {len(lines)}, column {len(lines[-1]) + 1}, the end"
         reason = str(error).replace("at end of document", end)
         hint = f"; {BACKSLASH}" if "Unescaped" in reason or "hex value" in reason else ""
         raise RecipeError(source, [f"not TOML: {reason}{hint}"]) from None
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        before = re.split("[0-9_]{4300}", text, maxsplit=1)[0]
+        told = f"not TOML: a number of thousands of digits at line {before.count(chr(10)) + 1}"
+        raise RecipeError(source, [told]) from None
+
+
+def bounded(data: dict[str, Any], source: str) -> dict[str, Any]:
+    """Return TOML data unless it is nested beyond reason, or holds integers beyond TOML's.
+
+    Raises:
+        RecipeError: it does.
+    """
+    waiting: list[tuple[Keys, Any]] = [((), data)]
+    while waiting:
+        keys, value = waiting.pop()
+        if len(keys) > DEEPEST:
+            raise RecipeError(source, [f"{path_of(keys[:2])}: nested more than {DEEPEST} deep"])
+        if type(value) is int and not -(2**63) <= value < 2**63:
+            raise RecipeError(source, [f"{path_of(keys)}: expected an integer of 64 bits"])
+        if isinstance(value, dict | list):
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting.extend(((*keys, key), each) for key, each in pairs)
+    return data
 
 
 def strict_converter(base: Path) -> Converter:

@@ -160,7 +160,7 @@ class Images:
     )
     spacing_mm: float | None = attrs.field(
         default=None,
-        validator=optional(and_(gt(0), le(50))),
+        validator=optional(and_(ge(0.05), le(50))),
         metadata=about("edge of a voxel; without it the longest axis spans 240 mm", unit="mm"),
     )
     scans: Literal["all", "headers", "listed"] = attrs.field(
