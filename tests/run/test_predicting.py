@@ -50,24 +50,37 @@ def beside(run, subject: str) -> list[tuple[str, float]]:
     return list(zip(told["image"], told["target"], strict=True))
 
 
+def expected(run, split: str) -> pd.DataFrame:
+    """Return what the model expects of each person of a split, and how often it was asked."""
+    rows = run.answers[run.answers["split"] == split]
+    grouped = rows.groupby("subject")
+    return pd.DataFrame(
+        {
+            "truth": grouped["truth"].first(),
+            "value": grouped["expected"].median(),
+            "asked": grouped["task_id"].count(),
+        }
+    )
+
+
 def test_a_query_is_read_as_the_run_read_it(moved):
     """Beside its references of the run, a test person gets the run's own prediction again."""
     person = scans(moved, "test_query").iloc[0]
-    wanted = moved.predictions.set_index("subject").loc[person["subject"]]
+    wanted = expected(moved, "test").loc[person["subject"]]
 
     found = moved.predict(beside(moved, person["subject"]), [person["image"]])
 
     assert 1 == len(found)
-    assert pytest.approx(wanted["prediction"], abs=1e-5) == found["prediction"][0]
-    assert wanted["answers"] == found["answers"][0]
+    assert pytest.approx(wanted["value"], abs=1e-5) == found["prediction"][0]
+    assert wanted["asked"] == found["answers"][0]
     assert "the run was made from this very scan" in found["warnings"][0]
 
 
 def test_a_number_comes_with_the_errors_of_validation(moved):
     """The interval is the prediction, give or take an error of validation; it says what it is."""
     person = scans(moved, "test_query").iloc[0]
-    val = moved.predictions[moved.predictions["split"] == "val"]
-    errors = np.sort((val["prediction"] - val["truth"]).abs())
+    val = expected(moved, "val")
+    errors = np.sort((val["value"] - val["truth"]).abs())
     rank = int(np.ceil((len(errors) + 1) * 0.8))
 
     found = moved.predict(beside(moved, person["subject"]), [person["image"]], coverage=0.8)
@@ -76,6 +89,10 @@ def test_a_number_comes_with_the_errors_of_validation(moved):
     assert pytest.approx(errors[rank - 1]) == found["prediction"][0] - found["low"][0]
     assert "at least 80% of people on average" in found.attrs["notes"][0]
     assert f"{len(errors)} validation people" in found.attrs["notes"][0]
+    assert not [note for note in found.attrs["notes"] if "times each" in note]
+
+    few = moved.predict(beside(moved, person["subject"])[:1], [person["image"]], coverage=0.8)
+    assert [note for note in few.attrs["notes"] if "asked 2 times each" in note]
 
 
 def test_an_unreadable_query_does_not_end_the_rest(sex_run, tmp_path, capsys):
@@ -177,3 +194,19 @@ def test_answers_that_were_not_read_are_counted():
     assert ("1 of 2 answers could not be read",) == with_band(some, band, []).warnings
     none = with_band(attrs.evolve(some, prediction=None, unread=2), band, [])
     assert (None, None, ("no answer could be read",)) == (none.low, none.high, none.warnings)
+
+
+def test_a_run_is_a_few_tables(sex_run, moved):
+    """Answers, predictions, scores and people, each as the file of the run has them."""
+    run = brainplug.open_run(sex_run)
+
+    assert len(run.answers) == len((sex_run / "answers.jsonl").read_text().splitlines())
+    assert set(run.answers["subject"]) == set(run.predictions["subject"])
+    assert set(run.predictions["truth"]) == {"female", "male"}
+    assert moved.predictions["truth"].dtype == float
+    assert set(run.predictions["subject"]) < set(run.cohort["subject"])
+    first = run.scores.query("split == 'test' and system == 'model'").iloc[0]
+    told = run.metrics.splits["test"].metrics["balanced-accuracy"]
+    assert ("balanced-accuracy", told.value) == (first["metric"], first["value"])
+    assert "sex" == run.recipe["target"]["column"]
+    assert {} == run.runs

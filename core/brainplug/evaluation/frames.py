@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from brainplug.api.records import EVALUATED
-from brainplug.evaluation.aggregate import aggregate
-from brainplug.evaluation.readouts import headline_rows
 from brainplug.runtime.records import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from brainplug.evaluation.records import Metrics, ReportedScore
     from brainplug.tasks.answers import AnswerRow
@@ -57,36 +55,15 @@ def answers_frame(rows: Iterable[AnswerRow]) -> pd.DataFrame:
     return pd.DataFrame([to_json(row) for row in rows])
 
 
-def predictions_frame(rows: Sequence[AnswerRow], metrics: Metrics) -> pd.DataFrame:
-    """Return one prediction a person, by the read-out that the run reports.
-
-    Args:
-        rows: of `answers.jsonl`.
-        metrics: of the same run.
-
-    Returns:
-        `split`, `subject`, `truth`, `prediction`, `probability of …` for each label, `answers` and
-        `unread`.
-    """
-    target, read = metrics.target, headline_rows(rows, metrics)
-    tables = []
-    for split in EVALUATED:
-        own = [row for row in read if row.split == split]
-        frame = aggregate(own, target.kind, target.labels, metrics.train.mean)
-        table = pd.DataFrame(
-            {
-                "split": pd.Series(split, index=frame.index, dtype="str"),
-                "subject": frame["subject"].astype("str"),
-                "truth": frame["truth"],
-                "prediction": frame["prediction"],
-            }
-        )
-        for place, label in enumerate(target.labels):
-            table[f"probability of {label}"] = [
-                None if each is None else each[place] for each in frame["probabilities"]
-            ]
-        tables.append(table.assign(answers=frame["tasks"], unread=frame["unparsed"]))
-    whole = pd.concat([each for each in tables if len(each)], ignore_index=True)
-    if target.kind == "numerical":
-        whole = whole.astype({"truth": "float64", "prediction": "float64"})
-    return whole
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read `predictions.csv`; ids and labels stay text, whatever they look like."""
+    names = pd.read_csv(path, nrows=0).columns
+    texts = ["subject", "study", "site", "family", "split", "failure"]
+    # Of numbers it tells the error.
+    texts += [] if "error" in names else ["truth", "prediction"]
+    return pd.read_csv(
+        path,
+        dtype={name: "str" for name in texts if name in names},
+        keep_default_na=False,
+        na_values=[""],
+    )

@@ -93,16 +93,14 @@ class Run:
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        """One prediction a person: a row a person of validation and test.
+        """One prediction a person, as `predictions.csv` holds them: what failed first.
 
         Raises:
             RunError: the run has not come to them, or consists of several runs.
         """
-        from brainplug.evaluation.frames import predictions_frame
-        from brainplug.tasks.answers import read_answers
+        from brainplug.evaluation.frames import read_predictions
 
-        rows = read_answers(self.find(self.files.answers, "answers"))
-        return predictions_frame(rows, self.metrics)
+        return read_predictions(self.find(self.files.predictions, "predictions"))
 
     @cached_property
     def cohort(self) -> pd.DataFrame:

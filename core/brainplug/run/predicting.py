@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -301,10 +302,12 @@ def notes(parts: RunParts, metrics: Metrics, request: Request, band: Band | None
         selected = metrics.selected is not None and metrics.selected.metric != "last"
         chosen = metrics.readouts is not None and len(metrics.readouts.validation) > 1
         yield guarantee(band, chosen_there=selected or chosen)
+        yield from other_numbers(parts, request)
     else:
+        over = ", mean over references" if len(request.references) > 1 else ""
         yield (
-            "Probabilities are the model's own shares of the labels, mean over references; how far "
-            "they can be believed is what the calibration on the run's page tells."
+            f"Probabilities are the model's own shares of the labels{over}; how far they can be "
+            "believed is what the calibration on the run's page tells."
         )
     known = parts.train_values
     if band is not None:
@@ -319,6 +322,19 @@ def notes(parts: RunParts, metrics: Metrics, request: Request, band: Band | None
         yield (
             "The run does not keep how its training scans measure, so that nothing warns of a scan "
             "unlike them; `brainplug run` with the same recipe and folder adds it."
+        )
+
+
+def other_numbers(parts: RunParts, request: Request) -> Iterator[str]:
+    """Say where validation people were asked another number of times than these queries."""
+    own = [row for row in read_answers(parts.files.answers) if row.split == "val"]
+    counts = Counter(Counter((row.subject, row.truth) for row in own).values())
+    usual = counts.most_common(1)[0][0] if counts else 0
+    asked = max(len(request.references) // max(parts.asked.references, 1), 1)
+    if usual and usual != asked:
+        yield (
+            f"Validation people were asked {usual} times each, beside other references every time, "
+            f"and these scans {asked} times; what is promised is promised for {usual}."
         )
 
 
