@@ -293,7 +293,8 @@ def validation_band(parts: RunParts, metrics: Metrics, coverage: float) -> Band 
         if row.split == "val"
     ]
     frame = aggregate(rows, "numerical", (), metrics.train.mean)
-    return conformal_band(absolute_errors(frame), coverage)
+    # A query none of whose answers can be read has no interval either.
+    return conformal_band(absolute_errors(frame[frame["unparsed"] < frame["tasks"]]), coverage)
 
 
 def notes(parts: RunParts, metrics: Metrics, request: Request, band: Band | None) -> Iterator[str]:
