@@ -11,9 +11,14 @@ import pytest
 from brainplug.api.records import POOLS, Image, Turn
 from brainplug.audit.balance import describe_split
 from brainplug.audit.leakage import find_leaks, find_relatives, find_task_leaks
-from brainplug.audit.shortcuts import audit_words, information, measure_dependence
+from brainplug.audit.shortcuts import audit_words, information, measure_dependence, score_rule
 from brainplug.design.split import pool_scans
 from brainplug.errors import DataError, LeakageError
+from brainplug.evaluation.bootstrap import BootstrapPlan
+from brainplug.evaluation.describe import TargetFacts
+from brainplug.evaluation.rules import Rule
+from brainplug.evaluation.score import score_split
+from brainplug.evaluation.stage import rule_rows
 from brainplug.findings import refuse_findings
 from brainplug.tasks.baselines import (
     MAJORITY,
@@ -24,9 +29,11 @@ from brainplug.tasks.baselines import (
     TEXT,
     rule_predictions,
 )
+from brainplug.tasks.read import Glance
 from brainplug.tasks.task import Task
 from brainplug_plugins.heads.categorical import Categorical, CategoricalOptions
 from brainplug_plugins.heads.numerical import Numerical, NumericalOptions
+from brainplug_plugins.metrics.accuracy import Accuracy, AccuracyOptions
 
 SAME = {"train": "train", "val": "val", "test": "test"}
 
@@ -367,3 +374,26 @@ def test_labels_inside_labels_are_told_apart():
     assert answers.parse("It is mild cognitive impairment.") == "mild cognitive impairment"
     assert answers.parse("mild dementia or impairment") is None
     assert answers.parse("nothing") is None
+
+
+def test_audit_and_scores_tell_the_same_of_a_rule():
+    """A rule is scored over people, by its vote, ties in equal shares, as in `metrics.json`."""
+    sexes = ("female", "male")
+    tasks = [
+        Glance(f"t{n}-{i}", "categorical", "", f"s{n}", sexes[n % 2], ("r",), (told,), "", "")
+        for n in range(9)
+        for i, told in enumerate(("female", "male") if n % 3 else ("male", "male"))
+    ]
+    said = rule_predictions(REPEAT, tasks, tasks)
+    rule = Rule(about="", answers=rule_rows(REPEAT, [("test", task) for task in tasks], tasks))
+    facts = TargetFacts(name="sex", kind="categorical", labels=sexes, train_values=sexes)
+    scores = score_split(
+        rule.answers,
+        facts,
+        metrics={"accuracy": Accuracy(AccuracyOptions())},
+        plan=BootstrapPlan(samples=100, confidence=0.95, seed=1),
+        rules={REPEAT: rule},
+    )
+    assert score_rule(tasks, said) == pytest.approx(
+        scores.baselines[REPEAT].metrics["accuracy"].value, abs=1e-4
+    )

@@ -258,7 +258,12 @@ def test_copying_model_is_told_from_a_reading_one():
         row("a", "male", value, reference=value) for value in ("male", "female", "male", "female")
     ]
     counts = scored(copied).counts
-    expected = {"copy_rate": 1.0, "copy_rate_if_right": 0.5, "flip_rate": 4 / 6}
+    expected = {
+        "copy_rate": 1.0,
+        "copy_rate_if_right": 0.5,
+        "flip_rate": 4 / 6,
+        "changed_subjects": 1,
+    }
     assert expected == pytest.approx({name: getattr(counts, name) for name in expected})
 
 

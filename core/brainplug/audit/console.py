@@ -53,7 +53,7 @@ def pool_table(audit: SplitAudit) -> Table:
 
 
 def rule_table(audit: WordsAudit) -> Table:
-    """Show what rules that see no scan reach on the tasks of each split."""
+    """Show what rules that see no scan reach on the people of each split."""
     rules = audit.baselines
     splits = list(rules)
     table = Table("rule that sees no scan", *splits)

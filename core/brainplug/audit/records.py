@@ -89,7 +89,8 @@ class WordsAudit:
         mutual_information_bits: of each split.
         dependence: of a query's value on its references'.
         text_only: a classifier of the words.
-        baselines: score of each rule that sees no scan, by split; None where nobody was asked.
+        baselines: accuracy or mean absolute error over people of each rule that sees no scan, by
+            split; None where nobody was asked.
     """
 
     mutual_information_bits: Mapping[str, Information]

@@ -85,13 +85,13 @@ def starts(tasks: Mapping[Split, Sequence[Asked]]) -> dict[Split, int]:
 
 
 def best_rule(scores: Mapping[str, float | None], tasks: Sequence[Asked]) -> str:
-    """Say how far the best rule comes on the test tasks."""
+    """Say how far the best rule comes on the test people."""
     known = {name: score for name, score in scores.items() if score is not None}
     if tasks[0].kind == "numerical":
         name = min(known, key=lambda rule: known[rule])
-        return f"on the test tasks the best of such rules, {name}, errs by {known[name]:.3g}"
+        return f"on the test people the best of such rules, {name}, errs by {known[name]:.3g}"
     name = max(known, key=lambda rule: known[rule])
-    return f"on the test tasks the best of such rules, {name}, is right in {known[name]:.1%}"
+    return f"on the test people the best of such rules, {name}, is right in {known[name]:.1%}"
 
 
 def measure_dependence(
@@ -244,10 +244,32 @@ def information(tasks: Sequence[Asked], answers: Answers) -> Information:
 
 
 def score_rule(tasks: Sequence[Asked], said: Sequence[TargetValue]) -> float | None:
-    """Return a rule's accuracy, or mean absolute error, over tasks."""
-    if not tasks:
+    """Return a rule's accuracy, or mean absolute error, over people.
+
+    Each person has the vote of its tasks, or their median, as in the scores of a run; what is tied
+    counts in equal shares.
+    """
+    told: dict[tuple[str, TargetValue], list[TargetValue]] = {}
+    for task, value in zip(tasks, said, strict=True):
+        told.setdefault((task.subject, task.truth), []).append(value)
+    if not told:
         return None
-    if tasks[0].kind == "numerical":
-        errors = [abs(float(t.truth) - float(value)) for t, value in zip(tasks, said, strict=True)]
-        return plain(sum(errors) / len(errors))
-    return plain(sum(t.truth == value for t, value in zip(tasks, said, strict=True)) / len(tasks))
+    numerical = tasks[0].kind == "numerical"
+    score = median_error if numerical else share_of_vote
+    return plain(sum(score(truth, values) for (_, truth), values in told.items()) / len(told))
+
+
+def share_of_vote(truth: TargetValue, values: Sequence[TargetValue]) -> float:
+    """Return the share of the labels said most often that is right.
+
+    >>> share_of_vote("a", ["a", "b"]), share_of_vote("a", ["a", "a", "b"])
+    (0.5, 1.0)
+    """
+    votes = Counter(values)
+    most = [label for label, count in votes.items() if count == max(votes.values())]
+    return float(truth in most) / len(most)
+
+
+def median_error(truth: TargetValue, values: Sequence[TargetValue]) -> float:
+    """Return how far the median of a person's numbers is from the truth."""
+    return abs(float(truth) - float(np.median([float(value) for value in values])))

@@ -95,6 +95,7 @@ def count_answers(answers: Sequence[AnswerRow], frame: pd.DataFrame) -> AnswerCo
         copy_rate=copied.rate,
         copy_rate_if_right=copied.rate_if_right,
         reference_pull=copied.pull,
+        changed_subjects=int((frame["flips"] > 0).sum()) if frame["flips"].notna().any() else None,
         **count_forms(answers),
     )
 

@@ -30,9 +30,14 @@ from brainplug.evaluation.relatives import number_families
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jaxtyping import Float
+
     from brainplug.api.records import Predictions
     from brainplug.api.roles import Metric
     from brainplug.evaluation.bootstrap import BootstrapPlan
+
+DOUBT = 1
+"""People that it takes to believe half of a correlation."""
 
 PAIRED = "the two intervals joined, less what goes together (Zou and Donner)"
 
@@ -116,12 +121,31 @@ def joined_gap(
     if one.low is None or one.high is None or other.low is None or other.high is None:
         return Estimate(value=value, reason=one.reason or other.reason)
     members = number_families(clusters)
-    moved = [influences(metric, each, members) for each in systems]
-    lengths = float(np.sqrt((moved[0] ** 2).sum() * (moved[1] ** 2).sum()))
-    alike = float(np.clip(moved[0] @ moved[1] / lengths, -1, 1)) if lengths > 0 else 0.0
+    alike = go_together(*(influences(metric, each, members) for each in systems))
     down = (one.value - one.low, other.high - other.value)
     up = (one.high - one.value, other.value - other.low)
     lower, upper = (
         float(np.sqrt(max(a**2 + b**2 - 2 * alike * a * b, 0.0))) for a, b in (down, up)
     )
     return enclose(value, (value - lower, value + upper), PAIRED)
+
+
+def go_together(
+    ours: Float[np.ndarray, " families"], theirs: Float[np.ndarray, " families"]
+) -> float:
+    """Return how the errors of two scores go together over people, drawn to none where few tell.
+
+    The correlation makes an interval narrower, so one that rests on the two people of a small class
+    must not be believed: it is worth as many people as share the variance evenly.
+
+    Args:
+        ours: how far each family moves our score.
+        theirs: how far it moves the other one.
+    """
+    lengths = float(np.sqrt((ours**2).sum() * (theirs**2).sum()))
+    if not lengths:
+        return 0.0
+    found = float(np.clip(ours @ theirs / lengths, -1, 1))
+    weights = ours**2 / (ours**2).sum() + theirs**2 / (theirs**2).sum()
+    people = float(weights.sum() ** 2 / (weights**2).sum())
+    return found * people / (people + DOUBT) if found > 0 else found

@@ -168,11 +168,14 @@ class AnswerCounts:
         unparsed_tasks: answers that could not be read.
         unparsed_subjects: people none of whose answers could be read.
         partly_unparsed_subjects: people some of whose answers could not be read.
-        flip_rate: share of pairs of one person's answers that differ.
+        flip_rate: share of the pairs of one person's answers that differ, mean over people; both
+            scan and word of the reference differ between the two.
         spread: mean absolute difference of such pairs, numerical only.
         copy_rate: share of the readable answers that repeat a reference's value.
         copy_rate_if_right: the same share, had every answer been right.
         reference_pull: slope of answer on reference within people, numerical only.
+        changed_subjects: people not all of whose readable answers are alike; None where nobody has
+            two.
         trained_form: answers worded as training answers are; None where that was not looked at.
         strange: answers with words that no training answer has, which are not read.
         mass: mean probability that lies on the candidate answers, or on the numbers that may be
@@ -190,6 +193,7 @@ class AnswerCounts:
     copy_rate: float | None
     copy_rate_if_right: float | None
     reference_pull: float | None
+    changed_subjects: int | None = None
     trained_form: int | None = None
     strange: int | None = None
     mass: float | None = None

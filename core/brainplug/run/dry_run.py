@@ -39,6 +39,7 @@ from brainplug.run.asked_columns import column_names
 from brainplug.run.check_external import check_external
 from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.context import Design, make_head, make_metrics
+from brainplug.run.foresight import foresee
 from brainplug.run.repeats import list_splits, with_split
 from brainplug.tasks.adopt import Adopted, list_sources, peek_target, refuse_empty, take_over
 from brainplug.tasks.build import TaskMaker
@@ -161,6 +162,8 @@ def check_design(
     hold_sources(chosen.strategy)
     console.print(pool_table(pooled, answers.strata(pooled["target"])))
     tell_design(recipe, chosen, cohort.frame, split, console)
+    foreseen = foresee(pooled, answers, confidence=recipe.evaluation.confidence)
+    console.print(escape("\n".join(foreseen)))
     pairs, said = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)
     check_mute(recipe, pairs, pooled)
     check_external(recipe, design.pairing, pooled, answers, console=console)

@@ -26,8 +26,17 @@ def make(facts: Facts) -> References | None:
     counts = facts.scored.counts
     rows = [
         (
-            "pairs of one person's answers that differ, the reference having changed",
+            "pairs of one person's answers that differ, scan and word of the reference changed",
             show_share(counts.flip_rate),
+            "0%",
+        ),
+        (
+            "people not all of whose answers are alike",
+            show_share(
+                None
+                if counts.changed_subjects is None
+                else counts.changed_subjects / max(counts.subjects, 1)
+            ),
             "0%",
         ),
         (
@@ -48,7 +57,7 @@ def make(facts: Facts) -> References | None:
     ]
     numerical = facts.metrics.target.kind == "numerical"
     # Numbers hardly ever agree to the last digit; labels have no distance.
-    left_out = ("pairs",) if numerical else ("how far", "change")
+    left_out = ("pairs", "people") if numerical else ("how far", "change")
     shown = [row for row in rows if row[1] != "n/a" and not row[0].startswith(left_out)]
     return References(rows=shown) if shown else None
 
