@@ -1,4 +1,4 @@
-"""Mistakes found in an existing pipeline, D1 to D24 of the project's list: each is a test here.
+"""Mistakes found in an existing pipeline, D1 to D24 and D31 to D34: each is a test here.
 
 Each test would fail if brainplug made the mistake that its first line tells. All data are made up.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import attrs
@@ -26,17 +27,21 @@ from brainplug.errors import DataError, LeakageError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
+from brainplug.evaluation.proper import proper_scores
 from brainplug.evaluation.score import score_split
 from brainplug.findings import refuse_findings
 from brainplug.inference.answer import all_answers
 from brainplug.inference.generator import Generator
 from brainplug.inference.records import AnswerSettings
 from brainplug.model import llava
+from brainplug.recipe.metrics import PROPER
 from brainplug.recipe.tables import Audit, Images
 from brainplug.recipe.training_tables import Speed
+from brainplug.run.choosing import name_selecting
 from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.chat import ChatEncoder
+from brainplug.tasks.encode import encode_task
 from brainplug.tasks.task import Task
 from brainplug.toolkit.hashed_pools import DrawOptions
 from brainplug_plugins.cohorts.abcd import Abcd, AbcdOptions
@@ -375,6 +380,59 @@ def test_d12_accuracy_is_accuracy():
 
     assert values_of(scored) == pytest.approx({"accuracy": 0.8, "balanced-accuracy": 2 / 3})
     assert 1 == scored.counts.unparsed_subjects
+
+
+# How a model is answered, chosen and taught -------------------------------------------------------
+
+
+def test_d31_answers_are_not_drawn(bundle):
+    """Validation was sampled, at temperature 0.7; here no seed changes an answer."""
+    said = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        said.append([each.answer_text for each in answer(bundle, [task(1, "female", "male")])])
+
+    assert said[0] == said[1] != [""]
+
+
+@pytest.mark.parametrize("kind", ["categorical", "numerical"])
+@pytest.mark.parametrize("mode", ["both", "generate"])
+def test_d32_what_chooses_is_of_the_target(kind, mode):
+    """Every run chose by the accuracy of sex, BMI too; here by a score of its own target."""
+    offered = {"categorical": ["balanced-accuracy"], "numerical": ["mae"]}[kind]
+    recipe = SimpleNamespace(
+        training=SimpleNamespace(select_by=None),
+        evaluation=SimpleNamespace(metrics=(), answer=mode),
+    )
+
+    chosen = name_selecting(recipe, kind, offered)
+
+    assert chosen in (offered if mode == "generate" else [n for n in PROPER if PROPER[n] == kind])
+
+
+def test_d33_validation_measures_the_query():
+    """The loss of validation was that of the reference's turn; here it is of the query's value."""
+    rows = [
+        attrs.evolve(
+            row(f"p{number}", "male", "male"),
+            reference_values=("female",),
+            probabilities={"male": query, "female": 1 - query},
+        )
+        for number, query in enumerate((0.9, 0.8))
+    ]
+    (loss,) = proper_scores(rows).values()
+
+    assert loss == pytest.approx(-(np.log(0.9) + np.log(0.8)) / 2)
+
+
+def test_d34_only_the_query_is_taught(bundle):
+    """The reference's turn weighed as much as the query's; here no token of it is learnt."""
+    asked = task(1, "female", "male")
+    ids = encode_task(asked, ChatEncoder(bundle.tokenizer, 1), 4096).encoded
+
+    assert "It is female." in bundle.tokenizer.decode(ids.answer)
+    assert not any(word in bundle.tokenizer.decode(ids.answer) for word in ("Noted", "assistant"))
+    assert "Noted." in bundle.tokenizer.decode(ids.prompt)
 
 
 # What codes mean ----------------------------------------------------------------------------------

@@ -348,7 +348,7 @@ def test_difference_is_paired():
     gap, score = found.difference["accuracy"], found.metrics["accuracy"]
     assert (gap.value, gap.against, gap.p_value) == (0.0, "same", 1.0)
     assert gap.low < 0.0 < gap.high
-    assert gap.high - gap.low < 0.7 * (score.high - score.low)
+    assert gap.high - gap.low < 0.85 * (score.high - score.low)
 
 
 def test_paired_test_is_mcnemars_for_accuracy():
