@@ -43,7 +43,7 @@ def find_leaks(pooled: pd.DataFrame) -> list[Finding]:
                 'families are in query and reference pools; set use = "family" in [split], or '
                 "correct the column or file that assigns them",
             ),
-            *find_copies(pooled),
+            *find_likeness(pooled),
         )
         if finding is not None
     ]
@@ -61,13 +61,21 @@ def apart(pooled: pd.DataFrame, group: str, place: str) -> tuple[str, ...]:
     return tuple(sorted(places.loc[places[group].duplicated(), group].unique()))
 
 
+def find_likeness(pooled: pd.DataFrame) -> list[Finding]:
+    """Find scans that are the same, or look so, by the columns that say so as far as they are."""
+    return [*find_copies(pooled), *find_near_copies(pooled)]
+
+
 def find_copies(pooled: pd.DataFrame) -> Iterator[Finding]:
     """Find one image that several people have, by the column `same_image`."""
     if "same_image" not in pooled.columns:
         return
     copies = pooled[pooled["same_image"].notna()].sort_values(["same_image", "scan"])
     split_up = copies["same_image"].isin(apart(copies, "same_image", "pool"))
-    remedy = 'correct the table, or set duplicates = "exclude" in [audit]'
+    remedy = (
+        'correct the table, or set duplicates = "exclude" in [audit], which needs scans read whole '
+        '(scans = "all" in [images])'
+    )
     if split_up.any():
         yield Finding(
             kind="leak",
@@ -79,6 +87,30 @@ def find_copies(pooled: pd.DataFrame) -> Iterator[Finding]:
             kind="note",
             what=f"scans under different ids in one pool have the same content; {remedy}",
             members=tuple(copies.loc[~split_up, "scan"]),
+        )
+
+
+def find_near_copies(pooled: pd.DataFrame) -> Iterator[Finding]:
+    """Tell of scans that look like one scan, by the columns `near_image` and `repeated_image`.
+
+    Nothing is refused: twins and rescans may look so, too.
+    """
+    if "near_image" in pooled.columns:
+        near = pooled[pooled["near_image"].notna()].sort_values(["near_image", "scan"])
+        apart_too = set(apart(near, "near_image", "pool"))
+        where = "two pools" if apart_too else "one pool"
+        yield Finding(
+            kind="note",
+            what=f"scans under different ids in {where} look like the same person or the same "
+            "scan; look at them, and leave one out of the table where they are",
+            members=tuple(near["scan"]),
+        )
+    if "repeated_image" in pooled.columns:
+        again = pooled[pooled["repeated_image"].notna()].sort_values(["repeated_image", "scan"])
+        yield Finding(
+            kind="note",
+            what="several sessions of one person are the same scan",
+            members=tuple(again["scan"]),
         )
 
 

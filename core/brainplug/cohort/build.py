@@ -13,6 +13,7 @@ from brainplug.api.guard import judging, name_of
 from brainplug.api.laws import column_faults, hold, source_faults
 from brainplug.api.records import SCAN_COLUMNS, CohortTable
 from brainplug.cohort.contract import check_table
+from brainplug.cohort.copies import NEAR, REPEATED, SAME, find_copies
 from brainplug.cohort.duplicates import find_same_images, name_others
 from brainplug.cohort.join import check_join, count_reasons, tell_spare
 from brainplug.errors import DataError, ScanError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from brainplug.api.roles import CohortLoader, TaskHead
     from brainplug.recipe.tables import Audit, Images
 
-OWN_COLUMNS = ("scan", "study", "target", "same_image", "value", "stratum")
+OWN_COLUMNS = ("scan", "study", "target", SAME, NEAR, REPEATED, "value", "stratum")
 
 SAME_IMAGE = "one image for several rows"
 SAME_VISIT = "several rows for one visit"
@@ -115,7 +116,8 @@ def gather(
         for study in studies
     ]
     whole = found[0] if len(found) == 1 else merge(found)
-    return settle_duplicates(whole, images=images, audit=audit, cache=cache)
+    whole = mark_copies(whole, images=images, cache=cache, progress=progress)
+    return settle_duplicates(whole, audit=audit)
 
 
 def collect(
@@ -188,22 +190,31 @@ def merge(cohorts: Sequence[Cohort]) -> Cohort:
     )
 
 
-def settle_duplicates(
-    cohort: Cohort, *, images: Images, audit: Audit, cache: Path | None
+def mark_copies(
+    cohort: Cohort, *, images: Images, cache: Path | None, progress: Progress
 ) -> Cohort:
-    """Mark scans whose content other people have too, in a column `same_image`, or leave them out.
+    """Mark scans that are alike, in columns that hold the first of those that are.
 
-    The column holds the first of the scans that are the same. Not looked for where files are only
-    listed, or not there yet.
+    Where scans are read whole by their volumes, which no other header, type or origin hides, else
+    by the content of their files. Not looked for where files are only listed, or not there yet.
     """
     if images.scans == "listed" or cohort.images_pending:
         return cohort
     frame = cohort.frame
-    same = find_same_images(frame, None if cache is None else cache / "hashes")
-    if not same.notna().any():
+    if images.scans == "all" and cache is not None:
+        found = find_copies(frame, grid=images.grid, cache=cache, progress=progress)
+    else:
+        memo = None if cache is None else cache / "hashes"
+        found = pd.DataFrame({SAME: find_same_images(frame, memo)})
+    return attrs.evolve(cohort, frame=frame.join(found.dropna(axis="columns", how="all")))
+
+
+def settle_duplicates(cohort: Cohort, *, audit: Audit) -> Cohort:
+    """Leave out scans that other people have too, where the recipe says so."""
+    frame = cohort.frame
+    if SAME not in frame.columns or audit.duplicates == "error":
         return cohort
-    if audit.duplicates == "error":
-        return attrs.evolve(cohort, frame=frame.assign(same_image=same))
+    same = frame[SAME]
     # All copies go, since nobody knows whose scan it is.
     kept, lost = leave_out(frame, same.notna(), SAME_CONTENT, "also " + name_others(frame, same))
     studies = frame.loc[lost.index, "study"]
@@ -218,7 +229,10 @@ def settle_duplicates(
             found=exclusions["reason"].value_counts().to_dict(),
         )
     return attrs.evolve(
-        cohort, frame=kept.reset_index(drop=True), exclusions=exclusions, flows=flows
+        cohort,
+        frame=kept.drop(columns=SAME).reset_index(drop=True),
+        exclusions=exclusions,
+        flows=flows,
     )
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from brainplug.api.roles import SplitStrategy
 
 
+LIKENESS = ("same_image", "near_image", "repeated_image")
+"""Columns that say which scans are alike; a strategy need not know."""
+
 USES_TARGET = (
     "this split depends on the target and on who is in the table: with another target, or with "
     "people who come or go, others are tested; to keep the test people, keep split.csv and name it "
@@ -90,7 +93,7 @@ def as_study_alone(scans: pd.DataFrame, study: str, *, target: bool = False) -> 
         study: its name.
         target: whether the strategy uses the target.
     """
-    hidden = ["scan", "same_image", *([] if target else ["target"])]
+    hidden = ["scan", *LIKENESS, *([] if target else ["target"])]
     own = scans.drop(columns=hidden, errors="ignore")
     return unmark(own.reset_index(drop=True), study)
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import attrs
 
 from brainplug.api.records import TargetKind
+from brainplug.baselines.records import BaselineKind
+from brainplug.evaluation.confounding import Confounding
 from brainplug.evaluation.pooled_records import Summary
 from brainplug.evaluation.subgroup_records import Grouping
 
@@ -63,10 +65,11 @@ class Difference:
 
 @attrs.frozen(kw_only=True)
 class BaselineScores:
-    """A baseline that sees no image: what it does, and its scores."""
+    """A rule or a baseline: what it does, what it looks at, and its scores."""
 
     about: str
     metrics: Mapping[str, ReportedScore]
+    kind: BaselineKind = "rule"
 
 
 @attrs.frozen(kw_only=True)
@@ -207,8 +210,9 @@ class SplitScores:
         counts: of answers, of those that were said where the model spoke.
         clusters: independent families or people.
         metrics: the model's scores, the headline first.
-        baselines: scores of what sees no image, by name.
-        difference: the model less the best baseline, by metric.
+        baselines: scores of rules and baselines, by name.
+        difference: the model less the best of what sees no scan (rules and the site's majority),
+            by metric.
         confusion: categorical targets only.
         scatter: truth and prediction of each person, numerical targets only.
         by_site: sites with enough people.
@@ -216,6 +220,10 @@ class SplitScores:
         calibration: None without probabilities.
         bias: numerical targets only.
         subgroups: scores by site, sex, age and the like, by what people are grouped by.
+        image_difference: the model less the strongest image baseline, by metric; empty without
+            any.
+        image_chosen: how that baseline was chosen, in words that follow "chosen".
+        confounding: what the model knows beyond confounds; None where baselines were not made.
     """
 
     counts: AnswerCounts
@@ -230,6 +238,9 @@ class SplitScores:
     calibration: Calibration | None
     bias: NumberBias | None = None
     subgroups: Mapping[str, Grouping] = attrs.field(factory=dict)
+    image_difference: Mapping[str, Difference] = attrs.field(factory=dict)
+    image_chosen: str = ""
+    confounding: Confounding | None = None
 
 
 @attrs.frozen(kw_only=True)

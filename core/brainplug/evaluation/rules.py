@@ -20,19 +20,22 @@ if TYPE_CHECKING:
 
     from brainplug.api.records import Predictions
     from brainplug.api.roles import Metric
+    from brainplug.baselines.records import BaselineKind
     from brainplug.evaluation.describe import TargetFacts
 
 
 @attrs.frozen(kw_only=True)
 class Rule:
-    """A rule that sees no image, and what it answered to every task.
+    """A rule that sees no image, or a baseline, and what it answered to every task.
 
     Attributes:
         about: the rule in words.
+        kind: what it looks at.
         answers: rows as in `answers.jsonl`, over the same tasks as the model's.
     """
 
     about: str
+    kind: BaselineKind = "rule"
     answers: Sequence[AnswerRow]
 
 
@@ -48,10 +51,12 @@ class Ruled:
     Attributes:
         predictions: each person `copies` times, one after the other, ties shared equally.
         copies: how often everybody stands there.
+        probable: whether probabilities are such, and not shares of votes.
     """
 
     predictions: Predictions
     copies: int
+    probable: bool = False
 
     def repeat(self, predictions: Predictions) -> Predictions:
         """Return another system's predictions of the same people, each as often."""
@@ -63,7 +68,7 @@ class Ruled:
 
     def for_metric(self, metric: Metric) -> Predictions:
         """Return what a metric may see: the share of votes ranks people, and is no probability."""
-        if able(metric, RanksPeople):
+        if self.probable or able(metric, RanksPeople):
             return self.predictions
         return attrs.evolve(self.predictions, probabilities=None)
 
@@ -76,7 +81,9 @@ def apply_rule(rule: Rule, frame: pd.DataFrame, facts: TargetFacts) -> Ruled:
         frame: the model's answers, aggregated.
         facts: the target.
     """
-    voted = aggregate(map(cast_vote, rule.answers), facts.kind, facts.labels, facts.train_mean)
+    # A baseline knows probabilities, and is taken together as the model is.
+    votes = map(cast_vote, rule.answers) if rule.kind == "rule" else rule.answers
+    voted = aggregate(votes, facts.kind, facts.labels, facts.train_mean)
     if voted[["subject", "truth"]].to_numpy().tolist() != (
         frame[["subject", "truth"]].to_numpy().tolist()
     ):
@@ -88,6 +95,8 @@ def apply_rule(rule: Rule, frame: pd.DataFrame, facts: TargetFacts) -> Ruled:
             found=len(voted),
         )
     predictions = make_predictions(voted, facts.labels, facts.train_mean)
+    if rule.kind != "rule":
+        return Ruled(predictions=predictions, copies=1, probable=True)
     if predictions.probabilities is None:
         same = len(set(predictions.predicted)) == 1
         return Ruled(predictions=attrs.evolve(predictions, constant=same), copies=1)

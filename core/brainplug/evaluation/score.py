@@ -116,6 +116,8 @@ def score_split(
     people = People(clusters=cluster_names(frame["subject"], facts.people), plan=plan)
     predictions = make_predictions(frame, facts.labels, facts.train_mean)
     ruled = {name: apply_rule(rule, frame, facts) for name, rule in rules.items()}
+    # A site's majority sees no scan either: who beats but the other rules may have read the site.
+    blind = {name: each for name, each in ruled.items() if rules[name].kind in ("rule", "site")}
     by_site, too_small = score_sites(frame, facts, metrics)
     return SplitScores(
         counts=count_answers(answers, frame),
@@ -124,12 +126,13 @@ def score_split(
         baselines={
             name: BaselineScores(
                 about=rules[name].about,
+                kind=rules[name].kind,
                 metrics=describe_rule(system, metrics, people, unit=facts.unit),
             )
             for name, system in ruled.items()
         },
         difference={
-            name: compare(metric, predictions, ruled, people) for name, metric in metrics.items()
+            name: compare(metric, predictions, blind, people) for name, metric in metrics.items()
         },
         confusion=count_confusions(predictions) if predictions.labels else None,
         scatter=None if predictions.labels else pair_values(predictions),

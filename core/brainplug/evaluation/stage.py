@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.api.records import EVALUATED
+from brainplug.evaluation.beside import Measures, Rivals, baseline_rules, set_beside
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
 from brainplug.evaluation.groupings import find_groups
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
     from brainplug.api.records import Split
     from brainplug.api.roles import Answers, Metric, TaskHead
+    from brainplug.baselines.records import Baselines
     from brainplug.evaluation.groupings import Groups
-    from brainplug.evaluation.records import Metrics
+    from brainplug.evaluation.records import Metrics, SplitScores
     from brainplug.recipe.tables import Evaluation
     from brainplug.tasks.task import Task, Tasks
 
@@ -41,6 +43,7 @@ class Scoring:
         metrics: the first is the headline.
         evaluation: the recipe's `[evaluation]`.
         seed: of the bootstrap samples.
+        baselines: what simpler readers said of the same people; None where none were asked.
     """
 
     head: TaskHead
@@ -48,6 +51,7 @@ class Scoring:
     metrics: Mapping[str, Metric]
     evaluation: Evaluation
     seed: int
+    baselines: Baselines | None = None
 
     def facts(self, train: Sequence[Task], people: pd.DataFrame | None) -> TargetFacts:
         """Return what scoring must know besides the answers.
@@ -65,6 +69,53 @@ class Scoring:
             train_values=tuple(truths.values()),
             people=people,
         )
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Contest:
+    """How the model is set beside its rivals, in a whole run and in each study.
+
+    Attributes:
+        facts: the target.
+        metrics: the first is the headline.
+        plan: how intervals are made.
+        baselines: see `Scoring`.
+    """
+
+    facts: TargetFacts
+    metrics: Mapping[str, Metric]
+    plan: BootstrapPlan
+    baselines: Baselines | None
+
+    def set_beside(
+        self, scored: Metrics, rows: Sequence[AnswerRow], rules: Mapping[str, Rule]
+    ) -> Metrics:
+        """Add the strongest image baseline, and what the model knows beyond confounds."""
+        if self.baselines is None:
+            return scored
+        return set_beside(
+            scored,
+            rows,
+            self.facts,
+            measures=Measures(metrics=self.metrics, plan=self.plan),
+            rivals=Rivals(rules=rules, baselines=self.baselines),
+        )
+
+    def score_study(
+        self, rows: Sequence[AnswerRow], rules: Mapping[str, Rule], members: set[str]
+    ) -> Mapping[str, SplitScores]:
+        """Score the people of one study.
+
+        By the rules and baselines of the whole run, not fitted to the study anew: the model was not
+        either.
+        """
+        mine = {
+            name: attrs.evolve(rule, answers=of(rule.answers, members))
+            for name, rule in rules.items()
+        }
+        own = of(rows, members)
+        scored = score_run(own, self.facts, metrics=self.metrics, plan=self.plan, rules=mine)
+        return self.set_beside(scored, own, mine).splits
 
 
 def score(
@@ -92,6 +143,7 @@ def score(
         seed=scoring.seed,
     )
     rules = rules_of(tasks, {row.split for row in rows})
+    rules |= baseline_rules(scoring.baselines, facts.labels)
     reading = choose_readout(
         rows, speaks=scoring.evaluation.answer != "score", train_mean=facts.train_mean
     )
@@ -102,16 +154,13 @@ def score(
     }
     headline = reading.headline if reading else SAID
     whole, chosen = scored[headline], read[headline]
+    contest = Contest(facts=facts, metrics=metrics, plan=plan, baselines=scoring.baselines)
     both = scoring.evaluation.answer == "both" and bool(facts.labels)
-    studies = {}
-    for study, members in people_by_study(people).items():
-        # The rules of the whole run, not fitted to the study anew: the model was not either.
-        mine = {
-            name: attrs.evolve(rule, answers=of(rule.answers, members))
-            for name, rule in rules.items()
-        }
-        own = score_run(of(chosen, members), facts, metrics=metrics, plan=plan, rules=mine)
-        studies[study] = own.splits
+    studies = {
+        study: contest.score_study(chosen, rules, members)
+        for study, members in people_by_study(people).items()
+    }
+    whole = contest.set_beside(whole, chosen, rules)
     told = keep_counts(whole, scored[SAID]) if SAID in scored else whole
     groupings = find_groupings(people, tasks["train"], scoring.evaluation.subgroups)
     subgroups = {

@@ -44,6 +44,7 @@ __all__ = [
     "fill_cache",
     "load_volume",
     "make_volume",
+    "name_in_cache",
     "normalise",
     "read_header",
     "read_headers",
@@ -248,6 +249,23 @@ def read_headers(
             refused[path] = error
         progress(done, len(paths))
     return refused
+
+
+def name_in_cache(path: Path, grid: Grid, cache: Path, *, made_by: tuple[str, str]) -> Path:
+    """Return where something that is made from a scan's volume is kept.
+
+    Args:
+        path: of the scan.
+        grid: the common grid.
+        cache: as `cache_folder()` gives it.
+        made_by: name of the folder, and a hash of the code that makes it from the volume.
+
+    Raises:
+        OSError: the scan cannot be read.
+    """
+    folder, code = made_by
+    volume = _place(Settings(grid=grid, cache=cache), path)
+    return _spread(cache / folder, _sha256(f"{volume.parent.name}{volume.stem}\0{code}"), ".npz")
 
 
 def _fill(settings: Settings, path: Path) -> Refusal | None:

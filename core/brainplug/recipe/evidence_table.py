@@ -9,6 +9,26 @@ import attrs
 from brainplug.api.roles import about
 
 Arm = Literal["query-alone", "shuffled-labels"]
+Baseline = Literal[
+    "site",
+    "confounds",
+    "head-size",
+    "six-numbers",
+    "components",
+    "nearest-people",
+    "nearest-reference",
+    "small-cnn",
+]
+QUICK_BASELINES: tuple[Baseline, ...] = (
+    "site",
+    "confounds",
+    "head-size",
+    "six-numbers",
+    "components",
+    "nearest-people",
+    "nearest-reference",
+)
+"""All but the network, which is trained for minutes."""
 
 
 @attrs.frozen(kw_only=True)
@@ -28,6 +48,22 @@ class Evidence:
         metadata=about(
             "answer the test with the run; without it that is done on request, by `brainplug "
             "evaluate RUN --test`, once nothing is to be changed any more"
+        ),
+    )
+
+    baselines: tuple[Baseline, ...] = attrs.field(
+        default=QUICK_BASELINES,
+        metadata=about(
+            "simpler readers that learn from all training people and are asked what the model is "
+            "asked; without it all but 'small-cnn', a convolutional network that takes minutes; "
+            "the site's majority, confounds alone and together, and readers of the scans"
+        ),
+    )
+    confounds: tuple[str, ...] | None = attrs.field(
+        default=None,
+        metadata=about(
+            "columns of the cohort that might tell the target by themselves; without it age, sex, "
+            "scanner, site and study as far as they are known"
         ),
     )
 

@@ -35,6 +35,7 @@ STAGES: tuple[str, ...] = (
     "pairs",
     "dialogues",
     "volumes",
+    "baselines",
     "training",
     "answers",
     "external",

@@ -66,14 +66,39 @@ def headline(metrics: Metrics, of: str = "") -> Table:
         # A score and its interval stand on one line; words of the other heads break.
         least = 19 if place == 0 else 8
         table.add_column(f"{metric_name(name)}{unit} {arrow}", justify="right", min_width=least)
-    table.add_row("model", *model_cells(scored, metrics), style="bold")
-    for name, scores in other_readout(metrics, split) if not of else ():
-        table.add_row(name, *cells(scores))
-    for name, baseline in scored.baselines.items():
-        table.add_row(name, *cells(baseline.metrics))
+    others = dict(other_readout(metrics, split) if not of else ())
+    others |= {name: baseline.metrics for name, baseline in scored.baselines.items()}
+    for system in rank_systems(scored.metrics, others):
+        if system is None:
+            table.add_row("model", *model_cells(scored, metrics), style="bold")
+        else:
+            table.add_row(system, *cells(others[system]))
     level = f"{metrics.intervals.confidence:.0%}"
     table.caption = f"{level} intervals over {metrics.intervals.unit}; all in metrics.json"
     return table
+
+
+def rank_systems(
+    model: Mapping[str, ReportedScore], others: Mapping[str, Mapping[str, ReportedScore]]
+) -> list[str | None]:
+    """Return names of systems by the first metric, the best first; None stands for the model.
+
+    The model comes before its equals; whoever has no such score is last.
+
+    Args:
+        model: its scores, the headline first.
+        others: scores of the others.
+    """
+    headline = next(iter(model))
+    systems: list[tuple[str | None, Mapping[str, ReportedScore]]] = [(None, model), *others.items()]
+
+    def place(system: tuple[str | None, Mapping[str, ReportedScore]]) -> tuple[bool, float]:
+        score = system[1].get(headline)
+        if score is None or score.value is None:
+            return True, 0.0
+        return False, -score.value if score.higher_is_better else score.value
+
+    return [name for name, _ in sorted(systems, key=place)]
 
 
 def model_cells(scored: SplitScores, metrics: Metrics) -> list[str]:

@@ -222,10 +222,13 @@ def compare_in_words(scored: SplitScores, name: str) -> str:
     To the strongest baseline that sees the images where there is one; to the best of what sees none
     where there is no other, or where the model is not better than that either.
     """
-    blind = scored.difference.get(name)
-    if blind is None or blind.against is None:
-        return ""
-    return stand_in_words(blind, scored, name)
+    seeing, blind = scored.image_difference.get(name), scored.difference.get(name)
+    told = []
+    if seeing is not None and seeing.value is not None:
+        told.append(stand_in_words(seeing, scored, name))
+    if blind is not None and blind.against is not None and not (told and is_better(blind)):
+        told.append(stand_in_words(blind, scored, name))
+    return ", and ".join(told)
 
 
 def is_better(difference: Difference) -> bool:
@@ -244,7 +247,7 @@ def stand_in_words(difference: Difference, scored: SplitScores, name: str) -> st
     """
     assert difference.against is not None
     baseline = scored.baselines[difference.against]
-    rival = f"the best rule that sees no image, “{difference.against}”"
+    rival = f"{KIND_NAMES[baseline.kind]}, “{difference.against}”"
     reached = show_number(baseline.metrics[name].value)
     gap = f"{reached}; difference {show_difference(difference)}"
     if not difference.clear:

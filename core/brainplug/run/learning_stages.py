@@ -1,6 +1,7 @@
-"""The nine stages of a run: what each is made from, and what it writes.
+"""The ten stages of a run: what each is made from, and what it writes.
 
-    cohort → split → pairs → dialogues → volumes → training → answers → metrics → report
+    cohort → split → pairs → dialogues → volumes → baselines → training → answers → metrics →
+    report
 
 Behind the answers come those to external studies, where a recipe names some; see `external_stages`.
 The first four are those of `task_stages`. From the dialogues on, a stage reads the task files only,
@@ -17,8 +18,7 @@ from rich.markup import escape
 from brainplug.api.guard import behind
 from brainplug.api.laws import hold_metrics, hold_sources
 from brainplug.api.roles import ReadsFiles, able
-from brainplug.errors import DataError
-from brainplug.imaging.cache import content_hash, fill_cache
+from brainplug.imaging.cache import content_hash
 from brainplug.recipe.metrics import EXPECTED_ERROR
 from brainplug.recipe.phases import plan_phases
 from brainplug.run.arithmetic import settle, settled
@@ -26,22 +26,19 @@ from brainplug.run.asking import asking_facts, asking_settings, open_session
 from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.external_stages import external_stages
 from brainplug.run.ledger import MadeFrom, Recalled, Stage, hash_path, hash_reads
-from brainplug.run.measuring import measure_training
 from brainplug.run.result_stages import metrics_stage, report_stage
+from brainplug.run.scan_stages import baselines_stage, volumes_stage
 from brainplug.run.task_stages import (
     DESIGN_STAGES,
     adopt_stage,
     all_task_files,
     fit_answers,
 )
-from brainplug.runtime.files import write_json
-from brainplug.runtime.records import write_record
 from brainplug.tasks.read import iterate_tasks
 from brainplug.training.aside import TrainingHome, make_room
 from brainplug.training.phases import phase_keys
 
 if TYPE_CHECKING:
-    from pathlib import Path
 
     from brainplug.run.context import Workspace
     from brainplug.runtime.run_folder import RunFolder
@@ -55,54 +52,6 @@ def make_stages(workspace: Workspace) -> list[Stage]:
     # Behind the answers, so that all that is chosen is chosen before.
     place = names.index("answers") + 1
     return [*found[:place], *external_stages(workspace), *found[place:]]
-
-
-def volumes_stage(workspace: Workspace) -> Stage:
-    """Every scan that a task shows, as an array on the common grid."""
-    return Stage(
-        name="volumes",
-        settings={"images": workspace.grid()},
-        reads=lambda: all_task_files(workspace),
-        facts=lambda: {"scans": hash_scans(workspace)},
-        writes=(workspace.files.volumes, workspace.files.familiar),
-        uses=(workspace.recipe.images,),
-        run=partial(run_volumes, workspace),
-    )
-
-
-def scans_of_tasks(workspace: Workspace) -> list[Path]:
-    """Return the scan files that any task shows, each once."""
-    paths = all_task_files(workspace)
-    return sorted(
-        {image for path in paths for task in iterate_tasks(path) for image in task.images}
-    )
-
-
-def hash_scans(workspace: Workspace) -> dict[str, str]:
-    """Return the content hash of every scan; files that have not changed are not read again."""
-    memo = workspace.cache / "hashes"
-    return {
-        str(scan): content_hash(scan, memo) if scan.is_file() else "missing"
-        for scan in scans_of_tasks(workspace)
-    }
-
-
-def run_volumes(workspace: Workspace) -> None:
-    """Fill the cache; a scan that fails here was not read by the cohort stage."""
-    scans = scans_of_tasks(workspace)
-    grid = workspace.recipe.images.grid
-    with workspace.progress("volumes: scan") as report:
-        refused = fill_cache(scans, grid=grid, cache=workspace.cache, progress=report)
-    if refused:
-        first = next(iter(refused.values()))
-        raise DataError(
-            f"{len(refused)} scans of the tasks cannot be read, for example {first}",
-            found=tuple(map(str, refused)),
-            hint='set scans = "all" in [images], so that they are left out before references are '
-            "drawn",
-        )
-    write_record(workspace.files.familiar, measure_training(workspace))
-    write_json(workspace.files.volumes, {"scans": len(scans), "content": hash_scans(workspace)})
 
 
 def training_stage(workspace: Workspace) -> Stage:
@@ -268,6 +217,7 @@ def run_answers(workspace: Workspace, key: str) -> None:
 
 STAGE_MAKERS = (
     volumes_stage,
+    baselines_stage,
     training_stage,
     answers_stage,
     metrics_stage,

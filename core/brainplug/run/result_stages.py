@@ -44,6 +44,9 @@ def metrics_stage(workspace: Workspace) -> Stage:
             workspace.files.split,
             workspace.files.training,
             *external_reads(workspace),
+            workspace.files.baselines,
+            workspace.files.baseline_answers,
+            workspace.files.covariates,
         ],
         writes=(workspace.files.metrics, workspace.files.predictions),
         uses=(
@@ -105,14 +108,17 @@ def score_others(
 
 def make_scoring(workspace: Workspace) -> Scoring:
     """Return how the answers of a run are scored."""
+    from brainplug.baselines.records import Baselines
     from brainplug.evaluation.stage import Scoring
 
+    files = workspace.files
     return Scoring(
         head=workspace.head,
         answers=fit_answers(workspace),
         metrics=workspace.metrics,
         evaluation=workspace.recipe.evaluation,
         seed=workspace.recipe.seed,
+        baselines=Baselines.read(files.baselines, files.baseline_answers, files.covariates),
     )
 
 

@@ -1,0 +1,156 @@
+"""What a model tells among people whose heads are equally large."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from brainplug.evaluation.bootstrap import Estimate
+from brainplug.evaluation.confounding import SameHeadSize
+from brainplug.evaluation.increment import finite
+from brainplug.evaluation.intervals import interval
+from brainplug.toolkit.components import number_components
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jaxtyping import Float, Int
+
+    from brainplug.api.records import Predictions
+    from brainplug.api.roles import Metric
+    from brainplug.evaluation.bootstrap import BootstrapPlan
+
+CALIPER = 0.2
+"""Largest difference within a pair, in SD of head size, as Austin 2011, Pharmaceutical Statistics
+10:150, has it for what pairs are matched by."""
+
+FEWEST_PAIRS = 5
+FEWEST_PEOPLE = 20
+PARTIAL = "partial correlation"
+
+
+def match_head_size(
+    predictions: Predictions,
+    sizes: Float[np.ndarray, " n"],
+    *,
+    by: tuple[str, Metric],
+    people: tuple[Sequence[str], BootstrapPlan],
+) -> SameHeadSize:
+    """Score pairs of people of two classes with equal heads; correlate numbers given the size.
+
+    Args:
+        predictions: one a person.
+        sizes: of each head, ml.
+        by: name of a metric, and the metric; for classes.
+        people: the family of each, and how intervals are made.
+    """
+    clusters, plan = people
+    if not predictions.labels:
+        return correlate_given_size(predictions, sizes, plan.confidence)
+    name, metric = by
+    caliper = CALIPER * float(np.std(sizes))
+    pairs = pair_by_size(predictions.truth, sizes, caliper)
+    whole = finite(metric.score(predictions))
+    if len(pairs) < FEWEST_PAIRS:
+        few = f"fewer than {FEWEST_PAIRS} pairs of people of two classes have equally large heads"
+        matched = Estimate(reason=few)
+    else:
+        rows = pairs.ravel()
+        chances = predictions.probabilities
+        paired = attrs.evolve(
+            predictions,
+            truth=predictions.truth[rows],
+            predicted=predictions.predicted[rows],
+            probabilities=None if chances is None else chances[rows],
+        )
+        matched = interval(metric, paired, join_pairs([clusters[row] for row in rows]), plan)
+    return SameHeadSize(
+        how="pairs", n=len(pairs), metric=name, whole=whole, matched=matched, caliper_ml=caliper
+    )
+
+
+def pair_by_size(
+    truth: np.ndarray, sizes: Float[np.ndarray, " n"], caliper: float
+) -> Int[np.ndarray, "pairs 2"]:
+    """Pair people of two classes whose heads differ by at most the caliper, each once.
+
+    In order of size, each is paired with the last one before who is of another class, near enough
+    and still alone: pairs nest and never cross, so neighbours meet.
+    """
+    alone: list[int] = []
+    pairs = []
+    for row in np.argsort(sizes, kind="stable").tolist():
+        if alone and truth[alone[-1]] != truth[row] and sizes[row] - sizes[alone[-1]] <= caliper:
+            pairs.append((alone.pop(), row))
+        else:
+            alone.append(row)
+    return np.array(pairs, dtype=int).reshape(-1, 2)
+
+
+def join_pairs(clusters: Sequence[str]) -> list[str]:
+    """Return clusters of which both of a pair, and relatives, are one.
+
+    Args:
+        clusters: family of each, the two of a pair behind each other.
+    """
+    names, members = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    joined = number_components(members[::2], members[1::2], len(names))
+    return [str(joined[member]) for member in members]
+
+
+def correlate_given_size(
+    predictions: Predictions, sizes: Float[np.ndarray, " n"], confidence: float
+) -> SameHeadSize:
+    """Correlate truth and prediction given head size; the interval is Fisher's."""
+    from scipy import stats
+
+    truth, said = predictions.truth.astype(float), predictions.predicted.astype(float)
+    size = len(truth)
+    whole, matched = None, Estimate(reason=f"fewer than {FEWEST_PEOPLE} people")
+    if size >= FEWEST_PEOPLE:
+        whole = correlation(truth, said)
+        given = correlation(without(truth, sizes), without(said, sizes))
+        matched = Estimate(reason="truth or prediction does not vary")
+        if given is not None:
+            # One variable is given, which costs one person.
+            margin = stats.norm.ppf((1 + confidence) / 2) / np.sqrt(size - 4)
+            middle = np.arctanh(np.clip(given, -1 + 1e-12, 1 - 1e-12))
+            matched = Estimate(
+                value=given,
+                low=float(np.tanh(middle - margin)),
+                high=float(np.tanh(middle + margin)),
+            )
+    return SameHeadSize(how=PARTIAL, n=size, metric="pearson-r", whole=whole, matched=matched)
+
+
+def without(values: Float[np.ndarray, " n"], sizes: Float[np.ndarray, " n"]) -> np.ndarray:
+    """Return what a straight line on size leaves of values."""
+    design = np.column_stack([np.ones(len(sizes)), sizes - sizes.mean()])
+    left: np.ndarray = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    return left
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Return Pearson's r, None where one of both does not vary."""
+    spreads = [np.std(each) / max(1.0, float(np.abs(each).max())) for each in (one, other)]
+    return None if min(spreads) < 1e-12 else float(np.corrcoef(one, other)[0, 1])
+
+
+def head_size_in_words(found: SameHeadSize) -> str:
+    """Say what the model tells among people with equal heads."""
+    matched = found.matched
+    if matched.value is None:
+        return f"Among people with equally large heads the score is not known: {matched.reason}."
+    within = "" if matched.low is None else f" ({matched.low:.2f} to {matched.high:.2f})"
+    whole = "" if found.whole is None else f", {found.whole:.2f} among all"
+    if found.how == PARTIAL:
+        return (
+            f"Given head size, truth and prediction correlate by {matched.value:.2f}{within}"
+            f"{whole} ({found.n} people)."
+        )
+    return (
+        f"Among {found.n} pairs of people of two classes with equally large heads (within "
+        f"{found.caliper_ml:.0f} ml) {found.metric} is {matched.value:.2f}{within}{whole}."
+    )
