@@ -59,7 +59,7 @@ def headline(metrics: Metrics, of: str = "") -> Table:
     scored = splits[split]
     people = f"{scored.counts.subjects} {SPLIT_NAMES[split]} subjects" + (f" of {of}" if of else "")
     table = Table(title=f"{metrics.target.name}: {people}", width=80)
-    table.add_column("", ratio=1)
+    table.add_column("", ratio=1, min_width=12)
     for place, (name, score) in enumerate(scored.metrics.items()):
         unit = f" ({score.unit})" if score.unit else ""
         arrow = "↑" if score.higher_is_better else "↓"
