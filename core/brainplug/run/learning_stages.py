@@ -39,7 +39,6 @@ from brainplug.training.aside import TrainingHome, make_room
 from brainplug.training.phases import phase_keys
 
 if TYPE_CHECKING:
-
     from brainplug.run.context import Workspace
     from brainplug.runtime.run_folder import RunFolder
 
