@@ -224,7 +224,7 @@ def test_an_edit_of_any_module_redoes_the_stages_that_see_it(stages, copy):
 LEARNT = {"volumes", "baselines", "training", "answers", "metrics", "report"}
 
 EDITS = [
-    ("report/sentence.py", '"better" if', '"greater" if', {"report"}),
+    ("report/sentence.py", "'better' if", "'greater' if", {"report"}),
     ("report/templates/page.html.j2", "<header>", "<header >", {"report"}),
     (
         "run/task_stages.py",
