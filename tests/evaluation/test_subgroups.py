@@ -2,6 +2,7 @@
 
 import json
 
+import attrs
 import numpy as np
 import pandas as pd
 import pytest
@@ -259,3 +260,42 @@ def test_groups_nobody_was_trained_on_are_known():
     found = find_groups(people, people.loc[people["site"] == "A", "subject"])
 
     assert frozenset({"A"}) == found["site"].seen
+
+
+@pytest.mark.parametrize("metric", ["mae", "pearson-r"])
+def test_unread_numbers_count_in_their_own_group(metric):
+    """Who was silent makes the score of the own group worse, and of no other."""
+    rng = np.random.default_rng(3)
+    truth = rng.normal(size=80)
+    said = truth + rng.normal(size=80) / 2
+    low, high = truth.min(), truth.max()
+    mute = np.arange(80) < 8
+    subjects = [f"s{number:02}" for number in range(80)]
+    spoken = Predictions(truth=truth, predicted=said, train_mean=0.0)
+    ends = np.where(mute[:, None], [low, high], said[:, None])
+    silent = attrs.evolve(spoken, predicted=np.where(mute, 0.0, said), possible=ends)
+    sites = Groups(
+        column="site",
+        of={name: "A" if place < 40 else "B" for place, name in enumerate(subjects)},
+        order=("A", "B"),
+        seen=frozenset({"A"}),
+    )
+
+    before, after = (
+        score_groups(
+            Scored(
+                metric=METRICS[metric],
+                name=metric,
+                predictions=each,
+                subjects=subjects,
+                clusters=subjects,
+                plan=PLAN,
+            ),
+            {"site": sites},
+        )["site"].groups
+        for each in (spoken, silent)
+    )
+
+    assert before["B"].value == pytest.approx(after["B"].value)
+    worse = METRICS[metric].higher_is_better == (after["A"].value < before["A"].value)
+    assert worse

@@ -11,7 +11,7 @@ from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.intervals import interval
 from brainplug.evaluation.score import cluster_names
 from brainplug.evaluation.subgroup_records import Grouping, GroupScore, Heterogeneity
-from brainplug.evaluation.within_groups import Scored, count_people, score_within, take
+from brainplug.evaluation.within_groups import Scored, count_people, score_within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +90,7 @@ def score_grouping(scored: Scored, groups: Groups) -> Grouping | None:
 
 def score_cell(scored: Scored, inside: Bool[np.ndarray, " n"]) -> GroupScore:
     """Score the people of one group; one that is too small is only counted."""
-    chosen = take(scored.predictions, inside)
+    chosen = scored.predictions.take(inside)
     classes = tuple(
         count_people(scored, inside & (scored.predictions.truth == label))
         for label in chosen.labels

@@ -61,17 +61,6 @@ def count_people(scored: Scored, inside: Bool[np.ndarray, " n"]) -> int:
     return len({name for name, here in zip(scored.subjects, inside, strict=True) if here})
 
 
-def take(predictions: Predictions, chosen: np.ndarray) -> Predictions:
-    """Return the predictions of some people."""
-    chances = predictions.probabilities
-    return attrs.evolve(
-        predictions,
-        truth=predictions.truth[chosen],
-        predicted=predictions.predicted[chosen],
-        probabilities=None if chances is None else chances[chosen],
-    )
-
-
 def score_within(
     scored: Scored, members: Sequence[Bool[np.ndarray, " n"]]
 ) -> tuple[WithinGroups | None, str]:
@@ -87,7 +76,7 @@ def score_within(
     Returns:
         The comparison, or None and why there is none.
     """
-    fit = [inside for inside in members if tells(take(scored.predictions, inside))]
+    fit = [inside for inside in members if tells(scored.predictions.take(inside))]
     people = int(sum(inside.sum() for inside in fit))
     if not fit:
         what = "people of two classes" if scored.predictions.labels else "numbers that vary"
@@ -148,7 +137,7 @@ def gain_of(
     sign = 1 if scored.metric.higher_is_better else -1
     rows = []
     for inside in members:
-        own = take(scored.predictions, inside)
+        own = scored.predictions.take(inside)
         alike = best_constant(scored.metric, own)
         score, constant = scored.metric.score(own), score_constant(scored.metric, alike)
         if not np.isfinite(score):
@@ -192,7 +181,7 @@ def best_constant(metric: Metric, own: Predictions) -> Predictions:
         return attrs.evolve(own, predicted=said, probabilities=chances)
     truth = own.truth.astype(float)
     said_numbers = [np.full(size, float(middle)) for middle in (np.mean(truth), np.median(truth))]
-    tried = [attrs.evolve(own, predicted=each) for each in said_numbers]
+    tried = [attrs.evolve(own, predicted=each, possible=None) for each in said_numbers]
     sign = 1 if metric.higher_is_better else -1
     return max(tried, key=lambda each: sign * score_constant(metric, each))
 
