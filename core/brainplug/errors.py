@@ -28,6 +28,14 @@ LONGEST, LONGEST_LINE, MOST_LINES = 8000, 1000, 40
 """Letters of a text and of a problem of a recipe, and how many of these are shown."""
 
 
+_PICTURES = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+"""Control character -> what is shown of it."""
+
+
 class BrainplugError(Exception):
     """Root of all errors meant for the user, and the facts that each may hold.
 
@@ -225,6 +233,17 @@ def elide(text: str, most: int = LONGEST) -> str:
     if len(text) <= most:
         return text
     return f"{text[: most // 2]} … {text[len(text) - most // 4 - 2 :]}"
+
+
+def visible(text: str) -> str:
+    r"""Return a text with pictures in place of control characters, which a terminal would obey.
+
+    Line ends and tabs stay.
+
+    >>> visible("low\x1b[2J\ttext\r\n\x7f\x9b")
+    'low␛[2J\ttext␍\n␡�'
+    """
+    return text.translate(_PICTURES)
 
 
 def first_line(error: BaseException) -> str:

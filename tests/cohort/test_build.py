@@ -14,6 +14,8 @@ import pytest
 from brainplug.cohort.build import StudyParts, gather
 from brainplug.errors import DataError
 from brainplug.recipe.tables import Audit, Images
+from brainplug.runtime.files import write_csv
+from brainplug.runtime.records import write_record
 from brainplug_plugins.cohorts.bids import Bids, BidsOptions
 from brainplug_plugins.cohorts.table import Table, TableOptions
 from brainplug_plugins.heads.categorical import Categorical, CategoricalOptions
@@ -207,3 +209,35 @@ def test_a_pipe_in_place_of_a_scan_costs_that_row(tmp_path, make_scan):
     cohort = gather_one(Table(options), tmp_path)
 
     assert ["not a plain file"] == cohort.exclusions["reason"].tolist()
+
+
+def test_names_that_are_not_utf_8_cost_their_own_row(tmp_path, make_scan):
+    """A stray file is an image without a row, and one that a row finds is an exclusion."""
+    options = write_study(tmp_path, make_scan, "abcde", "id,sex\na,1\nb,2\nc,1\nd,1\ne,2\n")
+    options = attrs.evolve(options, pattern="{subject}*.nii.gz")
+    folder = os.fsencode(tmp_path / "T1")
+    Path(os.fsdecode(folder + b"/\xe9.nii.gz")).touch()
+    (tmp_path / "T1" / "d.nii.gz").rename(Path(os.fsdecode(folder + b"/d\xe9.nii.gz")))
+
+    cohort = gather_one(Table(options), tmp_path)
+    write_record(tmp_path / "facts.json", cohort.facts())
+    write_csv(tmp_path / "exclusions.csv", cohort.exclusions)
+
+    assert [("file missing", "its name is not UTF-8: rename it")] == list(
+        cohort.exclusions[["reason", "detail"]].itertuples(index=False, name=None)
+    )
+
+
+@pytest.mark.parametrize("mark", ["\r", "\n", "\x0b", "\x1b", "\x85"])
+def test_a_control_character_in_an_id_costs_that_row(tmp_path, make_scan, mark):
+    """Files of ids would break at it; in a site's name it is shown."""
+    text = f'id,sex,site\na,1,x\nb,2,"x{mark}y"\nc,1,x\n"d{mark}2",1,x\ne,2,x\n'
+    options = write_study(tmp_path, make_scan, ["a", "b", "c", f"d{mark}2", "e"], text)
+    options = attrs.evolve(options, site="site")
+
+    cohort = gather_one(Table(options), tmp_path)
+    write_csv(tmp_path / "e.csv", cohort.exclusions)
+
+    assert ["control character in the id"] == cohort.exclusions["reason"].tolist()
+    assert mark not in "".join(cohort.frame["site"]) + cohort.exclusions["subject"][0]
+    assert 1 == len(pd.read_csv(tmp_path / "e.csv"))

@@ -74,10 +74,11 @@ def name_runs(paths: Sequence[str]) -> dict[str, str]:
 
 def show(found: Comparison) -> None:
     """Show a comparison on the terminal."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    from brainplug.runtime.terminal import Terminal
+
+    console = Terminal()
     for table in make_tables(found):
         console.print(table)
     for note in found.notes:

@@ -53,7 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from brainplug.runtime.threads import wait_passively
 
     wait_passively(os.environ)
-    ranks = Ranks.of(os.environ)
+    try:
+        ranks = Ranks.of(os.environ)
+    except BrainplugError as error:
+        tell(error, Ranks(), verbose=given.verbose)
+        return 1
     try:
         code: int = given.command(given) or 0
     except KeyboardInterrupt:
@@ -75,13 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def tell(error: Exception, ranks: Ranks, *, verbose: bool) -> None:
     """Print what went wrong; with its traceback where that is asked for, or where it is our bug."""
-    from brainplug.errors import BrainplugError
+    from brainplug.errors import BrainplugError, visible
 
     expected = isinstance(error, BrainplugError | OSError)
     if verbose or not expected:
         traceback.print_exception(error)
     if expected:
-        print(f"brainplug: error: {ranks.place}{describe(error)}", file=sys.stderr)
+        print(visible(f"brainplug: error: {ranks.place}{describe(error)}"), file=sys.stderr)
 
 
 def describe(error: Exception) -> str:
@@ -194,9 +198,9 @@ def open_registry(*, warn: bool = True) -> Registry:
 
 def make_console(*, quiet: bool = False) -> Console:
     """Make the terminal that progress and results are shown on."""
-    from rich.console import Console
+    from brainplug.runtime.terminal import Terminal
 
-    return Console(quiet=quiet)
+    return Terminal(quiet=quiet)
 
 
 def run_command(given: argparse.Namespace) -> int:

@@ -103,10 +103,11 @@ def write(found: PredictionTable, form: str, path: Path | None) -> None:
 
 def show(found: PredictionTable) -> None:
     """Show predictions on the terminal, and what is amiss below."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    from brainplug.runtime.terminal import Terminal
+
+    console = Terminal()
     console.print(make_table(found))
     names = short_names(found)
     warned: dict[str, list[str]] = {}

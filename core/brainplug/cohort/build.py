@@ -23,7 +23,13 @@ from brainplug.tasks.study_facts import CohortFacts, StudyFacts
 from brainplug.toolkit.codes import NO_VALUE
 from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.study_ids import mark
-from brainplug.toolkit.tables import leave_out, no_column, stack_exclusions
+from brainplug.toolkit.tables import (
+    CONTROL,
+    leave_out,
+    no_column,
+    stack_exclusions,
+    without_controls,
+)
 from brainplug.toolkit.wide import take_notes
 
 if TYPE_CHECKING:
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
 
 OWN_COLUMNS = ("scan", "study", "target", SAME, NEAR, REPEATED, "value", "stratum")
 
+ODD_ID = "control character in the id"
 SAME_IMAGE = "one image for several rows"
 SAME_VISIT = "several rows for one visit"
 SAME_CONTENT = "one image under several subjects"
@@ -139,12 +146,13 @@ def collect(
         hold(study.loader, source_faults(study.loader))
     check_join(table, audit)
     # Before the target is read: which rows count as copies must not depend on the target.
-    scans, twice = drop_repeated(as_text(table.scans))
+    scans, odd = drop_unwritable(as_text(table.scans))
+    scans, twice = drop_repeated(scans)
     # Before scans are read, which can take hours: a row without a target needs none.
     scans, without = drop_without_target(scans, study.head, table)
     refused = {} if table.images_pending else refuse(scans, images, cache, progress)
     scans, unread = drop_unreadable(scans, refused)
-    exclusions = stack_exclusions([table.exclusions, *twice, *without, unread])
+    exclusions = stack_exclusions([table.exclusions, odd, *twice, *without, unread])
     if scans.empty:
         raise DataError(
             f"no usable scan is left of {table.rows_read} rows: {count_reasons(exclusions)}",
@@ -267,6 +275,19 @@ def as_text(scans: pd.DataFrame) -> pd.DataFrame:
     # Joined while all rows are there: who is related must not hang on who has the target.
     joined = family_groups(text).str.removeprefix("family ")
     return text.assign(family=joined.where(text["family"].notna()))
+
+
+def drop_unwritable(scans: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out people and visits whose ids hold line ends or other control characters.
+
+    In families and sites, which nothing is looked up by, pictures stand in their place.
+    """
+    odd = [
+        scans[name].str.contains(CONTROL, regex=True, na=False) for name in ("subject", "session")
+    ]
+    kept, lost = leave_out(scans, odd[0] | odd[1], ODD_ID)
+    plain = {name: without_controls(kept[name]) for name in ("family", "site")}
+    return kept.assign(**plain), lost
 
 
 def drop_repeated(scans: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import logging
 import math
+import re
 import stat
 import warnings
 from contextlib import contextmanager
@@ -38,6 +39,9 @@ MOST_BEHIND = 1 << 28
 
 _UNIT_MM = {1: 1000.0, 3: 0.001}
 """Millimetres in a NIfTI header's unit of length: metre and micrometre; unknown ones are 1."""
+
+_ODD_NAME = re.compile(r"\\x[89a-f][0-9a-f]")
+"""What `readable` of the image matching makes of bytes that are not UTF-8."""
 
 _GZIP = b"\x1f\x8b"
 _LONGEST_HEADER = 540
@@ -95,7 +99,8 @@ def check_plain(path: Path) -> None:
     try:
         state = path.stat()
     except (OSError, ValueError) as error:  # a name with a zero byte is no path
-        raise ScanError(str(path), "file missing", _why(error)) from error
+        told = "its name is not UTF-8: rename it" if _ODD_NAME.search(str(path)) else _why(error)
+        raise ScanError(str(path), "file missing", told) from error
     if not stat.S_ISREG(state.st_mode):
         raise ScanError(str(path), "not a plain file", "a folder, pipe, socket or device")
     if state.st_size == 0:

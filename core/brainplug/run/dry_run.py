@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 import pandas as pd
-from rich.markup import escape
 
 from brainplug.api.laws import fit_answers, hold_metrics, hold_sources
 from brainplug.api.records import SPLITS, Image, list_pools
@@ -106,7 +105,7 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
     hold_sources(backbone)
     plan = backbone.plan(recipe.images.shape)
     for note in plan.notes:
-        console.print(f"[dim]{escape(note)}[/dim]")
+        console.print(note, style="dim")
     for warning in warn_of_training(recipe.training, plan):
         console.print(warning, style="yellow", markup=False, highlight=False)
     console.print(task_table(recipe, asked, backbone=backbone, plan=plan))
@@ -148,7 +147,7 @@ def check_design(
             console.print(told, markup=False, highlight=False)
     if recipe.images.scans == "all" and not cohort.images_pending:
         console.print(
-            "[dim]of scans only headers were read; the run may find more broken ones[/dim]"
+            "of scans only headers were read; the run may find more broken ones", style="dim"
         )
     for line in finding_lines(crowd.told() for crowd in find_crowds(cohort.frame)):
         console.print(line)
@@ -171,11 +170,11 @@ def check_design(
     first = next(maker.make(pairs[pairs["split"] == "train"], maker.show(pooled)))
     selecting = find_selecting(recipe, metrics, answers, first)
     for note in few_validate(selecting, count_asked(split)["val"][0]):
-        console.print(escape(note), style="yellow")
+        console.print(note, style="yellow")
     for note in (*said, *(note for table in cohort.tables.values() for note in table.notes)):
-        console.print(f"[dim]{escape(note)}[/dim]")
+        console.print(note, style="dim")
     if cohort.images_pending:
-        console.print("[dim]the scans are not there yet; the run writes them first[/dim]")
+        console.print("the scans are not there yet; the run writes them first", style="dim")
     counts = pairs["split"].value_counts()
     shown = pairs.loc[pairs["split"] == "train", ["query", "references"]]
     scans = {*shown["query"], *shown["references"].explode().dropna()}
@@ -220,7 +219,7 @@ def tell_design(
 ) -> None:
     """Print who is asked, what the split says of itself, and how more people would be asked."""
     for note in tell_split(design.strategy, cohort, split, **design.asked):
-        console.print(f"[dim]{escape(note)}[/dim]")
+        console.print(note, style="dim")
     asked = count_asked(split)
     if asked["test"][0] >= FEW_ASKED:
         return
@@ -234,7 +233,7 @@ def tell_design(
     counts = [f"{more[name][0]} in place of {asked[name][0]} of {name}" for name in SPLITS]
     console.print(
         f"only {asked['test'][0]} people of the test are asked, so the score will be uncertain; "
-        f'with pools = "shared" in \\[split] it would be {counts[2]}, and {counts[0]}, {counts[1]}',
+        f'with pools = "shared" in [split] it would be {counts[2]}, and {counts[0]}, {counts[1]}',
         style="yellow",
     )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
+from rich.text import Text
 
 from brainplug.api.guard import behind
 from brainplug.api.laws import hold_metrics, hold_sources
@@ -155,7 +155,7 @@ def run_training(workspace: Workspace, key: str) -> None:
     told = dict.fromkeys((workspace.headline, *([name] if name in metrics else [])))
     session = open_session(settled(workspace), workspace.plan)
     for note in few_validate(name, len({task.subject for task in session.tasks["val"]})):
-        session.show(f"[yellow]{escape(note)}[/yellow]")
+        session.show(Text(note, style="yellow"))
     train_model(
         session,
         workspace.backbone,

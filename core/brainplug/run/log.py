@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from brainplug.errors import visible
 from brainplug.run.ledger import now
 from brainplug.runtime.run_folder import RunFolder
 
@@ -14,4 +15,4 @@ if TYPE_CHECKING:
 def log(folder: Path, line: str) -> None:
     """Add a line with the time to `log.txt`."""
     with RunFolder(folder).log.open("a", encoding="utf-8") as file:
-        file.write(f"{now()} {line}\n")
+        file.write(f"{now()} {visible(line)}\n")

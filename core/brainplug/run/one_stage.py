@@ -6,6 +6,8 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from brainplug.run import stale
 from brainplug.run.changes import shorten
 from brainplug.run.log import log
@@ -33,20 +35,22 @@ def do_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
             stage.work(made)()
     seconds = time.perf_counter() - start
     end_stage(stage, ledger, made, seconds)
-    workspace.console.print(f"{stage.name:<10} [green]done[/green] in {seconds:.1f} s")
+    workspace.console.print(
+        Text.assemble(f"{stage.name:<10} ", ("done", "green"), f" in {seconds:.1f} s")
+    )
 
 
 def begin_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> MadeFrom | None:
     """Return what a stage that is to be done is made from, None if it is done; say why."""
     made, console = stage.made_from(workspace.code), workspace.console
     if ledger.is_done(stage, made.key):
-        console.print(f"[dim]{stage.name:<10} as before[/dim]")
+        console.print(f"{stage.name:<10} as before", style="dim")
         return None
     done = ledger.done_entry(stage, made.key, ledger.folder / stale.STALE)
     if done is not None and stale.take_back(ledger.folder, stage.writes):
         ledger.put(stage, done)
         if ledger.is_done(stage, made.key):
-            console.print(f"[dim]{stage.name:<10} as before, back from {stale.STALE}/[/dim]")
+            console.print(f"{stage.name:<10} as before, back from {stale.STALE}/", style="dim")
             return None
     cause = shorten(ledger.causes(stage, made))
     if cause:
@@ -57,7 +61,7 @@ def begin_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> MadeFrom 
             console.print(f"{stage.name}: {line}", markup=False, highlight=False, soft_wrap=True)
         if recalled.entry is not None:
             ledger.put(stage, recalled.entry)
-            console.print(f"[dim]{stage.name:<10} as before[/dim]")
+            console.print(f"{stage.name:<10} as before", style="dim")
             return None
     ledger.begin(stage, made)
     log(ledger.folder, f"{stage.name} begins" + (f": {cause}" if cause else ""))

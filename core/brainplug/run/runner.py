@@ -145,7 +145,7 @@ def after_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
     if stage.name == "metrics":
         show_scores(workspace)
     if stage.name == "report":
-        workspace.console.print(f"report: [bold]{workspace.files.report}[/bold]", soft_wrap=True)
+        workspace.console.print(f"report: {workspace.files.report}", soft_wrap=True)
 
 
 def show_scores(workspace: Workspace) -> None:

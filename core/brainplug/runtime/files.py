@@ -138,14 +138,37 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
 
 def hash_text(text: str) -> str:
     """Return the SHA-256 of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    # Names of files are bytes and need not be UTF-8.
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def cache_folder() -> Path:
-    """Return the folder shared by runs: `$BRAINPLUG_CACHE`, or the user's cache folder."""
-    chosen = os.environ.get("BRAINPLUG_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    from platformdirs import user_cache_path
+    """Return the folder shared by runs: `$BRAINPLUG_CACHE`, or the user's cache folder.
 
-    return user_cache_path("brainplug")
+    Raises:
+        RunError: there is no such place.
+    """
+    chosen = os.environ.get("BRAINPLUG_CACHE")
+    try:
+        if chosen:
+            return Path(chosen).expanduser().absolute()
+        from platformdirs import user_cache_path
+
+        found = user_cache_path("brainplug")
+    except (RuntimeError, KeyError, OSError) as error:
+        # `~name` of nobody, or a user number without a name and a home, as containers have.
+        raise no_cache(f"{chosen!r}: {error}" if chosen else f"no home folder: {error}") from error
+    if not found.is_absolute():  # a `~` that leads nowhere is left as it is
+        raise no_cache(f"no home folder: {found}")
+    return found
+
+
+def no_cache(found: str) -> RunError:
+    """Make the error that says that there is no place for a cache."""
+    return RunError(
+        found,
+        where="BRAINPLUG_CACHE",
+        expected="a folder for the cache",
+        found=found,
+        hint="set BRAINPLUG_CACHE to a folder that can be written",
+    )

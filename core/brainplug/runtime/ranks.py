@@ -71,11 +71,16 @@ class Ranks:
         Ranks(rank=3, world_size=4, local_rank=1)
         >>> Ranks.of({})
         Ranks(rank=0, world_size=1, local_rank=0)
+        >>> Ranks.of({"WORLD_SIZE": ""})
+        Ranks(rank=0, world_size=1, local_rank=0)
+
+        Raises:
+            RunError: something else than a number stands there.
         """
-        world = int(environ.get("WORLD_SIZE", "1"))
-        if world == 1:
+        world = read_number(environ, "WORLD_SIZE", 1)
+        if world <= 1:
             return cls()
-        rank, local = (int(environ.get(name, "0")) for name in ("RANK", "LOCAL_RANK"))
+        rank, local = (read_number(environ, name, 0) for name in ("RANK", "LOCAL_RANK"))
         return cls(rank=rank, world_size=world, local_rank=local)
 
     @property
@@ -243,6 +248,27 @@ class Ranks:
 
 ALONE = Ranks()
 """A run of one process."""
+
+
+def read_number(environ: Mapping[str, str], name: str, default: int) -> int:
+    """Read a number from the environment, where an empty value stands for none.
+
+    Raises:
+        RunError: it is something else.
+    """
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    # No machine has a billion processes.
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise RunError(
+            f"{text[:80]!r}",
+            where=f"the environment's {name}",
+            expected="a number, as torchrun sets it",
+            found=text,
+            hint=f"unset {name}",
+        )
+    return int(text)
 
 
 def must(work: Callable[[], Value]) -> Value:

@@ -86,7 +86,9 @@ def choose_threads(
     said = next((name for name in SAID if name in environ), None)
     if said is not None:
         return Threads(count=most, reason=f"{said} in the environment says so")
-    processes = int(environ.get("LOCAL_WORLD_SIZE", "1"))
+    from brainplug.runtime.ranks import read_number
+
+    processes = max(1, read_number(environ, "LOCAL_WORLD_SIZE", 1))
     shared = f", and {processes} processes share {most} cores" if processes > 1 else ""
     share = max(1, most // processes)
     if not num_parameters:

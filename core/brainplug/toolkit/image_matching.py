@@ -16,6 +16,7 @@ import pandas as pd
 from brainplug.api.records import EXTENSIONS, JoinReport
 from brainplug.errors import DataError, show
 from brainplug.runtime.files import walk_once
+from brainplug.toolkit.image_names import readable
 from brainplug.toolkit.tables import leave_out
 
 if TYPE_CHECKING:
@@ -94,16 +95,6 @@ NORMALISERS: tuple[Normaliser, ...] = (
 """Tried in this order: an id meets what is most like it."""
 
 
-def without_extension(name: str) -> str:
-    """Return a scan's name without what its kind of file ends in, whatever the case of that.
-
-    >>> without_extension("sub-1_T1w.nii.gz"), without_extension("SUB-1_T1W.NII.GZ")
-    ('sub-1_T1w', 'SUB-1_T1W')
-    """
-    ends = (end for end in EXTENSIONS if name.lower().endswith(end))
-    return name[: len(name) - len(next(ends, ""))]
-
-
 def natural_key(text: str) -> tuple[str | int, ...]:
     """Return a sort key by which `visit 10` comes after `visit 2`.
 
@@ -173,7 +164,9 @@ def find_images(
         under += "/" if under else ""
         # Hidden files end like scans too: a Mac leaves `._sub-1.nii.gz` on disks of other makes.
         found += [under + name for name in names if name.lower().endswith(ends) and name[0] != "."]
-    return sorted(found)
+    # A name that is not UTF-8 stands in no file that a run writes; as it is told here, no such file
+    # is there, and its row is an exclusion.
+    return sorted(name if name.isascii() else readable(name) for name in found)
 
 
 def find_files(

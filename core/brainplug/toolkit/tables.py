@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from brainplug.api.records import EXCLUSION_COLUMNS, SCAN_COLUMNS
-from brainplug.errors import DataError, first_line
+from brainplug.errors import DataError, first_line, visible
 from brainplug.toolkit.codes import mask_missing
 from brainplug.toolkit.delimited import check_names, read_delimited
 from brainplug.toolkit.wide import choose_columns, unread_columns
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from brainplug.toolkit.delimited import Choice
+
+CONTROL = r"[\x00-\x1f\x7f-\x9f]"
+"""What no id can hold: files of ids would break at it."""
 
 NO_CELL = ("", "n/a", "N/A", "NaN", "nan")
 """What an empty cell reads; a study's own codes for "no value" are left to its loader."""
@@ -237,7 +240,21 @@ def stack_exclusions(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     parts = [frame[columns].astype("str").sort_values(order) for frame in frames if len(frame)]
     if not parts:
         return pd.DataFrame(columns=columns, dtype="str")
-    return pd.concat(parts, ignore_index=True)
+    whole = pd.concat(parts, ignore_index=True)
+    return whole.assign(**{name: without_controls(whole[name]) for name in columns})
+
+
+def without_controls(values: pd.Series) -> pd.Series:
+    r"""Return texts with pictures in place of control characters, line ends as well.
+
+    >>> without_controls(pd.Series(["a\rb", "c"], dtype="str")).tolist()
+    ['a␍b', 'c']
+    """
+    odd = values.str.contains(CONTROL, regex=True, na=False)
+    if not odd.any():
+        return values
+    shown = values[odd].str.replace("\n", "␊").str.replace("\t", "␉").map(visible)
+    return values.mask(odd, shown.reindex(values.index))
 
 
 def _read_parquet(path: Path, choose: Choice) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
+from rich.text import Text
 
 from brainplug.errors import DataError
 from brainplug.evaluation.history import PhaseFacts, PhaseHistory, TrainingHistory, WeightCounts
@@ -89,7 +90,7 @@ def train_model(
     begin = partial(backbone.build, recipe.images.shape, seed=recipe.training_seed)
     for phase, folder in zip(phases, kept, strict=True):
         if ranks.on_main_process(folder.is_done):
-            session.show(f"[dim]{phase.title} as before[/dim]")
+            session.show(Text(f"{phase.title} as before", style="dim"))
         else:
             train_phase(session, phase, folder, selection=selection, begin=begin)
         # From disk, for a phase that was trained just now as well: a run that was stopped between

@@ -30,6 +30,6 @@ def fit_standardisation(bundle: ModelBundle, session: ModelSession) -> None:
     moments = session.ranks.on_main_process(lambda: measure(map(session.load, files), kind))
     target.take(moments)
     session.show(
-        f"[dim]standardised by {len(files)} training scans: mean {moments.mean.mean():.3f}, "
-        f"SD {moments.sd.mean():.3f}[/dim]"
+        f"standardised by {len(files)} training scans: mean {moments.mean.mean():.3f}, "
+        f"SD {moments.sd.mean():.3f}"
     )

@@ -25,9 +25,9 @@ from brainplug.toolkit.image_matching import (
     match_ids,
     natural_key,
     plain_session,
-    without_extension,
     without_zeros,
 )
+from brainplug.toolkit.image_names import without_extension
 from brainplug.toolkit.misfiled import Filing
 from brainplug.toolkit.side_tables import join_values
 from brainplug.toolkit.tables import (

@@ -24,10 +24,10 @@ from brainplug.toolkit.image_matching import (
     join_images,
     natural_key,
     plain_session,
-    without_extension,
     without_separators,
     without_zeros,
 )
+from brainplug.toolkit.image_names import without_extension
 from brainplug.toolkit.misfiled import Filing
 from brainplug.toolkit.tables import (
     SESSION_NAMES,

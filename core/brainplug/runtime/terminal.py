@@ -1,0 +1,43 @@
+"""The terminal that progress and results are shown on.
+
+What is shown comes from tables, recipes, files and plugins. So square brackets are never markup,
+and control characters, which a terminal would obey, are shown as pictures of themselves; styles are
+given by name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from brainplug.errors import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+
+class Terminal(Console):
+    """A console that shows every text as it is."""
+
+    def __init__(self, **options: Any) -> None:
+        """Take what rich's console takes, but markup and emoji."""
+        super().__init__(**options, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Turn a text into what is shown: that of a cell, a title, or a line."""
+        return super().render_str(visible(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Give the pieces of something that is shown."""
+        if isinstance(renderable, Text):
+            renderable = renderable.copy()
+            # One picture a character, so that styles stay where they are.
+            renderable.plain = visible(renderable.plain)
+        return super().render(renderable, options)

@@ -1,0 +1,78 @@
+"""Odd environments end in a message, or in nothing at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from brainplug.cli.main import main
+from brainplug.errors import RunError
+from brainplug.run.ledger import hash_folder
+from brainplug.runtime import torchrun
+from brainplug.runtime.files import cache_folder
+from brainplug.runtime.ranks import Ranks
+from brainplug.runtime.threads import choose_threads
+
+
+@pytest.mark.parametrize("name", ["WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"])
+@pytest.mark.parametrize("value", ["", " ", "0"])
+def test_an_empty_number_of_processes_is_none(name, value):
+    """Schedulers set variables to nothing."""
+    assert 1 == Ranks.of({name: value}).world_size
+    assert 1 == choose_threads(None, 10, most=1, environ={name: value}).count
+
+
+@pytest.mark.parametrize("value", ["two", "-1", "1.5", "9" * 5000])
+def test_another_number_of_processes_names_the_variable(value, monkeypatch, capsys):
+    """The command ends with a line, not a traceback."""
+    monkeypatch.setenv("WORLD_SIZE", value)
+
+    assert 1 == main(["plugins"])
+    told = capsys.readouterr().err
+    assert "the environment's WORLD_SIZE: expected a number" in told
+    assert len(told) < 500
+
+
+def test_a_cache_of_nobody_names_the_variable(monkeypatch):
+    """`~name` leads nowhere where nobody has that name."""
+    monkeypatch.setenv("BRAINPLUG_CACHE", "~nobody-of-this-name/cache")
+
+    with pytest.raises(RunError, match="BRAINPLUG_CACHE"):
+        cache_folder()
+
+
+def test_a_user_without_a_name_and_a_home_is_told_what_to_set(monkeypatch):
+    """As in containers that run under a number."""
+    for name in ("BRAINPLUG_CACHE", "HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(_):
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+
+    with pytest.raises(RunError, match="set BRAINPLUG_CACHE"):
+        cache_folder()
+
+
+def test_what_kubernetes_sets_makes_no_other_machines(monkeypatch):
+    """`--devices` is of this machine, whatever torchrun's own variables say."""
+    seen = []
+    monkeypatch.setenv("PET_NNODES", "2")
+    monkeypatch.setattr(
+        "torch.distributed.launcher.api.elastic_launch",
+        lambda config, _: lambda *_: seen.append((config.min_nodes, config.max_nodes)),
+    )
+
+    torchrun.start_ranks(2, ["run"])
+
+    assert [(1, 1)] == seen
+
+
+def test_a_folder_of_names_that_are_not_utf_8_has_a_hash(tmp_path):
+    """The ledger lists it whatever its files are called."""
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/Jos\xe9.nii.gz")).touch()
+
+    assert 64 == len(hash_folder(tmp_path))
