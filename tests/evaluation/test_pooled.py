@@ -146,6 +146,42 @@ def test_people_of_several_seeds_count_once():
     assert "3 runs with 3 trainings of 40 people" in runs_in_words(found.runs)
 
 
+def test_seeds_that_differ_make_the_interval_wider():
+    """It allows for other seeds besides other people; seeds alike add nothing."""
+    everybody = Pooling(metrics=METRICS, plan=PLAN, people=people(40))
+    alike = [(1, 5, 9, 13)] * 3
+    differ = [(), (1, 5, 9, 13), tuple(range(1, 24, 2))]
+
+    wide, narrow = (
+        pool(
+            {f"seed-{n}": make_run(half(range(40), w), ["t"]) for n, w in enumerate(seeds)},
+            everybody,
+        )
+        .splits["test"]
+        .metrics["accuracy"]
+        for seeds in (differ, alike)
+    )
+
+    assert 0.9 == pytest.approx(narrow.value)
+    assert (1 + 0.9 + 0.7) / 3 == pytest.approx(wide.value)
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+    assert "seeds" in wide.method
+
+
+def test_seeds_of_folds_are_one_training_each():
+    """The mean is over trainings, each of all folds."""
+    runs = {
+        f"fold-{fold}/seed-{seed}": make_run(half(numbers, (0,) if seed == 1 else ()), ["t"])
+        for fold, numbers in ((1, range(20)), (2, range(20, 40)))
+        for seed in (1, 2)
+    }
+
+    found = pool(runs, Pooling(metrics=METRICS, plan=PLAN, people=people(40)))
+
+    assert (1 + 39 / 40) / 2 == pytest.approx(found.splits["test"].metrics["accuracy"].value)
+    assert (2, 4) == (found.runs.trainings, len(found.runs.runs))
+
+
 def test_relatives_stay_relatives_in_every_seed():
     """Families, not people times seeds, are independent."""
     families = [f"F{number // 4}" for number in range(40)]

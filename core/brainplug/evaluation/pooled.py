@@ -29,7 +29,8 @@ from brainplug.evaluation.describe import (
 from brainplug.evaluation.groupings import find_groups
 from brainplug.evaluation.pooled_records import RunScores, Summary
 from brainplug.evaluation.records import EXPECTED, AnswerCounts, Metrics, Readouts
-from brainplug.evaluation.score import cluster_names, of_split, score_run
+from brainplug.evaluation.score import cluster_names, describe, of_split, score_run
+from brainplug.evaluation.seeds import over_seeds
 from brainplug.evaluation.several_runs import (
     OneRun,
     all_labels,
@@ -46,9 +47,10 @@ if TYPE_CHECKING:
     from brainplug.api.records import TargetValue
     from brainplug.api.roles import Metric
     from brainplug.evaluation.groupings import Groups
-    from brainplug.evaluation.records import SelectedCheckpoint, SplitScores
+    from brainplug.evaluation.records import ReportedScore, SelectedCheckpoint, SplitScores
     from brainplug.evaluation.rules import Rule
     from brainplug.evaluation.subgroup_records import Grouping
+    from brainplug.tasks.answers import AnswerRow
 
 SEED = "seed-"
 """How the run of a seed is named, before its number."""
@@ -166,6 +168,7 @@ def describe_people(
     predictions = make_predictions(frame, facts.labels, facts.train_mean)
     return attrs.evolve(
         found,
+        metrics=over_trainings(found, rows_of_trainings(runs, split), facts, pooling),
         counts=add_counts(
             [run.metrics.splits[split].counts for run in runs.values()],
             subjects=int(frame["subject"].nunique()),
@@ -174,6 +177,45 @@ def describe_people(
         scatter=None if facts.labels else pair_values(predictions),
         subgroups=pool_subgroups(runs, split, facts, pooling),
     )
+
+
+def rows_of_trainings(runs: Mapping[str, OneRun], split: str) -> list[list[AnswerRow]]:
+    """Return the answers of each training, of all its folds, to a split."""
+    rows: dict[str, list[AnswerRow]] = {}
+    for name, run in runs.items():
+        rows.setdefault(training_of(name), []).extend(of_split(run.rows, split))
+    return list(rows.values())
+
+
+def over_trainings(
+    found: SplitScores,
+    trainings: Sequence[Sequence[AnswerRow]],
+    facts: TargetFacts,
+    pooling: Pooling,
+) -> Mapping[str, ReportedScore]:
+    """Return the mean scores over trainings, with intervals over people and trainings.
+
+    Where there is one training its scores are as they were. People whom some training did not read,
+    since a run failed, are left out.
+
+    Args:
+        found: the scores of all predictions together.
+        trainings: the answers of each.
+        facts: the target.
+        pooling: how runs are pooled.
+    """
+    if len(trainings) < 2:
+        return found.metrics
+    frames = [aggregate(rows, facts.kind, facts.labels, facts.train_mean) for rows in trainings]
+    keyed = [frame.set_index(["subject", "truth"], drop=False) for frame in frames]
+    common = sorted(set.intersection(*(set(frame.index) for frame in keyed)))
+    shared = [frame.loc[common] for frame in keyed]
+    clusters = cluster_names(shared[0]["subject"], facts.people)
+    systems = [make_predictions(frame, facts.labels, facts.train_mean) for frame in shared]
+    return {
+        name: describe(metric, over_seeds(metric, systems, clusters, pooling.plan), unit=facts.unit)
+        for name, metric in pooling.metrics.items()
+    }
 
 
 def add_counts(counts: Sequence[AnswerCounts], *, subjects: int) -> AnswerCounts:

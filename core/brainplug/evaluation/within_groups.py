@@ -77,6 +77,7 @@ def score_within(
         The comparison, or None and why there is none.
     """
     fit = [inside for inside in members if tells(scored.predictions.take(inside))]
+    fit = [inside for inside in members if tells(scored.predictions.take(np.flatnonzero(inside)))]
     people = int(sum(inside.sum() for inside in fit))
     if not fit:
         what = "people of two classes" if scored.predictions.labels else "numbers that vary"
@@ -138,6 +139,7 @@ def gain_of(
     rows = []
     for inside in members:
         own = scored.predictions.take(inside)
+        own = scored.predictions.take(np.flatnonzero(inside))
         alike = best_constant(scored.metric, own)
         score, constant = scored.metric.score(own), score_constant(scored.metric, alike)
         if not np.isfinite(score):

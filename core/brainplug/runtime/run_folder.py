@@ -66,6 +66,7 @@ class RunFolder:
     external_answers = Entry("external.jsonl")
     metrics = Entry("metrics.json")
     predictions = Entry("predictions.csv")
+    pseudonyms = Entry(".pseudonyms.key")
     report = Entry("report.html")
 
     run_list = Entry("runs.json")
