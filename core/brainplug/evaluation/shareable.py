@@ -16,7 +16,7 @@ import pandas as pd
 from brainplug.evaluation.predictions_table import arrange
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 SMALLEST_CELL = 5
 """Fewer people than this are not counted in what is shared."""
@@ -64,26 +64,15 @@ def hide_few(data: Any) -> Any:
         return [hide_few(each) for each in data]
     if not isinstance(data, dict):
         return data
-    own = dict(data)
-    for key, value in data.items():
-        own[key] = None if key in PEOPLE_COUNTS and is_few(value) else hide_few(value)
-    if "matrix" in data:
-        own["matrix"] = [hide_row(row) for row in data["matrix"]]
-    if "scatter" in data:
-        own["scatter"] = None
-    if "unparsed_tasks" in data:
-        own |= hide_answers(data)
-    if isinstance(data.get("bins"), list):
-        own["bins"] = [hide_few(each) for each in data["bins"] if not is_few(each["n"])]
-    if isinstance(data.get("counts"), dict) and "n" in data:
-        counts = data["counts"]
-        own["counts"] = dict(zip(counts, hide_row(list(counts.values())), strict=True))
-    if "people_too_small" in data:
-        own["groups"] = hide_rest(data, own["groups"])
-    if "failed" in data and isinstance(data["failed"], dict):
-        # An error names files and ids.
-        own["failed"] = dict.fromkeys(data["failed"], "")
-    return own
+    return {key: hide_value(key, value, data) for key, value in data.items()}
+
+
+def hide_value(key: str, value: Any, record: dict[str, Any]) -> Any:
+    """Return what is told of one field of a record."""
+    if key in PEOPLE_COUNTS and is_few(value):
+        return None
+    hide = HIDERS.get(key)
+    return hide_few(value) if hide is None else hide(value, record)
 
 
 def is_few(count: Any) -> bool:
@@ -105,23 +94,45 @@ def hide_row(counts: Sequence[int]) -> list[int | None]:
     return [None if place in few else count for place, count in enumerate(counts)]
 
 
-def hide_answers(counts: dict[str, Any]) -> dict[str, None]:
-    """Return which counts of answers are hidden: small ones, and those that leave a small rest."""
-    return {
-        name: None
-        for name in ANSWER_COUNTS
-        if counts.get(name) is not None
-        and (is_few(counts[name]) or is_few(counts["tasks"] - counts[name]))
-    }
+def hide_answers(count: Any, record: dict[str, Any]) -> Any:
+    """Hide a small count of answers, and one that leaves a small rest."""
+    rest = record["tasks"] - count if count is not None and "tasks" in record else 0
+    return None if is_few(count) or is_few(rest) else count
 
 
-def hide_rest(grouping: dict[str, Any], groups: dict[str, Any]) -> dict[str, Any]:
-    """Return the groups of a grouping; where a few people are in none, a group's size is hidden."""
-    if not is_few(grouping["people_too_small"] + grouping["unknown"]) or not groups:
-        return groups
-    smallest = min(groups, key=lambda name: grouping["groups"][name]["people"])
-    hidden = groups[smallest] | {"people": None, "classes": []}
-    return groups | {smallest: hidden}
+def hide_classes(counts: Any, record: dict[str, Any]) -> Any:
+    """Hide small classes of training people; a record of other counts is hidden field by field."""
+    if not isinstance(counts, dict) or "n" not in record:
+        return hide_few(counts)
+    return dict(zip(counts, hide_row(list(counts.values())), strict=True))
+
+
+def hide_bins(bins: Any, _record: dict[str, Any]) -> Any:
+    """Leave out the points of a curve that few people make."""
+    return [hide_few(each) for each in bins or () if not is_few(each["n"])]
+
+
+def hide_rest(groups: Any, grouping: dict[str, Any]) -> Any:
+    """Hide the size of a group where a few people are in none, who would be the difference."""
+    rest = grouping.get("people_too_small", 0) + grouping.get("unknown", 0)
+    found = hide_few(groups)
+    if not is_few(rest) or not isinstance(groups, dict) or not groups:
+        return found
+    smallest = min(groups, key=lambda name: groups[name]["people"])
+    return found | {smallest: found[smallest] | {"people": None, "classes": []}}
+
+
+HIDERS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "matrix": lambda rows, _: [hide_row(row) for row in rows],
+    "scatter": lambda _pairs, _record: None,
+    "bins": hide_bins,
+    "counts": hide_classes,
+    "groups": hide_rest,
+    # An error names files and ids.
+    "failed": lambda causes, _: dict.fromkeys(causes, "") if isinstance(causes, dict) else causes,
+    **dict.fromkeys(ANSWER_COUNTS, hide_answers),
+}
+"""What is told of fields that are no plain count of people; each is handed its record too."""
 
 
 # predictions ----------------------------------------------------------------------------------
