@@ -6,11 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 
 import attrs
 import numpy as np
 import pandas as pd
 import pytest
+import tomli_w
 
 import brainplug
 from brainplug.cli.main import main
@@ -194,6 +196,25 @@ def test_answers_that_were_not_read_are_counted():
     assert ("1 of 2 answers could not be read",) == with_band(some, band, []).warnings
     none = with_band(attrs.evolve(some, prediction=None, unread=2), band, [])
     assert (None, None, ("no answer could be read",)) == (none.low, none.high, none.warnings)
+
+
+def test_a_run_of_finished_tasks_asks_in_their_words(sex_run, tmp_path):
+    """Without a prompt of its own, the wording is that of its tasks, and answers are the same."""
+    folder = tmp_path / "adopted"
+    shutil.copytree(sex_run, folder, ignore=shutil.ignore_patterns("checkpoints"))
+    recipe = tomllib.loads((folder / "recipe.toml").read_text())
+    for made in ("cohort", "split", "pairing", "prompt"):
+        del recipe[made]
+    recipe["tasks"] = {split: ["/not/here.json"] for split in ("train", "val", "test")}
+    (folder / "recipe.toml").write_text(tomli_w.dumps(recipe))
+    run, adopted = brainplug.open_run(sex_run), brainplug.open_run(folder)
+    told, asked = scans(run, "test_reference").iloc[:2], scans(run, "test_query").iloc[:3]
+    references = list(zip(told["image"], told["target"], strict=True))
+
+    wanted, found = (each.predict(references, list(asked["image"])) for each in (run, adopted))
+
+    pd.testing.assert_frame_equal(wanted, found)
+    assert found["mass"].notna().all()
 
 
 def test_a_run_is_a_few_tables(sex_run, moved):
