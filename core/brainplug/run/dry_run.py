@@ -162,7 +162,7 @@ def check_design(
     console.print(pool_table(pooled, answers.strata(pooled["target"])))
     tell_design(recipe, chosen, cohort.frame, split, console)
     foreseen = foresee(pooled, answers, confidence=recipe.evaluation.confidence)
-    console.print(escape("\n".join(foreseen)))
+    console.print("\n".join(foreseen), markup=False, highlight=False)
     pairs, said = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)
     check_mute(recipe, pairs, pooled)
     check_external(recipe, design.pairing, pooled, answers, console=console)
