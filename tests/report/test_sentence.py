@@ -6,7 +6,7 @@ import attrs
 import pytest
 from rich.console import Console
 
-from brainplug.evaluation.records import Difference
+from brainplug.evaluation.records import BaselineScores, Difference
 from brainplug.report.headline import headline, show_result
 from brainplug.report.sentence import Setting, claim
 from brainplug.tasks.study_facts import StudyFacts
@@ -94,3 +94,26 @@ def test_a_silent_model_is_told_in_the_table(tmp_path):
     assert "all 80 answers unreadable" in shown.get()
     (row,) = [line for line in shown.get().splitlines() if line.startswith("│ model")]
     assert "0.00" not in row
+
+
+def test_the_strongest_reader_of_images_is_the_rival(metrics):
+    """It is named by what it is, and a model that is not better is said not to be told from it."""
+    test = metrics.splits["test"]
+    ridge = BaselineScores(
+        about="a logistic regression on 20 components", metrics=test.metrics, kind="image"
+    )
+    told = with_difference(metrics, 0.1, 0.3).splits["test"]
+    gap = attrs.evolve(
+        told.difference["balanced-accuracy"], against="components", value=0.0, low=-0.1, high=0.1
+    )
+    told = attrs.evolve(
+        told,
+        baselines={**told.baselines, "components": ridge},
+        image_difference={"balanced-accuracy": attrs.evolve(gap, clear=False)},
+    )
+
+    said = claim(attrs.evolve(metrics, splits={"test": told}))
+
+    rival = "the strongest baseline that sees the images, a logistic regression on 20 components"
+    assert f"it cannot be told from {rival} (0." in said
+    assert "best rule" not in said

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.baselines.records import IMAGE_KINDS
 from brainplug.evaluation.describe import forms_in_words
 from brainplug.evaluation.records import EXPECTED, SAID
 from brainplug.report.sharing import ends_of
@@ -247,7 +248,9 @@ def stand_in_words(difference: Difference, scored: SplitScores, name: str) -> st
     """
     assert difference.against is not None
     baseline = scored.baselines[difference.against]
-    rival = f"{KIND_NAMES[baseline.kind]}, “{difference.against}”"
+    # Rules are known by their names; what was fitted is not.
+    named = baseline.about if baseline.kind in IMAGE_KINDS else f"“{difference.against}”"
+    rival = f"{KIND_NAMES[baseline.kind]}, {named}"
     reached = show_number(baseline.metrics[name].value)
     gap = f"{reached}; difference {show_difference(difference)}"
     if not difference.clear:

@@ -33,7 +33,7 @@ def show_count(count: int, *, individual: bool) -> str:
 
 
 def show_counts(counts: Sequence[int], *, individual: bool) -> list[str]:
-    """Write the counts of a row whose total is known.
+    """Write the counts of a row whose total is known, unless that is of few people too.
 
     Few people are told as `<5`, and the smallest of the other counts as a bound, so that the
     difference to the total tells no more.
@@ -42,8 +42,8 @@ def show_counts(counts: Sequence[int], *, individual: bool) -> list[str]:
         counts: all cells of the row.
         individual: everything is shown.
 
-    >>> show_counts([49, 1, 0], individual=False)
-    ['≥46', '<5', '0']
+    >>> show_counts([49, 1, 0], individual=False), show_counts([0, 2], individual=False)
+    (['≥46', '<5', '0'], ['0', '<5'])
     """
     few = [place for place, count in enumerate(counts) if is_few(count)]
     if individual or not few:
@@ -54,7 +54,11 @@ def show_counts(counts: Sequence[int], *, individual: bool) -> list[str]:
         bound = min(others, key=lambda place: counts[place])
         known = counts[bound] + sum(counts[place] for place in few)
         shown[bound] = f"≥{max(SMALLEST_GROUP, known - len(few) * (SMALLEST_GROUP - 1)):,}"
-    elif len(few) in (1, sum(counts), sum(counts) / (SMALLEST_GROUP - 1)):
+    elif not is_few(sum(counts)) and len(few) in (
+        1,
+        sum(counts),
+        sum(counts) / (SMALLEST_GROUP - 1),
+    ):
         # The total alone tells each of them, as 8 tells two that are below 5 and above 3.
         return [HIDDEN] * len(counts)
     return shown

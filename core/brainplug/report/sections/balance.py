@@ -90,7 +90,8 @@ def count_lines(pools: Mapping[str, PoolCounts], *, individual: bool) -> Iterato
         ("scans", [pool.scans for pool in pools.values()]),
         ("families", [pool.families for pool in pools.values()]),
     ):
-        yield Line(name=name, cells=[show_count(n, individual=individual) for n in counts])
+        if any(counts):  # no family is known of finished task files
+            yield Line(name=name, cells=[show_count(n, individual=individual) for n in counts])
 
 
 def balance_lines(

@@ -22,7 +22,7 @@ class StudyFlow:
 
     Attributes:
         study: its name.
-        start: what the first box counts, and how many.
+        start: what the first box counts, and how many; None where that is the last one too.
         lost: reasons and how many were left out for each.
         left: what the last box counts, and how many.
         people: people of these scans, in words; empty where that is not known.
@@ -31,7 +31,7 @@ class StudyFlow:
     """
 
     study: str
-    start: tuple[str, str]
+    start: tuple[str, str] | None
     lost: Sequence[tuple[str, str]]
     left: tuple[str, str]
     people: str
@@ -69,14 +69,15 @@ def make(facts: Facts) -> Flow:
 
 def follow(study: StudyFacts, people: int, *, individual: bool) -> StudyFlow:
     """Follow one study; reasons that concern a few are told together."""
-    (start, rows), *losses, (end, left) = (*study.flow, study.flow[-1])
+    (start, rows), *losses = study.flow
+    end, left = study.flow[-1]
     reasons: Mapping[str, int] = {reason: -count for reason, count in losses if count < 0}
     if not individual:
         reasons = pool_few(reasons)
     before, _ = show_loss(left, rows - left, individual=individual)
     return StudyFlow(
         study=study.study,
-        start=(start, before),
+        start=(start, before) if len(study.flow) > 1 else None,
         lost=[(why, show_count(n, individual=individual)) for why, n in reasons.items()],
         left=(end, f"{left:,}"),
         people=f"of {count_of(people, 'person', 'people')}" if people else "",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.report.headline import rank_systems
 from brainplug.report.sentence import further_sentences, other_readout, own_scores
 from brainplug.report.wording import capital, join_words, metric_name, places_of, show_estimate
 
@@ -24,7 +25,7 @@ class ScoreTable:
         title: whose scores they are; empty for everybody.
         people: how many were asked.
         metrics: heads of the columns.
-        rows: name and cells of each system, the model first.
+        rows: name and cells of each system, the best by the first metric first.
         missing: why scores or intervals are missing, each reason once.
     """
 
@@ -62,8 +63,12 @@ def make_table(
     others: Sequence[tuple[str, Mapping[str, ReportedScore]]] = (),
 ) -> ScoreTable:
     """Set out the scores of one group of people."""
-    systems = [("the model", own_scores(scored, metrics)), *others]
-    systems += [(name, baseline.metrics) for name, baseline in scored.baselines.items()]
+    own = own_scores(scored, metrics)
+    beside = dict(others) | {name: each.metrics for name, each in scored.baselines.items()}
+    systems = [
+        ("the model", own) if name is None else (name, beside[name])
+        for name in rank_systems(own, beside)
+    ]
     first = scored.metrics
     places = {
         key: places_of([scores[key] for _, scores in systems if key in scores]) for key in first

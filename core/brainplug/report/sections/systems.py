@@ -135,7 +135,7 @@ def list_systems(facts: Facts, metric: str) -> Iterator[tuple[str, str, Reported
             yield "model", name, scores[metric]
     for name, baseline in scored.baselines.items():
         if metric in baseline.metrics:
-            yield "rule", name, baseline.metrics[metric]
+            yield baseline.kind, name, baseline.metrics[metric]
 
 
 def make_row(name: str, score: ReportedScore, axis: Axis, places: int) -> Row:
