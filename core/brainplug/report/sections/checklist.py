@@ -169,7 +169,7 @@ def told_of_data(facts: Facts) -> dict[str, str]:
         if facts.individual
         else "this page has no ids, scans, paths or counts below 5",
         "imbalance": imbalance_in_words(facts.metrics),
-        "external": "several studies, each scored alone" if facts.metrics.studies else "none",
+        "external": external_tests(facts.metrics),
         "intended": f"none was declared; {families} independent families or people in the test",
     }
 
@@ -205,7 +205,7 @@ def told_of_result(facts: Facts) -> dict[str, str]:
     small = scored.counts.subjects < SMALL
     limits = [f"fewer than {SMALL} people in the test"] if small else []
     limits += ["simulated people"] if facts.setting.simulated else []
-    limits += [] if facts.metrics.studies else ["no external test"]
+    limits += [] if facts.metrics.external else ["no external test"]
     return {
         "performance": f"{metric_name(name)} {show_number(scored.metrics[name].value)}, above",
         "comparison": compare_in_words(scored, name),
@@ -233,6 +233,13 @@ def flow_in_words(facts: Facts) -> str:
         before, _ = show_loss(left, rows - left, individual=facts.individual)
         parts.append(f"{study.study} {before} to {left:,} scans")
     return join_words(parts)
+
+
+def external_tests(metrics: Metrics) -> str:
+    """Say which studies were tested that nothing was learnt from."""
+    if metrics.external:
+        return f"{join_words(list(metrics.external))}, of which nothing was learnt, above"
+    return "none; several studies, each scored alone" if metrics.studies else "none"
 
 
 def imbalance_in_words(metrics: Metrics) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.report.external_words import external_in_words
 from brainplug.report.headline import rank_systems
 from brainplug.report.sentence import further_sentences, other_readout, own_scores
 from brainplug.report.wording import capital, join_words, metric_name, places_of, show_estimate
@@ -53,7 +54,12 @@ def make(facts: Facts) -> Scores:
         for study, splits in facts.metrics.studies.items()
         if facts.split in splits
     ]
-    return Scores(tables=tables, sentences=further_sentences(facts.metrics))
+    tables += [
+        make_table(f"{study}, of which nothing was learnt", scored, facts.metrics)
+        for study, scored in facts.metrics.external.items()
+    ]
+    sentences = [*external_in_words(facts.metrics), *further_sentences(facts.metrics)]
+    return Scores(tables=tables, sentences=sentences)
 
 
 def make_table(
