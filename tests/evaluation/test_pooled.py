@@ -10,7 +10,7 @@ import pytest
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
 from brainplug.evaluation.pooled import Pooling, pool
-from brainplug.evaluation.pooled_records import runs_in_words
+from brainplug.evaluation.pooled_records import runs_in_words, scales_in_words
 from brainplug.evaluation.records import Metrics
 from brainplug.evaluation.score import Rule, score_run
 from brainplug.evaluation.several_runs import OneRun
@@ -124,8 +124,14 @@ def test_folds_on_other_scales_lower_the_pooled_area_alone():
 
     found = pool(runs, Pooling(metrics=METRICS, plan=PLAN, people=people(40)))
 
+    pooled = found.splits["test"].metrics["auroc"]
     assert 1.0 == pytest.approx(found.runs.mean["auroc"])
-    assert 0.75 == pytest.approx(found.splits["test"].metrics["auroc"].value)
+    assert 0.75 == pytest.approx(pooled.value)
+    assert found.runs.mean_low["auroc"] > pooled.value
+    said = scales_in_words(found.runs, "auroc", "AUROC", (pooled.value, pooled.high))
+    assert said.startswith("The mean AUROC of the runs, 1.00, is above that of all people, 0.75")
+    right = found.splits["test"].metrics["accuracy"]
+    assert "" == scales_in_words(found.runs, "accuracy", "it", (right.value, right.high))
 
 
 def test_people_of_several_seeds_count_once():

@@ -23,6 +23,8 @@ class Summary:
         split: whose scores they are: those of validation while the test of any is unopened.
         runs: by name.
         mean: of each metric over runs.
+        mean_low: lower end of its interval, where all runs have one and share no people.
+        mean_high: upper end.
         sd: standard deviation of each metric over runs.
         people: distinct people in all runs; None in older files.
         repeated: people who are in several runs, as in each seed.
@@ -35,6 +37,8 @@ class Summary:
     mean: Mapping[str, float | None]
     sd: Mapping[str, float | None]
     split: str = "test"
+    mean_low: Mapping[str, float | None] = attrs.field(factory=dict)
+    mean_high: Mapping[str, float | None] = attrs.field(factory=dict)
     people: int | None = None
     repeated: int = 0
     trainings: int = 1
@@ -77,4 +81,24 @@ def describe_runs(summary: Summary, count: int, people: str) -> str:
     return (
         f"{count} runs{people}, each person read once, by a model that was trained without them; "
         "scores are of all these people together."
+    )
+
+
+def scales_in_words(
+    summary: Summary, name: str, metric: str, pooled: tuple[float | None, float | None]
+) -> str:
+    """Say that runs put people on different scales, where their own mean is above what is pooled.
+
+    Args:
+        summary: of the runs.
+        name: of the metric.
+        metric: as it is written in a sentence.
+        pooled: the score of all people, and the upper end of its interval.
+    """
+    mean, (value, high) = summary.mean.get(name), pooled
+    if mean is None or value is None or high is None or mean <= high:
+        return ""
+    return (
+        f"The mean {metric} of the runs, {mean:.2f}, is above that of all people, {value:.2f}: "
+        "each run ranks its own people better than it places them among those of the others."
     )

@@ -14,6 +14,7 @@ from brainplug.evaluation.score import cluster_names
 
 if TYPE_CHECKING:
     from brainplug.api.records import TargetValue
+    from brainplug.baselines.records import Baselines
     from brainplug.evaluation.describe import TargetFacts
     from brainplug.evaluation.records import Metrics
     from brainplug.tasks.answers import AnswerRow
@@ -29,6 +30,7 @@ class OneRun:
         rules: what it is compared with, fitted to its own training people.
         train: value of each training subject that was a query.
         trained: all training subjects.
+        baselines: what its simple readers said; None of an older run.
     """
 
     metrics: Metrics
@@ -36,6 +38,7 @@ class OneRun:
     rules: Mapping[str, Rule]
     train: Mapping[str, TargetValue]
     trained: frozenset[str]
+    baselines: Baselines | None = None
 
 
 def find_repeated(runs: Mapping[str, OneRun], split: str | None = None) -> set[str]:
@@ -59,8 +62,14 @@ def apart_by_run(run: OneRun, name: str) -> OneRun:
     def rename(rows: Sequence[AnswerRow]) -> list[AnswerRow]:
         return [attrs.evolve(row, subject=name_apart(row.subject, name)) for row in rows]
 
+    baselines = run.baselines
+    if baselines is not None:
+        own = [name_apart(subject, name) for subject in baselines.covariates["subject"]]
+        covariates = baselines.covariates.assign(subject=own)
+        baselines = attrs.evolve(baselines, covariates=covariates)
     return attrs.evolve(
         run,
+        baselines=baselines,
         rows=rename(run.rows),
         rules={
             key: attrs.evolve(rule, answers=rename(rule.answers)) for key, rule in run.rules.items()
@@ -108,3 +117,32 @@ def fill_labels(run: OneRun, labels: Sequence[str]) -> OneRun:
 
     rules = {key: attrs.evolve(rule, answers=fill(rule.answers)) for key, rule in run.rules.items()}
     return attrs.evolve(run, rows=fill(run.rows), rules=rules)
+
+
+def pool_baselines(runs: Sequence[OneRun]) -> Baselines | None:
+    """Return what the simple readers of all runs said, None where some run has none.
+
+    What is known of a person is that person's in every run; who reads where a scan was made is
+    told where every run had such a reader.
+    """
+    found = [run.baselines for run in runs if run.baselines is not None]
+    if len(found) < len(runs):
+        return None
+    first = found[0].record
+    probed = all(each.record.probe is not None for each in found)
+    record = attrs.evolve(
+        first,
+        baselines={
+            name: facts
+            for name, facts in first.baselines.items()
+            if all(name in each.record.baselines for each in found)
+        },
+        probe=first.probe if probed else None,
+        probe_reason="" if probed else "not every run could read where scans were made",
+    )
+    return attrs.evolve(
+        found[0],
+        record=record,
+        said=pd.concat([each.said for each in found], ignore_index=True),
+        covariates=pd.concat([each.covariates for each in found], ignore_index=True),
+    )

@@ -70,6 +70,7 @@ def read_of_runs(workspace: Workspace, failed: Mapping[str, str]) -> Iterator[Pa
     for home in list_runs(workspace.files, failed).values():
         own = attrs.evolve(workspace, files=home)
         yield from (*all_task_files(own), home.answers, home.metrics)
+        yield from (home.baselines, home.baseline_answers, home.covariates)
 
 
 def run_pooled_metrics(workspace: Workspace, failed: Mapping[str, str]) -> None:
@@ -106,6 +107,8 @@ def run_pooled_metrics(workspace: Workspace, failed: Mapping[str, str]) -> None:
 
 def read_run(workspace: Workspace, home: RunFolder) -> OneRun:
     """Read back one of several runs."""
+    from brainplug.baselines.records import Baselines
+    from brainplug.evaluation.beside import baseline_rules
     from brainplug.evaluation.readouts import headline_rows
     from brainplug.evaluation.records import Metrics
     from brainplug.evaluation.several_runs import OneRun
@@ -117,10 +120,13 @@ def read_run(workspace: Workspace, home: RunFolder) -> OneRun:
     rows = headline_rows(read_answers(home.answers), metrics)
     own = attrs.evolve(workspace, files=home)
     tasks = read_all_tasks(own)
+    baselines = Baselines.read(home.baselines, home.baseline_answers, home.covariates)
+    rules = rules_of(tasks, {row.split for row in rows})
     return OneRun(
         metrics=metrics,
         rows=rows,
-        rules=rules_of(tasks, {row.split for row in rows}),
+        rules=rules | baseline_rules(baselines, metrics.target.labels),
+        baselines=baselines,
         train={task.subject: task.truth for task in tasks["train"]},
         trained=frozenset(trained_on(tasks["train"], read_cohort(workspace, "scan", "subject"))),
     )

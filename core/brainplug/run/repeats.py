@@ -10,6 +10,7 @@ import pandas as pd
 from brainplug.api.roles import Repeats, able
 from brainplug.audit.console import show
 from brainplug.design.split import as_study_alone, by_study
+from brainplug.evaluation.pooled_records import scales_in_words
 from brainplug.report.sentence import SPLIT_NAMES, own_scores, unopened_in_words
 from brainplug.report.wording import count_of, metric_name, show_estimate
 from brainplug.runtime.files import read_json
@@ -100,5 +101,10 @@ def summary_table(metrics: Metrics) -> Table:
     pooled = own_scores(metrics.splits[summary.split], metrics)
     shown = [show_estimate(pooled[name]) if name in pooled else "" for name in names]
     table.add_row("all people", str(summary.people), *shown, style="bold")
-    table.caption = unopened_in_words(summary.split) or None
+    scales = [
+        scales_in_words(summary, name, metric_name(name), (score.value, score.high))
+        for name, score in pooled.items()
+    ]
+    notes = [*filter(None, scales), unopened_in_words(summary.split)]
+    table.caption = " ".join(filter(None, notes)) or None
     return table
