@@ -28,19 +28,19 @@ ROWS = [
 
 def test_rows_are_kept_under_their_key(tmp_path):
     """Rows come back as they were; what is made from something else is forgotten."""
-    place = KeptAnswers(tmp_path / "part", "key")
+    place = KeptAnswers(tmp_path / "part", "key", AnswerRow)
     assert [] == place.read()
     place.add(ROWS[:2])
 
     assert ROWS[:2] == place.read()
     place.add(ROWS[2:])
     assert ROWS == place.read()
-    assert [] == KeptAnswers(tmp_path / "part", "other").read()
+    assert [] == KeptAnswers(tmp_path / "part", "other", AnswerRow).read()
 
 
 def test_a_row_cut_short_is_left_out(tmp_path):
     """A run killed amid a line loses that line only."""
-    place = KeptAnswers(tmp_path / "part", "key")
+    place = KeptAnswers(tmp_path / "part", "key", AnswerRow)
     place.read()
     place.add(ROWS)
     text = place.path.read_text()

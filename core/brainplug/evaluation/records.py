@@ -9,6 +9,7 @@ import attrs
 from brainplug.api.records import TargetKind
 from brainplug.baselines.records import BaselineKind
 from brainplug.evaluation.confounding import Confounding
+from brainplug.evaluation.intervention_records import Interventions
 from brainplug.evaluation.pooled_records import Summary
 from brainplug.evaluation.subgroup_records import Grouping
 
@@ -348,6 +349,7 @@ class Metrics:
         readouts: of numbers; None where no expected value was asked for.
         external: scores of studies that were tested only, by name.
         runs: the runs that these scores are pooled from; None of a single one.
+        interventions: what the answers depend on; None where nobody was asked again.
     """
 
     target: Target
@@ -360,3 +362,4 @@ class Metrics:
     readouts: Readouts | None = None
     external: Mapping[str, SplitScores] = attrs.field(factory=dict)
     runs: Summary | None = None
+    interventions: Interventions | None = None

@@ -11,6 +11,7 @@ from brainplug.evaluation.beside import Measures, Rivals, baseline_rules, set_be
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
 from brainplug.evaluation.groupings import find_groups
+from brainplug.evaluation.measure import Measure
 from brainplug.evaluation.readouts import choose_readout, describe_readouts, keep_counts
 from brainplug.evaluation.records import SAID, CandidateScores
 from brainplug.evaluation.rules import Rule
@@ -69,6 +70,20 @@ class Scoring:
             train_values=tuple(truths.values()),
             people=people,
         )
+
+    @property
+    def plan(self) -> BootstrapPlan:
+        """How intervals are made."""
+        return BootstrapPlan(
+            samples=self.evaluation.bootstrap,
+            confidence=self.evaluation.confidence,
+            seed=self.seed,
+        )
+
+    def measure(self, facts: TargetFacts) -> Measure:
+        """Return how answers to changed tasks are measured."""
+        name, metric = next(iter(self.metrics.items()))
+        return Measure(facts=facts, name=name, metric=metric, plan=self.plan)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -137,11 +152,7 @@ def score(
     """
     metrics = scoring.metrics
     facts = scoring.facts(tasks["train"], people)
-    plan = BootstrapPlan(
-        samples=scoring.evaluation.bootstrap,
-        confidence=scoring.evaluation.confidence,
-        seed=scoring.seed,
-    )
+    plan = scoring.plan
     rules = rules_of(tasks, {row.split for row in rows})
     rules |= baseline_rules(scoring.baselines, facts.labels)
     reading = choose_readout(

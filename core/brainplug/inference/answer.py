@@ -5,16 +5,15 @@ Tasks that begin alike are answered together; `generator` says how.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import torch
 
-from brainplug.errors import DataError
 from brainplug.inference.generator import TOKENS_AT_ONCE, Generator
 from brainplug.inference.records import Answer, AnswerSettings, Question
 from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.encode import encode_task
+from brainplug.tasks.rewording import exchange
 from brainplug.tasks.task import read_answer
 
 if TYPE_CHECKING:
@@ -158,22 +157,3 @@ def candidate(task: Task, label: str, settings: AnswerSettings) -> list[int]:
         is_now, would_be = (same if each == told else other for each in (task.truth, label))
         text = exchange(text, is_now, would_be, task)
     return encoder.answer(exchange(text, answers.say(task.truth), answers.say(label), task))
-
-
-def exchange(text: str, said: str, instead: str, task: Task) -> str:
-    """Put other words in the place of those that an answer says once.
-
-    Raises:
-        DataError: it does not say them, or more than once.
-    """
-    # Not `\b`, which is nowhere beside a label that begins or ends with a sign.
-    words = re.compile(rf"(?<!\w){re.escape(said)}(?!\w)")
-    # A function, lest a backslash in a label be read as an escape.
-    reworded, found = words.subn(lambda _match: instead, text)
-    if found != 1:
-        raise DataError(
-            where=f"task {task.task_id!r}",
-            expected=f"the answer to say {said!r} once",
-            found=text,
-        )
-    return reworded

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from brainplug.inference.answer import all_answers
-from brainplug.inference.partial import KeptAnswers, cut_tasks
+from brainplug.inference.partial import cut_tasks
 from brainplug.model.bundle import load_bundle
 from brainplug.runtime.quiet import quieten
 
@@ -17,11 +17,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from brainplug.api.records import Split
+    from brainplug.inference.partial import KeptAnswers
     from brainplug.inference.session import ModelSession
+    from brainplug.model.bundle import ModelBundle
+    from brainplug.runtime.ranks import Ranks
+    from brainplug.tasks.answers import AnswerRow
 
 
 def write_answers(
-    session: ModelSession, *, splits: Sequence[Split], model: Path, kept: KeptAnswers, to: Path
+    session: ModelSession,
+    *,
+    splits: Sequence[Split],
+    model: Path,
+    kept: KeptAnswers[AnswerRow],
+    to: Path,
 ) -> None:
     """Let the trained model answer the tasks of some splits; one JSON row a task.
 
@@ -32,10 +41,7 @@ def write_answers(
         kept: answers given before the run was stopped, if it was.
         to: where the whole file is written.
     """
-    quieten()
-    bundle, ranks = load_bundle(model), session.ranks
-    if torch.cuda.is_available():
-        bundle.model.to(torch.device("cuda", ranks.local_rank))
+    bundle, ranks = open_bundle(model, session.ranks), session.ranks
     settings = session.answer_settings(bundle)
     asked = [(split, task) for split in splits for task in session.tasks[split]]
     # Read by rank 0 alone, which cuts the file back where it was cut short; all must agree on which
@@ -60,3 +66,17 @@ def write_answers(
                 given |= {(split, row.task_id): row for row in rows}
     ordered = [given[split, task.task_id] for split, task in asked]
     ranks.on_main_process(lambda: kept.finish(to, ordered))
+
+
+def open_bundle(model: Path, ranks: Ranks) -> ModelBundle:
+    """Return a trained model on the device of this rank.
+
+    Args:
+        model: its folder.
+        ranks: this process among those that answer together.
+    """
+    quieten()
+    bundle = load_bundle(model)
+    if torch.cuda.is_available():
+        bundle.model.to(torch.device("cuda", ranks.local_rank))
+    return bundle

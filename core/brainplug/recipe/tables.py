@@ -38,6 +38,7 @@ STAGES: tuple[str, ...] = (
     "baselines",
     "training",
     "answers",
+    "interventions",
     "external",
     "external-answers",
     "metrics",

@@ -9,6 +9,7 @@ import attrs
 from brainplug.baselines.records import IMAGE_KINDS
 from brainplug.evaluation.describe import forms_in_words
 from brainplug.evaluation.records import EXPECTED, SAID
+from brainplug.report.intervention_words import interventions_in_words
 from brainplug.report.sharing import ends_of
 from brainplug.report.wording import (
     count_of,
@@ -286,6 +287,7 @@ def further_sentences(metrics: Metrics) -> list[str]:
         unread_in_words(scored.counts, metrics),
         forms_in_words(scored.counts),
         candidates_in_words(metrics),
+        *(interventions_in_words(metrics.interventions) if metrics.interventions else ()),
         unopened_in_words(shown_split(metrics.splits)),
     ]
     return [sentence for sentence in found if sentence]

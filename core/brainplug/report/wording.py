@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from brainplug.evaluation.bootstrap import Estimate
     from brainplug.evaluation.records import Difference, Measured, ReportedScore
     from brainplug.evaluation.subgroup_records import GroupScore
 
-    Estimated = ReportedScore | Difference | Measured | GroupScore
+    Estimated = ReportedScore | Difference | Measured | GroupScore | Estimate
 
 MINUS = "\u2212"
 

@@ -224,6 +224,7 @@ def run_external_answers(workspace: Workspace, key: str) -> None:
     """Let the model speak, from where it was stopped."""
     from brainplug.inference.partial import KeptAnswers
     from brainplug.inference.stage import write_answers
+    from brainplug.tasks.answers import AnswerRow
 
     session = open_session(settled(workspace), workspace.plan)
     tasks: Tasks = {"train": session.tasks["train"], "val": [], "test": external_tasks(workspace)}
@@ -231,6 +232,6 @@ def run_external_answers(workspace: Workspace, key: str) -> None:
         attrs.evolve(session, tasks=tasks),
         splits=("test",),
         model=workspace.files.model,
-        kept=KeptAnswers(workspace.files.partial_external, key),
+        kept=KeptAnswers(workspace.files.partial_external, key, AnswerRow),
         to=workspace.files.external_answers,
     )

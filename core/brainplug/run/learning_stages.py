@@ -1,7 +1,7 @@
-"""The ten stages of a run: what each is made from, and what it writes.
+"""The stages of a run: what each is made from, and what it writes.
 
-    cohort → split → pairs → dialogues → volumes → baselines → training → answers → metrics →
-    report
+    cohort → split → pairs → dialogues → volumes → baselines → training → answers → interventions →
+    metrics → report
 
 Behind the answers come those to external studies, where a recipe names some; see `external_stages`.
 The first four are those of `task_stages`. From the dialogues on, a stage reads the task files only,
@@ -25,6 +25,7 @@ from brainplug.run.arithmetic import settle, settled
 from brainplug.run.asking import asking_facts, asking_settings, open_session
 from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.external_stages import external_stages
+from brainplug.run.intervention_stage import interventions_stage
 from brainplug.run.ledger import MadeFrom, Recalled, Stage, hash_path, hash_reads
 from brainplug.run.result_stages import metrics_stage, report_stage
 from brainplug.run.scan_stages import baselines_stage, volumes_stage
@@ -49,7 +50,7 @@ def make_stages(workspace: Workspace) -> list[Stage]:
     found = [make(workspace) for make in (*first, *STAGE_MAKERS)]
     names = [stage.name for stage in found]
     # Behind the answers, so that all that is chosen is chosen before.
-    place = names.index("answers") + 1
+    place = names.index("interventions") + 1
     return [*found[:place], *external_stages(workspace), *found[place:]]
 
 
@@ -190,13 +191,14 @@ def answers_stage(workspace: Workspace) -> Stage:
 def recall_answers(workspace: Workspace, made: MadeFrom, entry: dict[str, Any]) -> Recalled:
     """Keep what was answered where only another split is asked now."""
     from brainplug.inference.partial import KeptAnswers
+    from brainplug.tasks.answers import AnswerRow
 
     answers, done = workspace.files.answers, entry.get("last", entry)
     if not answers.is_file() or "made_from" not in done:
         return Recalled()
     before = MadeFrom(**done["made_from"]).without("evidence")
     if before.key == made.without("evidence").key:
-        KeptAnswers(workspace.files.partial_answers, before.key).go_on_from(answers)
+        KeptAnswers(workspace.files.partial_answers, before.key, AnswerRow).go_on_from(answers)
     return Recalled()
 
 
@@ -204,12 +206,13 @@ def run_answers(workspace: Workspace, key: str) -> None:
     """Let the model speak, from where it was stopped."""
     from brainplug.inference.partial import KeptAnswers
     from brainplug.inference.stage import write_answers
+    from brainplug.tasks.answers import AnswerRow
 
     write_answers(
         open_session(settled(workspace), workspace.plan),
         splits=workspace.evaluated,
         model=workspace.files.model,
-        kept=KeptAnswers(workspace.files.partial_answers, key),
+        kept=KeptAnswers(workspace.files.partial_answers, key, AnswerRow),
         to=workspace.files.answers,
     )
 
@@ -219,6 +222,7 @@ STAGE_MAKERS = (
     baselines_stage,
     training_stage,
     answers_stage,
+    interventions_stage,
     metrics_stage,
     report_stage,
 )

@@ -40,6 +40,7 @@ def metrics_stage(workspace: Workspace) -> Stage:
         reads=lambda: [
             *all_task_files(workspace),
             workspace.files.answers,
+            workspace.files.interventions,
             workspace.files.cohort,
             workspace.files.split,
             workspace.files.training,
@@ -61,11 +62,13 @@ def metrics_stage(workspace: Workspace) -> Stage:
 def run_metrics(workspace: Workspace) -> None:
     """Score the answers."""
     from brainplug.evaluation.history import TrainingHistory
+    from brainplug.evaluation.interventions import read_as_headline, score_interventions
     from brainplug.evaluation.predictions_table import list_predictions, write_predictions
     from brainplug.evaluation.readouts import headline_rows
     from brainplug.evaluation.stage import score
     from brainplug.runtime.records import read_record, write_record
     from brainplug.tasks.answers import read_answers
+    from brainplug.tasks.intervention_rows import read_interventions
 
     files = workspace.files
     rows, tasks, people = (
@@ -75,15 +78,18 @@ def run_metrics(workspace: Workspace) -> None:
     )
     scoring = make_scoring(workspace)
     metrics = score(rows, tasks, scoring, people=people)
-    facts = scoring.facts(tasks["train"], people)
-    table = list_predictions(headline_rows(rows, metrics), rows, facts)
+    facts, told = scoring.facts(tasks["train"], people), headline_rows(rows, metrics)
+    table = list_predictions(told, rows, facts)
     write_predictions(files.predictions, table)
     training = read_record(files.training, TrainingHistory)
+    changed = read_as_headline(read_interventions(files.interventions), metrics)
+    interventions = score_interventions(changed, told, scoring.measure(facts))
     write_record(
         files.metrics,
         attrs.evolve(
             metrics,
             selected=training.selected,
+            interventions=interventions,
             external=score_others(workspace, scoring, metrics) if tests_others(workspace) else {},
         ),
     )

@@ -61,6 +61,8 @@ class RunFolder:
     training = Entry("training.json")
     partial_answers = Entry("answers.jsonl.part")
     answers = Entry("answers.jsonl")
+    partial_interventions = Entry("interventions.jsonl.part")
+    interventions = Entry("interventions.jsonl")
     external = Entry("external")
     partial_external = Entry("external.jsonl.part")
     external_answers = Entry("external.jsonl")
