@@ -8,10 +8,12 @@ from html.parser import HTMLParser
 import attrs
 import pytest
 
+from brainplug.evaluation.bootstrap import Estimate
+from brainplug.evaluation.intervention_records import Effect, Expected, Interventions
 from brainplug.evaluation.pooled_records import RunScores, Summary
 from brainplug.evaluation.subgroup_records import Gain, Grouping, GroupScore, WithinGroups
 from brainplug.report.page import SECTIONS, render
-from brainplug.report.sections import subgroups, systems
+from brainplug.report.sections import interventions, subgroups, systems
 from brainplug.report.sentence import claim
 from pages import Study, make_folder, page_of
 
@@ -283,3 +285,50 @@ def test_runs_have_a_row_each_and_failed_ones_are_told(tmp_path):
     assert ["20", "0.80", "n/a"] == cells(page, "fold-1")
     assert "<strong>fold-3</strong> could not be done: no &lt;query&gt; in …/b" in page
     assert "1 of 3 runs could not be done" in page
+
+
+def test_interventions_stand_on_one_axis_beside_models_as_they_might_be(tmp_path):
+    """What changed, how far answers did, and the letters of the models that would do so."""
+    facts = make_folder(tmp_path / "run", Study())
+    share = Estimate(value=0.25, low=0.2, high=0.3)
+    effect = Effect(
+        people=40,
+        tasks=80,
+        unread=(0, 3),
+        changed=share,
+        moved=None,
+        moved_sd=None,
+        follows=share,
+        before=0.9,
+        after=0.5,
+        score_change=attrs.evolve(share, value=-0.4, low=-0.5, high=-0.3),
+        clear=True,
+        right_before=0.9,
+        right_after=0.5,
+        expected={
+            "uses": Expected(words="", changed=1.0),
+            "ignores": Expected(words="", changed=0.0),
+            "copies": Expected(words="", changed=1.0),
+        },
+    )
+    found = Interventions(
+        split="test",
+        metric="balanced-accuracy",
+        higher_is_better=True,
+        unit="",
+        effects={"word-changed": effect},
+        copied=share,
+        verdict=None,
+        doses=None,
+    )
+    facts.metrics = attrs.evolve(facts.metrics, interventions=found)
+
+    shown = interventions.make(facts)
+
+    ((row,),) = shown.groups.values()
+    axis = shown.axis
+    assert "25% (20 to 30)" == row.shown
+    assert [axis.place(0.25), axis.place(0.2), axis.place(0.3)] == [row.at, row.low, row.high]
+    assert ((axis.place(1), "UC"), (axis.place(0), "I")) == row.marks
+    assert [("0.90", "0.50", True)] == [(c.before, c.after, c.clear) for c in shown.changes]
+    assert "aria-label" in shown.figure

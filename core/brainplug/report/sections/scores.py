@@ -8,6 +8,7 @@ import attrs
 
 from brainplug.report.external_words import external_in_words
 from brainplug.report.headline import rank_systems
+from brainplug.report.intervention_words import interventions_in_words
 from brainplug.report.sentence import further_sentences, other_readout, own_scores
 from brainplug.report.wording import capital, join_words, metric_name, places_of, show_estimate
 
@@ -58,7 +59,11 @@ def make(facts: Facts) -> Scores:
         make_table(f"{study}, of which nothing was learnt", scored, facts.metrics)
         for study, scored in facts.metrics.external.items()
     ]
-    sentences = [*external_in_words(facts.metrics), *further_sentences(facts.metrics)]
+    # What answers depend on has a section of its own.
+    own = facts.metrics.interventions
+    elsewhere = interventions_in_words(own) if own else []
+    further = [each for each in further_sentences(facts.metrics) if each not in elsewhere]
+    sentences = [*external_in_words(facts.metrics), *further]
     return Scores(tables=tables, sentences=sentences)
 
 
