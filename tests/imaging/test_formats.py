@@ -108,6 +108,7 @@ HEADERS = {
     "negative size": (set_(dim=(1, -36)), "not a 3-D scan"),
     "no axis": (set_(dim=(0, 0)), "not a 3-D scan"),
     "affine of 1e30": (set_(srow_x=(0, 1e30), pixdim=(1, 0)), "implausible size"),
+    "affine of 1e38": (set_(srow_x=(0, 1e38), pixdim=(1, 0)), "implausible size"),
     "NaN affine": (set_(srow_x=(0, np.nan)), "no orientation"),
     "flat affine": (set_(srow_x=0, pixdim=(1, 0)), "no orientation"),
     "no orientation": (set_(sform_code=0, qform_code=0), "no orientation"),

@@ -82,12 +82,19 @@ def _header(path: Path, stored: Stored) -> Header:
     shape = _three_axes(path, stored)
     check_size(path, stored)
     affine = _affine(path, stored)
-    edges = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    edges = _edges(affine)
     header = Header(
         shape=shape, affine=affine, spacing_mm=(float(edges[0]), float(edges[1]), float(edges[2]))
     )
     _check_field(path, header)
     return header
+
+
+def _edges(affine: Affine) -> np.ndarray:
+    """Return the distance between voxels along each axis; infinite of an absurd affine."""
+    with np.errstate(over="ignore"):
+        edges: np.ndarray = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    return edges
 
 
 def _three_axes(path: Path, stored: Stored) -> tuple[int, int, int]:
@@ -108,7 +115,7 @@ def _affine(path: Path, stored: Stored) -> Affine:
         raise ScanError(str(path), "no orientation", stored.trouble)
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
         raise ScanError(str(path), "no orientation", "the affine is not finite")
-    edges = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    edges = _edges(affine)
     # Of axes of length 1: 0 where one is lacking or two are one, 1 where they are at right angles.
     if not edges.all() or abs(np.linalg.det(affine[:3, :3] / edges)) < 1e-3:
         raise ScanError(str(path), "no orientation", "the affine cannot be inverted")

@@ -59,7 +59,8 @@ class _Column:
         if value in self.values:
             return True
         made = [_characters(each) for each in self.values if each]
-        if not made or len(value) > 2 * max(map(len, self.values)):
+        lengths = [len(each) for each in self.values if each]
+        if not made or not min(lengths) <= 2 * len(value) <= 4 * max(lengths):
             return False
         found = _characters(value)
         return frozenset.intersection(*made) <= found <= frozenset.union(*made)
@@ -186,11 +187,13 @@ class _Sample:
             return 0
         closing = cell.lines[-1][: cell.end].count(self.delimiter)
         # What the closing mark ends is the odd cell of its own row.
-        fitting = [*map(self._reads_as_row, inner), self._reads_as_row(last, odd=closing)]
-        return sum(fitting)
+        full = [line for line in inner if any(cell.strip() for cell in line)]
+        fitting = [*map(self._reads_as_row, full), self._reads_as_row(last, odd=closing)]
+        # A mark too many runs through rows alone; of words a line may look like one by chance.
+        return sum(fitting) if 3 * sum(fitting) >= len(fitting) else 0
 
     def _reads_as_row(self, line: list[str], *, odd: int = -1) -> bool:
-        """Tell whether a line has as many values as a row, most of which fit their columns."""
+        """Tell whether a line has as many values as a row, half of which fit their columns."""
         cells = [cell.strip(' "\r\n') for cell in line]
         if len(cells) != self.width:
             return False
@@ -201,7 +204,7 @@ class _Sample:
             for place, (column, cell) in enumerate(zip(self.columns, cells, strict=False))
         ]
         # The first column has the id in most tables; words in its place look otherwise.
-        return fits[0] and 2 * sum(fits) > len(fits)
+        return fits[0] and 2 * sum(fits) >= len(fits)
 
 
 def _judge(cell: LongCell, sample: _Sample) -> str:
