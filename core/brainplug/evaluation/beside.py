@@ -261,9 +261,10 @@ def strongest_in_words(found: Difference, score: float | None, about: str, chose
     if found.value is None or score is None:
         return f"Whether the model beats {about} is not known: {found.reason}."
     shown = f"{about[0].upper()}{about[1:]} reached {score:.2f}"
-    within = "" if found.low is None else f" ({found.low:+.2f} to {found.high:+.2f})"
+    within = "" if found.low is None else f" ({found.low:.2f} to {found.high:.2f})"
     better = (found.value > 0) == found.higher_is_better and found.value != 0
-    gap = f"the difference is {found.value:+.2f}{within}"
+    # Adding 0 makes of a rounded -0.0 a plain one.
+    gap = f"the difference is {round(found.value, 2) + 0.0:.2f}{within}"
     if found.clear:
         verdict = "the model is better" if better else "the model is worse"
     else:

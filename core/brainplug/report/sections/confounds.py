@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.evaluation.beside import strongest_in_words
 from brainplug.evaluation.increment import increment_in_words
 from brainplug.evaluation.places import probe_in_words
 from brainplug.evaluation.same_head_size import head_size_in_words
@@ -14,6 +15,7 @@ from brainplug.report.wording import as_sentence, metric_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from brainplug.evaluation.records import SplitScores
     from brainplug.report.facts import Facts
 
 PARTS = {
@@ -37,6 +39,7 @@ def make(facts: Facts) -> Confounds | None:
     if found is None:
         return None
     told = [
+        strongest_reader(facts.scored),
         named(found.increment.metric, increment_in_words(found.increment))
         if found.increment
         else "",
@@ -49,6 +52,16 @@ def make(facts: Facts) -> Confounds | None:
         as_sentence(f"{PARTS.get(part, part)}: {reason}") for part, reason in found.unknown.items()
     ]
     return Confounds(told=[sentence for sentence in told if sentence], unknown=unknown)
+
+
+def strongest_reader(scored: SplitScores) -> str:
+    """Say how the strongest reader of scans does, and how it was chosen; empty without any."""
+    name = next(iter(scored.metrics))
+    found = scored.image_difference.get(name)
+    if found is None or found.against is None:
+        return ""
+    rival = scored.baselines[found.against]
+    return strongest_in_words(found, rival.metrics[name].value, rival.about, scored.image_chosen)
 
 
 def named(metric: str, sentence: str) -> str:
