@@ -22,7 +22,7 @@ MEASURE = """<!doctype html><body style="margin:0">
 <script>addEventListener("load", () => {{
   document.title = [...document.querySelectorAll("iframe")].map(each => {{
     const page = each.contentDocument.documentElement;
-    const fits = page.scrollWidth <= each.contentWindow.innerWidth;
+    const fits = page.scrollWidth <= page.clientWidth;
     return each.width + (fits ? " fits" : " overflows");
   }}).join(", ");
 }});</script>"""
