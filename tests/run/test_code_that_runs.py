@@ -13,7 +13,7 @@ from brainplug.run import learning_stages
 from brainplug.run.context import Workspace
 from brainplug.run.learning_stages import make_stages
 from brainplug.run.ledger import Ledger
-from brainplug.run.runner import write_provenance
+from brainplug.run.provenance import write_provenance
 from brainplug.run.runner import write_recipe as write_recipe_of
 
 OURS = ("brainplug", "brainplug_plugins")
@@ -75,5 +75,5 @@ def test_all_code_that_runs_in_a_stage_is_in_its_key(write_recipe, tmp_path, mon
             if name.rpartition(".")[0] not in made.code
         )
 
-    assert 11 == len(stages)
+    assert 12 == len(stages)
     assert {name: [] for name in lacking} == lacking

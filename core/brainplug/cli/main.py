@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainplug.cli.compare import add_compare
+from brainplug.cli.evaluate import add_evaluate
+from brainplug.cli.opening import make_console, open_registry
 from brainplug.cli.predict import add_predict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.console import Console
 
     from brainplug.recipe.tables import RecipeFile
     from brainplug.registry import Registry
@@ -37,6 +37,7 @@ STAGES = (
     "interventions",
     "external",
     "external-answers",
+    "arms",
     "metrics",
     "report",
 )
@@ -129,6 +130,7 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
     check.set_defaults(command=check_command)
     add_prepare(commands)
+    add_evaluate(commands)
     add_predict(commands)
     add_compare(commands)
     old = commands.add_parser(
@@ -186,23 +188,6 @@ def open_recipe(name: str) -> tuple[RecipeFile, Registry]:
 
     registry = open_registry()
     return read_recipe(find_recipe(name), registry), registry
-
-
-def open_registry(*, warn: bool = True) -> Registry:
-    """Load the plugins and warn of those that failed."""
-    from brainplug.registry import load_registry
-
-    registry = load_registry()
-    for failure in registry.failures if warn else ():
-        print(f"brainplug: warning: {failure}", file=sys.stderr)
-    return registry
-
-
-def make_console(*, quiet: bool = False) -> Console:
-    """Make the terminal that progress and results are shown on."""
-    from brainplug.runtime.terminal import Terminal
-
-    return Terminal(quiet=quiet)
 
 
 def run_command(given: argparse.Namespace) -> int:
@@ -275,7 +260,8 @@ def check_command(given: argparse.Namespace) -> None:
 def prepare_command(given: argparse.Namespace) -> None:
     """Do `brainplug prepare`."""
     file, registry = open_recipe(given.recipe)
-    from brainplug.run.runner import export_run, run_recipe
+    from brainplug.run.exporting import export_run
+    from brainplug.run.runner import run_recipe
 
     folder = (given.output or Path("runs") / file.path.stem).absolute()
     console = make_console()

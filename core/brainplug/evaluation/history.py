@@ -29,6 +29,8 @@ class PhaseFacts:
         settings: all that changes what is learnt.
         parameters: weights of each part of the model.
         selected: the checkpoint that was kept; None where no validation gave a score.
+        steps: optimiser steps that were taken; None of an older training.
+        every: optimiser steps between two validations; None where there were none.
     """
 
     phase: int
@@ -36,6 +38,8 @@ class PhaseFacts:
     settings: Mapping[str, Any]
     parameters: Mapping[str, WeightCounts]
     selected: SelectedCheckpoint | None
+    steps: int | None = None
+    every: int | None = None
 
 
 @attrs.frozen(kw_only=True)

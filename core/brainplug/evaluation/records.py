@@ -312,6 +312,33 @@ class CandidateScores:
     agreement: Mapping[str, float]
 
 
+@attrs.frozen(kw_only=True)
+class ArmScores:
+    """A training beside the main one, and what the main one gains over it on the same people.
+
+    Attributes:
+        steps: optimiser steps of all its phases.
+        main_steps: those of the main training.
+        first_loss: the loss that was logged first, None where none was.
+        last_loss: the loss that was logged last.
+        notes: what else there is to say of it.
+        failed: why it has no scores; empty where it has.
+        splits: its scores, by split.
+        difference: the main run's scores less its own, on the same people, by split.
+        verdict: what it says of the main run, in a sentence.
+    """
+
+    steps: int
+    main_steps: int
+    first_loss: float | None
+    last_loss: float | None
+    notes: tuple[str, ...] = ()
+    failed: str = ""
+    splits: Mapping[str, Mapping[str, ReportedScore]] = attrs.field(factory=dict)
+    difference: Mapping[str, Mapping[str, Difference]] = attrs.field(factory=dict)
+    verdict: str = ""
+
+
 SAID, EXPECTED = "said", "expected"
 """The read-outs of a number: what is said freely, and the mean of all that may be said."""
 
@@ -350,6 +377,7 @@ class Metrics:
         external: scores of studies that were tested only, by name.
         runs: the runs that these scores are pooled from; None of a single one.
         interventions: what the answers depend on; None where nobody was asked again.
+        arms: trainings beside the main one, by name.
     """
 
     target: Target
@@ -363,3 +391,4 @@ class Metrics:
     external: Mapping[str, SplitScores] = attrs.field(factory=dict)
     runs: Summary | None = None
     interventions: Interventions | None = None
+    arms: Mapping[str, ArmScores] = attrs.field(factory=dict)

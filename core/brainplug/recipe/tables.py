@@ -41,6 +41,7 @@ STAGES: tuple[str, ...] = (
     "interventions",
     "external",
     "external-answers",
+    "arms",
     "metrics",
     "report",
 )

@@ -34,6 +34,7 @@ RATES = deep_mapping(in_(MODEL_PARTS), gt(0))
 
 FILLED = (
     "epochs",
+    "steps",
     "learning_rate",
     "warmup_steps",
     "weight_decay",
@@ -104,6 +105,11 @@ class Phase:
     epochs: int | None = attrs.field(
         default=None, validator=optional(ge(1)), metadata=about("passes over the training tasks")
     )
+    steps: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about("optimiser steps in all, in place of epochs"),
+    )
     learning_rate: float | None = attrs.field(
         default=None, validator=optional(gt(0)), metadata=about("peak learning rate of AdamW")
     )
@@ -157,6 +163,13 @@ class Training:
     )
     epochs: int = attrs.field(
         default=50, validator=ge(1), metadata=about("passes over the training tasks")
+    )
+    steps: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about(
+            "optimiser steps in all, in place of epochs; the last pass may be cut short"
+        ),
     )
     learning_rate: float = attrs.field(
         default=5e-5, validator=gt(0), metadata=about("peak learning rate of AdamW")
@@ -259,6 +272,11 @@ class Training:
             unit="epochs",
         ),
     )
+    steps_per_validation: int | None = attrs.field(
+        default=None,
+        validator=optional(ge(1)),
+        metadata=about("optimiser steps between two validations, in place of epochs"),
+    )
     patience: int | None = attrs.field(
         default=None,
         validator=optional(ge(1)),
@@ -318,6 +336,8 @@ class Training:
         # None is what it does not name; no warm-up and no weight decay are choices of the phase.
         missing = [name for name in FILLED if getattr(phase, name) is None]
         given = {name: getattr(self, name) for name in missing}
+        if phase.epochs is not None and phase.steps is None:
+            given["steps"] = None  # the phase says by itself how long it is
         if phase.use == "warm-up":
             # No language model takes part, and the head is all there is to learn from.
             alone = {"train": phase.train or TOWER, "lora": phase.lora, "auxiliary": 1.0}

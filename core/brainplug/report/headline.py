@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from brainplug.report.arms import arms_in_words
 from brainplug.report.external_words import external_in_words
 from brainplug.report.sentence import (
     SPLIT_NAMES,
@@ -38,7 +39,10 @@ def show_result(metrics: Metrics, setting: Setting) -> Iterator[RenderableType]:
     yield headline(metrics)
     for study in metrics.studies:
         yield headline(metrics, of=study)
-    for sentence in further_sentences(metrics):
+    for sentence in (
+        *arms_in_words(metrics, shown_split(metrics.splits)),
+        *further_sentences(metrics),
+    ):
         yield Text(sentence)
     for study in metrics.external:
         yield headline(metrics, of=study)

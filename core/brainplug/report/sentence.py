@@ -10,6 +10,7 @@ from brainplug.baselines.records import IMAGE_KINDS
 from brainplug.evaluation.describe import forms_in_words
 from brainplug.evaluation.records import EXPECTED, SAID
 from brainplug.report.intervention_words import interventions_in_words
+from brainplug.report.arms import references_add_in_words
 from brainplug.report.sharing import ends_of
 from brainplug.report.wording import (
     count_of,
@@ -124,7 +125,7 @@ def claim(metrics: Metrics, setting: Setting | None = None) -> str:
     clauses = [
         f"{who}, {task} with {reached}{spread_in_words(metrics, scored, name)}",
         compare_in_words(scored, name),
-        NOT_MEASURED,
+        references_add_in_words(metrics, split) or NOT_MEASURED,
     ]
     return "; ".join(clause for clause in clauses if clause) + "."
 

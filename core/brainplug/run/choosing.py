@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from brainplug.recipe.tables import Recipe
     from brainplug.tasks.task import Task
 
+LARGE = 100_000_000
+"""Weights from which a model is trained on a GPU rather than on a CPU."""
+
 FEW_VALIDATE = 50
 """With fewer people the best of several validations is largely the luckiest."""
 

@@ -20,6 +20,7 @@ from brainplug.recipe.load import resolve
 from brainplug.recipe.metrics import is_metric, metric_label, proper_score, selecting_label
 from brainplug.run.choosing import name_selecting
 from brainplug.run.log import log
+from brainplug.run.openings import is_open
 from brainplug.run.progress import showing
 from brainplug.runtime.code_closure import ENGINE, SourceTree
 from brainplug.runtime.files import cache_folder
@@ -205,7 +206,7 @@ class Workspace:
     @property
     def evaluated(self) -> tuple[Split, ...]:
         """Splits whose tasks the model answers: with the test only where that was asked for."""
-        return EVALUATED if self.recipe.evidence.test else ("val",)
+        return EVALUATED if self.recipe.evidence.test or is_open(self.files) else ("val",)
 
     @property
     def selecting(self) -> str:

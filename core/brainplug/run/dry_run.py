@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,9 +35,10 @@ from brainplug.imaging.cache import make_volume
 from brainplug.recipe.phases import plan_phases
 from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
 from brainplug.recipe.strict import path_of
+from brainplug.run.arm_costs import tell_arms
 from brainplug.run.asked_columns import column_names
 from brainplug.run.check_external import check_external
-from brainplug.run.choosing import few_validate, find_selecting
+from brainplug.run.choosing import LARGE, few_validate, find_selecting
 from brainplug.run.context import Design, make_head, make_metrics
 from brainplug.run.foresight import foresee
 from brainplug.run.repeats import list_splits, with_split
@@ -64,9 +66,6 @@ SAMPLE = 1
 
 FEW_ASKED = 100
 """Test queries below which it is said how many more there could be."""
-
-LARGE = 100_000_000
-"""Weights from which a model is trained on a GPU rather than on a CPU."""
 
 FLOPS_A_CORE = 2e10
 """Floating-point operations a second that a CPU core reaches in such models, roughly."""
@@ -109,6 +108,10 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
     for warning in warn_of_training(recipe.training, plan):
         console.print(warning, style="yellow", markup=False, highlight=False)
     console.print(task_table(recipe, asked, backbone=backbone, plan=plan))
+    steps = sum(count_phases(recipe, backbone, asked).values())
+    count = partial(count_tokens, backbone=backbone, plan=plan)
+    for line in tell_arms(recipe, plan, asked.first, steps=steps, count=count):
+        console.print(line, markup=False, highlight=False)
     if recipe.training.seeds:
         told = ", ".join(map(str, recipe.training.seeds))
         console.print(f"{len(recipe.training.seeds)} such trainings, of the seeds {told}")
@@ -333,15 +336,25 @@ def task_table(recipe: Recipe, asked: Asked, *, backbone: ModelBackbone, plan: M
     table.add_row(
         "memory, roughly", f"{memory_gib(plan, tokens * recipe.training.batch_size):.1f} GiB"
     )
-    # A warm-up reads no dialogue, and its scans are few beside them.
-    epochs = sum(
-        phase.epochs or 0 for phase in recipe.training.phases() if phase.use == "dialogues"
-    )
-    hours = training_seconds(plan, tokens * asked.tasks["train"] * epochs) / 3600
+    hours = training_seconds(plan, tokens * count_read(recipe, asked)) / 3600
     table.add_row(
         "time on two CPU cores, roughly", f"{hours:.1f} h" if hours > 1 else f"{60 * hours:.0f} min"
     )
     return table
+
+
+def count_read(recipe: Recipe, asked: Asked) -> int:
+    """Return how many dialogues the training reads, each as often as it comes.
+
+    A warm-up reads none, and its scans are few beside them.
+    """
+    return sum(
+        phase.steps * (phase.batch_size or 1) * (phase.accumulation or 1)
+        if phase.steps
+        else (phase.epochs or 0) * asked.tasks["train"]
+        for phase in recipe.training.phases()
+        if phase.use == "dialogues"
+    )
 
 
 def count_phases(recipe: Recipe, backbone: ModelBackbone, asked: Asked) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """The stages of a run: what each is made from, and what it writes.
 
     cohort → split → pairs → dialogues → volumes → baselines → training → answers → interventions →
-    metrics → report
+    arms → metrics → report
 
 Behind the answers come those to external studies, where a recipe names some; see `external_stages`.
 The first four are those of `task_stages`. From the dialogues on, a stage reads the task files only,
@@ -22,11 +22,13 @@ from brainplug.imaging.cache import content_hash
 from brainplug.recipe.metrics import EXPECTED_ERROR
 from brainplug.recipe.phases import plan_phases
 from brainplug.run.arithmetic import settle, settled
+from brainplug.run.arms import arms_stage
 from brainplug.run.asking import asking_facts, asking_settings, open_session
 from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.external_stages import external_stages
 from brainplug.run.intervention_stage import interventions_stage
 from brainplug.run.ledger import MadeFrom, Recalled, Stage, hash_path, hash_reads
+from brainplug.run.openings import record_opening
 from brainplug.run.result_stages import metrics_stage, report_stage
 from brainplug.run.scan_stages import baselines_stage, volumes_stage
 from brainplug.run.task_stages import (
@@ -34,6 +36,8 @@ from brainplug.run.task_stages import (
     adopt_stage,
     all_task_files,
     fit_answers,
+    read_cohort,
+    task_paths,
 )
 from brainplug.tasks.read import iterate_tasks
 from brainplug.training.aside import TrainingHome, make_room
@@ -202,12 +206,36 @@ def recall_answers(workspace: Workspace, made: MadeFrom, entry: dict[str, Any]) 
     return Recalled()
 
 
+def note_opening(workspace: Workspace) -> None:
+    """Write down that the test is asked."""
+    evaluation = workspace.recipe.evaluation
+    record_opening(
+        workspace.files,
+        workspace.cache,
+        target=workspace.head.column,
+        how=(evaluation.answer, evaluation.max_new_tokens),
+        people=find_tested(workspace),
+    )
+
+
+def find_tested(workspace: Workspace) -> list[tuple[str, str]]:
+    """Return study and subject of everybody whom the test asks."""
+    cohort = read_cohort(workspace, "subject", "study")
+    studies = dict(zip(cohort["subject"].tolist(), cohort["study"].tolist(), strict=True))
+    tested = {
+        task.subject for path in task_paths(workspace)["test"] for task in iterate_tasks(path)
+    }
+    return [(studies[subject], subject) for subject in sorted(tested)]
+
+
 def run_answers(workspace: Workspace, key: str) -> None:
     """Let the model speak, from where it was stopped."""
     from brainplug.inference.partial import KeptAnswers
     from brainplug.inference.stage import write_answers
     from brainplug.tasks.answers import AnswerRow
 
+    if "test" in workspace.evaluated:
+        workspace.ranks.on_main_process(lambda: note_opening(workspace))
     write_answers(
         open_session(settled(workspace), workspace.plan),
         splits=workspace.evaluated,
@@ -223,6 +251,7 @@ STAGE_MAKERS = (
     training_stage,
     answers_stage,
     interventions_stage,
+    arms_stage,
     metrics_stage,
     report_stage,
 )

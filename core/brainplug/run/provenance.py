@@ -9,7 +9,14 @@ from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from brainplug.run.arithmetic import read_arithmetic
+from brainplug.runtime.files import write_json
+
+if TYPE_CHECKING:
+    from brainplug.run.context import Workspace
+    from brainplug.run.ledger import Ledger
 
 LIBRARIES = (
     "accelerate",
@@ -55,6 +62,22 @@ def make_record(
         "hardware": describe_hardware() | {"processes": processes},
         "stages": stages,
     } | ({} if arithmetic is None else {"arithmetic": arithmetic})
+
+
+def write_provenance(workspace: Workspace, ledger: Ledger) -> None:
+    """Write down versions, seed, hardware and the times of the stages done so far."""
+    unrecorded = {"made_from", "last", "written"}
+    record = make_record(
+        seeds={"seed": workspace.recipe.seed, "training_seed": workspace.recipe.training_seed},
+        distributions=workspace.distributions(),
+        stages={
+            name: {key: each for key, each in entry.items() if key not in unrecorded}
+            for name, entry in ledger.read().items()
+        },
+        arithmetic=read_arithmetic(workspace.files),
+        processes=workspace.ranks.world_size,
+    )
+    write_json(workspace.files.record, record)
 
 
 @cache  # asked for after every stage

@@ -10,16 +10,20 @@ import pandas as pd
 
 from brainplug.api.guard import behind
 from brainplug.recipe.load import resolve
+from brainplug.run.arms import choose_arms
 from brainplug.run.external_stages import external_reads, external_tasks, tests_others
 from brainplug.run.ledger import Stage
 from brainplug.run.task_stages import all_task_files, fit_answers, read_all_tasks, read_cohort
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from brainplug.evaluation.records import Metrics, SplitScores
+    from brainplug.evaluation.describe import TargetFacts
+    from brainplug.evaluation.records import ArmScores, Metrics, SplitScores
     from brainplug.evaluation.stage import Scoring
     from brainplug.run.context import Workspace
+    from brainplug.runtime.run_folder import RunFolder
+    from brainplug.tasks.answers import AnswerRow
 
 
 def metrics_stage(workspace: Workspace) -> Stage:
@@ -48,6 +52,8 @@ def metrics_stage(workspace: Workspace) -> Stage:
             workspace.files.baselines,
             workspace.files.baseline_answers,
             workspace.files.covariates,
+            workspace.files.arm_list,
+            *(home.answers for home in arm_homes(workspace)),
         ],
         writes=(workspace.files.metrics, workspace.files.predictions),
         uses=(
@@ -91,6 +97,7 @@ def run_metrics(workspace: Workspace) -> None:
             selected=training.selected,
             interventions=interventions,
             external=score_others(workspace, scoring, metrics) if tests_others(workspace) else {},
+            arms=score_arms(workspace, headline_rows(rows, metrics), facts),
         ),
     )
 
@@ -110,6 +117,43 @@ def score_others(
         people=pd.read_parquet(own.cohort),
     )
     return score_external(given, scoring, metrics)
+
+
+def arm_homes(workspace: Workspace) -> list[RunFolder]:
+    """Return the folders of the arms of a run."""
+    arms = choose_arms(workspace.recipe, workspace.plan)
+    return [workspace.files.of_arm(arm) for arm in arms]
+
+
+def score_arms(
+    workspace: Workspace, main: Sequence[AnswerRow], facts: TargetFacts
+) -> dict[str, ArmScores]:
+    """Score the arms of a run beside it, on the same people.
+
+    Args:
+        workspace: of the run.
+        main: its answers, by the read-out of its headline.
+        facts: what scoring must know besides.
+    """
+    from brainplug.evaluation.arms import ArmList, Pairing, score_arm
+    from brainplug.evaluation.bootstrap import BootstrapPlan
+    from brainplug.evaluation.records import ArmScores
+    from brainplug.runtime.records import read_record
+    from brainplug.tasks.answers import read_answers
+
+    evaluation = workspace.recipe.evaluation
+    plan = BootstrapPlan(
+        samples=evaluation.bootstrap, confidence=evaluation.confidence, seed=workspace.recipe.seed
+    )
+    pairing = Pairing(
+        facts=facts, metrics=workspace.metrics, plan=plan, speaks=evaluation.answer != "score"
+    )
+    return {
+        name: ArmScores(**attrs.asdict(arm, recurse=False))
+        if arm.failed
+        else score_arm(name, arm, read_answers(workspace.files.of_arm(name).answers), main, pairing)
+        for name, arm in read_record(workspace.files.arm_list, ArmList).arms.items()
+    }
 
 
 def make_scoring(workspace: Workspace) -> Scoring:
@@ -143,6 +187,7 @@ def report_stage(workspace: Workspace) -> Stage:
             workspace.files.training,
             workspace.files.answers,
             workspace.files.metrics,
+            workspace.files.test_lock,
             *([] if workspace.recipe.tasks else [workspace.files.split_notes]),
         ],
         writes=(workspace.files.report,),

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
 from brainplug.evaluation.groupings import require_columns
+from brainplug.evaluation.openings import openings_in_words, read_openings
 from brainplug.evaluation.records import Metrics
 from brainplug.recipe.load import recipe_text
 from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
 from brainplug.recipe.tables import STAGES
 from brainplug.run import stale
-from brainplug.run.arithmetic import read_arithmetic
+from brainplug.run.arms import arm_stages, choose_arms, note_failure, open_arm
 from brainplug.run.context import Workspace
 from brainplug.run.learning_stages import make_stages, training_home
 from brainplug.run.ledger import Ledger, Stage
@@ -21,7 +22,7 @@ from brainplug.run.lock import taken
 from brainplug.run.log import log
 from brainplug.run.one_stage import do_stage
 from brainplug.run.pooled_stages import pooled_stages
-from brainplug.run.provenance import make_record
+from brainplug.run.provenance import write_provenance
 from brainplug.run.repeats import (
     list_runs,
     list_splits,
@@ -29,17 +30,16 @@ from brainplug.run.repeats import (
     summary_table,
 )
 from brainplug.run.task_stages import read_cohort
-from brainplug.runtime.files import read_json, write_json, write_text
+from brainplug.runtime.files import write_json, write_text
 from brainplug.runtime.ranks import ALONE, RankError, Ranks
 from brainplug.runtime.records import read_record
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.adopt import list_sources, refuse_own
 from brainplug.tasks.answers import read_answers
-from brainplug.tasks.export import export_tasks
 from brainplug.tasks.study_facts import CohortFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -98,11 +98,16 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
         registry.after_run(recipe=recipe, folder=folder)
 
 
-def do_stages(workspace: Workspace, until: str) -> None:
+def do_stages(workspace: Workspace, until: str, *, only: Collection[str] = ()) -> None:
     """Run the stages of a recipe in a folder that is held; each of its runs where it has several.
 
     However it ends, later results that do not belong to what lies in the folder by then are moved
     to `stale/`.
+
+    Args:
+        workspace: of the folder.
+        until: name of the last stage wanted.
+        only: names of the stages that are looked at; what others left is taken as it stands.
 
     Raises:
         RunError: the recipe has no such stage.
@@ -114,10 +119,12 @@ def do_stages(workspace: Workspace, until: str) -> None:
     write_recipe(workspace)
     ledger = Ledger(workspace.files.path)
     done: list[Stage] = []
-    left = make_stages(workspace)
+    left = [stage for stage in make_stages(workspace) if stage.name in (only or STAGES)]
     several = bool(list_trainings(workspace.recipe))
     try:
         for stage in stages_until(left, until):
+            if stage.name == "arms":
+                do_arms(workspace)
             do_stage(stage, ledger, workspace)
             done.append(left.pop(0))
             after_stage(stage, ledger, workspace)
@@ -151,7 +158,7 @@ def after_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
 def show_scores(workspace: Workspace) -> None:
     """Show the sentence of the page and the scores beside the baselines', of all and each study."""
     from brainplug.report.headline import show_result
-    from brainplug.report.sentence import Setting
+    from brainplug.report.sentence import Setting, shown_split
 
     files = workspace.files
     metrics = read_record(files.metrics, Metrics)
@@ -162,6 +169,8 @@ def show_scores(workspace: Workspace) -> None:
     references = [len(row.references) for home in homes for row in read_answers(home.answers)]
     for shown in show_result(metrics, Setting.of(studies, references)):
         workspace.console.print(shown)
+    if openings := read_openings(files, shown_split(metrics.splits)):
+        workspace.console.print(openings_in_words(openings), markup=False, highlight=False)
 
 
 def tell_stale(workspace: Workspace, lines: Iterable[str]) -> None:
@@ -192,6 +201,28 @@ def stages_until(stages: list[Stage], until: str) -> list[Stage]:
             hint=f"its stages are {', '.join(names)}",
         )
     return stages[: names.index(until) + 1]
+
+
+def do_arms(workspace: Workspace) -> None:
+    """Do each training beside the main one in a folder of its own; one that fails is told."""
+    files = workspace.files
+    arms = choose_arms(workspace.recipe, workspace.plan)
+    passed = {path for path in files.arms.glob("*") if path.name not in {*arms, stale.STALE}}
+    stale.put_aside(files.arms, sorted(passed), "not among the arms of the recipe")
+    for arm in arms:
+        workspace.console.rule(f"arm {arm}")
+        stale.take_back(files.arms, [files.of_arm(arm).path])
+        try:
+            with taken(files.of_arm(arm)):
+                inner = open_arm(workspace, arm)
+                do_stages(inner, "answers", only=arm_stages(inner.recipe))
+        except RankError:  # the ranks are no longer in step
+            raise
+        except BrainplugError as error:
+            note_failure(files, arm, error)
+            workspace.console.print(str(error), style="red", markup=False)
+    if arms:
+        workspace.console.rule()
 
 
 def runs_after(stage: Stage, workspace: Workspace) -> Mapping[str, Recipe]:
@@ -243,6 +274,7 @@ def begin_runs(workspace: Workspace, names: list[str], left: Iterable[Stage]) ->
     reason = "of a single run; the recipe has several"
     tell_stale(workspace, stale.mark_stale(ledger, left, workspace.code, reason=reason))
     stale.take_back(files.path, [files.runs])
+    put_aside(workspace, (files.arms,), reason)
     passed = {path for path in files.runs.glob("*") if path.name not in {*names, stale.STALE}}
     moved = stale.put_aside(files.runs, sorted(passed), "not among the runs of the recipe")
     told = f"not among the runs of the recipe; now in {files.runs.name}/{stale.STALE}/"
@@ -345,42 +377,6 @@ def share_stages(files: RunFolder, own: RunFolder, stages: Sequence[Stage]) -> N
                 shutil.copy2(path, copy)
     known = {stage.name: entries[stage.name] for stage in stages}
     write_json(own.ledger, {**Ledger(own.path).read(), **known})
-
-
-def export_run(folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Write the task files of a run folder, and of each run in it, in the forms of other trainers.
-
-    Returns:
-        The task files, then what was written of them in `exports/`.
-    """
-    # An earlier recipe may have left other runs there, or tasks of its only one.
-    files = RunFolder(folder)
-    runs = read_json(files.run_list) if files.run_list.is_file() else []
-    homes = [files.of_run(name) for name in runs] or [files]
-    sources = [path for home in homes for path in sorted(home.tasks.glob("*.json"))]
-    written = [
-        path
-        for source in sources
-        if formats
-        for path in export_tasks(source, formats, folder=RunFolder(source.parents[1]).exports)
-    ]
-    return [*sources, *dict.fromkeys(written)]
-
-
-def write_provenance(workspace: Workspace, ledger: Ledger) -> None:
-    """Write down versions, seed, hardware and the times of the stages done so far."""
-    unrecorded = {"made_from", "last", "written"}
-    record = make_record(
-        seeds={"seed": workspace.recipe.seed, "training_seed": workspace.recipe.training_seed},
-        distributions=workspace.distributions(),
-        stages={
-            name: {key: each for key, each in entry.items() if key not in unrecorded}
-            for name, entry in ledger.read().items()
-        },
-        arithmetic=read_arithmetic(workspace.files),
-        processes=workspace.ranks.world_size,
-    )
-    write_json(workspace.files.record, record)
 
 
 def forget(files: RunFolder) -> None:

@@ -71,6 +71,11 @@ class RunFolder:
     pseudonyms = Entry(".pseudonyms.key")
     report = Entry("report.html")
 
+    test_lock = Entry("test.json")
+    arms = Entry("arms")
+    arm_list = Entry("arms.json")
+    arm = Entry("arm.json")
+
     run_list = Entry("runs.json")
     runs = Entry("runs")
     summary = Entry("summary.json")
@@ -83,3 +88,7 @@ class RunFolder:
     def of_run(self, name: str) -> RunFolder:
         """Return the folder of one of several runs, such as a fold."""
         return RunFolder(self.runs / name)
+
+    def of_arm(self, name: str) -> RunFolder:
+        """Return the folder of a training beside the main one."""
+        return RunFolder(self.arms / name)

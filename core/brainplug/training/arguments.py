@@ -35,6 +35,7 @@ def make_arguments(job: TrainingJob, start: Start, *, steps_per_epoch: int) -> T
     return TrainingArguments(
         output_dir=str(job.folder),
         num_train_epochs=options.epochs,
+        max_steps=options.steps or -1,
         learning_rate=options.learning_rate,
         warmup_steps=options.warmup_steps,
         lr_scheduler_type=options.schedule,

@@ -121,8 +121,12 @@ class TrainingResult:
         history: log rows: `step`, `epoch` and either `loss` or the validation scores.
         selected: what chose the checkpoint, with value and step; None where no validation gave a
             score, and the last weights are kept.
+        steps: optimiser steps that were taken.
+        every: optimiser steps between two validations; None where there were none.
     """
 
     bundle: ModelBundle
     history: list[dict[str, Any]]
     selected: SelectedCheckpoint | None
+    steps: int
+    every: int | None = None

@@ -51,18 +51,24 @@ def make_schedule(options: Training, *, steps_per_epoch: int, place: str = "trai
     >>> from brainplug.recipe.training_tables import Training
     >>> make_schedule(Training(epochs=2, warmup_steps=3), steps_per_epoch=3)
     Schedule(steps=6, every=3)
+    >>> make_schedule(Training(steps=5, warmup_steps=3), steps_per_epoch=3)
+    Schedule(steps=5, every=3)
     """
-    steps = steps_per_epoch * options.epochs
+    steps = options.steps or steps_per_epoch * options.epochs
     if options.warmup_steps >= steps:
+        told = f"{place}.epochs {options.epochs} of {steps_per_epoch} optimiser steps make {steps}"
+        if options.steps:
+            told = f"{place}.steps is {steps}"
         raise RunError(
-            f"{options.warmup_steps}, but {place}.epochs {options.epochs} of {steps_per_epoch} "
-            f"optimiser steps make {steps}",
+            f"{options.warmup_steps}, but {told}",
             where=f"{place}.warmup_steps",
             expected="fewer steps than the training has",
             found=options.warmup_steps,
             hint="lower it",
         )
     epochs = options.epochs_per_validation
+    if options.steps_per_validation is not None:
+        return Schedule(steps=steps, every=min(steps, options.steps_per_validation))
     if options.select_by == LAST and epochs is None:
         return Schedule(steps=steps, every=None)
     # At least one validation, or no checkpoint would be chosen.

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from brainplug.recipe.phases import PhasePlan
     from brainplug.recipe.tables import Recipe, Study
     from brainplug.training.aside import TrainingHome
+    from brainplug.training.job import TrainingResult
     from brainplug.training.phases import PhaseFolder
     from brainplug.training.scan_values import ScanValues
 
@@ -158,7 +159,15 @@ def train_phase(
         )
         result = train(bundle, job)
     merge_adapters(result.bundle.model)
-    history = PhaseHistory(
+    history = tell_phase(phase, seed, counts, result)
+    session.ranks.on_main_process(lambda: folder.finish(result.bundle.save, history))
+
+
+def tell_phase(
+    phase: PhasePlan, seed: int, counts: Mapping[str, Count], result: TrainingResult
+) -> PhaseHistory:
+    """Return what a phase tells of itself."""
+    return PhaseHistory(
         facts=PhaseFacts(
             phase=phase.number,
             seed=seed,
@@ -167,10 +176,11 @@ def train_phase(
                 part: WeightCounts(**attrs.asdict(count)) for part, count in counts.items()
             },
             selected=result.selected and attrs.evolve(result.selected, phase=phase.number),
+            steps=result.steps,
+            every=result.every,
         ),
         history=tuple(result.history),
     )
-    session.ranks.on_main_process(lambda: folder.finish(result.bundle.save, history))
 
 
 def held(bundle: object) -> ModelBundle:

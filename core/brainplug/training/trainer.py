@@ -285,6 +285,8 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
         bundle=whole,
         history=[row for row in trainer.state.log_history if "train_runtime" not in row],
         selected=describe_selected(job, trainer.state),
+        steps=trainer.state.global_step,
+        every=int(arguments.eval_steps) if arguments.do_eval and arguments.eval_steps else None,
     )
 
 

@@ -1,0 +1,60 @@
+"""`brainplug evaluate` and `brainplug report`: what is made of a training that is finished."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe `evaluate` and `report`."""
+    evaluate = commands.add_parser(
+        "evaluate", help="ask the model of a finished run; with --test its test people too"
+    )
+    evaluate.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    evaluate.add_argument(
+        "--test",
+        action="store_true",
+        help="open the test, which is written down: once nothing is to be changed any more",
+    )
+    evaluate.set_defaults(command=evaluate_command)
+    report = commands.add_parser("report", help="make the page of a finished run anew")
+    report.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    report.set_defaults(command=report_command)
+
+
+def evaluate_command(given: argparse.Namespace) -> int:
+    """Do `brainplug evaluate`: here, or as one rank of several that torchrun has started."""
+    from brainplug.cli.opening import make_console, open_registry
+    from brainplug.runtime.ranks import Ranks
+
+    ranks = Ranks.of(os.environ)
+    ranks.join()
+    if not ranks.is_main_process:
+        from brainplug.run.ranks import follow
+
+        follow(ranks, lambda: open_registry(warn=False), make_console(quiet=True))
+        return 0
+    with ranks.leading():
+        from brainplug.run.evaluating import evaluate_run
+
+        evaluate_run(
+            given.run.expanduser().absolute(),
+            test=given.test,
+            registry=open_registry(),
+            console=make_console(),
+            ranks=ranks,
+        )
+    return 0
+
+
+def report_command(given: argparse.Namespace) -> None:
+    """Do `brainplug report`."""
+    from brainplug.cli.opening import make_console, open_registry
+    from brainplug.run.evaluating import report_run
+
+    report_run(given.run.expanduser().absolute(), registry=open_registry(), console=make_console())

@@ -1,0 +1,100 @@
+"""How often test people were asked for a target: the record, and what it says in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from brainplug.runtime.files import read_json
+from brainplug.runtime.records import from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from brainplug.runtime.run_folder import RunFolder
+
+
+@attrs.frozen(kw_only=True)
+class Opening:
+    """One line of the list of openings, in the user's cache.
+
+    Attributes:
+        when: time of the opening.
+        run: number of the run folder that it was made in, which stays with a folder that is moved.
+        within: which of its runs, such as a fold; empty where it is one.
+        made: what was asked, and how: the trained model and its read-out.
+        brainplug: version.
+    """
+
+    when: str
+    run: str
+    within: str
+    made: str
+    brainplug: str
+
+
+@attrs.frozen(kw_only=True)
+class Openings:
+    """How often the test people of a run were asked for its target, on this machine.
+
+    Attributes:
+        people: the test people of this run.
+        count: how often they were.
+        dates: when, each to the second.
+    """
+
+    people: int
+    count: int
+    dates: tuple[str, ...]
+
+
+def count_openings(lines: Iterable[Opening], people: int) -> Openings:
+    """Count openings: a finished run that asks again opens nothing, a model trained anew does.
+
+    Runs in one run folder, such as those of several seeds, were meant as one look and count once.
+
+    Args:
+        lines: of the list of these people and this target.
+        people: how many there are.
+    """
+    # Of each run folder, and run in it, the models in the order in which they first asked.
+    first: dict[tuple[str, str], dict[str, str]] = {}
+    for line in lines:
+        first.setdefault((line.run, line.within), {}).setdefault(line.made, line.when)
+    looks: dict[tuple[str, int], str] = {}
+    for (run, _), made in first.items():
+        for number, when in enumerate(made.values()):
+            looks[run, number] = min(when, looks.get((run, number), when))
+    return Openings(people=people, count=len(looks), dates=tuple(sorted(looks.values())))
+
+
+def read_lock(files: RunFolder) -> dict[str, Any]:
+    """Return what a run folder remembers of its test, empty where it never was opened."""
+    return dict(read_json(files.test_lock)) if files.test_lock.is_file() else {}
+
+
+def read_openings(files: RunFolder, split: str) -> Openings | None:
+    """Return how often the test of a run was opened; None where it is not what is shown.
+
+    Args:
+        files: of the run.
+        split: whose scores are shown.
+    """
+    told = read_lock(files).get("openings") if split == "test" else None
+    return None if told is None else from_json(told, Openings, source=str(files.test_lock))
+
+
+def openings_in_words(openings: Openings) -> str:
+    """Say how often the test was opened.
+
+    >>> openings_in_words(Openings(people=9, count=1, dates=("2026-11-26T01:18:36+0000",)))
+    'The test people of this target (9) were opened once on this machine, on 2026-11-26.'
+    """
+    days = list(dict.fromkeys(date[:10] for date in openings.dates))
+    told = f"on {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}" if days else ""
+    times = "once" if openings.count == 1 else f"{openings.count} times"
+    return (
+        f"The test people of this target ({openings.people}) were opened {times} on this machine"
+        f"{', ' if told else ''}{told}."
+    )

@@ -1,0 +1,147 @@
+"""`brainplug evaluate` and `brainplug report`: what is made of a training that is finished."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from brainplug.errors import RunError
+from brainplug.recipe.load import read_recipe
+from brainplug.run.context import Workspace
+from brainplug.run.lock import taken
+from brainplug.run.openings import open_test, trained
+from brainplug.run.runner import do_stages, end_runs
+from brainplug.runtime.files import read_json
+from brainplug.runtime.ranks import ALONE, Ranks
+from brainplug.runtime.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from brainplug.registry import Registry
+
+EVALUATION = (
+    "baselines",
+    "answers",
+    "external",
+    "external-answers",
+    "interventions",
+    "arms",
+    "metrics",
+    "report",
+)
+"""Stages that are made of a finished training, or stand beside it."""
+
+
+def evaluate_run(
+    folder: Path, *, test: bool, registry: Registry, console: Console, ranks: Ranks = ALONE
+) -> None:
+    """Ask the model of a finished run, and score it; nothing is trained but arms that are lacking.
+
+    Args:
+        folder: of the run, or of several that one recipe stands for.
+        test: open the test; without it what was open stays so.
+        registry: parts.
+        console: where the result is shown.
+        ranks: those that the first one leads.
+
+    Raises:
+        RunError: it is no run folder, or a training in it has not ended.
+    """
+    files = RunFolder(folder)
+    homes = find_homes(files)
+    lacking = [home.path for home in homes if not has_model(home)]
+    if lacking:
+        listed = ", ".join(str(path) for path in lacking[:3])
+        raise RunError(
+            "none" if len(lacking) == len(homes) else f"none in {listed}",
+            where=folder,
+            expected="a finished training",
+            found=tuple(map(str, lacking)),
+            hint="brainplug run makes it, or goes on with it",
+        )
+    with ExitStack() as stack:
+        for home in dict.fromkeys((files, *homes)):
+            stack.enter_context(taken(home))
+        for home in homes:
+            if test:
+                open_test(home)
+            if len(homes) > 1:
+                console.rule(f"run {home.path.relative_to(folder)}")
+            workspace = open_workspace(home, registry, console, ranks)
+            do_stages(workspace, "report", only=EVALUATION)
+        sum_up(files, registry, console)
+
+
+def report_run(folder: Path, *, registry: Registry, console: Console) -> None:
+    """Make the page of a run anew from what lies in its folder.
+
+    Raises:
+        RunError: it is no run folder, or no scores lie in it.
+    """
+    files = RunFolder(folder)
+    homes = find_homes(files)
+    scored = [home for home in homes if home.metrics.is_file()]
+    if not scored:
+        raise RunError(
+            "none",
+            where=files.metrics,
+            expected="the scores of a run",
+            hint="brainplug run, or brainplug evaluate where its training has ended, makes them",
+        )
+    with ExitStack() as stack:
+        for home in dict.fromkeys((files, *scored)):
+            stack.enter_context(taken(home))
+        for home in scored:
+            home.report.unlink(missing_ok=True)
+            do_stages(open_workspace(home, registry, console, ALONE), "report", only=("report",))
+        if files.run_list.is_file():
+            files.report.unlink(missing_ok=True)
+        sum_up(files, registry, console)
+
+
+def find_homes(files: RunFolder) -> list[RunFolder]:
+    """Return the folders of the single runs that a run folder stands for: itself, or those in it.
+
+    Raises:
+        RunError: it is no run folder.
+    """
+    if not files.recipe.is_file() or not files.ledger.is_file():
+        came = "no recipe.toml and stages.json in it" if files.path.is_dir() else "no such folder"
+        raise RunError(
+            came,
+            where=files.path,
+            expected="a run folder, as `brainplug run` leaves it",
+            hint="name the folder that --output named, by default runs/RECIPE",
+        )
+    if not files.run_list.is_file():
+        return [files]
+    return [each for name in read_json(files.run_list) for each in find_homes(files.of_run(name))]
+
+
+def has_model(files: RunFolder) -> bool:
+    """Tell whether the training of a run has ended, and its model is there."""
+    return bool(trained(files)) and files.model.is_dir() and files.training.is_file()
+
+
+def open_workspace(
+    files: RunFolder, registry: Registry, console: Console, ranks: Ranks
+) -> Workspace:
+    """Open a run by the recipe that lies in its folder."""
+    recipe = read_recipe(files.recipe, registry).recipe
+    return Workspace.open(
+        recipe, registry=registry, folder=files.path, console=console, ranks=ranks
+    )
+
+
+def sum_up(files: RunFolder, registry: Registry, console: Console) -> None:
+    """Sum several runs up anew, innermost first."""
+    if not files.run_list.is_file():
+        return
+    names: Sequence[str] = read_json(files.run_list)
+    for name in names:
+        sum_up(files.of_run(name), registry, console)
+    end_runs(open_workspace(files, registry, console, ALONE), names, {}, "report")

@@ -1,0 +1,155 @@
+"""The test lock: test tasks are answered on request, and each opening is written down.
+
+A run folder holds in `test.json` which of its trainings may be asked. The openings themselves lie
+in the user's cache, under a digest of the people and the target, so that another run folder, recipe
+or seed on the same people is counted with them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import attrs
+
+from brainplug.evaluation.openings import Opening, count_openings, read_lock
+from brainplug.run.ledger import now
+from brainplug.runtime.files import hash_text, into_cache, read_json, write_json
+from brainplug.runtime.records import to_json
+from brainplug.runtime.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+FOLDER = "openings"
+"""In the user's cache."""
+
+WITHIN = ("runs", "arms")
+"""Folders of a run folder that hold other runs."""
+
+
+def trained(files: RunFolder) -> str:
+    """Return what tells the training of a run folder from any other, empty before its end."""
+    # Read as it is: all that answers would else depend on the code of the ledger.
+    entry = read_json(files.ledger).get("training", {}) if files.ledger.is_file() else {}
+    return f"{entry['key']} {entry.get('finished', '')}" if "key" in entry else ""
+
+
+def is_open(files: RunFolder) -> bool:
+    """Tell whether the test was opened for the training that lies in a run folder."""
+    made = trained(files)
+    return bool(made) and made in read_lock(files).get("opened", ())
+
+
+def open_test(files: RunFolder) -> None:
+    """Allow the training that lies in a run folder to be asked the test."""
+    lock = read_lock(files)
+    opened = [*lock.get("opened", ()), trained(files)]
+    write_json(files.test_lock, {**lock, "opened": list(dict.fromkeys(opened))})
+
+
+def number_of(files: RunFolder) -> str:
+    """Return the number of a run folder, which it keeps wherever it is moved."""
+    lock = read_lock(files)
+    if "run" not in lock:
+        lock = {"run": uuid.uuid4().hex, **lock}
+        write_json(files.test_lock, lock)
+    return str(lock["run"])
+
+
+def home_of(files: RunFolder) -> tuple[RunFolder, str]:
+    """Return the outermost run folder that a run lies in, and its name within that."""
+    names, folder = list[str](), files.path
+    while folder.parent.name in WITHIN:
+        outer = folder.parent.parent
+        if not RunFolder(outer).ledger.is_file():
+            break
+        names.insert(0, folder.name)
+        folder = outer
+    return RunFolder(folder), "/".join(names)
+
+
+def record_opening(
+    files: RunFolder, cache: Path, *, target: str, how: object, people: Iterable[tuple[str, str]]
+) -> None:
+    """Write down that the test is asked now, and in the run folder how often it was.
+
+    An arm is asked with its main run, and is no opening of its own.
+
+    Args:
+        files: of the run folder.
+        cache: of the user.
+        target: column of the target.
+        how: settings by which the model is asked.
+        people: study and subject of everybody who is asked.
+
+    Raises:
+        RunError: the user's cache cannot be written, and so the test stays closed.
+    """
+    if files.arm.is_file():
+        return
+    home, within = home_of(files)
+    line = Opening(
+        when=now(),
+        run=number_of(home),
+        within=within,
+        made=hash_text(f"{trained(files)} {how}")[:16],
+        brainplug=metadata.version("brainplug"),
+    )
+    asked = group_people(people)
+    paths = [
+        cache / FOLDER / f"{digest(study, target, members)}.jsonl"
+        for study, members in asked.items()
+    ]
+    with into_cache(cache / FOLDER):
+        for path in paths:
+            add_line(path, line)
+    counts = [count_openings(read_lines(path), sum(map(len, asked.values()))) for path in paths]
+    found = max(counts, key=lambda each: each.count)
+    write_json(files.test_lock, {**read_lock(files), "openings": to_json(found)})
+
+
+def group_people(people: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Return the ids of the people of each study, as the study has them."""
+    found: dict[str, set[str]] = {}
+    for study, subject in people:
+        found.setdefault(study, set()).add(subject.removeprefix(f"{study}:"))
+    return found
+
+
+def digest(study: str, target: str, people: Iterable[str]) -> str:
+    """Return one name for some people and a target, in whatever order they come."""
+    return hash_text(json.dumps([study, target, sorted(people)]))[:32]
+
+
+def add_line(path: Path, line: Opening) -> None:
+    """Add an opening at the end of its list, whole or not at all, unless it is there."""
+    known = {(each.run, each.within, each.made) for each in read_lines(path)}
+    if (line.run, line.within, line.made) in known:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(attrs.asdict(line), ensure_ascii=False) + "\n"
+    # One write at the end of a file, which no other process can cut in two.
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(handle, text.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_lines(path: Path) -> list[Opening]:
+    """Return the openings of a list, in their order; a line that was cut short is passed over."""
+    if not path.is_file():
+        return []
+    found = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(Opening(**json.loads(text)))
+        except (ValueError, TypeError):
+            continue
+    return found
