@@ -239,12 +239,13 @@ def arms_stage(workspace: Workspace) -> Stage:
             *(path for home in homes for path in (home.arm, home.training, home.answers)),
         ],
         writes=(files.arm_list,),
-        run=partial(run_arms, files, arms),
+        run=partial(run_arms, workspace, arms),
     )
 
 
-def run_arms(files: RunFolder, arms: tuple[str, ...]) -> None:
+def run_arms(workspace: Workspace, arms: tuple[str, ...]) -> None:
     """Gather what the arms tell of themselves."""
+    files = workspace.files
     main = read_record(files.training, TrainingHistory)
     found: dict[str, ArmFacts] = {}
     for arm in arms:

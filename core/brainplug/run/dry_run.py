@@ -32,9 +32,7 @@ from brainplug.errors import DataError, ScanError
 from brainplug.evaluation.groupings import require_columns
 from brainplug.findings import Finding, refuse_findings
 from brainplug.imaging.cache import make_volume
-from brainplug.recipe.phases import plan_phases
 from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
-from brainplug.recipe.strict import path_of
 from brainplug.run.arm_costs import tell_arms
 from brainplug.run.asked_columns import column_names
 from brainplug.run.check_external import check_external
@@ -42,11 +40,11 @@ from brainplug.run.choosing import LARGE, few_validate, find_selecting
 from brainplug.run.context import Design, make_head, make_metrics
 from brainplug.run.foresight import foresee
 from brainplug.run.repeats import list_splits, with_split
+from brainplug.run.step_counts import Asked, count_phases, count_read
 from brainplug.tasks.adopt import Adopted, list_sources, peek_target, refuse_empty, take_over
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.read import Glance
 from brainplug.toolkit.wide import asking
-from brainplug.training.schedule import count_steps, make_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,21 +67,6 @@ FEW_ASKED = 100
 
 FLOPS_A_CORE = 2e10
 """Floating-point operations a second that a CPU core reaches in such models, roughly."""
-
-
-@attrs.frozen(kw_only=True)
-class Asked:
-    """What there is to be learnt and to be answered.
-
-    Attributes:
-        tasks: how many in each split.
-        scans: how many the training tasks show.
-        first: one of them.
-    """
-
-    tasks: Mapping[Split, int]
-    scans: int
-    first: Task
 
 
 def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> None:
@@ -341,40 +324,6 @@ def task_table(recipe: Recipe, asked: Asked, *, backbone: ModelBackbone, plan: M
         "time on two CPU cores, roughly", f"{hours:.1f} h" if hours > 1 else f"{60 * hours:.0f} min"
     )
     return table
-
-
-def count_read(recipe: Recipe, asked: Asked) -> int:
-    """Return how many dialogues the training reads, each as often as it comes.
-
-    A warm-up reads none, and its scans are few beside them.
-    """
-    return sum(
-        phase.steps * (phase.batch_size or 1) * (phase.accumulation or 1)
-        if phase.steps
-        else (phase.epochs or 0) * asked.tasks["train"]
-        for phase in recipe.training.phases()
-        if phase.use == "dialogues"
-    )
-
-
-def count_phases(recipe: Recipe, backbone: ModelBackbone, asked: Asked) -> dict[str, int]:
-    """Return the optimiser steps of each phase, by its row in the table.
-
-    Raises:
-        RunError: the warm-up of one would never end.
-    """
-    phases = plan_phases(recipe.training, backbone)
-    names = [f", {phase.title}" if len(phases) > 1 else "" for phase in phases]
-    return {
-        f"optimiser steps{name}": make_schedule(
-            phase.options,
-            steps_per_epoch=count_steps(
-                phase.options, asked.scans if phase.use == "warm-up" else asked.tasks["train"]
-            ),
-            place=path_of(phase.keys),
-        ).steps
-        for name, phase in zip(names, phases, strict=True)
-    }
 
 
 def count_tokens(task: Task, backbone: ModelBackbone, plan: ModelPlan) -> int:
