@@ -44,7 +44,7 @@ def place(tmp_path_factory):
     design = DESIGN.format(head="categorical", column="sex", more="")
     text = design + GRID + LEARNING.format(epochs=2) + SCORED
     (folder / "small.toml").write_text(
-        text.replace("arms = []\ntest = true", 'arms = ["query-alone", "shuffled-labels"]')
+        text.replace("arms = []", f"arms = {json.dumps(ARMS)}").replace("test = true\n", "")
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BRAINPLUG_CACHE", str(tmp_path_factory.getbasetemp() / "brainplug-cache"))
