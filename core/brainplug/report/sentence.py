@@ -9,8 +9,8 @@ import attrs
 from brainplug.baselines.records import IMAGE_KINDS
 from brainplug.evaluation.describe import forms_in_words
 from brainplug.evaluation.records import EXPECTED, SAID
-from brainplug.report.intervention_words import interventions_in_words
 from brainplug.report.arms import references_add_in_words
+from brainplug.report.intervention_words import interventions_in_words
 from brainplug.report.sharing import ends_of
 from brainplug.report.wording import (
     count_of,
