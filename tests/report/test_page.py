@@ -11,10 +11,12 @@ import pytest
 from brainplug.evaluation.bootstrap import Estimate
 from brainplug.evaluation.intervention_records import Effect, Expected, Interventions
 from brainplug.evaluation.pooled_records import RunScores, Summary
+from brainplug.evaluation.records import ArmScores, Difference
 from brainplug.evaluation.subgroup_records import Gain, Grouping, GroupScore, WithinGroups
 from brainplug.report.page import SECTIONS, render
-from brainplug.report.sections import interventions, subgroups, systems
+from brainplug.report.sections import benefit, interventions, subgroups, systems
 from brainplug.report.sentence import claim
+from brainplug.report.wording import MINUS
 from pages import Study, make_folder, page_of
 
 HOSTILE = ("control", "mild $x_1$ <script>alert(1)</script>", "a'\"&b")
@@ -332,3 +334,36 @@ def test_interventions_stand_on_one_axis_beside_models_as_they_might_be(tmp_path
     assert ((axis.place(1), "UC"), (axis.place(0), "I")) == row.marks
     assert [("0.90", "0.50", True)] == [(c.before, c.after, c.clear) for c in shown.changes]
     assert "aria-label" in shown.figure
+
+
+def test_the_arm_without_references_stands_beside_the_model(tmp_path):
+    """Its score is on the axis, and what references add is in the first sentence."""
+    facts = make_folder(tmp_path / "run", Study())
+    scores = facts.scored.metrics
+    gap = Difference(
+        against="query-alone",
+        value=0.01,
+        low=-0.06,
+        high=0.07,
+        reason="",
+        p_value=0.8,
+        clear=False,
+        higher_is_better=True,
+    )
+    arm = ArmScores(
+        steps=20,
+        main_steps=20,
+        first_loss=2.0,
+        last_loss=0.1,
+        splits={"test": scores},
+        difference={"test": {"balanced-accuracy": gap}},
+        verdict="no benefit of references was shown",
+    )
+    facts.metrics = attrs.evolve(facts.metrics, arms={"query-alone": arm})
+
+    (row,) = systems.make(facts).groups["The same model, trained otherwise"]
+
+    assert "without references" == row.name
+    added = f"references add 0.01 ({MINUS}0.06 to 0.07) balanced accuracy."
+    assert claim(facts.metrics, facts.setting).endswith(added)
+    assert "no benefit of references was shown" in " ".join(benefit.make(facts).sentences)

@@ -11,6 +11,7 @@ from brainplug.report.facts import Facts, Sources
 from brainplug.report.sections import (
     audit,
     balance,
+    benefit,
     calibration,
     checklist,
     confounds,
@@ -58,6 +59,7 @@ SECTIONS = (
     Section("balance", "Table 1: pools", balance.make),
     Section("scores", "All scores", scores.make),
     Section("confounds", "Beyond confounds", confounds.make),
+    Section("benefit", "What references add", benefit.make),
     Section("interventions", "What answers depend on", interventions.make),
     Section("references", "Use of the references", references.make),
     Section("subgroups", "Subgroups", subgroups.make),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.evaluation.arms import references_add
 from brainplug.report.axis import Axis, even_ticks
 from brainplug.report.dependence_figure import draw_dependence
 from brainplug.report.intervention_words import (
@@ -105,17 +106,17 @@ def make(facts: Facts) -> Dependence | None:
         dose_people=doses.people if doses else 0,
         dose_reason=doses.reason if doses else "",
         people=max(effect.people for effect in found.effects.values()),
-        figure=draw_figure(found, numerical=numerical),
+        figure=draw_figure(facts, found, numerical=numerical),
     )
 
 
-def draw_figure(found: Interventions, *, numerical: bool) -> str:
-    """Draw dependence and benefit."""
+def draw_figure(facts: Facts, found: Interventions, *, numerical: bool) -> str:
+    """Draw dependence and benefit, which is not known without an arm that has no references."""
     if found.dependence is None or found.dependence.value is None:
         return ""
     return draw_dependence(
         found.dependence,
-        None,
+        references_add(facts.metrics, facts.split),
         metric=found.metric,
         higher_is_better=found.higher_is_better,
         numerical=numerical,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.evaluation.arms import QUERY_ALONE, SHUFFLED
+from brainplug.evaluation.openings import openings_in_words, read_openings
 from brainplug.report.axis import Axis, make_axis
 from brainplug.report.published import Published, find_published
 from brainplug.report.sentence import other_readout, own_scores
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "model": "This run",
+    "arm": "The same model, trained otherwise",
     "image": "Baselines that see the images",
     "reference": "Baselines that see the references",
     "confound": "Baselines of declared confounds",
@@ -27,6 +30,9 @@ GROUPS = {
     "published": "Published, of other people",
 }
 """Kinds of systems in the order in which they stand."""
+
+ARM_NAMES = {QUERY_ALONE: "without references", SHUFFLED: "on shuffled labels"}
+"""Trainings beside the main one, as the figure names them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +77,7 @@ class Systems:
         people: how many were asked.
         tasks: dialogues.
         level: of the intervals, in words.
+        openings: how often the test was opened, in words; empty where that is not known.
     """
 
     metric: str
@@ -81,11 +88,13 @@ class Systems:
     people: int
     tasks: int
     level: str
+    openings: str
 
 
 def make(facts: Facts) -> Systems:
     """Gather all systems that have the headline's metric."""
     scored, metrics, name = facts.scored, facts.metrics, facts.first_metric
+    openings = read_openings(facts.sources.files, facts.split)
     found = list(list_systems(facts, name))
     published, axis = list_published(facts), common_axis(facts)
     places = places_of([score for _, _, score in found])
@@ -108,6 +117,7 @@ def make(facts: Facts) -> Systems:
         people=scored.counts.subjects,
         tasks=scored.counts.tasks,
         level=f"{metrics.intervals.confidence:.0%} intervals over {metrics.intervals.unit}",
+        openings=openings_in_words(openings) if openings else "",
     )
 
 
@@ -133,6 +143,9 @@ def list_systems(facts: Facts, metric: str) -> Iterator[tuple[str, str, Reported
     for name, scores in other_readout(facts.metrics, facts.split):
         if metric in scores:
             yield "model", name, scores[metric]
+    for name, arm in facts.metrics.arms.items():
+        if metric in (own := arm.splits.get(facts.split, {})):
+            yield "arm", ARM_NAMES.get(name, name), own[metric]
     for name, baseline in scored.baselines.items():
         if metric in baseline.metrics:
             yield baseline.kind, name, baseline.metrics[metric]
