@@ -366,3 +366,18 @@ def test_archetypes_of_numbers():
     assert (50.0, 50.0, 50.0) == answers
     assert 55.0 == compare(Dialogue(50.0, (40.0, 60.0), (40.0, 70.0)), ())
     assert None is commonest(("a", "b"))
+
+
+def test_shares_of_none_and_of_all_have_intervals():
+    """Of 16 of whom nobody changes up to a fifth may; relatives count for fewer."""
+    measure = measure_of(make_study("categorical", people=6))
+    apart, alike = [f"p{n}" for n in range(16)], [f"p{n // 2}" for n in range(16)]
+
+    none = measure.share([False] * 16, apart)
+    every = measure.share([True] * 16, apart)
+    families = measure.share([False] * 16, alike)
+
+    assert (0.0, 0.0) == (none.value, none.low)
+    assert 0.1 < none.high < 0.2 < families.high < 0.4
+    assert (1.0, 1.0) == (every.value, every.high)
+    assert pytest.approx(1 - none.high) == every.low

@@ -178,3 +178,9 @@ def test_nobody_is_an_empty_table():
 def test_what_is_no_count_stays(value):
     """A share, a switch or a text under such a key."""
     assert {"people": value} == hide_few({"people": value})
+
+
+def test_few_unread_answers_of_interventions_are_hidden():
+    """Without and with one thing changed; many and none stay."""
+    assert {"unread": [None, 40]} == hide_few({"unread": [3, 40]})
+    assert {"unread": [0, None]} == hide_few({"unread": [0, 1]})

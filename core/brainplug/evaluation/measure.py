@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 import pandas as pd
 
-from brainplug.api.records import Predictions
-from brainplug.api.roles import ScoresResamples
+from brainplug.api.records import Predictions, Share
+from brainplug.api.roles import CountsShares, ScoresResamples
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.intervals import interval
 from brainplug.evaluation.score import cluster_names
@@ -74,14 +74,9 @@ class Measure:
         return interval(Mean(), flat(np.zeros(len(found)), found), clusters, self.plan)
 
     def share(self, members: Iterable[bool], clusters: Sequence[str]) -> Estimate:
-        """Return a share with its interval, an exact one where nobody or everybody is in it."""
-        found = self.mean(members, clusters)
-        if found.low is not None or found.value not in {0.0, 1.0}:
-            return found
-        # Clopper and Pearson's end for none, or all, of so many families.
-        reach = 1 - ((1 - self.plan.confidence) / 2) ** (1 / len(set(clusters)))
-        low, high = (0.0, reach) if found.value == 0 else (1 - reach, 1.0)
-        return attrs.evolve(found, low=low, high=high, reason="")
+        """Return the share of those who are of something, with its interval."""
+        found = np.array(list(members), dtype=float)
+        return interval(ShareOf(), flat(np.zeros(len(found)), found), clusters, self.plan)
 
     def move(self, old: Sequence[AnswerRow], new: Sequence[AnswerRow]) -> Estimate:
         """Return how far numbers moved, task by task where both could be read."""
@@ -153,6 +148,30 @@ class Mean:
         """Return the mean of every sample."""
         found: Float[np.ndarray, " samples"] = counts @ predictions.predicted / counts.sum(axis=1)
         return found
+
+
+class ShareOf:
+    """The share of ones among zeros and ones, as a metric."""
+
+    abilities = (ScoresResamples, CountsShares)
+    kind: TargetKind = "numerical"
+    higher_is_better = True
+    unit = ""
+
+    def score(self, predictions: Predictions) -> float:
+        """Return the share."""
+        return Mean().score(predictions)
+
+    def score_resamples(
+        self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
+    ) -> Float[np.ndarray, " samples"]:
+        """Return the share of every sample."""
+        return Mean().score_resamples(predictions, counts)
+
+    def shares(self, predictions: Predictions) -> tuple[Share, ...]:
+        """Return the share, of all."""
+        right = predictions.predicted == 1
+        return (Share(counted=np.ones(len(right), dtype=bool), right=right),)
 
 
 class Slope:
