@@ -278,7 +278,13 @@ def test_runs_have_a_row_each_and_failed_ones_are_told(tmp_path):
     scores = {"balanced-accuracy": 0.8, "auroc": None}
     both = {name: RunScores(subjects=20, metrics=scores) for name in ("fold-1", "fold-2")}
     summary = Summary(
-        runs=both, mean=scores, sd=scores, people=40, failed={"fold-3": "no <query> in /home/a/b"}
+        runs=both,
+        mean=scores,
+        mean_low={"balanced-accuracy": 0.6},
+        mean_high={"balanced-accuracy": 0.9},
+        sd=scores,
+        people=40,
+        failed={"fold-3": "no <query> in /home/a/b"},
     )
     facts.metrics = attrs.evolve(facts.metrics, runs=summary)
 
@@ -287,6 +293,7 @@ def test_runs_have_a_row_each_and_failed_ones_are_told(tmp_path):
     assert ["20", "0.80", "n/a"] == cells(page, "fold-1")
     assert "<strong>fold-3</strong> could not be done: no &lt;query&gt; in …/b" in page
     assert "1 of 3 runs could not be done" in page
+    assert ["", "0.80 (0.60 to 0.90)", "n/a"] == cells(page, "mean of runs")
 
 
 def test_interventions_stand_on_one_axis_beside_models_as_they_might_be(tmp_path):

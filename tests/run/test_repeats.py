@@ -176,6 +176,11 @@ def test_seeds_are_trainings_on_one_split(write_recipe, tmp_path, capsys):
     assert losses[0] != losses[1]
     assert ["seed-1", "seed-2"] == list(read_json(folder / "summary.json")["runs"])
     assert not (folder / "model").exists()
+    whole, own = (read_json(home / "metrics.json") for home in (folder, first))
+    assert whole["interventions"]["effects"].keys() == own["interventions"]["effects"].keys()
+    beside = [found["splits"]["val"]["baselines"].keys() for found in (whole, own)]
+    assert beside[0] == beside[1]
+    assert {found["kind"] for found in own["splits"]["val"]["baselines"].values()} > {"rule"}
     told = pd.read_csv(folder / "predictions.csv", dtype=str)
     assert {"seed-1", "seed-2"} == set(told["run"])
     assert 2 == told.groupby(["subject", "split"])["run"].nunique().min()

@@ -26,6 +26,8 @@ from brainplug.evaluation.describe import (
     pair_values,
 )
 from brainplug.evaluation.groupings import find_groups
+from brainplug.evaluation.interventions import score_interventions
+from brainplug.evaluation.measure import Measure
 from brainplug.evaluation.pooled_records import RunScores, Summary
 from brainplug.evaluation.records import EXPECTED, AnswerCounts, Metrics, Readouts
 from brainplug.evaluation.score import cluster_names, describe, of_split, score_run
@@ -116,6 +118,13 @@ def pool(runs: Mapping[str, OneRun], pooling: Pooling) -> Metrics:
         },
         candidates=score_candidates(rows, own, metrics, plan) if stated and labels else None,
         studies=studies,
+        interventions=score_interventions(
+            [row for run in apart.values() for row in run.changed],
+            rows,
+            Measure(
+                facts=own, name=next(iter(metrics)), metric=next(iter(metrics.values())), plan=plan
+            ),
+        ),
         readouts=pool_readouts([run.metrics for run in runs.values()]),
         runs=summarise({name: run.metrics for name, run in runs.items()}, filled, pooling),
     )

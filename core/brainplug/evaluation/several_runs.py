@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from brainplug.evaluation.describe import TargetFacts
     from brainplug.evaluation.records import Metrics
     from brainplug.tasks.answers import AnswerRow
+    from brainplug.tasks.intervention_rows import InterventionRow
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -31,6 +32,7 @@ class OneRun:
         train: value of each training subject that was a query.
         trained: all training subjects.
         baselines: what its simple readers said; None of an older run.
+        changed: its answers to changed tasks, read as the others are.
     """
 
     metrics: Metrics
@@ -39,6 +41,7 @@ class OneRun:
     train: Mapping[str, TargetValue]
     trained: frozenset[str]
     baselines: Baselines | None = None
+    changed: Sequence[InterventionRow] = ()
 
 
 def find_repeated(runs: Mapping[str, OneRun], split: str | None = None) -> set[str]:
@@ -59,8 +62,13 @@ def name_apart(subject: str, run: str) -> str:
 def apart_by_run(run: OneRun, name: str) -> OneRun:
     """Return a run whose subjects are not those of the others."""
 
+    def move(row: AnswerRow) -> AnswerRow:
+        """Give a row's subject and task names of their own."""
+        subject, task = name_apart(row.subject, name), name_apart(row.task_id, name)
+        return attrs.evolve(row, subject=subject, task_id=task)
+
     def rename(rows: Sequence[AnswerRow]) -> list[AnswerRow]:
-        return [attrs.evolve(row, subject=name_apart(row.subject, name)) for row in rows]
+        return [move(row) for row in rows]
 
     baselines = run.baselines
     if baselines is not None:
@@ -70,6 +78,7 @@ def apart_by_run(run: OneRun, name: str) -> OneRun:
     return attrs.evolve(
         run,
         baselines=baselines,
+        changed=[attrs.evolve(row, answer=move(row.answer)) for row in run.changed],
         rows=rename(run.rows),
         rules={
             key: attrs.evolve(rule, answers=rename(rule.answers)) for key, rule in run.rules.items()

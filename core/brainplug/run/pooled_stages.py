@@ -70,7 +70,7 @@ def read_of_runs(workspace: Workspace, failed: Mapping[str, str]) -> Iterator[Pa
     for home in list_runs(workspace.files, failed).values():
         own = attrs.evolve(workspace, files=home)
         yield from (*all_task_files(own), home.answers, home.metrics)
-        yield from (home.baselines, home.baseline_answers, home.covariates)
+        yield from (home.baselines, home.baseline_answers, home.covariates, home.interventions)
 
 
 def run_pooled_metrics(workspace: Workspace, failed: Mapping[str, str]) -> None:
@@ -109,12 +109,14 @@ def read_run(workspace: Workspace, home: RunFolder) -> OneRun:
     """Read back one of several runs."""
     from brainplug.baselines.records import Baselines
     from brainplug.evaluation.beside import baseline_rules
+    from brainplug.evaluation.interventions import read_as_headline
     from brainplug.evaluation.readouts import headline_rows
     from brainplug.evaluation.records import Metrics
     from brainplug.evaluation.several_runs import OneRun
     from brainplug.evaluation.stage import rules_of, trained_on
     from brainplug.runtime.records import read_record
     from brainplug.tasks.answers import read_answers
+    from brainplug.tasks.intervention_rows import read_interventions
 
     metrics = read_record(home.metrics, Metrics)
     rows = headline_rows(read_answers(home.answers), metrics)
@@ -127,6 +129,7 @@ def read_run(workspace: Workspace, home: RunFolder) -> OneRun:
         rows=rows,
         rules=rules | baseline_rules(baselines, metrics.target.labels),
         baselines=baselines,
+        changed=read_as_headline(read_interventions(home.interventions), metrics),
         train={task.subject: task.truth for task in tasks["train"]},
         trained=frozenset(trained_on(tasks["train"], read_cohort(workspace, "scan", "subject"))),
     )

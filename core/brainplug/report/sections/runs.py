@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from brainplug.evaluation.pooled_records import runs_in_words
+from brainplug.evaluation.pooled_records import runs_in_words, scales_in_words
+from brainplug.evaluation.records import Measured
 from brainplug.report.sharing import show_count, without_paths
-from brainplug.report.wording import capital, count_places, metric_name, show_number
+from brainplug.report.wording import capital, count_places, metric_name, show_estimate, show_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ class Runs:
 
     Attributes:
         about: what the runs are and how they were put together.
+        scales: where their mean is above the score of all people, and why.
         metrics: heads of the columns.
         rows: name, people and scores of each.
         spread: mean and standard deviation over runs.
@@ -29,6 +31,7 @@ class Runs:
     """
 
     about: str
+    scales: Sequence[str]
     metrics: Sequence[str]
     rows: Sequence[tuple[str, str, Sequence[str]]]
     spread: Sequence[tuple[str, Sequence[str]]]
@@ -50,14 +53,27 @@ def make(facts: Facts) -> Runs | None:
     def cells(scores: Mapping[str, float | None]) -> list[str]:
         return [show_number(scores.get(name), places[name]) for name in names]
 
+    means = {
+        name: Measured(value=mean, low=found.mean_low.get(name), high=found.mean_high.get(name))
+        for name, mean in found.mean.items()
+    }
+    pooled = facts.metrics.splits[found.split].metrics
+    scales = [
+        scales_in_words(found, name, metric_name(name), (score.value, score.high))
+        for name, score in pooled.items()
+    ]
     return Runs(
         about=runs_in_words(found),
+        scales=[each for each in scales if each],
         metrics=[capital(metric_name(name)) for name in names],
         rows=[
             (run, show_count(each.subjects, individual=individual), cells(each.metrics))
             for run, each in found.runs.items()
         ],
-        spread=[("mean of runs", cells(found.mean)), ("SD of runs", cells(found.sd))],
+        spread=[
+            ("mean of runs", [show_estimate(means[name], "", places[name]) for name in names]),
+            ("SD of runs", cells(found.sd)),
+        ],
         failed=[
             (run, without_paths(why, individual=individual)) for run, why in found.failed.items()
         ],
