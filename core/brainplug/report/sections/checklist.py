@@ -210,7 +210,7 @@ def told_of_result(facts: Facts) -> dict[str, str]:
         "performance": f"{metric_name(name)} {show_number(scored.metrics[name].value)}, above",
         "comparison": compare_in_words(scored, name),
         "fairness": f"scores by {grouped}, above" if grouped else "",
-        "robustness": "",
+        "robustness": methods_sentence(list(methods.controls_in_words(facts.metrics))),
         "failed": failures.failures_in_words(facts),
         "limits": join_words(limits) if limits else "",
     }

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from brainplug.evaluation.records import EXPECTED
+from brainplug.report.sections.systems import ARM_NAMES
 from brainplug.report.sections.training import count_weights, describe_selection
 from brainplug.report.wording import count_of, join_words, metric_name
 
@@ -29,6 +30,7 @@ def make(facts: Facts) -> list[str]:
         *images_in_words(recipe),
         *training_in_words(facts),
         *evaluation_in_words(facts),
+        *controls_in_words(facts.metrics),
         f"Made with brainplug {facts.record.get('brainplug', '')}".rstrip()
         + f", seed {recipe.seed}.",
     ]
@@ -109,6 +111,20 @@ def evaluation_in_words(facts: Facts) -> Iterator[str]:
     baselines = list(facts.scored.baselines)
     if baselines:
         yield f"On the same people we scored {join_words([f'“{name}”' for name in baselines])}."
+
+
+def controls_in_words(metrics: Metrics) -> Iterator[str]:
+    """Say which arms were trained and which changes were made to what is asked."""
+    arms = [ARM_NAMES.get(name, name) for name, arm in metrics.arms.items() if not arm.failed]
+    if arms:
+        yield f"The same model was also trained {join_words(arms)}, for as many steps."
+    changed = metrics.interventions
+    if changed is not None and changed.effects:
+        people = max(effect.people for effect in changed.effects.values())
+        yield (
+            f"{count_of(people, 'person', 'people')} were asked again with one thing changed: the "
+            "query's scan, a reference's scan, or what is told of a reference."
+        )
 
 
 def describe_outcome(metrics: Metrics) -> str:
