@@ -160,3 +160,12 @@ def test_a_list_of_other_things_is_refused(tmp_path):
 
     assert (tmp_path / "withdrawn.csv",) == caught.value.where
     assert "seven" == caught.value.found
+
+
+@pytest.mark.parametrize("line", ['"1 "2 0.25', '1 2 "0.25', '1 "2 0.25'])
+def test_a_mark_too_many_swallows_no_pair(tmp_path, line):
+    """R puts quotation marks around names; one that is never closed, or later, is only a mark."""
+    rest = '3 4 0.25\n5 6" 0.25\n7 8 0.25\n'
+    (tmp_path / "rel.dat").write_text(f'"ID1" "ID2" "Kinship"\n{line}\n{rest}')
+
+    assert 4 == len(read_pairs(tmp_path / "rel.dat"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from typing import TYPE_CHECKING
 
@@ -159,7 +160,13 @@ def _read(path: Path) -> pd.DataFrame:
         return read_table(path)
     try:
         table = pd.read_csv(
-            path, sep=r"\s+", dtype="str", keep_default_na=False, encoding="utf-8-sig"
+            path,
+            sep=r"\s+",
+            dtype="str",
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            # A mark is no more than a mark here: one too many would swallow pairs.
+            quoting=csv.QUOTE_NONE,
         )
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise DataError(
@@ -172,7 +179,8 @@ def _read(path: Path) -> pd.DataFrame:
             expected=f"{len(table.columns)} values a row as in the header",
             found=len(table.columns) + table.index.nlevels,
         )
-    return table
+    plain = {name: table[name].str.strip('"') for name in table.columns}
+    return pd.DataFrame(plain).rename(columns=lambda name: str(name).strip('"'))
 
 
 def _find_column(path: Path, table: pd.DataFrame, names: Sequence[str]) -> str:
