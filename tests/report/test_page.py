@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import attrs
 import pytest
@@ -14,7 +15,7 @@ from brainplug.evaluation.pooled_records import RunScores, Summary
 from brainplug.evaluation.records import ArmScores, Difference
 from brainplug.evaluation.subgroup_records import Gain, Grouping, GroupScore, WithinGroups
 from brainplug.report.page import SECTIONS, render
-from brainplug.report.sections import benefit, interventions, subgroups, systems
+from brainplug.report.sections import benefit, interventions, provenance, subgroups, systems
 from brainplug.report.sentence import claim
 from brainplug.report.wording import MINUS
 from pages import Study, make_folder, page_of
@@ -374,3 +375,12 @@ def test_the_arm_without_references_stands_beside_the_model(tmp_path):
     added = f"references add 0.01 ({MINUS}0.06 to 0.07) balanced accuracy."
     assert claim(facts.metrics, facts.setting).endswith(added)
     assert "no benefit of references was shown" in " ".join(benefit.make(facts).sentences)
+
+
+def test_the_citation_is_that_of_the_repository(shared):
+    """Title and authors are those of CITATION.cff, which an installed package does not have."""
+    cited = (Path(__file__).parents[2] / "CITATION.cff").read_text()
+
+    assert f"title: {provenance.TITLE}\n" in cited
+    assert f"name: {provenance.AUTHORS}\n" in cited
+    assert "The brainplug authors. brainplug, version 0.1.0 [computer program]." in shared

@@ -131,9 +131,11 @@ HIDERS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
     # An error names files and ids.
     "failed": lambda causes, _: dict.fromkeys(causes, "") if isinstance(causes, dict) else causes,
     # Of answers without and with an intervention.
-    "unread": lambda counts, _: [None if is_few(count) else count for count in counts]
-    if isinstance(counts, list)
-    else hide_few(counts),
+    "unread": lambda counts, _: (
+        [None if is_few(count) else count for count in counts]
+        if isinstance(counts, list)
+        else hide_few(counts)
+    ),
     **dict.fromkeys(ANSWER_COUNTS, hide_answers),
 }
 """What is told of fields that are no plain count of people; each is handed its record too."""
