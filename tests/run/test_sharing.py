@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 import pandas as pd
 import pytest
 from rich.console import Console
 
+from brainplug.cli.main import main
 from brainplug.errors import RunError
 from brainplug.recipe.load import read_recipe
 from brainplug.registry import load_registry
+from brainplug.run import evaluating
 from brainplug.run.context import Workspace
 from brainplug.run.sharing import own_key, read_predictions, share_results
 from brainplug.runtime.files import read_json
@@ -40,6 +44,19 @@ def test_no_id_is_in_a_copy(name, request, tmp_path):
     assert [] == [(each, name) for each in ids for name, text in texts.items() if each in text]
     assert not (tmp_path / "shared" / ".pseudonyms.key").exists()
     assert (folder / ".pseudonyms.key").stat().st_mode & 0o77 == 0
+
+
+def test_a_copy_is_asked_for_beside_the_page(sex_run, tmp_path, monkeypatch, capsys):
+    """`brainplug report RUN --pseudonymise DIR` names what it wrote."""
+    folder, asked = copy_run(sex_run, tmp_path / "run"), []
+    monkeypatch.setattr(evaluating, "report_run", lambda *given, **_: asked.append(given))
+
+    assert 0 == main(["report", str(folder), "--pseudonymise", str(tmp_path / "shared")])
+
+    assert [(folder,)] == asked
+    told = capsys.readouterr().out.split()
+    assert str(tmp_path / "shared" / "predictions.csv") in told
+    assert all(Path(line).is_file() for line in told)
 
 
 def test_pseudonyms_of_a_run_stay(sex_run, tmp_path):

@@ -24,6 +24,12 @@ def add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     evaluate.set_defaults(command=evaluate_command)
     report = commands.add_parser("report", help="make the page of a finished run anew")
     report.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    report.add_argument(
+        "--pseudonymise",
+        type=Path,
+        metavar="DIR",
+        help="write there a copy to share: no ids, no counts of fewer than five people",
+    )
     report.set_defaults(command=report_command)
 
 
@@ -57,4 +63,11 @@ def report_command(given: argparse.Namespace) -> None:
     from brainplug.cli.opening import make_console, open_registry
     from brainplug.run.evaluating import report_run
 
-    report_run(given.run.expanduser().absolute(), registry=open_registry(), console=make_console())
+    folder, registry, console = given.run.expanduser().absolute(), open_registry(), make_console()
+    report_run(folder, registry=registry, console=console)
+    if given.pseudonymise is None:
+        return
+    from brainplug.run.evaluating import share_run
+
+    for path in share_run(folder, given.pseudonymise, registry=registry, console=console):
+        console.print(str(path), soft_wrap=True, markup=False, highlight=False)

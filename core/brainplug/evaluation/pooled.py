@@ -17,25 +17,27 @@ import numpy as np
 import pandas as pd
 
 from brainplug.evaluation.aggregate import aggregate, make_predictions
+from brainplug.evaluation.arms import Pairing
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import (
     TargetFacts,
     count_confusions,
-    finite_or_none,
     has_families,
     pair_values,
 )
 from brainplug.evaluation.groupings import find_groups
 from brainplug.evaluation.interventions import score_interventions
 from brainplug.evaluation.measure import Measure
-from brainplug.evaluation.pooled_records import RunScores, Summary
-from brainplug.evaluation.records import EXPECTED, AnswerCounts, Metrics, Readouts
+from brainplug.evaluation.pooled_arms import pool_arms
+from brainplug.evaluation.pooled_summary import summarise, training_of
+from brainplug.evaluation.records import AnswerCounts, Metrics, Readouts
 from brainplug.evaluation.score import cluster_names, describe, of_split, score_run
 from brainplug.evaluation.seeds import over_seeds
 from brainplug.evaluation.several_runs import (
     OneRun,
     all_labels,
     apart_by_run,
+    count_unseen,
     fill_labels,
     find_repeated,
     people_by_run,
@@ -48,14 +50,10 @@ from brainplug.evaluation.within_groups import Scored
 if TYPE_CHECKING:
     from brainplug.api.records import TargetValue
     from brainplug.api.roles import Metric
-    from brainplug.evaluation.groupings import Groups
     from brainplug.evaluation.records import ReportedScore, SelectedCheckpoint, SplitScores
     from brainplug.evaluation.rules import Rule
     from brainplug.evaluation.subgroup_records import Grouping
     from brainplug.tasks.answers import AnswerRow
-
-SEED = "seed-"
-"""How the run of a seed is named, before its number."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -68,6 +66,7 @@ class Pooling:
         people: the cohort, a row a scan.
         subgroups: columns of it that the recipe names.
         failed: why other runs could not be done, by name.
+        speaks: whether the model speaks freely, beside the expected value of a number.
     """
 
     metrics: Mapping[str, Metric]
@@ -75,6 +74,7 @@ class Pooling:
     people: pd.DataFrame
     subgroups: Sequence[str] = ()
     failed: Mapping[str, str] = attrs.field(factory=dict)
+    speaks: bool = True
 
 
 def pool(runs: Mapping[str, OneRun], pooling: Pooling) -> Metrics:
@@ -125,8 +125,16 @@ def pool(runs: Mapping[str, OneRun], pooling: Pooling) -> Metrics:
                 facts=own, name=next(iter(metrics)), metric=next(iter(metrics.values())), plan=plan
             ),
         ),
+        arms=pool_arms(
+            apart, rows, Pairing(facts=own, metrics=metrics, plan=plan, speaks=pooling.speaks)
+        ),
         readouts=pool_readouts([run.metrics for run in runs.values()]),
-        runs=summarise({name: run.metrics for name, run in runs.items()}, filled, pooling),
+        runs=summarise(
+            {name: run.metrics for name, run in runs.items()},
+            filled,
+            people=pooling.people,
+            failed=pooling.failed,
+        ),
     )
 
 
@@ -270,16 +278,6 @@ def pool_subgroups(
     }
 
 
-def count_unseen(runs: Mapping[str, OneRun], split: str, groups: Groups) -> int:
-    """Count people of whose group nobody taught the model that read them."""
-    unseen = set()
-    for run in runs.values():
-        seen = {groups.of[subject] for subject in run.trained if subject in groups.of}
-        asked = {row.subject for row in run.rows if row.split == split}
-        unseen |= {s for s in asked if s in groups.of and groups.of[s] not in seen}
-    return len(unseen)
-
-
 def common_selection(metrics: Sequence[Metrics]) -> SelectedCheckpoint | None:
     """Return the checkpoint that all runs kept, None where each kept another."""
     first, *others = [each.selected for each in metrics]
@@ -298,97 +296,3 @@ def pool_readouts(metrics: Sequence[Metrics]) -> Readouts | None:
         other={},
         mass={split: float(np.mean([each.mass[split] for each in found])) for split in splits},
     )
-
-
-def summarise(
-    metrics: Mapping[str, Metrics], runs: Mapping[str, OneRun], pooling: Pooling
-) -> Summary:
-    """Return the scores of each run, and their mean and standard deviation over runs.
-
-    Args:
-        metrics: of each run by its name.
-        runs: the same runs.
-        pooling: how they are pooled.
-    """
-    opened = all("test" in found.splits for found in metrics.values())
-    split = "test" if opened else "val"
-    scored = {
-        run: {name: score.value for name, score in found.splits[split].metrics.items()}
-        for run, found in metrics.items()
-    }
-    silent = {run for run, found in metrics.items() if is_silent(found, split)}
-    rows = {
-        run: RunScores(
-            subjects=found.splits[split].counts.subjects,
-            # A 0 of a run that said nothing that can be read is no score; an AUROC is.
-            metrics={
-                name: None if run in silent and not value else value
-                for name, value in scored[run].items()
-            },
-        )
-        for run, found in metrics.items()
-    }
-    # Silence counts as wrong in a mean, lest it help; of runs that are all silent there is none.
-    counted = {run: rows[run].metrics for run in runs} if len(silent) == len(runs) else scored
-    frame = pd.DataFrame(counted).T.astype("float64")
-    people = {row.subject for run in runs.values() for row in of_split(run.rows, split)}
-    repeated = len(find_repeated(runs, split))
-    reach = {} if repeated else mean_intervals(list(metrics.values()), split)
-    sites = find_groups(pooling.people, frozenset[str]()).get("site")
-    return Summary(
-        runs=rows,
-        mean={str(name): finite_or_none(value) for name, value in frame.mean().items()},
-        sd={str(name): finite_or_none(value) for name, value in frame.std(ddof=1).items()},
-        split=split,
-        people=len(people),
-        mean_low={name: low for name, (low, _) in reach.items()},
-        mean_high={name: high for name, (_, high) in reach.items()},
-        repeated=repeated,
-        trainings=len({training_of(name) for name in runs}),
-        unseen_sites=sites is not None and count_unseen(runs, split, sites) == len(people),
-        failed=dict(pooling.failed),
-    )
-
-
-def mean_intervals(
-    metrics: Sequence[Metrics], split: str
-) -> dict[str, tuple[float | None, float | None]]:
-    """Return the interval of the mean score over runs that share no people, by metric.
-
-    Variances are recovered from the runs' own intervals (Zou and Donner 2008, Stat Med 27:1693). It
-    is of these trained models: of an AUROC, what LeDell et al. (2015, EJS 9:1583) call the
-    cross-validated one.
-    """
-    found: dict[str, tuple[float | None, float | None]] = {}
-    for name in metrics[0].splits[split].metrics:
-        scores = [each.splits[split].metrics.get(name) for each in metrics]
-        ends = [
-            (score.value, score.low, score.high)
-            for score in scores
-            if score and None not in (score.value, score.low, score.high)
-        ]
-        if len(ends) < len(metrics):
-            found[name] = (None, None)
-            continue
-        values, lows, highs = np.array(ends, dtype=float).T
-        mean, count = float(values.mean()), len(values)
-        below, above = np.sqrt([((values - lows) ** 2).sum(), ((highs - values) ** 2).sum()])
-        found[name] = (mean - float(below) / count, mean + float(above) / count)
-    return found
-
-
-def is_silent(metrics: Metrics, split: str) -> bool:
-    """Tell whether nothing that a run said can be read, nor was a number's expected value taken."""
-    counts = metrics.splits[split].counts
-    expected = metrics.readouts is not None and metrics.readouts.headline == EXPECTED
-    return bool(counts.tasks) and counts.unparsed_tasks == counts.tasks and not expected
-
-
-def training_of(run: str) -> str:
-    """Return which of several trainings a run is of; empty where there is one.
-
-    >>> training_of("fold-1/seed-2"), training_of("seed-2"), training_of("fold-1")
-    ('seed-2', 'seed-2', '')
-    """
-    last = run.rpartition("/")[2]
-    return last if last.startswith(SEED) else ""

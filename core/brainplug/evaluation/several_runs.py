@@ -15,7 +15,9 @@ from brainplug.evaluation.score import cluster_names
 if TYPE_CHECKING:
     from brainplug.api.records import TargetValue
     from brainplug.baselines.records import Baselines
+    from brainplug.evaluation.arms import ArmFacts
     from brainplug.evaluation.describe import TargetFacts
+    from brainplug.evaluation.groupings import Groups
     from brainplug.evaluation.records import Metrics
     from brainplug.tasks.answers import AnswerRow
     from brainplug.tasks.intervention_rows import InterventionRow
@@ -33,6 +35,7 @@ class OneRun:
         trained: all training subjects.
         baselines: what its simple readers said; None of an older run.
         changed: its answers to changed tasks, read as the others are.
+        arms: its trainings beside the main one by name, each with its answers.
     """
 
     metrics: Metrics
@@ -42,6 +45,7 @@ class OneRun:
     trained: frozenset[str]
     baselines: Baselines | None = None
     changed: Sequence[InterventionRow] = ()
+    arms: Mapping[str, tuple[ArmFacts, Sequence[AnswerRow]]] = attrs.field(factory=dict)
 
 
 def find_repeated(runs: Mapping[str, OneRun], split: str | None = None) -> set[str]:
@@ -78,6 +82,7 @@ def apart_by_run(run: OneRun, name: str) -> OneRun:
     return attrs.evolve(
         run,
         baselines=baselines,
+        arms={arm: (facts, rename(rows)) for arm, (facts, rows) in run.arms.items()},
         changed=[attrs.evolve(row, answer=move(row.answer)) for row in run.changed],
         rows=rename(run.rows),
         rules={
@@ -155,3 +160,13 @@ def pool_baselines(runs: Sequence[OneRun]) -> Baselines | None:
         said=pd.concat([each.said for each in found], ignore_index=True),
         covariates=pd.concat([each.covariates for each in found], ignore_index=True),
     )
+
+
+def count_unseen(runs: Mapping[str, OneRun], split: str, groups: Groups) -> int:
+    """Count people of whose group nobody taught the model that read them."""
+    unseen = set()
+    for run in runs.values():
+        seen = {groups.of[subject] for subject in run.trained if subject in groups.of}
+        asked = {row.subject for row in run.rows if row.split == split}
+        unseen |= {s for s in asked if s in groups.of and groups.of[s] not in seen}
+    return len(unseen)

@@ -11,6 +11,7 @@ from brainplug.run.context import Workspace
 from brainplug.run.lock import taken
 from brainplug.run.openings import open_test, trained
 from brainplug.run.runner import do_stages, end_runs
+from brainplug.run.sharing import share_results
 from brainplug.runtime.files import read_json
 from brainplug.runtime.ranks import ALONE, Ranks
 from brainplug.runtime.run_folder import RunFolder
@@ -101,6 +102,27 @@ def report_run(folder: Path, *, registry: Registry, console: Console) -> None:
         if files.run_list.is_file():
             files.report.unlink(missing_ok=True)
         sum_up(files, registry, console)
+
+
+def share_run(folder: Path, to: Path, *, registry: Registry, console: Console) -> list[Path]:
+    """Write a copy of a run's results, or of several runs', that can be given away.
+
+    Args:
+        folder: of the run.
+        to: folder of the copy.
+        registry: parts.
+        console: where nothing but what goes wrong is told.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        RunError: it is no run folder, it has no scores, or it is to be its own copy.
+    """
+    files = RunFolder(folder)
+    find_homes(files)  # of what is no run folder it says so
+    with taken(files):
+        return share_results(open_workspace(files, registry, console, ALONE), to.absolute())
 
 
 def find_homes(files: RunFolder) -> list[RunFolder]:

@@ -15,7 +15,7 @@ from brainplug.api.guard import behind
 from brainplug.recipe.load import resolve
 from brainplug.run.ledger import Stage
 from brainplug.run.repeats import list_runs
-from brainplug.run.result_stages import run_report
+from brainplug.run.result_stages import arm_homes, run_report
 from brainplug.run.task_stages import all_task_files, read_all_tasks, read_cohort
 
 if TYPE_CHECKING:
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from brainplug.evaluation.arms import ArmFacts
     from brainplug.evaluation.several_runs import OneRun
     from brainplug.run.context import Workspace
     from brainplug.runtime.run_folder import RunFolder
+    from brainplug.tasks.answers import AnswerRow
 
 
 def pooled_stages(workspace: Workspace, failed: Mapping[str, str]) -> list[Stage]:
@@ -71,6 +73,7 @@ def read_of_runs(workspace: Workspace, failed: Mapping[str, str]) -> Iterator[Pa
         own = attrs.evolve(workspace, files=home)
         yield from (*all_task_files(own), home.answers, home.metrics)
         yield from (home.baselines, home.baseline_answers, home.covariates, home.interventions)
+        yield from (home.arm_list, *(arm.answers for arm in arm_homes(own)))
 
 
 def run_pooled_metrics(workspace: Workspace, failed: Mapping[str, str]) -> None:
@@ -97,6 +100,7 @@ def run_pooled_metrics(workspace: Workspace, failed: Mapping[str, str]) -> None:
             people=people,
             subgroups=evaluation.subgroups,
             failed=failed,
+            speaks=evaluation.answer != "score",
         ),
     )
     tables = {name: list_run(run, homes[name], people) for name, run in runs.items()}
@@ -129,10 +133,23 @@ def read_run(workspace: Workspace, home: RunFolder) -> OneRun:
         rows=rows,
         rules=rules | baseline_rules(baselines, metrics.target.labels),
         baselines=baselines,
+        arms=read_arms(home),
         changed=read_as_headline(read_interventions(home.interventions), metrics),
         train={task.subject: task.truth for task in tasks["train"]},
         trained=frozenset(trained_on(tasks["train"], read_cohort(workspace, "scan", "subject"))),
     )
+
+
+def read_arms(home: RunFolder) -> dict[str, tuple[ArmFacts, list[AnswerRow]]]:
+    """Read back the arms of one run; one that failed has no answers."""
+    from brainplug.evaluation.arms import ArmList
+    from brainplug.runtime.records import read_record
+    from brainplug.tasks.answers import read_answers
+
+    return {
+        name: (facts, [] if facts.failed else read_answers(home.of_arm(name).answers))
+        for name, facts in read_record(home.arm_list, ArmList).arms.items()
+    }
 
 
 def list_run(run: OneRun, home: RunFolder, people: pd.DataFrame) -> pd.DataFrame:
