@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainplug.evaluation.arms import ArmFacts
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
 from brainplug.evaluation.pooled import Pooling, pool
@@ -186,6 +187,41 @@ def test_seeds_of_folds_are_one_training_each():
 
     assert (1 + 39 / 40) / 2 == pytest.approx(found.splits["test"].metrics["accuracy"].value)
     assert (2, 4) == (found.runs.trainings, len(found.runs.runs))
+
+
+def with_arm(run, rows, **facts):
+    arm = ArmFacts(steps=6, main_steps=6, first_loss=2.0, last_loss=1.0, **facts)
+    return attrs.evolve(run, arms={"query-alone": (arm, rows)})
+
+
+def test_arms_are_pooled_on_the_same_people():
+    """What references add is told of everybody; losses are means, steps those of all runs."""
+    halves = range(20), range(20, 40)
+    runs = {
+        f"fold-{fold}": with_arm(make_run(half(n), ["t"]), half(n, n[::2]))
+        for fold, n in enumerate(halves, 1)
+    }
+
+    arm = pool(runs, Pooling(metrics=METRICS, plan=PLAN, people=people(40))).arms["query-alone"]
+
+    assert 0.5 == pytest.approx(arm.splits["test"]["accuracy"].value)
+    gap = arm.difference["test"]["accuracy"]
+    assert (0.5, True) == (pytest.approx(gap.value), gap.clear)
+    assert (12, 2.0) == (arm.steps, arm.first_loss)
+    assert "references help" == arm.verdict
+
+
+def test_an_arm_that_failed_in_one_fold_is_told_with_it():
+    """Its other folds are of fewer people than the main run."""
+    runs = {
+        "fold-1": with_arm(make_run(half(range(20)), ["t"]), half(range(20))),
+        "fold-2": with_arm(make_run(half(range(20, 40)), ["t"]), [], failed="no memory"),
+    }
+
+    arm = pool(runs, Pooling(metrics=METRICS, plan=PLAN, people=people(40))).arms["query-alone"]
+
+    assert "fold-2: no memory" == arm.failed
+    assert {} == arm.splits
 
 
 def test_relatives_stay_relatives_in_every_seed():
