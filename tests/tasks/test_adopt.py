@@ -133,7 +133,8 @@ def test_files_of_an_older_tool_run_to_the_report(old, tmp_path):
     metrics = read_json(tmp_path / "run" / "metrics.json")
     assert 8 == metrics["splits"]["test"]["counts"]["subjects"]
     assert 16 == metrics["splits"]["test"]["counts"]["tasks"]
-    assert "as the finished task files have it" in (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Training, validation and test were those of finished task files." in page
 
 
 def test_repeated_ids_are_told(old, tmp_path):

@@ -382,7 +382,7 @@ def test_the_report_draws_all_phases(finished):
     page = (finished / "report.html").read_text()
 
     assert "544, then 256 weights learn" in page
-    assert "A dotted line is where a phase begins" in page
+    assert "Dotted: a phase begins." in page
     assert " of phase 2" in page
 
 
