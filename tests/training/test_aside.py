@@ -172,3 +172,29 @@ def test_two_trainings_put_aside_in_one_second_both_stay(home):
         home.put_aside(ENTRY)
 
     assert {"a", "b", "c"} == {(kept / "model" / "weights").read_text() for kept in home.earlier()}
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0", b'"a', bytes(range(128, 256))])
+def test_a_damaged_note_keeps_the_training_and_says_so(home, content):
+    """What it is of is not known, so it is put aside whole; nothing ends in an error."""
+    finish(home, "a")
+    (home.checkpoints / "phase-1" / "made-from.json").write_bytes(content)
+
+    entry, lines = make(home, "a")
+
+    assert entry is None
+    assert "phase-1/made-from.json cannot be read" == lines[0]
+    assert "a" == (home.earlier()[0] / "model" / "weights").read_text()
+
+
+def test_a_damaged_entry_of_a_training_put_aside_ends_nothing(home):
+    """It lies beside, and another training is made; its own still comes back by its phases."""
+    finish(home, "a")
+    make(home, "b")
+    (home.earlier()[0] / "stage.json").write_bytes(b"")
+
+    assert (None, []) == make(home, "c")
+
+    entry, lines = make(home, "a", key="old")
+    assert entry is None
+    assert lines[-1].startswith("brought back from")

@@ -22,7 +22,7 @@ from brainplug.recipe.load import read_recipe
 from brainplug.recipe.phases import plan_phases
 from brainplug.recipe.training_tables import Lora, Phase, Speed, Training
 from brainplug.registry import load_registry
-from brainplug.runtime.files import read_json
+from brainplug.runtime.files import read_json, write_text
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.training import stage
 from brainplug.training.job import TrainingJob
@@ -514,9 +514,28 @@ def test_a_finished_phase_leaves_no_checkpoints(tmp_path):
 
     assert folder.is_done()
     assert history == folder.read_history()
-    assert ["history.json", "made-from.json", "model"] == sorted(
+    assert ["history.json", "made-from.json", "model", "model.json"] == sorted(
         path.name for path in folder.path.iterdir()
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("model/weights", "x"), ("model.json", ""), ("history.json", "{")]
+)
+def test_a_finished_phase_that_was_damaged_is_not_done(tmp_path, name, content):
+    """Its model is no more what the next phase began from; and it says which file it is."""
+    (folder,) = open_folders(tmp_path, "key", plan_phases(Training(), Tiny(TinyOptions())))
+    facts = PhaseFacts(phase=1, seed=7, settings={}, parameters={}, selected=None)
+    history = PhaseHistory(facts=facts, history=())
+    folder.finish(lambda model: write_text(model / "weights", "whole"), history)
+    assert folder.is_done()
+
+    (folder.path / name).write_text(content)
+
+    assert not folder.is_done()
+    assert name.removeprefix("model/") in folder.fault()
+    folder.finish(lambda model: write_text(model / "weights", "again"), history)
+    assert folder.is_done()
 
 
 def test_a_copy_replaces_a_folder_whole(tmp_path):

@@ -51,8 +51,8 @@ def make_arguments(job: TrainingJob, start: Start, *, steps_per_epoch: int) -> T
         save_strategy="steps" if chooses else "no",
         # `load_best_model_at_end` asks for a checkpoint at each validation.
         save_steps=schedule.every or schedule.steps,
-        # The best so far and the latest.
-        save_total_limit=2,
+        # `Watch` deletes passed checkpoints, once a later one is marked as whole.
+        save_total_limit=None,
         load_best_model_at_end=chooses,
         metric_for_best_model="selected" if chooses else None,
         greater_is_better=job.higher_is_better if chooses else None,

@@ -12,6 +12,7 @@ Light, so that a run whose training is done needs no torch.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.runtime.files import read_json, write_json
+from brainplug.runtime.files import write_json
+from brainplug.training.marks import read_mark
 from brainplug.training.phases import HISTORY, MADE_FROM, PhaseFolder
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ class TrainingHome:
         for path in self.results:
             if (self.checkpoints / path.name).exists():
                 (self.checkpoints / path.name).rename(path)
-        entry: dict[str, Any] = read_json(self.checkpoints / STAGE)
+        entry = read_mark(self.checkpoints / STAGE) or {}  # a damaged one knows of none
         # Last: as long as this file lies here, `fits` knows of a move that was stopped halfway.
         (self.checkpoints / STAGE).unlink()
         return entry
@@ -126,7 +128,7 @@ class TrainingHome:
         known = [path for path in self.earlier() if (path / STAGE).is_file()]
         for path in known:
             whole = all((path / each.name).exists() for each in self.results)
-            if whole and read_json(path / STAGE).get("key") == key:
+            if whole and (read_mark(path / STAGE) or {}).get("key") == key:
                 return path
         fitting = [path for path in known if self.is_of(keys, path) and any(path.glob("phase-*"))]
         return max(fitting, key=progress_of, default=None)
@@ -176,6 +178,8 @@ def make_room(
     lines = []
     if not home.fits(keys):
         if home.has_weights():
+            unknown = [path for path in home.checkpoints.glob("phase-*") if key_of(path) is None]
+            lines += [f"{path.name}/{MADE_FROM} cannot be read" for path in sorted(unknown)]
             aside = home.put_aside(entry)
             lines.append(f"the training so far is kept in {aside.name}/")
         else:
@@ -193,9 +197,11 @@ def make_room(
 
 
 def key_of(phase: Path) -> str | None:
-    """Return the key that the folder of a phase was begun with."""
-    path = phase / MADE_FROM
-    return str(read_json(path)) if path.is_file() else None
+    """Return the key that the folder of a phase was begun with, None where it does not tell."""
+    try:
+        return str(json.loads((phase / MADE_FROM).read_text(encoding="utf-8")))
+    except (OSError, ValueError):  # damaged: of no training that is known
+        return None
 
 
 def progress_of(folder: Path) -> tuple[int, int]:

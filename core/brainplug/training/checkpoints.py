@@ -1,7 +1,7 @@
 """What a training goes on from: the newest whole checkpoint, if these ranks can.
 
-A checkpoint says, in the file that marks it as whole, how many ranks wrote it and how DeepSpeed
-shared its state out.
+A checkpoint says, in the file that marks it as whole, how many ranks wrote it, how DeepSpeed
+shared its state out, which step was the best by then, and what its files are.
 """
 
 from __future__ import annotations
@@ -9,21 +9,33 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from brainplug.errors import RunError
+from brainplug.errors import BrainplugError, RunError
 from brainplug.model.plain_head import without_head
 from brainplug.runtime.files import read_json, write_json
+from brainplug.training.marks import find_fault, list_files, read_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
+
+    from transformers import TrainerState
 
     from brainplug.training.job import TrainingJob
 
 COMPLETE = "complete.json"
-"""Marks a checkpoint whose every file was written."""
+"""Marks a checkpoint whose every file was written, and lists them."""
+
+PREFIX = f"{PREFIX_CHECKPOINT_DIR}-"
+
+DAMAGED = "damaged-"
+"""Begins the name of a checkpoint that nothing can go on from."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,7 +62,7 @@ def find_start(job: TrainingJob) -> Start:
         RunError: other ranks wrote it than can go on from it.
     """
     ranks, options = job.ranks, job.options
-    checkpoint = ranks.on_main_process(lambda: find_checkpoint(job.folder))
+    checkpoint = ranks.on_main_process(lambda: find_checkpoint(job.folder, job.tell))
     if checkpoint is None:
         return Start(checkpoint=None, world=ranks.world_size, accumulation=options.accumulation)
     written = read_json(checkpoint / COMPLETE)
@@ -83,31 +95,161 @@ def find_start(job: TrainingJob) -> Start:
     )
 
 
-def find_checkpoint(folder: Path) -> Path | None:
-    """Return the newest whole checkpoint; half-written ones are deleted."""
-    whole = []
-    for path in folder.glob("checkpoint-*"):
-        if (path / COMPLETE).exists():
-            whole.append(path)
-        else:
+def find_checkpoint(folder: Path, tell: Callable[[str], None] = lambda _line: None) -> Path | None:
+    """Return the newest whole checkpoint; half-written ones are deleted, damaged ones put aside.
+
+    Args:
+        folder: of the checkpoints.
+        tell: takes which are damaged, and what is gone on from instead.
+    """
+    whole, damaged = [], []
+    for path in folder.glob(f"{PREFIX}*"):
+        if not (path / COMPLETE).exists():
             shutil.rmtree(path)
-    # By number, since as text checkpoint-9 comes after checkpoint-10.
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+        elif fault := fault_of(path):
+            damaged.append(path)
+            tell(f"{path.name} is damaged: {fault}")
+        else:
+            whole.append(path)
+    usable = [path for path in whole if has_best(path, whole, damaged)]
+    found = max(usable, key=step_of, default=None)
+    later = [path for path in whole if found is None or step_of(path) > step_of(found)]
+    for path in (*damaged, *later):
+        put_aside(path)
+    if damaged or later:
+        tell(f"falls back to {found.name}" if found else "begins anew, without a checkpoint")
+    return found
 
 
-def mark_whole(job: TrainingJob, start: Start, step: int) -> None:
-    """Mark a checkpoint as whole once every rank has written its part."""
+def fault_of(checkpoint: Path) -> str:
+    """Say how a checkpoint differs from what its mark tells, nothing where it does not."""
+    mark = read_mark(checkpoint / COMPLETE)
+    if mark is None or not {"world", "accumulation", "deepspeed"} <= mark.keys():
+        return f"{COMPLETE} cannot be read"
+    if "files" in mark:
+        return find_fault(checkpoint, mark["files"])
+    # An earlier brainplug listed none, and a kill amid deletion left its mark.
+    needed = [TRAINER_STATE_NAME, *([OPTIMIZER_NAME] if mark["deepspeed"] == "None" else [])]
+    return next((f"{name} is missing" for name in needed if not (checkpoint / name).exists()), "")
+
+
+def has_best(checkpoint: Path, whole: Collection[Path], damaged: Collection[Path]) -> bool:
+    """Tell whether the best so far is known to a checkpoint and still there, or comes again.
+
+    Without it the last weights would be kept in its place. It comes again where a later one,
+    now damaged, was followed by better: that is trained once more.
+    """
+    best = best_of(checkpoint)
+    if best is None or checkpoint.with_name(f"{PREFIX}{best}") in whole:
+        return True
+    later = (best_of(path) or 0 for path in damaged if step_of(path) > step_of(checkpoint))
+    return any(step > step_of(checkpoint) for step in later)
+
+
+def best_of(checkpoint: Path) -> int | None:
+    """Return the step of the best validation by the time of a checkpoint."""
+    found = read_mark(checkpoint / COMPLETE) or {}
+    if "best" not in found:
+        found = {"best": (read_mark(checkpoint / TRAINER_STATE_NAME) or {}).get("best_global_step")}
+    best = found["best"]
+    return best if isinstance(best, int) else None
+
+
+def step_of(checkpoint: Path) -> int:
+    """Return the step of a checkpoint; as text checkpoint-9 comes after checkpoint-10."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def put_aside(checkpoint: Path) -> None:
+    """Take a checkpoint that nothing can go on from out of the way; nothing deletes weights."""
+    target = checkpoint.with_name(f"{DAMAGED}{checkpoint.name}")
+    shutil.rmtree(target, ignore_errors=True)
+    checkpoint.rename(target)
+
+
+def mark_whole(job: TrainingJob, start: Start, step: int, best: int | None) -> None:
+    """Mark a checkpoint as whole once every rank has written its part; then delete passed ones.
+
+    Args:
+        job: the training.
+        start: how batches are shared out.
+        step: of the checkpoint.
+        best: step of the best validation so far.
+    """
     # First, so that no rank still writes its part; and again, so that none goes on before the mark
     # is there.
     job.ranks.wait_for_everyone()
     if job.ranks.is_main_process:
+        checkpoint = job.folder / f"{PREFIX}{step}"
         facts: dict[str, Any] = {
             "world": job.ranks.world_size,
             "accumulation": start.accumulation,
             "deepspeed": str(job.options.deepspeed),
+            "best": best,
+            "files": list_files(checkpoint),
         }
-        write_json(job.folder / f"checkpoint-{step}" / COMPLETE, facts)
+        write_json(checkpoint / COMPLETE, facts)
+        delete_passed(job.folder, step, best)
     job.ranks.wait_for_everyone()
+
+
+def delete_passed(folder: Path, step: int, best: int | None) -> None:
+    """Delete all checkpoints but the latest and the best; where they are one, the one before too.
+
+    Only once the latest is marked, and each loses its mark before anything else, so that a kill
+    never leaves a torso that counts as whole.
+    """
+    passed = sorted(
+        (path for path in folder.glob(f"{PREFIX}*") if step_of(path) not in {step, best}),
+        key=step_of,
+    )
+    for path in passed if best not in {step, None} else passed[:-1]:
+        (path / COMPLETE).unlink(missing_ok=True)
+        shutil.rmtree(path)
+
+
+def best_checkpoint(folder: Path, best: int | None) -> str | None:
+    """Return the path of the best checkpoint, where it lies now; the folder may have been moved."""
+    path = folder / f"{PREFIX}{best}"
+    return str(path) if best is not None and path.is_dir() else None
+
+
+def refuse_lost_best(job: TrainingJob, state: TrainerState) -> None:
+    """Refuse to keep the last weights in the place of the best.
+
+    Raises:
+        RunError: the checkpoint of the best validation is not there.
+    """
+    if state.best_global_step is not None and state.best_model_checkpoint is None:
+        raise RunError(
+            f"{PREFIX}{state.best_global_step}, that of the best validation, is not there any more",
+            where=job.folder,
+            found=state.best_global_step,
+            hint="start over with --fresh",
+        )
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Say which folder weights cannot be written to; torch and safetensors do not.
+
+    Raises:
+        RunError: the block could not write.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, BrainplugError):
+            raise
+        raise RunError(
+            f"weights cannot be written: {error}",
+            where=folder,
+            found=str(error),
+            hint="make room or give access there; the same command goes on from the checkpoint "
+            "before",
+        ) from error
 
 
 def load_weights(model: Any, checkpoint: Path) -> None:

@@ -3,6 +3,7 @@
     checkpoints/phase-1/made-from.json   key of all that the phase depends on
     checkpoints/phase-1/checkpoint-…     while it runs
     checkpoints/phase-1/model/           what it leaves to the next phase
+    checkpoints/phase-1/model.json       lists its files, so that damage is found
     checkpoints/phase-1/history.json     written last: the phase is done
 
 A phase depends on those before it and on none after, so that a change of the last one keeps the
@@ -21,6 +22,7 @@ import attrs
 from brainplug.evaluation.history import PhaseHistory
 from brainplug.runtime.files import hash_text, write_json
 from brainplug.runtime.records import read_record, write_record
+from brainplug.training.marks import find_fault, list_files, read_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +36,9 @@ MADE_FROM = "made-from.json"
 
 HISTORY = "history.json"
 """What a phase tells of itself, written last."""
+
+MODEL_FILES = "model.json"
+"""Lists the files of the model that a phase left."""
 
 FEATURES = "features"
 """Folder of a phase with the features of a frozen tower."""
@@ -72,8 +77,20 @@ class PhaseFolder:
             write_json(self.made_from, self.key)
 
     def is_done(self) -> bool:
-        """Tell whether the phase ended, and what it left is there."""
-        return self.history.exists() and self.model.is_dir()
+        """Tell whether the phase ended, and what it left is there as it was left."""
+        return self.history.exists() and self.model.is_dir() and not self.fault()
+
+    def fault(self) -> str:
+        """Say what of a phase that ended is damaged, nothing where nothing is."""
+        if not self.history.exists():
+            return ""
+        if read_mark(self.history) is None:
+            return f"{HISTORY} cannot be read"
+        # An earlier brainplug listed no files.
+        files = read_mark(self.path / MODEL_FILES) if (self.path / MODEL_FILES).exists() else {}
+        if files is None:
+            return f"{MODEL_FILES} cannot be read"
+        return find_fault(self.model, files)
 
     def read_history(self) -> PhaseHistory:
         """Return what a phase that is done tells of itself."""
@@ -86,12 +103,17 @@ class PhaseFolder:
             save: writes the model into a folder.
             history: what is told of the phase.
         """
-        shutil.rmtree(self.model, ignore_errors=True)  # of a phase that was killed as it ended
+        # Of a phase that was killed as it ended, or is damaged; the history ahead of the model, so
+        # that no half of one counts as done.
+        self.history.unlink(missing_ok=True)
+        shutil.rmtree(self.model, ignore_errors=True)
+        (self.path / MODEL_FILES).unlink(missing_ok=True)
         save(self.model)
+        write_json(self.path / MODEL_FILES, list_files(self.model))
         # Before the checkpoints go: without a history the phase would be done again, from what is
         # still there.
         write_record(self.history, history)
-        for passed in (*self.path.glob("checkpoint-*"), *self.path.glob(FEATURES)):
+        for passed in (*self.path.glob("*checkpoint-*"), *self.path.glob(FEATURES)):
             shutil.rmtree(passed)
 
 

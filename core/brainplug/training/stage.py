@@ -21,6 +21,7 @@ from brainplug.model.lora import Count, add_adapters, count_weights, merge_adapt
 from brainplug.recipe.phases import plan_phases
 from brainplug.runtime.quiet import quieten
 from brainplug.runtime.records import write_record
+from brainplug.training.checkpoints import writing
 from brainplug.training.job import TrainingJob
 from brainplug.training.mixture import Mixture
 from brainplug.training.phases import copy_whole, open_folders
@@ -93,6 +94,8 @@ def train_model(
         if ranks.on_main_process(folder.is_done):
             session.show(Text(f"{phase.title} as before", style="dim"))
         else:
+            if fault := ranks.on_main_process(folder.fault):
+                session.tell(f"{phase.title}: trained again, its model is damaged: {fault}")
             train_phase(session, phase, folder, selection=selection, begin=begin)
         # From disk, for a phase that was trained just now as well: a run that was stopped between
         # two phases then begins the second from the same bytes.
@@ -160,7 +163,8 @@ def train_phase(
         result = train(bundle, job)
     merge_adapters(result.bundle.model)
     history = tell_phase(phase, seed, counts, result)
-    session.ranks.on_main_process(lambda: folder.finish(result.bundle.save, history))
+    save = writing(folder.path)(result.bundle.save)
+    session.ranks.on_main_process(lambda: folder.finish(save, history))
 
 
 def tell_phase(

@@ -21,7 +21,15 @@ from brainplug.model.plain_head import attach_head, throw_head_away
 from brainplug.recipe.metrics import LAST
 from brainplug.training.arguments import make_arguments
 from brainplug.training.batches import make_collator, make_dataset, make_plan
-from brainplug.training.checkpoints import find_start, load_weights, mark_whole, refuse_misfit
+from brainplug.training.checkpoints import (
+    best_checkpoint,
+    find_start,
+    load_weights,
+    mark_whole,
+    refuse_lost_best,
+    refuse_misfit,
+    writing,
+)
 from brainplug.training.deepspeed import mend_universal
 from brainplug.training.job import TrainingJob, TrainingProgress, TrainingResult
 from brainplug.training.selection import Patience, describe_selected, order_of
@@ -146,6 +154,10 @@ class ComparisonTrainer(Trainer):
         self.state.best_global_step = self.state.global_step
         return True
 
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        with writing(self.job.folder):
+            super()._save_checkpoint(*args, **kwargs)
+
     def _save(
         self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
     ) -> None:
@@ -206,6 +218,8 @@ class Watch(TrainerCallback):
         self, _args: Any, state: TrainerState, _control: TrainerControl, **_kwargs: Any
     ) -> None:
         """Tell where a training that was stopped goes on, and recall what was known by then."""
+        # The Trainer remembers a path, which may be that of another folder by now.
+        state.best_model_checkpoint = best_checkpoint(self.job.folder, state.best_global_step)
         for row in state.log_history:
             self.remember(row)
         if state.global_step:
@@ -248,7 +262,7 @@ class Watch(TrainerCallback):
     ) -> None:
         """Mark the checkpoint as whole."""
         self.last_save = time.monotonic()
-        mark_whole(self.job, self.start, state.global_step)
+        mark_whole(self.job, self.start, state.global_step, state.best_global_step)
 
 
 def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
@@ -272,6 +286,7 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
     # In turns one branch at a time is kept, so there is little left to gain by computing it twice.
     llava.recompute(bundle.model, tower=again, language=again and not ways.in_turns)
     trainer.train(resume_from_checkpoint=start.checkpoint and str(start.checkpoint))
+    refuse_lost_best(job, trainer.state)
     throw_head_away(bundle.model)
     whole = whole_bundle(bundle, job.options)
     if job.options.deepspeed and trainer.state.best_model_checkpoint:

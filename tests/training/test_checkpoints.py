@@ -1,0 +1,194 @@
+"""Checkpoints that were damaged, deleted halfway or moved: what is gone on from, and what is said.
+
+A training that goes on ends with the weights of one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from brainplug.errors import RunError
+from brainplug.training import checkpoints
+from brainplug.training.checkpoints import find_checkpoint, writing
+from brainplug.training.trainer import ComparisonTrainer
+from teaching import TASKS, teach
+
+RANDOM = bytes(range(256)) * 40
+
+
+class StopError(Exception):
+    """A training that is killed."""
+
+
+def train(folder, *, stop_at=None, scores=(0.5, 0.9, 0.6), **options):
+    """Train three epochs of two steps, each with a validation; stop amid one."""
+    told = []
+
+    def tell(line):
+        told.append(line)
+        if getattr(line, "step", None) == stop_at and stop_at:
+            raise StopError
+
+    result = teach(
+        folder, tasks=TASKS[:18], batch_size=9, epochs=3, scores=scores, told=tell, **options
+    )
+    return result, [line for line in told if isinstance(line, str)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A training that was never stopped: its weights."""
+    result, _ = train(tmp_path_factory.mktemp("whole"))
+    return result.bundle.model.state_dict()
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A training killed after its second epoch, whose validation is the best."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.raises(StopError):
+        train(folder, stop_at=5)
+    return folder
+
+
+@pytest.fixture
+def copy(stopped, tmp_path):
+    return shutil.copytree(stopped, tmp_path / "copy")
+
+
+def same(result, weights) -> bool:
+    found = result.bundle.model.state_dict()
+    return all(torch.equal(found[name], each) for name, each in weights.items())
+
+
+def damage(path, how):
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "emptied": b"",
+            "cut": content[: len(content) // 2],
+            "zeroed": bytes(len(content)),
+            "random": (RANDOM * (len(content) // len(RANDOM) + 1))[: len(content)],
+        }[how]
+    )
+
+
+FILES = (
+    "trainer_state.json",
+    "optimizer.pt",
+    "rng_state.pth",
+    "scheduler.pt",
+    "model.safetensors",
+    "config.json",
+    "complete.json",
+)
+
+
+@pytest.mark.parametrize("how", ["emptied", "cut", "zeroed", "random"])
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(copy, name, how):
+    """Whatever file it is and however it is damaged; and it is said. Nothing is deleted."""
+    told = []
+    damage(copy / "checkpoint-4" / name, how)
+
+    assert "checkpoint-2" == find_checkpoint(copy, told.append).name
+
+    assert told[0].startswith("checkpoint-4 is damaged: ")
+    assert name in told[0]
+    assert "falls back to checkpoint-2" == told[1]
+    assert (copy / "damaged-checkpoint-4").is_dir()
+
+
+def test_a_training_that_fell_back_ends_with_the_same_weights(copy, whole):
+    """Those of the best validation, which is done again."""
+    damage(copy / "checkpoint-4" / "optimizer.pt", "zeroed")
+
+    result, told = train(copy, scores=(0.9, 0.6))
+
+    assert same(result, whole)
+    assert "goes on from step 2 of 6" in told
+
+
+def test_a_lost_best_begins_anew_rather_than_keep_the_last(tmp_path, copy):
+    """The newest is whole, and what it knows as the best is not: nobody knows what was best."""
+    told = []
+    with pytest.raises(StopError):
+        train(tmp_path / "run", scores=(0.9, 0.5), stop_at=5)
+    damage(tmp_path / "run" / "checkpoint-2" / "model.safetensors", "random")
+
+    assert find_checkpoint(tmp_path / "run", told.append) is None
+
+    assert "begins anew, without a checkpoint" == told[-1]
+    assert {"damaged-checkpoint-2", "damaged-checkpoint-4"} == names(tmp_path / "run")
+
+
+def names(folder) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_kill_amid_deletion_leaves_no_torso_that_counts(tmp_path, monkeypatch, whole):
+    """Whatever of a passed checkpoint is left has lost its mark, and the newest has its own."""
+
+    def kill(folder):
+        (folder / "trainer_state.json").unlink()
+        (folder / "optimizer.pt").unlink()
+        raise StopError
+
+    monkeypatch.setattr(checkpoints.shutil, "rmtree", kill)
+    with pytest.raises(StopError):
+        train(tmp_path, scores=(0.5, 0.9, 0.6))
+    monkeypatch.undo()
+
+    marked = {path.parent.name for path in tmp_path.glob("checkpoint-*/complete.json")}
+    assert {"checkpoint-4", "checkpoint-6"} == marked
+    assert (tmp_path / "checkpoint-2").is_dir()
+
+    result, told = train(tmp_path)
+
+    assert same(result, whole)
+    assert ["goes on from step 6 of 6"] == told
+
+
+def test_a_torso_of_an_earlier_brainplug_is_known_by_what_it_lacks(copy):
+    """Its mark lists no files; a kill amid deletion left mark and weights."""
+    mark = copy / "checkpoint-4" / "complete.json"
+    facts = json.loads(mark.read_text())
+    mark.write_text(json.dumps({name: facts[name] for name in facts.keys() - {"best", "files"}}))
+    assert "checkpoint-4" == find_checkpoint(copy).name
+
+    (copy / "checkpoint-4" / "optimizer.pt").unlink()
+
+    assert "checkpoint-2" == find_checkpoint(copy).name
+
+
+def test_a_moved_folder_keeps_the_best(tmp_path, monkeypatch, whole):
+    """Killed between the last checkpoint and the model, then moved: the best is found there."""
+
+    def kill(*_args):
+        raise StopError
+
+    monkeypatch.setattr(ComparisonTrainer, "_load_best_model", kill)
+    with pytest.raises(StopError):
+        train(tmp_path / "before")
+    monkeypatch.undo()
+    shutil.move(tmp_path / "before", tmp_path / "after")
+
+    result, _ = train(tmp_path / "after")
+
+    assert same(result, whole)
+    assert 4 == result.selected.step
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("[enforce")]
+)
+def test_weights_that_cannot_be_written_say_where(tmp_path, error):
+    """Torch says `PytorchStreamWriter failed`, without a path."""
+    with pytest.raises(RunError, match=f"{tmp_path}.*make room") as caught, writing(tmp_path):
+        raise error
+
+    assert caught.value.__cause__ is error
