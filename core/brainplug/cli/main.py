@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import traceback
+from contextlib import nullcontext, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,10 +50,14 @@ FORMATS = ("llava", "messages", "trl")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit code: 0, 1 for an error, 2 for wrong usage, 130 if stopped."""
+    """Run a command; return the exit code: 0, 1 for an error, 2 for wrong usage.
+
+    Stopped by a signal it is 128 more than that, so 130 for Ctrl-C.
+    """
     given = make_parser().parse_args(arguments)
     from brainplug.errors import BrainplugError
     from brainplug.runtime.ranks import LAUNCHED, Ranks
+    from brainplug.runtime.signals import exit_code, stopping
     from brainplug.runtime.threads import wait_passively
 
     wait_passively(os.environ)
@@ -62,11 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell(error, Ranks(), verbose=given.verbose)
         return 1
     try:
-        code: int = given.command(given) or 0
-    except KeyboardInterrupt:
+        # Of several ranks torchrun ends each, which may hang in a call that waits for the others.
+        with stopping() if ranks.world_size == 1 else nullcontext():
+            code: int = given.command(given) or 0
+    except KeyboardInterrupt as error:
         if ranks.is_main_process and LAUNCHED not in os.environ:  # else the launcher says so
-            print("brainplug: stopped; the same command goes on from here", file=sys.stderr)
-        code = 130
+            tell_stopped(error)
+        code = exit_code(error)
     except Exception as error:
         from brainplug.registry import blame
 
@@ -78,6 +85,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tell(failure, ranks, verbose=given.verbose)
         code = 1
     return ranks.leave(code)
+
+
+def tell_stopped(error: KeyboardInterrupt) -> None:
+    """Print that the command was stopped; a terminal that was closed takes nothing any more."""
+    from brainplug.runtime.signals import Stopped, name_of
+
+    by = f" by {name_of(error)}" if isinstance(error, Stopped) else ""
+    with suppress(OSError):
+        print(f"brainplug: stopped{by}; the same command goes on from here", file=sys.stderr)
 
 
 def tell(error: Exception, ranks: Ranks, *, verbose: bool) -> None:
@@ -190,6 +206,11 @@ def open_recipe(name: str) -> tuple[RecipeFile, Registry]:
     return read_recipe(find_recipe(name), registry), registry
 
 
+def folder_of(given: argparse.Namespace) -> Path:
+    """Return the run folder that a command names, or the default."""
+    return Path(given.output or Path("runs") / Path(given.recipe).stem).absolute()
+
+
 def run_command(given: argparse.Namespace) -> int:
     """Do `brainplug run`: here, as one rank of several, or by starting them."""
     from brainplug.runtime.ranks import Ranks
@@ -212,7 +233,7 @@ def run_command(given: argparse.Namespace) -> int:
         run_recipe(
             file,
             registry=registry,
-            folder=(given.output or Path("runs") / file.path.stem).absolute(),
+            folder=folder_of(given),
             until=given.until,
             fresh=given.fresh,
             console=make_console(),
@@ -246,7 +267,13 @@ def launch_run(given: argparse.Namespace, ranks: Ranks) -> int:
         arguments.append("--fresh")
     if given.verbose:
         arguments.append("--verbose")
-    return launch(given.devices, arguments)
+    try:
+        return launch(given.devices, arguments)
+    except KeyboardInterrupt as error:
+        from brainplug.run.log import log_stopped
+
+        log_stopped(folder_of(given), error)
+        raise
 
 
 def check_command(given: argparse.Namespace) -> None:
@@ -263,7 +290,7 @@ def prepare_command(given: argparse.Namespace) -> None:
     from brainplug.run.exporting import export_run
     from brainplug.run.runner import run_recipe
 
-    folder = (given.output or Path("runs") / file.path.stem).absolute()
+    folder = folder_of(given)
     console = make_console()
     run_recipe(
         file,

@@ -19,7 +19,7 @@ from brainplug.run.context import Workspace
 from brainplug.run.learning_stages import make_stages, training_home
 from brainplug.run.ledger import Ledger, Stage
 from brainplug.run.lock import taken
-from brainplug.run.log import log
+from brainplug.run.log import log, log_stopped
 from brainplug.run.one_stage import do_stage
 from brainplug.run.pooled_stages import pooled_stages
 from brainplug.run.provenance import write_provenance
@@ -92,8 +92,7 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
             do_stages(workspace, until)
         except BaseException as error:
             registry.on_run_error(recipe=recipe, folder=folder, error=error)
-            with suppress(OSError):  # a full disk is what may have stopped it
-                log(folder, f"stopped by {type(error).__name__}: {error}")
+            log_stopped(folder, error)
             raise
         registry.after_run(recipe=recipe, folder=folder)
 

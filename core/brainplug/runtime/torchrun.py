@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from brainplug.errors import RunError
 from brainplug.runtime.ranks import LAUNCHED
+from brainplug.runtime.signals import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,8 +49,7 @@ def launch(devices: int, arguments: Sequence[str]) -> int:
     except SignalException as error:
         if error.sigval == signal.SIGINT:
             raise KeyboardInterrupt from None
-        # As shells report an end by a signal.
-        return 128 + error.sigval
+        raise Stopped(error.sigval) from None
     finally:
         del os.environ[LAUNCHED]
     return 0

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from brainplug.errors import RunError
+from brainplug.runtime.signals import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -122,7 +123,9 @@ def _in_turn(
     while True:
         for item in islice(waiting, at_once - len(running)):
             # What all share went over once, at the start of each process; here only the item does.
-            running[pool.submit(_call, function, item)] = item
+            with unheard():  # the first calls start the processes
+                future = pool.submit(_call, function, item)
+            running[future] = item
         if not running:
             return
         for future in wait(running, return_when=FIRST_COMPLETED).done:
