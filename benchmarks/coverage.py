@@ -3,7 +3,7 @@
     python benchmarks/coverage.py                                # all of it, in some ten minutes
     python benchmarks/coverage.py --metrics auroc --sizes 43     # part of it
     python benchmarks/coverage.py --differences                  # of two systems on the same people
-    python benchmarks/coverage.py --sets 200 --out table.csv     # quicker, and kept
+    python benchmarks/coverage.py --sets 200 --json out.json     # quicker, and kept
 
 Each line is one kind of test set: how many people, what the score of the whole population is,
 which share the smaller class has, and how alike siblings are; people come in families of two, and
@@ -14,15 +14,15 @@ the sets, and miss on either side in 4 % at most; a line that does not is marked
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from math import sqrt
-from pathlib import Path
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 import pandas as pd
+from results import make_parser, write_results
 
 from brainplug.api.records import Predictions
 from brainplug.evaluation.bootstrap import BootstrapPlan
@@ -36,6 +36,9 @@ from brainplug_plugins.metrics.mae import Mae, MaeOptions
 from brainplug_plugins.metrics.pearson_r import PearsonR, PearsonROptions
 from brainplug_plugins.metrics.r2 import R2, R2Options
 from brainplug_plugins.metrics.rmse import Rmse, RmseOptions
+
+if TYPE_CHECKING:
+    import argparse
 
 METRICS = {
     "accuracy": Accuracy(AccuracyOptions()),
@@ -231,29 +234,26 @@ def judge(found: dict) -> str:
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--metrics", nargs="+", choices=METRICS, default=ASKED)
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
     parser.add_argument("--sets", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--differences", action="store_true", help="of two systems, paired")
-    parser.add_argument("--out", type=Path, help="a CSV of the table")
     return parser.parse_args()
 
 
 def main() -> None:
     """Print the table."""
-    chosen = parse()
+    given = parse()
     rows = []
     for name, *facts in itertools.product(
-        chosen.metrics, chosen.sizes, TRUTHS, MINORITIES, LIKENESSES
+        given.metrics, given.sizes, TRUTHS, MINORITIES, LIKENESSES
     ):
         case = Case(people=facts[0], truth=facts[1], minority=facts[2], likeness=facts[3])
         if METRICS[name].kind == "numerical" and case.minority != MINORITIES[0]:
             continue  # numbers have no classes
-        found = measure(name, case, chosen.sets, seed=chosen.seed, paired=chosen.differences)
+        found = measure(name, case, given.sets, seed=given.seed, paired=given.differences)
         rows.append({"metric": name, **attrs.asdict(case), **found, "note": judge(found)})
         text = "  ".join(f"{key} {found[key]:.3f}" for key in found)
         print(
@@ -264,8 +264,7 @@ def main() -> None:
     table = pd.DataFrame(rows)
     table["note"] = table["note"].replace("", "as asked")
     print(pd.crosstab(table["metric"], table["note"]).to_string())
-    if chosen.out:
-        table.to_csv(chosen.out, index=False)
+    write_results(given.json, rows)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Intervals: always one, wide enough, and what cannot be told is said."""
 
 import importlib.util
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -297,6 +298,7 @@ def test_difference_of_what_is_undefined_says_why():
 def benchmark():
     """The benchmark of coverage, of which a small part runs here."""
     path = Path(__file__).parents[2] / "benchmarks" / "coverage.py"
+    sys.path.append(str(path.parent))  # benchmarks share a module of theirs
     spec = importlib.util.spec_from_file_location("coverage_of_intervals", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
