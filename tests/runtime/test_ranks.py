@@ -81,9 +81,8 @@ def test_two_ranks_do_what_one_does(prepared, tmp_path):
         assert (single / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     assert 1 == printed.count("volumes    done")
     log = (tmp_path / "two" / "log.txt").read_text()
-    assert ["cohort", "split", "pairs", "dialogues", "volumes", "training"] == [
-        line.split()[1] for line in log.splitlines() if line.endswith("begins")
-    ]
+    stages = ["cohort", "split", "pairs", "dialogues", "volumes", "baselines", "training"]
+    assert stages == [line.split()[1] for line in log.splitlines() if line.endswith("begins")]
     assert [["rank 0"], ["rank 1"]] == read_json(tmp_path / "two" / "training.json")
     assert 2 == read_json(tmp_path / "two" / "record.json")["hardware"]["processes"]
 
