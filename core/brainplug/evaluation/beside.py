@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 GAINS = ("auroc", "r2")
 """Metrics that a gain over confounds is measured by, where a run has them."""
 
-ON_VALIDATION = "on the validation people"
-ON_THESE = "on these very people"
-BY_ORDER = "as the first in the table, since nobody validates"
-
 
 @attrs.frozen(kw_only=True, eq=False)
 class Answered:
@@ -128,14 +124,12 @@ def set_beside(
         split: read_answers_of(of_split(answers, split), facts, rivals.rules, split)
         for split in scored.splits
     }
-    strongest, chosen = choose_strongest(answered.get("val"), measures.metrics, rivals.rules)
     splits = {}
     for split, own in scored.splits.items():
-        here = ON_THESE if split == "val" and chosen == ON_VALIDATION else chosen
+        strongest = find_strongest(answered[split], measures.metrics, rivals.rules)
         splits[split] = attrs.evolve(
             own,
             image_difference=compare_strongest(answered[split], strongest, measures),
-            image_chosen=here,
             confounding=weigh_confounds(
                 answered[split],
                 None if split == "val" else answered.get("val"),
@@ -183,25 +177,21 @@ def read_answers_of(
     )
 
 
-def choose_strongest(
-    validation: Answered | None, metrics: Mapping[str, Metric], rules: Mapping[str, Rule]
-) -> tuple[dict[str, str], str]:
-    """Return for each metric the strongest image baseline, and how it was chosen.
+def find_strongest(
+    who: Answered, metrics: Mapping[str, Metric], rules: Mapping[str, Rule]
+) -> dict[str, str]:
+    """Return for each metric the strongest image baseline among the very people that are scored.
 
-    On validation people, not on those that are tested: the best of many there is better than it
-    is. Of equals the first in the table; without validation people the first of all.
+    The best of many there looks better than it is, which favours the baseline: a model that beats
+    it has beaten all of them. Of equals the first in the table.
     """
     images = [name for name, rule in rules.items() if rule.kind in IMAGE_KINDS]
-    if not images:
-        return {}, ""
-    if validation is None:
-        return dict.fromkeys(metrics, images[0]), BY_ORDER
     found = {}
-    for name, metric in metrics.items():
+    for name, metric in metrics.items() if images else ():
         sign = 1 if metric.higher_is_better else -1
-        scores = [sign * metric.score(validation.ruled[each]) for each in images]
+        scores = [sign * metric.score(who.ruled[each]) for each in images]
         found[name] = images[int(np.argmax([-np.inf if np.isnan(s) else s for s in scores]))]
-    return found, ON_VALIDATION
+    return found
 
 
 def weigh_confounds(
@@ -249,14 +239,13 @@ def two_readers(who: Answered) -> TwoReaders:
     return TwoReaders(model=who.model, confounds=who.ruled[ALL_CONFOUNDS])
 
 
-def strongest_in_words(found: Difference, score: float | None, about: str, chosen: str) -> str:
+def strongest_in_words(found: Difference, score: float | None, about: str) -> str:
     """Say whether the model beats the strongest image baseline.
 
     Args:
         found: the model less the baseline.
         score: of the baseline.
         about: what it is.
-        chosen: how it was chosen.
     """
     if found.value is None or score is None:
         return f"Whether the model beats {about} is not known: {found.reason}."
@@ -269,4 +258,4 @@ def strongest_in_words(found: Difference, score: float | None, about: str, chose
         verdict = "the model is better" if better else "the model is worse"
     else:
         verdict = "the model is not better"
-    return f"{shown}: {verdict}, {gap}; that baseline was chosen {chosen}."
+    return f"{shown}: {verdict}, {gap}."

@@ -223,7 +223,6 @@ class SplitScores:
         subgroups: scores by site, sex, age and the like, by what people are grouped by.
         image_difference: the model less the strongest image baseline, by metric; empty without
             any.
-        image_chosen: how that baseline was chosen, in words that follow "chosen".
         confounding: what the model knows beyond confounds; None where baselines were not made.
     """
 
@@ -240,7 +239,6 @@ class SplitScores:
     bias: NumberBias | None = None
     subgroups: Mapping[str, Grouping] = attrs.field(factory=dict)
     image_difference: Mapping[str, Difference] = attrs.field(factory=dict)
-    image_chosen: str = ""
     confounding: Confounding | None = None
 
 

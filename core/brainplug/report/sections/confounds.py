@@ -55,13 +55,13 @@ def make(facts: Facts) -> Confounds | None:
 
 
 def strongest_reader(scored: SplitScores) -> str:
-    """Say how the strongest reader of scans does, and how it was chosen; empty without any."""
+    """Say how the model stands to the strongest reader of scans; empty without any."""
     name = next(iter(scored.metrics))
     found = scored.image_difference.get(name)
     if found is None or found.against is None:
         return ""
     rival = scored.baselines[found.against]
-    return strongest_in_words(found, rival.metrics[name].value, rival.about, scored.image_chosen)
+    return strongest_in_words(found, rival.metrics[name].value, rival.about)
 
 
 def named(metric: str, sentence: str) -> str:
