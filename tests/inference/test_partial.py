@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import attrs
+import pytest
+
 from brainplug.cli.main import main
 from brainplug.inference import partial, stage
 from brainplug.inference.partial import KeptAnswers, cut_tasks
@@ -49,6 +52,30 @@ def test_a_row_cut_short_is_left_out(tmp_path):
     assert ROWS[:2] == place.read()
     place.add(ROWS[2:])
     assert ROWS == place.read()
+
+
+@pytest.mark.parametrize("place", range(1, 12))
+def test_a_row_cut_within_a_letter_is_left_out(tmp_path, place):
+    """Letters of several bytes are cut too, wherever the disk was full."""
+    kept = KeptAnswers(tmp_path / "part", "key", AnswerRow)
+    kept.read()
+    kept.add([attrs.evolve(row, answer_text="äöü𝛼") for row in ROWS])
+    content = kept.path.read_bytes()
+    kept.path.write_bytes(content[: content.rindex("ä".encode()) + place])
+
+    assert ["t0", "t1"] == [row.task_id for row in kept.read()]
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0", b"\xff", b"0.75"])
+def test_a_damaged_row_is_asked_again_with_all_behind_it(tmp_path, damage):
+    """Also one that can still be read, and says something else."""
+    kept = KeptAnswers(tmp_path / "part", "key", AnswerRow)
+    kept.read()
+    kept.add(ROWS)
+    first, second, rest = kept.path.read_bytes().split(b"\n", 2)
+    kept.path.write_bytes(b"\n".join((first, second, rest.replace(b"0.25", damage, 1))))
+
+    assert ["t0"] == [row.task_id for row in kept.read()]
 
 
 def test_tasks_that_begin_alike_are_not_cut_apart(monkeypatch):

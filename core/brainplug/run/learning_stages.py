@@ -27,7 +27,7 @@ from brainplug.run.asking import asking_facts, asking_settings, open_session
 from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.external_stages import external_stages
 from brainplug.run.intervention_stage import interventions_stage
-from brainplug.run.ledger import MadeFrom, Recalled, Stage, hash_path, hash_reads
+from brainplug.run.ledger import MadeFrom, Recalled, Stage, fault_of, hash_path, hash_reads
 from brainplug.run.openings import record_opening
 from brainplug.run.result_stages import metrics_stage, report_stage
 from brainplug.run.scan_stages import baselines_stage, volumes_stage
@@ -198,7 +198,8 @@ def recall_answers(workspace: Workspace, made: MadeFrom, entry: dict[str, Any]) 
     from brainplug.tasks.answers import AnswerRow
 
     answers, done = workspace.files.answers, entry.get("last", entry)
-    if not answers.is_file() or "made_from" not in done:
+    told = done.get("written", {}).get(answers.name)
+    if not answers.is_file() or "made_from" not in done or (told and fault_of(answers, told)):
         return Recalled()
     before = MadeFrom(**done["made_from"]).without("evidence")
     if before.key == made.without("evidence").key:
