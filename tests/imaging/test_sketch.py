@@ -70,3 +70,26 @@ def test_sketches_are_made_once(tmp_path, make_scan, monkeypatch):
     assert first.content == second.content
     np.testing.assert_array_equal(first.head, second.head)
     np.testing.assert_array_equal(first.coarse, second.coarse)
+
+
+@pytest.mark.parametrize("damage", ["emptied", "cut", "zeroed", "turned"])
+def test_a_damaged_sketch_in_the_cache_is_made_again(make_scan, tmp_path, damage):
+    """Whatever became of it: it is known by the checksums of the archive, and never told."""
+    scan = make_scan(tmp_path / "a.nii.gz")
+
+    def work():
+        return sketch_scans([scan], grid=GRID, cache=tmp_path / "c", progress=lambda *_: None)[scan]
+
+    before = work()
+    (kept,) = (tmp_path / "c" / "sketches").rglob("*.npz")
+    content = bytearray(kept.read_bytes())
+    content[len(content) // 2] ^= 1
+    half, zeros = bytes(content[: len(content) // 2]), bytes(len(content))
+    made = {"emptied": b"", "cut": half, "zeroed": zeros, "turned": bytes(content)}
+    kept.write_bytes(made[damage])
+
+    after = work()
+
+    assert before.content == after.content
+    np.testing.assert_array_equal(before.coarse, after.coarse)
+    assert len(content) == kept.stat().st_size

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import attrs
 import numpy as np
@@ -164,10 +167,9 @@ def sketch_code() -> str:
 def _sketch(where: Where, path: Path) -> Sketch:
     """Return the sketch of one scan; made and put in the cache unless it is there."""
     place = name_in_cache(path, where.grid, where.cache, made_by=("sketches", sketch_code()))
-    try:
+    # A damaged one is made again; the archive holds checksums.
+    with suppress(OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
         return _read(place)
-    except FileNotFoundError:
-        pass
     sketch = make_sketch(load_volume(path, where.grid, where.cache), where.grid)
     with files.into_cache(), files.replacing(place) as temporary, temporary.open("wb") as file:
         np.savez(file, content=np.array(sketch.content), head=sketch.head, coarse=sketch.coarse)

@@ -147,7 +147,7 @@ def read_lines(path: Path) -> list[Opening]:
     if not path.is_file():
         return []
     found = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             found.append(Opening(**json.loads(text)))
         except (ValueError, TypeError):

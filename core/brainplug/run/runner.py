@@ -30,7 +30,7 @@ from brainplug.run.repeats import (
     summary_table,
 )
 from brainplug.run.task_stages import read_cohort
-from brainplug.runtime.files import write_json, write_text
+from brainplug.runtime.files import delete_half_written, write_json, write_text
 from brainplug.runtime.ranks import ALONE, RankError, Ranks
 from brainplug.runtime.records import read_record
 from brainplug.runtime.run_folder import RunFolder
@@ -82,6 +82,7 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
         raise RunError(NO_DEEPSPEED)
     with ExitStack() as stack:
         stack.enter_context(taken(RunFolder(folder)))
+        delete_half_written(folder)
         if fresh:
             forget(RunFolder(folder))
         registry.before_run(recipe=recipe, folder=folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pandas as pd
+
+
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}(?P<suffix>(\.[^.]*)?)")
+"""Name of a file that `replacing` writes."""
 
 
 @contextmanager
@@ -67,6 +72,15 @@ def walk_once(
         seen.add((state.st_dev, state.st_ino))
         folders[:] = sorted(name for name in folders if not pass_over(place, name))
         yield place, names
+
+
+def delete_half_written(folder: Path) -> None:
+    """Delete what killed writes left at and below a folder that nobody else writes to."""
+    for place, names in walk_once(folder):
+        for name in names:
+            found = TEMPORARY.fullmatch(name)
+            if found and Path(found["name"]).suffix == found["suffix"]:
+                Path(place, name).unlink(missing_ok=True)
 
 
 def current_umask() -> int:

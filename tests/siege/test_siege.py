@@ -1,0 +1,101 @@
+"""A small siege: a run outlives kills between writes and damage to every file; all is as it was.
+
+The large one is `benchmarks/siege.py`, made by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from brainplug.cli.main import main
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+KEEPS_STATES = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(BENCHMARKS)!r})
+from besieged import keep_states
+from brainplug.cli.main import main
+
+recipe, *folders, states = map(Path, sys.argv[1:])
+keep_states(folders, states)()
+sys.exit(main(["prepare", str(recipe), "--output", str(folders[0])]))
+"""
+
+
+@pytest.fixture
+def besieged(monkeypatch) -> ModuleType:
+    """Give what the large siege is made with."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import besieged
+
+    return besieged
+
+
+def test_every_file_of_a_finished_run_may_be_damaged(sex_run, tmp_path, besieged, capsys):
+    """All at once: made again, or refused with what to delete; in the end all is as it was."""
+    folder, rng = tmp_path / "run", random.Random(3)
+    command = ["run", str(sex_run.parent / "sex.toml"), "--output", str(folder)]
+    shutil.copytree(sex_run, folder)
+    assert 0 == main(command)  # takes the new place down
+    shutil.copytree(folder, tmp_path / "whole")
+    damaged = [path for path in besieged.files_below(folder) if path.name != "test.json"]
+    for number, path in enumerate(damaged):
+        besieged.damage(path, besieged.DAMAGES[number % len(besieged.DAMAGES)], rng)
+    capsys.readouterr()
+
+    while main(command):
+        told = capsys.readouterr().err
+        named = [path for path in damaged if f"{path}: " in told and path.exists()]
+        assert named, told
+        assert "delete it" in told
+        named[0].unlink()
+        damaged.remove(named[0])
+
+    assert [] == besieged.differences(folder, tmp_path / "whole")
+
+
+def test_a_run_goes_on_from_whatever_a_kill_leaves(write_recipe, tmp_path, besieged, monkeypatch):
+    """At writes all along the way, of run folder and cache; and nothing is left lying about."""
+    recipe, roots, states = write_recipe(), (tmp_path / "run", tmp_path / "cache"), tmp_path / "st"
+    for folder in (*roots, states):
+        folder.mkdir()
+    monkeypatch.setenv("BRAINPLUG_CACHE", str(roots[1]))
+    command = [sys.executable, "-c", KEEPS_STATES, *map(str, (recipe, *roots, states))]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ)
+    shutil.copytree(roots[0], tmp_path / "whole")
+    kept = sorted(states.iterdir())
+    assert len(kept) > 40
+
+    for state in kept[:: len(kept) // 6]:
+        besieged.put_back(roots, state)
+        assert 0 == main(["prepare", str(recipe), "--output", str(roots[0])]), state
+        assert [] == besieged.differences(roots[0], tmp_path / "whole"), state
+
+
+def test_a_mutated_text_may_hold_anything(besieged, monkeypatch, tmp_path, write_recipe, capsys):
+    """A recipe with pieces changed is checked or refused with a message, without a traceback."""
+    import siege
+
+    del besieged
+    text, rng = write_recipe().read_text(), random.Random(5)
+    codes = set()
+    for number in range(12):
+        (tmp_path / "odd.toml").write_bytes(siege.mutate(text, rng))
+        codes.add(main(["check", str(tmp_path / "odd.toml")]))
+        told = capsys.readouterr()
+        assert "Traceback" not in told.err, number
+    assert codes <= {0, 1}
+    assert 1 in codes
