@@ -113,6 +113,20 @@ def test_a_training_that_fell_back_ends_with_the_same_weights(copy, whole):
     assert "goes on from step 2 of 6" in told
 
 
+@pytest.mark.parametrize("stop_at", [3, 4, 6])
+def test_the_history_of_a_stopped_training_is_that_of_a_whole_one(tmp_path, whole, stop_at):
+    """Losses that were not told yet are kept with a checkpoint, those of telling tokens too."""
+    scores = {3: (0.9, 0.6), 4: (0.9, 0.6), 6: (0.6,)}[stop_at]
+    result, _ = train(tmp_path / "whole", save_minutes=1e-9)
+    with pytest.raises(StopError):
+        train(tmp_path / "stopped", stop_at=stop_at, save_minutes=1e-9)
+
+    again, told = train(tmp_path / "stopped", scores=scores, save_minutes=1e-9)
+
+    assert f"goes on from step {stop_at - 1} of 6" in told
+    assert result.history == again.history
+
+
 def test_a_lost_best_begins_anew_rather_than_keep_the_last(tmp_path, copy):
     """The newest is whole, and what it knows as the best is not: nobody knows what was best."""
     told = []

@@ -32,6 +32,7 @@ from brainplug.training.checkpoints import (
 )
 from brainplug.training.deepspeed import mend_universal
 from brainplug.training.job import TrainingJob, TrainingProgress, TrainingResult
+from brainplug.training.losses import RecallLosses, keep_losses
 from brainplug.training.selection import Patience, describe_selected, order_of
 from brainplug.training.weight_groups import group_weights
 from brainplug.training.zero3 import forget_deepspeed, whole_bundle
@@ -157,6 +158,7 @@ class ComparisonTrainer(Trainer):
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         with writing(self.job.folder):
             super()._save_checkpoint(*args, **kwargs)
+            keep_losses(self)
 
     def _save(
         self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None
@@ -330,6 +332,7 @@ def make_trainer(
         data_collator=collator.show if job.warm_up else collator,
         callbacks=callbacks,
     )
+    trainer.add_callback(RecallLosses(trainer, start.checkpoint))
     # Progress is told by `Watch`; these would print a dict at each log.
     trainer.remove_callback(ProgressCallback)
     trainer.remove_callback(PrinterCallback)
