@@ -177,5 +177,6 @@ def _sketch(where: Where, path: Path) -> Sketch:
 
 
 def _read(place: Path) -> Sketch:
-    with np.load(place) as kept:
+    # Opened here, since `np.load` leaves open what it cannot read.
+    with place.open("rb") as file, np.load(file) as kept:
         return Sketch(content=str(kept["content"]), head=kept["head"], coarse=kept["coarse"])
