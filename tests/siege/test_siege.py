@@ -1,4 +1,4 @@
-"""A small siege: a run outlives kills between writes and damage to every file; all is as it was.
+"""A small siege: a run outlives kills between writes, and odd recipes end with a message.
 
 The large one is `benchmarks/siege.py`, made by hand.
 """
@@ -44,29 +44,6 @@ def besieged(monkeypatch) -> ModuleType:
     return besieged
 
 
-def test_every_file_of_a_finished_run_may_be_damaged(sex_run, tmp_path, besieged, capsys):
-    """All at once: made again, or refused with what to delete; in the end all is as it was."""
-    folder, rng = tmp_path / "run", random.Random(3)
-    command = ["run", str(sex_run.parent / "sex.toml"), "--output", str(folder)]
-    shutil.copytree(sex_run, folder)
-    assert 0 == main(command)  # takes the new place down
-    shutil.copytree(folder, tmp_path / "whole")
-    damaged = [path for path in besieged.files_below(folder) if path.name != "test.json"]
-    for number, path in enumerate(damaged):
-        besieged.damage(path, besieged.DAMAGES[number % len(besieged.DAMAGES)], rng)
-    capsys.readouterr()
-
-    while main(command):
-        told = capsys.readouterr().err
-        named = [path for path in damaged if f"{path}: " in told and path.exists()]
-        assert named, told
-        assert "delete it" in told
-        named[0].unlink()
-        damaged.remove(named[0])
-
-    assert [] == besieged.differences(folder, tmp_path / "whole")
-
-
 def test_a_run_goes_on_from_whatever_a_kill_leaves(write_recipe, tmp_path, besieged, monkeypatch):
     """At writes all along the way, of run folder and cache; and nothing is left lying about."""
     recipe, roots, states = write_recipe(), (tmp_path / "run", tmp_path / "cache"), tmp_path / "st"
@@ -79,7 +56,7 @@ def test_a_run_goes_on_from_whatever_a_kill_leaves(write_recipe, tmp_path, besie
     kept = sorted(states.iterdir())
     assert len(kept) > 40
 
-    for state in kept[:: len(kept) // 6]:
+    for state in kept[len(kept) // 2 :: len(kept) // 6]:  # earlier ones simulate for long
         besieged.put_back(roots, state)
         assert 0 == main(["prepare", str(recipe), "--output", str(roots[0])]), state
         assert [] == besieged.differences(roots[0], tmp_path / "whole"), state
