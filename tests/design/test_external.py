@@ -8,6 +8,7 @@ import pytest
 from brainplug.api.laws import fit_answers
 from brainplug.design.external import (
     choose_people,
+    find_lookalikes,
     pair_external,
     refuse_known_people,
     refuse_known_scans,
@@ -83,6 +84,18 @@ def test_scans_that_are_trained_on_are_refused(copied, told):
             refuse_known_scans(study, OWN, same, "OTHER")
     else:
         refuse_known_scans(study, OWN, same, "OTHER")
+
+
+@pytest.mark.parametrize(("like", "told"), [(0, True), (12, True), (16, False)])
+def test_scans_that_look_like_trained_ones_are_told(like, told):
+    """And are not refused: they may be of twins."""
+    study = people("o", 2, study="OTHER")
+    near = pd.Series(pd.NA, index=range(len(OWN) + 2), dtype="str")
+    near[[like, len(OWN) + 1]] = "one"
+
+    found = find_lookalikes(study, OWN, near, "OTHER")
+
+    assert [("note", ("o01",))] * told == [(each.kind, each.members) for each in found]
 
 
 def pair(study, *, shown=None, pairing="independent", **options):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shutil
 
+import nibabel
+import numpy as np
 import pandas as pd
 import pytest
 
 from brainplug.cli.main import main
 from brainplug.errors import RecipeError
+from brainplug.evaluation.openings import read_external_openings
 from brainplug.recipe.load import read_recipe, recipe_text
 from brainplug.registry import load_registry
 from brainplug.runtime.files import read_json
+from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.read import read_tasks
 
 ALSO = """
@@ -60,7 +64,11 @@ def test_it_is_scored_apart_and_nothing_is_learnt_from_it(again, tmp_path, capsy
     shown = {name for task in read_tasks(tasks) for name in task.references}
     split = pd.read_csv(tmp_path / "run" / "split.csv").set_index("subject")["pool"]
     assert {"train_reference"} == set(split[list(shown)])
-    assert "External validation: in" in " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "External validation: in" in printed
+    opened = read_external_openings(RunFolder(tmp_path / "run"), metrics["external"])["OTHER"]
+    assert (1, scored["counts"]["subjects"]) == (opened.count, opened.people)
+    assert f"The people of OTHER ({opened.people}) were opened once" in printed
 
     assert 0 == again("")
     assert {} == read_json(tmp_path / "run" / "metrics.json")["external"]
@@ -81,6 +89,66 @@ def test_ids_that_are_trained_on_stop_it(again, capsys):
     assert 1 == again(ALSO.format(more=""))
 
     assert 'say ids = "other"' in capsys.readouterr().err
+
+
+TABLE = """
+[[evaluation.also]]
+name = "OTHER"
+use = "table"
+table = "{folder}/people.csv"
+images = "{folder}/T1"
+subject = "id"
+ids = "other"
+{more}
+"""
+
+
+def export_again(image, to):
+    """Write a scan as another program would: other type, scale, origin and header text."""
+    affine = image.affine.copy()
+    affine[:3, 3] += (7.3, -4.1, 11.7)
+    copy = nibabel.Nifti1Image(np.asarray(image.dataobj, dtype=np.float64) * 3.7, affine)
+    copy.header["descrip"] = b"exported again"
+    nibabel.save(copy, to)
+
+
+def export(scans, folder, names="abcdefgh"):
+    """Write a study of exported scans; return its text in a recipe."""
+    (folder / "T1").mkdir(parents=True)
+    for name, scan in zip(names, scans, strict=True):
+        export_again(nibabel.load(scan), folder / "T1" / f"{name}.nii.gz")
+    rows = [f"{name},{('female', 'male')[number % 2]}" for number, name in enumerate(names)]
+    (folder / "people.csv").write_text("\n".join(["id,sex", *rows]) + "\n")
+
+
+def scans_of(run, *pools):
+    cohort = pd.read_parquet(run / "cohort.parquet")
+    split = pd.read_csv(run / "split.csv").set_index("subject")["pool"]
+    return cohort.loc[cohort["subject"].map(split).isin(pools), "image"].tolist()
+
+
+def test_a_trained_scan_is_known_whatever_its_file_says(again, sex_run, tmp_path, capsys):
+    """Under another id, of another type, scale and origin (fault 8); of a test scan nothing is."""
+    tested, (taught, *_) = scans_of(sex_run, "test_query"), scans_of(sex_run, "train_reference")
+    export([*tested[:3], taught], tmp_path / "other", "abcd")
+
+    assert 1 == again(TABLE.format(folder=tmp_path / "other", more=""))
+
+    told = " ".join(capsys.readouterr().err.split())
+    assert "scans of OTHER are, by content, in train or validation of the run" in told
+    assert "example 'd'" in told
+    assert "'a'" not in told
+
+
+def test_a_scan_that_is_asked_and_shown_is_refused(again, sex_run, tmp_path, capsys):
+    """A study's own people as references: one scan under all its ids would tell the answer."""
+    (tested, *_) = scans_of(sex_run, "test_query")
+    export([tested] * 8, tmp_path / "other")
+
+    assert 1 == again(TABLE.format(folder=tmp_path / "other", more="shown = 0.5"))
+
+    told = " ".join(capsys.readouterr().err.split())
+    assert "scans under different ids in two pools have the same content" in told
 
 
 def test_check_says_who_would_be_asked(sex_run, tmp_path, capsys):

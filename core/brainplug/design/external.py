@@ -11,14 +11,22 @@ from brainplug.api.records import shown_pools
 from brainplug.api.roles import ShowsNone, able
 from brainplug.design.pairs import make_pairs, reference_split
 from brainplug.errors import DataError, LeakageError
+from brainplug.findings import Finding
 from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.study_ids import unmark
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from brainplug.api.roles import Answers, Pairing
 
 TRAINED = ("train", "train_query", "train_reference", "val", "val_query", "val_reference")
 """Pools whose people the model was made with: they taught it, or chose what is kept of it."""
+
+
+def who_taught(own: pd.DataFrame) -> pd.DataFrame:
+    """Return the scans of a run, with their `pool`, that the model may have been made with."""
+    return own[own["pool"].isin(TRAINED)]
 
 
 def refuse_known_people(study: pd.DataFrame, own: pd.DataFrame, name: str) -> None:
@@ -32,7 +40,7 @@ def refuse_known_people(study: pd.DataFrame, own: pd.DataFrame, name: str) -> No
     Raises:
         LeakageError: some are.
     """
-    known = own[own["pool"].isin(TRAINED)]
+    known = who_taught(own)
     bare = pd.concat([unmark(scans, str(of)) for of, scans in known.groupby("study")])
     for column in ("subject", "family"):
         met = sorted(set(study[column].dropna()) & set(bare[column].dropna()))
@@ -57,14 +65,44 @@ def refuse_known_scans(study: pd.DataFrame, own: pd.DataFrame, same: pd.Series, 
     Raises:
         LeakageError: some are.
     """
-    there = set(same.iloc[: len(own)][own["pool"].isin(TRAINED).to_numpy()].dropna())
-    copied = same.iloc[len(own) :].isin(there).to_numpy()
+    copied = meets_trained(own, same)
     if copied.any():
         raise LeakageError(
             f"scans of {name} are, by content, in train or validation of the run; leave these "
             "people out of its table",
             sorted(set(study.loc[copied, "subject"])),
         )
+
+
+def find_lookalikes(
+    study: pd.DataFrame, own: pd.DataFrame, near: pd.Series, name: str
+) -> list[Finding]:
+    """Find people of another study whose scans look like some that are trained on.
+
+    Nothing is refused: twins and rescans may look so, too.
+
+    Args:
+        study: the other study.
+        own: the run's own scans with their `pool`.
+        near: for each scan of both, own ones first, the first of those it looks like; NA of none.
+        name: of the other study.
+    """
+    alike = meets_trained(own, near)
+    if not alike.any():
+        return []
+    what = (
+        f"scans of {name} look like the same person or the same scan as some in train or "
+        "validation of the run; look at them, and leave these people out of its table where they "
+        "are"
+    )
+    people = sorted(set(study.loc[alike, "subject"]))
+    return [Finding(kind="note", what=what, members=tuple(people))]
+
+
+def meets_trained(own: pd.DataFrame, groups: pd.Series) -> np.ndarray:
+    """Tell for each scan after the own ones whether one that is trained on is in its group."""
+    there = set(groups.iloc[: len(own)][own["pool"].isin(TRAINED).to_numpy()].dropna())
+    return groups.iloc[len(own) :].isin(there).to_numpy()
 
 
 def choose_people(
@@ -117,17 +155,28 @@ def pair_external(
         )
     # A pairing may look for the references of every split in training.
     pool = f"{reference_split(pairing, 'test')}_reference"
-    parts = [(asked, "test_query"), (shown, pool)]
+    frame = pool_external(asked, shown, pool=pool)
+    pairs, _ = make_pairs(pairing, frame, answers, seed=seed)
+    return pairs, frame
+
+
+def pool_external(asked: pd.DataFrame, shown: pd.DataFrame, *, pool: str) -> pd.DataFrame:
+    """Put the scans that are asked and those that may be shown into one table, as of one study.
+
+    Args:
+        asked: at least one scan.
+        shown: any number.
+        pool: of those that are shown.
+    """
+    study = str(asked["study"].iloc[0])
     placed = [
         scans.assign(
             pool=pd.Series(place, index=scans.index, dtype="str"),
-            study=pd.Series(str(asked["study"].iloc[0]), index=scans.index, dtype="str"),
+            study=pd.Series(study, index=scans.index, dtype="str"),
         )
-        for scans, place in parts
+        for scans, place in ((asked, "test_query"), (shown, pool))
     ]
-    frame = pd.concat(placed, ignore_index=True)
-    pairs, _ = make_pairs(pairing, frame, answers, seed=seed)
-    return pairs, frame
+    return pd.concat(placed, ignore_index=True)
 
 
 def is_shown(study: pd.DataFrame, share: float, salt: str) -> pd.Series:

@@ -85,16 +85,32 @@ def read_openings(files: RunFolder, split: str) -> Openings | None:
     return None if told is None else from_json(told, Openings, source=str(files.test_lock))
 
 
-def openings_in_words(openings: Openings) -> str:
-    """Say how often the test was opened.
+def read_external_openings(files: RunFolder, studies: Iterable[str]) -> dict[str, Openings]:
+    """Return how often the people of external studies were asked for the target, where known.
+
+    Args:
+        files: of the run.
+        studies: whose scores are shown.
+    """
+    told = read_lock(files).get("external", {})
+    return {
+        study: from_json(told[study], Openings, source=str(files.test_lock))
+        for study in studies
+        if study in told
+    }
+
+
+def openings_in_words(openings: Openings, study: str = "") -> str:
+    """Say how often the test, or an external study, was opened.
 
     >>> openings_in_words(Openings(people=9, count=1, dates=("2026-11-26T01:18:36+0000",)))
     'The test people of this target (9) were opened once on this machine, on 2026-11-26.'
     """
+    whose = f"people of {study}" if study else "test people of this target"
     days = list(dict.fromkeys(date[:10] for date in openings.dates))
     told = f"on {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}" if days else ""
     times = "once" if openings.count == 1 else f"{openings.count} times"
     return (
-        f"The test people of this target ({openings.people}) were opened {times} on this machine"
+        f"The {whose} ({openings.people}) were opened {times} on this machine"
         f"{', ' if told else ''}{told}."
     )

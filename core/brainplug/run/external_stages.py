@@ -6,6 +6,7 @@ They come after all that is learnt and chosen, so that naming one changes nothin
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,21 +14,29 @@ import pandas as pd
 
 from brainplug.api.guard import behind
 from brainplug.api.roles import Prepares, able
+from brainplug.audit.leakage import find_likeness
 from brainplug.cohort.build import StudyParts, gather
-from brainplug.cohort.duplicates import find_same_images
+from brainplug.cohort.copies import NEAR, SAME, find_copies
 from brainplug.design.external import (
     choose_people,
+    find_lookalikes,
     pair_external,
+    pool_external,
     refuse_known_people,
     refuse_known_scans,
+    who_taught,
 )
 from brainplug.design.split import pool_scans
+from brainplug.errors import show
+from brainplug.findings import refuse_findings
+from brainplug.imaging.cache import fill_cache
 from brainplug.run.arithmetic import settled
 from brainplug.run.asking import asking_facts, asking_settings, open_session
 from brainplug.run.ledger import Stage
+from brainplug.run.openings import record_external_openings
 from brainplug.run.task_stages import all_task_files, fit_answers, read_cohort, read_split
-from brainplug.runtime.files import write_csv, write_parquet
-from brainplug.runtime.records import write_record
+from brainplug.runtime.files import write_csv, write_json, write_parquet
+from brainplug.runtime.records import to_json, write_record
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.read import iterate_tasks
 from brainplug.tasks.study_facts import CohortFacts
@@ -36,9 +45,8 @@ from brainplug.toolkit.study_ids import mark
 from brainplug.toolkit.tables import stack_exclusions
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from brainplug.cohort.build import Cohort
+    from brainplug.findings import Finding
     from brainplug.recipe.tables import ExternalStudy
     from brainplug.run.context import Workspace
     from brainplug.runtime.run_folder import RunFolder
@@ -106,17 +114,19 @@ def run_external(workspace: Workspace) -> None:
     """Read the studies, and make their tasks, once it is sure that nobody in them is known."""
     own, seen = workspace.files.of_external, own_scans(workspace)
     empty_folder(own.path)
-    cohorts = []
+    cohorts: list[Cohort] = []
+    findings: list[Finding] = []
     for study, parts in zip(workspace.recipe.evaluation.also, make_studies(workspace), strict=True):
         cohort = read_study(workspace, parts)
-        refuse_known(workspace, cohort, seen, study)
+        findings += find_known(workspace, cohort, seen, study)
         marked = attrs.evolve(
             cohort,
             frame=mark(cohort.frame, study.name),
             exclusions=mark(cohort.exclusions, study.name),
         )
-        write_study_tasks(workspace, marked, seen, study)
+        findings += write_study_tasks(workspace, marked, seen, study)
         cohorts.append(marked)
+    write_json(own.copies, to_json([finding.told() for finding in findings]))
     write_csv(own.exclusions, stack_exclusions([each.exclusions for each in cohorts]))
     facts = [fact for each in cohorts for fact in each.facts().studies]
     write_record(own.facts, CohortFacts(studies=tuple(facts)))
@@ -144,37 +154,70 @@ def read_study(workspace: Workspace, parts: StudyParts) -> Cohort:
         )
 
 
-def refuse_known(
+def find_known(
     workspace: Workspace, cohort: Cohort, seen: pd.DataFrame, study: ExternalStudy
-) -> None:
-    """Refuse a study with people or scans that the model was made with.
+) -> list[Finding]:
+    """Refuse a study with people or scans that the model was made with; tell of scans that look so.
+
+    Volumes are compared as the model sees them, since files of two studies hardly ever have one
+    header, type and origin.
 
     Raises:
         LeakageError: it has some.
     """
     if study.ids == "same":
         refuse_known_people(cohort.frame, seen, study.name)
-    marked = mark(cohort.frame, study.name)
+    known = readable(workspace, who_taught(seen))
     columns = ["scan", "subject", "image"]
-    both = pd.concat([seen[columns], marked[columns]], ignore_index=True)
-    same = find_same_images(both, workspace.cache / "hashes")
-    refuse_known_scans(cohort.frame, seen, same, study.name)
+    both = pd.concat([known[columns], mark(cohort.frame, study.name)[columns]], ignore_index=True)
+    with workspace.progress("external: comparing scan") as report:
+        found = find_copies(
+            both, grid=workspace.recipe.images.grid, cache=workspace.cache, progress=report
+        )
+    refuse_known_scans(cohort.frame, known, found[SAME], study.name)
+    return tell(workspace, find_lookalikes(cohort.frame, known, found[NEAR], study.name))
+
+
+def readable(workspace: Workspace, scans: pd.DataFrame) -> pd.DataFrame:
+    """Return the scans that can be read: of one that cannot, no model has seen anything."""
+    images = [Path(image) for image in scans["image"]]
+    with workspace.progress("external: reading scan") as report:
+        refused = fill_cache(
+            images, grid=workspace.recipe.images.grid, cache=workspace.cache, progress=report
+        )
+    return scans[~scans["image"].isin(list(map(str, refused)))].reset_index(drop=True)
+
+
+def tell(workspace: Workspace, findings: list[Finding]) -> list[Finding]:
+    """Say what was found, and return it."""
+    for finding in findings:
+        workspace.tell(f"{finding.what}: {show(finding.members)}")
+    return findings
 
 
 def write_study_tasks(
     workspace: Workspace, cohort: Cohort, seen: pd.DataFrame, study: ExternalStudy
-) -> None:
-    """Choose references and word the dialogues of one study."""
+) -> list[Finding]:
+    """Choose references and word the dialogues of one study; return what is to be told of it.
+
+    Raises:
+        LeakageError: people who are asked have a scan that is shown.
+    """
     answers, recipe = fit_answers(workspace), workspace.recipe
     asked, shown = choose_people(
         cohort.frame, seen, shown=study.shown, salt=f"{recipe.seed}/{study.name}"
     )
     pairs, scans = pair_external(workspace.pairing, asked, shown, answers=answers, seed=recipe.seed)
+    # Scans of the run itself were compared with those of the study before.
+    own = shown if study.shown is not None else shown.iloc[:0]
+    alike = tell(workspace, find_likeness(pool_external(asked, own, pool="test_reference")))
+    refuse_findings(alike, allow_shortcut=True)
     maker = TaskMaker(
         head=workspace.head, answers=answers, template=workspace.template, seed=recipe.seed
     )
     path = workspace.files.of_external.tasks / task_file(study.name, workspace.head.target, "test")
     write_rows(path, maker.rows(pairs, maker.show(scans)))
+    return alike
 
 
 def empty_folder(folder: Path) -> None:
@@ -226,6 +269,7 @@ def run_external_answers(workspace: Workspace, key: str) -> None:
     from brainplug.inference.stage import write_answers
     from brainplug.tasks.answers import AnswerRow
 
+    workspace.ranks.on_main_process(lambda: note_external_openings(workspace))
     session = open_session(settled(workspace), workspace.plan)
     tasks: Tasks = {"train": session.tasks["train"], "val": [], "test": external_tasks(workspace)}
     write_answers(
@@ -234,4 +278,21 @@ def run_external_answers(workspace: Workspace, key: str) -> None:
         model=workspace.files.model,
         kept=KeptAnswers(workspace.files.partial_external, key, AnswerRow),
         to=workspace.files.external_answers,
+    )
+
+
+def note_external_openings(workspace: Workspace) -> None:
+    """Write down that external people are asked, each study by itself."""
+    cohort = pd.read_parquet(workspace.files.of_external.cohort, columns=["subject", "study"])
+    studies = dict(zip(cohort["subject"].tolist(), cohort["study"].tolist(), strict=True))
+    asked = sorted({task.subject for task in external_tasks(workspace)})
+    evaluation, parts = workspace.recipe.evaluation, make_studies(workspace)
+    record_external_openings(
+        workspace.files,
+        workspace.cache,
+        targets={
+            study.name: part.head.column for study, part in zip(evaluation.also, parts, strict=True)
+        },
+        how=(evaluation.answer, evaluation.max_new_tokens),
+        people=[(studies[subject], subject) for subject in asked],
     )

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from brainplug.evaluation.openings import Opening, count_openings, read_lock
+from brainplug.evaluation.openings import Opening, Openings, count_openings, read_lock
 from brainplug.run.ledger import now
 from brainplug.runtime.files import hash_text, into_cache, read_json, write_json
 from brainplug.runtime.records import to_json
 from brainplug.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
 FOLDER = "openings"
@@ -92,6 +92,59 @@ def record_opening(
     """
     if files.arm.is_file():
         return
+    asked = group_people(people)
+    counts = add_opening(files, cache, dict.fromkeys(asked, target), how=how, asked=asked)
+    everybody = sum(map(len, asked.values()))
+    found = attrs.evolve(max(counts.values(), key=lambda each: each.count), people=everybody)
+    write_json(files.test_lock, {**read_lock(files), "openings": to_json(found)})
+
+
+def record_external_openings(
+    files: RunFolder,
+    cache: Path,
+    *,
+    targets: Mapping[str, str],
+    how: object,
+    people: Iterable[tuple[str, str]],
+) -> None:
+    """Write down that people of external studies are asked now, and how often each study was.
+
+    Args:
+        files: of the run folder.
+        cache: of the user.
+        targets: study -> column of the target there.
+        how: settings by which the model is asked.
+        people: study and subject of everybody who is asked.
+
+    Raises:
+        RunError: the user's cache cannot be written, and so the test stays closed.
+    """
+    if files.arm.is_file():
+        return
+    counts = add_opening(files, cache, targets, how=how, asked=group_people(people))
+    write_json(files.test_lock, {**read_lock(files), "external": to_json(counts)})
+
+
+def add_opening(
+    files: RunFolder,
+    cache: Path,
+    targets: Mapping[str, str],
+    *,
+    how: object,
+    asked: Mapping[str, Collection[str]],
+) -> dict[str, Openings]:
+    """Add one opening to the list of the people of each study; return how often each was opened.
+
+    Args:
+        files: of the run folder.
+        cache: of the user.
+        targets: study -> column of the target.
+        how: settings by which the model is asked.
+        asked: study -> ids of its people who are asked.
+
+    Raises:
+        RunError: the user's cache cannot be written.
+    """
     home, within = home_of(files)
     line = Opening(
         when=now(),
@@ -100,17 +153,16 @@ def record_opening(
         made=hash_text(f"{trained(files)} {how}")[:16],
         brainplug=metadata.version("brainplug"),
     )
-    asked = group_people(people)
-    paths = [
-        cache / FOLDER / f"{digest(study, target, members)}.jsonl"
+    paths = {
+        study: cache / FOLDER / f"{digest(study, targets[study], members)}.jsonl"
         for study, members in asked.items()
-    ]
+    }
     with into_cache(cache / FOLDER):
-        for path in paths:
+        for path in paths.values():
             add_line(path, line)
-    counts = [count_openings(read_lines(path), sum(map(len, asked.values()))) for path in paths]
-    found = max(counts, key=lambda each: each.count)
-    write_json(files.test_lock, {**read_lock(files), "openings": to_json(found)})
+    return {
+        study: count_openings(read_lines(path), len(asked[study])) for study, path in paths.items()
+    }
 
 
 def group_people(people: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

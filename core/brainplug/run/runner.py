@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
 from brainplug.evaluation.groupings import require_columns
-from brainplug.evaluation.openings import openings_in_words, read_openings
+from brainplug.evaluation.openings import openings_in_words, read_external_openings, read_openings
 from brainplug.evaluation.records import Metrics
 from brainplug.recipe.load import recipe_text
 from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
@@ -171,6 +171,8 @@ def show_scores(workspace: Workspace) -> None:
         workspace.console.print(shown)
     if openings := read_openings(files, shown_split(metrics.splits)):
         workspace.console.print(openings_in_words(openings), markup=False, highlight=False)
+    for study, times in read_external_openings(files, metrics.external).items():
+        workspace.console.print(openings_in_words(times, study), markup=False, highlight=False)
 
 
 def tell_stale(workspace: Workspace, lines: Iterable[str]) -> None:
