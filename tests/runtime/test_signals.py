@@ -14,7 +14,7 @@ from brainplug.runtime.workers import in_processes
 from processes import finish, wait_until
 
 WAITS = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from brainplug.cli.main import main
 from brainplug.run import runner
@@ -23,6 +23,9 @@ def wait(workspace, until):
     (workspace.files.path / "begun").touch()
     time.sleep(1000)
 
+# Tests that run in the background, or under nohup, hand on that these are ignored.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 runner.do_stages = wait
 sys.exit(main(sys.argv[1:]))
 """
@@ -86,5 +89,9 @@ def test_workers_never_hear_of_ctrl_c():
 
 def test_a_signal_in_the_meantime_is_not_lost():
     """It stops this process, at once or when the block has ended."""
-    with pytest.raises(KeyboardInterrupt), unheard():
-        os.kill(os.getpid(), signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), unheard():
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
