@@ -126,7 +126,7 @@ def test_adapters_alone_learn(tmp_path):
     )
 
 
-class StopError(RuntimeError):
+class StopError(Exception):
     """A run that is ended from outside."""
 
 
