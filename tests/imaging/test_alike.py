@@ -64,6 +64,17 @@ def test_people_of_two_sites_are_not_alike():
     assert groups(heads) == ([], [])
 
 
+def test_few_people_are_not_alike_for_one_who_is_odd():
+    """What a handful differ in is chance; less that, the odd one's share of the mean was left."""
+    for seed in range(40):
+        rng = np.random.default_rng(100 + seed)
+        heads = people(12, seed)
+        heads += rng.normal(0, 0.05, (12, 3)) @ rng.normal(0, 1, (3, heads.shape[1]))
+        heads[0] += rng.normal(0, 0.5, heads.shape[1])
+
+        assert groups(heads) == ([], [])
+
+
 def test_pairs_are_found_across_blocks(monkeypatch):
     """Compared a few at a time, every pair is seen once."""
     monkeypatch.setattr(alike, "ROWS_AT_ONCE", 7)
