@@ -143,3 +143,21 @@ def test_the_penalised_share_of_a_class_is_known_in_closed_form():
     weights, _ = fit(design, np.array([1] * 10))
 
     assert 1 / (1 + np.exp(-weights[0])) == pytest.approx(10.5 / 11, abs=1e-4)
+
+
+def test_people_whom_several_seeds_asked_are_no_further_evidence():
+    """Three copies of each, of one family, give the ratio of one copy, and not three times it."""
+    once = draw(40, 3, model=0.3)
+    rows = np.tile(np.arange(40), 3)
+    thrice = TwoReaders(model=once.model.take(rows), confounds=once.confounds.take(rows))
+
+    found = measure_increment(
+        thrice,
+        None,
+        confounds=("age",),
+        by=("auroc", Auroc(AurocOptions())),
+        people=([str(row) for row in rows], PLAN),
+    )
+
+    assert found.n == 40
+    assert found.p_value == pytest.approx(measure(once).p_value)

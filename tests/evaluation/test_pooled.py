@@ -153,6 +153,17 @@ def test_people_of_several_seeds_count_once():
     assert "3 runs with 3 trainings of 40 people" in runs_in_words(found.runs)
 
 
+def test_people_whom_no_seed_could_read_count_once():
+    """Four of forty, in each of three seeds, are four people and not twelve."""
+    unread = [attrs.evolve(each, prediction=None) for each in half(range(4))]
+    seeds = {f"seed-{n}": make_run([*unread, *half(range(4, 40))], ["t"]) for n in range(3)}
+
+    found = pool(seeds, Pooling(metrics=METRICS, plan=PLAN, people=people(40)))
+
+    counts = found.splits["test"].counts
+    assert (40, 4, 12) == (counts.subjects, counts.unparsed_subjects, counts.unparsed_tasks)
+
+
 def test_seeds_that_differ_make_the_interval_wider():
     """It allows for other seeds besides other people; seeds alike add nothing."""
     everybody = Pooling(metrics=METRICS, plan=PLAN, people=people(40))

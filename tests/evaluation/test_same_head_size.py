@@ -89,3 +89,36 @@ def test_a_constant_prediction_correlates_with_nothing():
 
     assert found.matched.value is None
     assert "does not vary" in head_size_in_words(found)
+
+
+def test_copies_of_people_make_no_partial_correlation_surer():
+    """Whoever several seeds asked is left out whole, so that the interval stays as wide."""
+    rng = np.random.default_rng(1)
+    sizes = rng.normal(1500, 100, 60)
+    truth, said = (rng.normal(size=60) + sizes / 200 for _ in range(2))
+    rows = np.tile(np.arange(60), 3)
+
+    once, thrice = (
+        match_head_size(
+            Predictions(truth=truth[own], predicted=said[own], train_mean=0.0),
+            sizes[own],
+            by=BY,
+            people=([str(row) for row in own], PLAN),
+        ).matched
+        for own in (np.arange(60), rows)
+    )
+
+    assert once.high - once.low == pytest.approx(thrice.high - thrice.low, rel=1e-6)
+
+
+def test_one_family_has_no_interval():
+    """Without it there would be nobody."""
+    rng = np.random.default_rng(1)
+    sizes, truth, said = rng.normal(size=(3, 30))
+    predictions = Predictions(truth=truth, predicted=said, train_mean=0.0)
+
+    found = match_head_size(predictions, sizes, by=BY, people=(["f"] * 30, PLAN)).matched
+
+    assert found.value is not None
+    assert found.low is None
+    assert "independent people" in found.reason

@@ -13,7 +13,7 @@ class Increment:
 
     Attributes:
         confounds: what the other model knows, the head's size among them.
-        n: people.
+        n: people whom the ratio is of, one of each family.
         statistic: likelihood ratio of adding the model's score on these people; F for numbers.
         p_value: of it.
         reason: why these are None, else empty.

@@ -47,7 +47,8 @@ def measure_increment(
     """Measure what the model adds to a model of the confounds that was fitted on training people.
 
     The ratio compares, on the people asked, a model of the confounds' score with one of both
-    scores. For the gain the two scores are weighed on other people, so that it is no gain of
+    scores; it takes people for independent, so that one of each family is looked at, and whoever
+    several seeds asked once. For the gain the two scores are weighed on other people, so that it is no gain of
     fitting.
 
     Args:
@@ -59,8 +60,9 @@ def measure_increment(
     """
     name, metric = by
     clusters, plan = people
-    reason = too_few(asked.model)
-    statistic, p_value = (None, None) if reason else ratio_test(asked)
+    unrelated = take_unrelated(asked, clusters)
+    reason = too_few(unrelated.model)
+    statistic, p_value = (None, None) if reason else ratio_test(unrelated)
     alone = together = None
     if reason:
         gain = Estimate(reason=reason)
@@ -73,7 +75,7 @@ def measure_increment(
         alone, together = finite(metric.score(first)), finite(metric.score(second))
     return Increment(
         confounds=tuple(confounds),
-        n=len(asked.model.truth),
+        n=len(unrelated.model.truth),
         statistic=statistic,
         p_value=p_value,
         reason=reason,
@@ -82,6 +84,17 @@ def measure_increment(
         together=together,
         gain=gain,
     )
+
+
+def take_unrelated(asked: TwoReaders, clusters: Sequence[str]) -> TwoReaders:
+    """Return the first person of each family.
+
+    Args:
+        asked: the people.
+        clusters: name of the family of each.
+    """
+    rows = np.sort(np.unique(np.asarray(clusters, dtype=str), return_index=True)[1])
+    return TwoReaders(model=asked.model.take(rows), confounds=asked.confounds.take(rows))
 
 
 def too_few(predictions: Predictions) -> str:

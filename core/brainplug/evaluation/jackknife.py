@@ -28,6 +28,12 @@ SCALES: Mapping[str, tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]
 """Each scale, and the way back; all rise with the score."""
 
 
+def group_families(members: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Return the number of what each person is left out with: the family, or some of them."""
+    found: Int[np.ndarray, " n"] = members % MOST_GROUPS
+    return found
+
+
 def scores_without(
     metric: Metric, predictions: Predictions, members: Int[np.ndarray, " n"]
 ) -> Float[np.ndarray, " families"]:
@@ -38,7 +44,7 @@ def scores_without(
         predictions: one a subject.
         members: number of the family of each.
     """
-    groups = members % MOST_GROUPS
+    groups = group_families(members)
     counts = (groups != np.arange(groups.max() + 1)[:, None]).astype(np.int16)
     return resampled_scores(metric, predictions, counts)
 

@@ -10,6 +10,7 @@ that is said.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -50,6 +51,7 @@ from brainplug.evaluation.within_groups import Scored
 if TYPE_CHECKING:
     from brainplug.api.records import TargetValue
     from brainplug.api.roles import Metric
+    from brainplug.evaluation.confounding import Confounding
     from brainplug.evaluation.records import ReportedScore, SelectedCheckpoint, SplitScores
     from brainplug.evaluation.rules import Rule
     from brainplug.evaluation.subgroup_records import Grouping
@@ -183,13 +185,13 @@ def describe_people(
     rows = [row for run in runs.values() for row in of_split(run.rows, split)]
     frame = aggregate(rows, facts.kind, facts.labels, facts.train_mean)
     predictions = make_predictions(frame, facts.labels, facts.train_mean)
+    counts = add_counts([run.metrics.splits[split].counts for run in runs.values()])
+    people = int(frame["subject"].nunique())
     return attrs.evolve(
         found,
         metrics=over_trainings(found, rows_of_trainings(runs, split), facts, pooling),
-        counts=add_counts(
-            [run.metrics.splits[split].counts for run in runs.values()],
-            subjects=int(frame["subject"].nunique()),
-        ),
+        counts=count_people_once(counts, people),
+        confounding=once_each(found.confounding, people / max(counts.subjects, 1)),
         confusion=count_confusions(predictions) if facts.labels else None,
         scatter=None if facts.labels else pair_values(predictions),
         subgroups=pool_subgroups(runs, split, facts, pooling),
@@ -235,7 +237,43 @@ def over_trainings(
     }
 
 
-def add_counts(counts: Sequence[AnswerCounts], *, subjects: int) -> AnswerCounts:
+PEOPLE_COUNTED = ("unparsed_subjects", "partly_unparsed_subjects", "changed_subjects")
+"""Counts of answers that are counts of people."""
+
+
+def count_people_once(counts: AnswerCounts, subjects: int) -> AnswerCounts:
+    """Return the counts of several runs with people who are in several of them counted once.
+
+    Of those whom each run found otherwise it is the mean over runs, rounded up.
+
+    Args:
+        counts: of all runs.
+        subjects: people whom they asked.
+    """
+    told = {name: getattr(counts, name) for name in PEOPLE_COUNTED}
+    share = subjects / max(counts.subjects, 1)
+    fewer = {name: None if each is None else ceil(each * share) for name, each in told.items()}
+    return attrs.evolve(counts, subjects=subjects, **fewer)
+
+
+def once_each(found: Confounding | None, share: float) -> Confounding | None:
+    """Return what confounds tell with its counts of people, of whom each run told once more.
+
+    Args:
+        found: of all runs; it looks at one of each family for the increment as it is.
+        share: people of those whom all runs asked.
+    """
+    if found is None:
+        return None
+    head_size, probe = found.head_size, found.probe
+    if head_size is not None:
+        head_size = attrs.evolve(head_size, n=round(head_size.n * share))
+    if probe is not None:
+        probe = attrs.evolve(probe, n=round(probe.n * share))
+    return attrs.evolve(found, head_size=head_size, probe=probe)
+
+
+def add_counts(counts: Sequence[AnswerCounts]) -> AnswerCounts:
     """Add the counts of runs; shares are means, weighted by answers."""
     found: dict[str, Any] = {}
     for name in attrs.fields_dict(AnswerCounts):
@@ -248,7 +286,7 @@ def add_counts(counts: Sequence[AnswerCounts], *, subjects: int) -> AnswerCounts
         else:
             total = sum(tasks for _, tasks in known)
             found[name] = sum(v * tasks for v, tasks in known) / total if total else None
-    return AnswerCounts(**found | {"subjects": subjects})
+    return AnswerCounts(**found)
 
 
 def pool_subgroups(

@@ -166,6 +166,8 @@ class NumberBias:
 class AnswerCounts:
     """How many answers there are, how many could be read, and how they follow the reference.
 
+    Of several seeds, counts of people are means over them, rounded up.
+
     Attributes:
         subjects: people asked.
         tasks: dialogues asked.

@@ -10,7 +10,9 @@ import numpy as np
 from brainplug.evaluation.bootstrap import Estimate
 from brainplug.evaluation.confounding import SameHeadSize
 from brainplug.evaluation.increment import finite
-from brainplug.evaluation.intervals import interval
+from brainplug.evaluation.intervals import interval, student_interval
+from brainplug.evaluation.jackknife import group_families
+from brainplug.evaluation.relatives import number_families
 from brainplug.toolkit.components import number_components
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def match_head_size(
     """
     clusters, plan = people
     if not predictions.labels:
-        return correlate_given_size(predictions, sizes, plan.confidence)
+        return correlate_given_size(predictions, sizes, people=people)
     name, metric = by
     caliper = CALIPER * float(np.std(sizes))
     pairs = pair_by_size(predictions.truth, sizes, caliper)
@@ -101,28 +103,41 @@ def join_pairs(clusters: Sequence[str]) -> list[str]:
 
 
 def correlate_given_size(
-    predictions: Predictions, sizes: Float[np.ndarray, " n"], confidence: float
+    predictions: Predictions,
+    sizes: Float[np.ndarray, " n"],
+    *,
+    people: tuple[Sequence[str], BootstrapPlan],
 ) -> SameHeadSize:
-    """Correlate truth and prediction given head size; the interval is Fisher's."""
-    from scipy import stats
+    """Correlate truth and prediction given head size; the interval leaves out families in turn.
 
+    Args:
+        predictions: one a person.
+        sizes: of each head, ml.
+        people: the family of each, and how intervals are made.
+    """
+    clusters, plan = people
     truth, said = predictions.truth.astype(float), predictions.predicted.astype(float)
     size = len(truth)
     whole, matched = None, Estimate(reason=f"fewer than {FEWEST_PEOPLE} people")
     if size >= FEWEST_PEOPLE:
         whole = correlation(truth, said)
-        given = correlation(without(truth, sizes), without(said, sizes))
+        given = partial_correlation(truth, said, sizes)
         matched = Estimate(reason="truth or prediction does not vary")
         if given is not None:
-            # One variable is given, which costs one person.
-            margin = stats.norm.ppf((1 + confidence) / 2) / np.sqrt(size - 4)
-            middle = np.arctanh(np.clip(given, -1 + 1e-12, 1 - 1e-12))
-            matched = Estimate(
-                value=given,
-                low=float(np.tanh(middle - margin)),
-                high=float(np.tanh(middle + margin)),
-            )
+            groups = group_families(number_families(clusters))
+            # Without the only family there would be nobody.
+            kept = [groups != group for group in range(groups.max() + 1) if groups.any()]
+            others = [partial_correlation(truth[own], said[own], sizes[own]) for own in kept]
+            left = np.array([np.nan if each is None else each for each in others])
+            matched = student_interval(given, left, scale="fisher", plan=plan)
     return SameHeadSize(how=PARTIAL, n=size, metric="pearson-r", whole=whole, matched=matched)
+
+
+def partial_correlation(
+    truth: Float[np.ndarray, " n"], said: Float[np.ndarray, " n"], sizes: Float[np.ndarray, " n"]
+) -> float | None:
+    """Correlate truth and prediction given head size, None where one of both does not vary."""
+    return correlation(without(truth, sizes), without(said, sizes))
 
 
 def without(values: Float[np.ndarray, " n"], sizes: Float[np.ndarray, " n"]) -> np.ndarray:

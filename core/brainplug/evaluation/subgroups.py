@@ -90,7 +90,6 @@ def score_grouping(scored: Scored, groups: Groups) -> Grouping | None:
 
 def score_cell(scored: Scored, inside: Bool[np.ndarray, " n"]) -> GroupScore:
     """Score the people of one group; one that is too small is only counted."""
-    chosen = scored.predictions.take(inside)
     chosen = scored.predictions.take(np.flatnonzero(inside))
     classes = tuple(
         count_people(scored, inside & (scored.predictions.truth == label))

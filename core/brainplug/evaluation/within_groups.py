@@ -76,7 +76,6 @@ def score_within(
     Returns:
         The comparison, or None and why there is none.
     """
-    fit = [inside for inside in members if tells(scored.predictions.take(inside))]
     fit = [inside for inside in members if tells(scored.predictions.take(np.flatnonzero(inside)))]
     people = int(sum(inside.sum() for inside in fit))
     if not fit:
@@ -138,7 +137,6 @@ def gain_of(
     sign = 1 if scored.metric.higher_is_better else -1
     rows = []
     for inside in members:
-        own = scored.predictions.take(inside)
         own = scored.predictions.take(np.flatnonzero(inside))
         alike = best_constant(scored.metric, own)
         score, constant = scored.metric.score(own), score_constant(scored.metric, alike)
