@@ -48,8 +48,8 @@ def measure_increment(
 
     The ratio compares, on the people asked, a model of the confounds' score with one of both
     scores; it takes people for independent, so that one of each family is looked at, and whoever
-    several seeds asked once. For the gain the two scores are weighed on other people, so that it is no gain of
-    fitting.
+    several seeds asked once. For the gain the two scores are weighed on other people, so that it is
+    no gain of fitting.
 
     Args:
         asked: the people.

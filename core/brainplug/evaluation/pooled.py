@@ -252,7 +252,9 @@ def count_people_once(counts: AnswerCounts, subjects: int) -> AnswerCounts:
     """
     told = {name: getattr(counts, name) for name in PEOPLE_COUNTED}
     share = subjects / max(counts.subjects, 1)
-    fewer = {name: None if each is None else ceil(each * share) for name, each in told.items()}
+    fewer: dict[str, Any] = {
+        name: None if each is None else ceil(each * share) for name, each in told.items()
+    }
     return attrs.evolve(counts, subjects=subjects, **fewer)
 
 
