@@ -92,6 +92,13 @@ def test_few_people_in_no_group_hide_the_size_of_one():
     assert groups == many["groups"]
 
 
+def test_the_cause_of_a_failed_arm_is_not_shared():
+    """It names files and ids as well; that the arm failed stays known."""
+    lost, done = (hide_few({"arms": {"query-alone": {"failed": why}}}) for why in ("/a/sub-1", ""))
+
+    assert ("not told", "") == tuple(each["arms"]["query-alone"]["failed"] for each in (lost, done))
+
+
 def test_causes_of_failed_runs_are_not_shared():
     """They name files and ids."""
     assert {"fold-2": ""} == hide_few({"failed": {"fold-2": "/home/me/sub-01.nii: cut"}})["failed"]

@@ -9,13 +9,21 @@ from pathlib import Path
 import attrs
 import pytest
 
+from brainplug.audit.records import PoolBalance
 from brainplug.evaluation.bootstrap import Estimate
 from brainplug.evaluation.intervention_records import Effect, Expected, Interventions
 from brainplug.evaluation.pooled_records import RunScores, Summary
 from brainplug.evaluation.records import ArmScores, Difference
 from brainplug.evaluation.subgroup_records import Gain, Grouping, GroupScore, WithinGroups
 from brainplug.report.page import SECTIONS, render
-from brainplug.report.sections import benefit, interventions, provenance, subgroups, systems
+from brainplug.report.sections import (
+    balance,
+    benefit,
+    interventions,
+    provenance,
+    subgroups,
+    systems,
+)
 from brainplug.report.sentence import claim
 from brainplug.report.wording import MINUS
 from pages import Study, make_folder, page_of
@@ -175,9 +183,48 @@ def test_right_and_wrong_dialogues_are_shown(shared):
 
 
 def test_one_unread_answer_is_told(shared):
-    """How many, of what kind, and its text."""
-    assert "1 of 80" in cells(shared, "answers that could not be read")
-    assert ["1"] == cells(shared, "no class is named")
+    """That there are few, of what kind, and its text."""
+    assert ["&lt;5 of 80"] == cells(shared, "answers that could not be read")
+    assert ["&lt;5"] == cells(shared, "no class is named")
+    assert "&lt;5 of 80 answers could not be read" in shared
+    assert not re.search(r"\b[1-4] of \d", shared)
+
+
+def test_a_page_of_single_people_counts_every_failure(tmp_path):
+    """One of eighty is one."""
+    page = page_of(tmp_path / "run", Study(unread=1), individual=True)
+
+    assert ["1 of 80"] == cells(page, "answers that could not be read")
+    assert "1 of 80 answers could not be read" in page
+
+
+def test_a_pool_of_few_people_has_no_mean():
+    """It would be the value of one person."""
+    cell = PoolBalance(n=6, mean=41.5, sd=2.0, standardised_difference=None)
+
+    told = [balance.mean_and_sd(cell, people, individual=False) for people in (1, 5)]
+
+    assert ["…", "41.5 (2.00)"] == told
+    assert "41.5 (2.00)" == balance.mean_and_sd(cell, 1, individual=True)
+
+
+def test_why_an_arm_failed_names_no_path(tmp_path):
+    """The reason is told, the folders of whoever ran it are not."""
+    facts = make_folder(tmp_path / "run", Study())
+    lost = {
+        "query-alone": ArmScores(
+            steps=0,
+            main_steps=9,
+            first_loss=None,
+            last_loss=None,
+            failed="no memory for /home/me/model.bin",
+        )
+    }
+    facts.metrics = attrs.evolve(facts.metrics, arms=lost)
+
+    (told,) = benefit.make(facts).sentences
+
+    assert told.endswith("no memory for …/model.bin.")
 
 
 def test_each_item_of_both_checklists_is_filled_or_said_to_be_unknown(shared):

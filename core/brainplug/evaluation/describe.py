@@ -17,16 +17,13 @@ from brainplug.evaluation.records import (
     SiteScores,
     TrainingValues,
 )
+from brainplug.evaluation.small_cells import SMALLEST_CELL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from brainplug.api.roles import Metric
     from brainplug.tasks.answers import AnswerRow
-
-
-SMALLEST_SITE = 5
-"""Sites with fewer subjects are counted, not scored."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -112,21 +109,29 @@ def count_forms(answers: Sequence[AnswerRow]) -> dict[str, Any]:
     }
 
 
-def forms_in_words(counts: AnswerCounts) -> str:
+def show_all(count: int, _whole: int) -> str:
+    """Write a count as it is."""
+    return f"{count:,}"
+
+
+def forms_in_words(counts: AnswerCounts, show: Callable[[int, int], str] = show_all) -> str:
     """Say how much of the probability is on answers at all, and how many are worded as taught.
 
     Args:
         counts: of the answers to a split.
+        show: writes how many of how many; on what is shared it hides a few.
     """
     told = []
     if counts.mass is not None:
         told.append(f"Answers that can be read hold {counts.mass:.2f} of the probability")
     if counts.trained_form is not None and counts.strange is not None:
-        said = f"{counts.trained_form} of {counts.tasks} answers are worded as in training"
+        trained = show(counts.trained_form, counts.tasks)
+        said = f"{trained} of {counts.tasks:,} answers are worded as in training"
         if counts.strange:
-            one = counts.strange == 1
+            strange = show(counts.strange, counts.tasks)
+            one = strange == "1"
             said += (
-                f", and {counts.strange} {'has' if one else 'have'} words that no training answer "
+                f", and {strange} {'has' if one else 'have'} words that no training answer "
                 f"has and {'is' if one else 'are'} not read"
             )
         told.append(said)
@@ -155,7 +160,7 @@ def count_confusions(predictions: Predictions) -> Confusion:
 def score_sites(
     frame: pd.DataFrame, facts: TargetFacts, metrics: Mapping[str, Metric]
 ) -> tuple[dict[str, SiteScores], int]:
-    """Score each site with enough subjects, where there are several.
+    """Score each site with enough subjects, where there are several; others are counted.
 
     Returns:
         The scores by site, and the number of sites with too few subjects.
@@ -166,7 +171,7 @@ def score_sites(
     known = facts.people.dropna(subset=["site"]).drop_duplicates("subject")
     sites = frame["subject"].map(dict(zip(known["subject"], known["site"], strict=True)))
     sizes = frame["subject"].groupby(sites).nunique()
-    large = sizes[sizes >= SMALLEST_SITE]
+    large = sizes[sizes >= SMALLEST_CELL]
     found: dict[str, SiteScores] = {}
     for site, size in large.items() if len(sizes) > 1 else ():
         members = make_predictions(frame[sites == site], facts.labels, facts.train_mean)

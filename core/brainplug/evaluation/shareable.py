@@ -10,16 +10,13 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from brainplug.evaluation.predictions_table import arrange
+from brainplug.evaluation.small_cells import SMALLEST_CELL, group_alike, is_few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-SMALLEST_CELL = 5
-"""Fewer people than this are not counted in what is shared."""
 
 PEOPLE_COUNTS = frozenset(
     {
@@ -43,6 +40,9 @@ ANSWER_COUNTS = ("unparsed_tasks", "strange", "trained_form")
 
 SHIFTED = ("prediction", "said", "expected")
 """Columns of numbers that move with the truth, so that every error stays what it was."""
+
+NOT_TOLD = "not told"
+"""Why an arm has no result, which is told by its not being empty."""
 
 LETTERS = 12
 """Hexadecimal digits of a pseudonym: two of a million people share one once in 600 studies."""
@@ -73,11 +73,6 @@ def hide_value(key: str, value: Any, record: dict[str, Any]) -> Any:
         return None
     hide = HIDERS.get(key)
     return hide_few(value) if hide is None else hide(value, record)
-
-
-def is_few(count: Any) -> bool:
-    """Tell whether a count is of so few people that it is hidden; nobody at all is not."""
-    return isinstance(count, int) and not isinstance(count, bool) and 0 < count < SMALLEST_CELL
 
 
 def hide_row(counts: Sequence[int]) -> list[int | None]:
@@ -129,7 +124,9 @@ HIDERS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
     "counts": hide_classes,
     "groups": hide_rest,
     # An error names files and ids.
-    "failed": lambda causes, _: dict.fromkeys(causes, "") if isinstance(causes, dict) else causes,
+    "failed": lambda causes, _: (
+        dict.fromkeys(causes, "") if isinstance(causes, dict) else causes and NOT_TOLD
+    ),
     # Of answers without and with an intervention.
     "unread": lambda counts, _: (
         [None if is_few(count) else count for count in counts]
@@ -187,7 +184,7 @@ def blur(table: pd.DataFrame) -> pd.DataFrame:
     """Replace the truth of each person by the mean of people alike, and move predictions along."""
     truth = table["truth"].astype(float)
     known = table.drop_duplicates(["subject", "truth"])
-    blurred = group_means(known["truth"].to_numpy(dtype=float))
+    blurred = group_alike(known["truth"].to_numpy(dtype=float))
     means = dict(zip(zip(known["subject"], known["truth"], strict=True), blurred, strict=True))
     near = pd.Series(
         [means[pair] for pair in zip(table["subject"], table["truth"], strict=True)],
@@ -200,19 +197,6 @@ def blur(table: pd.DataFrame) -> pd.DataFrame:
         if name in table
     }
     return table.assign(truth=near.round(6), **moved)
-
-
-def group_means(values: np.ndarray) -> np.ndarray:
-    """Return for each value the mean of five or more values alike.
-
-    >>> group_means(np.array([9.0, 1.0, 2.0, 3.0, 4.0, 5.0])).tolist()
-    [4.0, 4.0, 4.0, 4.0, 4.0, 4.0]
-    """
-    order = np.argsort(values, kind="stable")
-    means = np.empty(len(values))
-    for group in np.array_split(order, max(1, len(values) // SMALLEST_CELL)):
-        means[group] = values[group].mean()
-    return means
 
 
 def pseudonym(name: Any, kind: str, key: bytes) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.intervals import interval
 from brainplug.evaluation.score import cluster_names
+from brainplug.evaluation.small_cells import SMALLEST_CELL, is_few
 from brainplug.evaluation.subgroup_records import Grouping, GroupScore, Heterogeneity
 from brainplug.evaluation.within_groups import Scored, count_people, score_within
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from brainplug.evaluation.describe import TargetFacts
     from brainplug.evaluation.groupings import Groups
     from brainplug.tasks.answers import AnswerRow
-
-SMALLEST_CELL = 5
-"""Groups of fewer people, or with fewer of a class that they have, are counted and not scored."""
 
 
 def subgroups_of(
@@ -110,8 +108,8 @@ def score_cell(scored: Scored, inside: Bool[np.ndarray, " n"]) -> GroupScore:
 
 
 def is_small(cell: GroupScore) -> bool:
-    """Tell whether a group is too small to be scored and shown."""
-    return cell.people < SMALLEST_CELL or any(0 < c < SMALLEST_CELL for c in cell.classes)
+    """Tell whether a group, or a class that it has, is too small to be scored and shown."""
+    return cell.people < SMALLEST_CELL or any(map(is_few, cell.classes))
 
 
 def heterogeneity(cells: Sequence[GroupScore], confidence: float) -> Heterogeneity | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brainplug.report.sharing import SMALLEST_GROUP, group_alike
+from brainplug.evaluation.small_cells import SMALLEST_CELL, group_alike
 from brainplug.report.wording import metric_name
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def round_to_range(values: np.ndarray, steps: int = 60) -> np.ndarray:
 
 def draw_calibration(bins: Sequence[CalibrationBin]) -> str:
     """Draw how often answers were right against how probable the model held them."""
-    shown = [each for each in bins if each.n >= SMALLEST_GROUP]
+    shown = [each for each in bins if each.n >= SMALLEST_CELL]
     with drawing(WIDTH * 0.9) as (figure, axis):
         axis.plot([0, 1], [0, 1], color=LINE, lw=1.2)
         axis.plot(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.baselines.records import IMAGE_KINDS
-from brainplug.evaluation.describe import forms_in_words
+from brainplug.evaluation.describe import forms_in_words, show_all
 from brainplug.evaluation.records import EXPECTED, SAID
 from brainplug.report.arms import references_add_in_words
 from brainplug.report.intervention_words import interventions_in_words
@@ -23,7 +23,7 @@ from brainplug.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from brainplug.evaluation.records import (
         AnswerCounts,
@@ -279,14 +279,19 @@ def show_difference(difference: Difference) -> str:
 NOT_MEASURED = "what references add was not measured"
 
 
-def further_sentences(metrics: Metrics) -> list[str]:
-    """Say what a reader of the first sentence must know next, a sentence each."""
+def further_sentences(metrics: Metrics, show: Callable[[int, int], str] = show_all) -> list[str]:
+    """Say what a reader of the first sentence must know next, a sentence each.
+
+    Args:
+        metrics: of the run.
+        show: writes how many of how many; on a page to share it hides a few.
+    """
     scored = metrics.splits[shown_split(metrics.splits)]
     name = next(iter(scored.metrics))
     found = [
         readouts_in_words(metrics, name),
-        unread_in_words(scored.counts, metrics),
-        forms_in_words(scored.counts),
+        unread_in_words(scored.counts, metrics, show),
+        forms_in_words(scored.counts, show),
         candidates_in_words(metrics),
         *(interventions_in_words(metrics.interventions) if metrics.interventions else ()),
         unopened_in_words(shown_split(metrics.splits)),
@@ -330,7 +335,9 @@ def other_readout(metrics: Metrics, split: str) -> list[tuple[str, Mapping[str, 
     return [(f"model, by {READOUT_NAMES[name]}", found.other[split])]
 
 
-def unread_in_words(counts: AnswerCounts, metrics: Metrics) -> str:
+def unread_in_words(
+    counts: AnswerCounts, metrics: Metrics, show: Callable[[int, int], str] = show_all
+) -> str:
     """Say how many answers could not be read and what became of them."""
     unread = counts.unparsed_tasks
     if not unread:
@@ -340,7 +347,8 @@ def unread_in_words(counts: AnswerCounts, metrics: Metrics) -> str:
         fate = "a subject without a readable answer counts as wrong"
     elif told_all_the_same(metrics):
         fate = "the expected value is told for them all the same"
-    return f"{unread} of {count_of(counts.tasks, 'answer')} could not be read; {fate}."
+    told = show(unread, counts.tasks)
+    return f"{told} of {count_of(counts.tasks, 'answer')} could not be read; {fate}."
 
 
 def candidates_in_words(metrics: Metrics) -> str:

@@ -11,20 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brainplug.evaluation.small_cells import SMALLEST_CELL, is_few
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SMALLEST_GROUP = 5
-"""Fewer people than this are not counted, averaged or drawn on a page that may be shared."""
-
 HIDDEN = "…"
 
-FEW = f"<{SMALLEST_GROUP}"
-
-
-def is_few(count: int) -> bool:
-    """Tell whether a count is of so few people that it is hidden; nobody at all is not."""
-    return 0 < count < SMALLEST_GROUP
+FEW = f"<{SMALLEST_CELL}"
 
 
 def show_count(count: int, *, individual: bool) -> str:
@@ -48,20 +42,29 @@ def show_counts(counts: Sequence[int], *, individual: bool) -> list[str]:
     few = [place for place, count in enumerate(counts) if is_few(count)]
     if individual or not few:
         return [f"{count:,}" for count in counts]
-    others = [place for place, count in enumerate(counts) if count >= SMALLEST_GROUP]
+    others = [place for place, count in enumerate(counts) if count >= SMALLEST_CELL]
     shown = [FEW if place in few else f"{count:,}" for place, count in enumerate(counts)]
     if others:
         bound = min(others, key=lambda place: counts[place])
         known = counts[bound] + sum(counts[place] for place in few)
-        shown[bound] = f"≥{max(SMALLEST_GROUP, known - len(few) * (SMALLEST_GROUP - 1)):,}"
+        shown[bound] = f"≥{max(SMALLEST_CELL, known - len(few) * (SMALLEST_CELL - 1)):,}"
     elif not is_few(sum(counts)) and len(few) in (
         1,
         sum(counts),
-        sum(counts) / (SMALLEST_GROUP - 1),
+        sum(counts) / (SMALLEST_CELL - 1),
     ):
         # The total alone tells each of them, as 8 tells two that are below 5 and above 3.
         return [HIDDEN] * len(counts)
     return shown
+
+
+def show_part(count: int, whole: int, *, individual: bool) -> str:
+    """Write a part of a whole that is told; neither few people nor a few who are left are counted.
+
+    >>> show_part(1, 80, individual=False), show_part(78, 80, individual=False)
+    ('<5', '≥76')
+    """
+    return show_counts([count, whole - count], individual=individual)[0]
 
 
 def show_loss(kept: int, lost: int, *, individual: bool) -> tuple[str, str]:
@@ -72,7 +75,7 @@ def show_loss(kept: int, lost: int, *, individual: bool) -> tuple[str, str]:
     """
     if individual or not is_few(lost):
         return f"{kept + lost:,}", f"{lost:,}"
-    return f"{kept + 1:,} to {kept + SMALLEST_GROUP - 1:,}", FEW
+    return f"{kept + 1:,} to {kept + SMALLEST_CELL - 1:,}", FEW
 
 
 def pool_few(counts: Mapping[str, int], name: str = "other reasons") -> dict[str, int]:
@@ -93,31 +96,7 @@ def pool_few(counts: Mapping[str, int], name: str = "other reasons") -> dict[str
     return kept | {name: sum(counts[key] for key in pooled)}
 
 
-def group_alike(values: Sequence[float], smallest: int = SMALLEST_GROUP) -> np.ndarray:
-    """Replace each value by the mean of a group of people alike in it, `smallest` or more.
-
-    That is microaggregation of one variable: every number that is shown stands for at least
-    `smallest` people (Domingo-Ferrer and Mateo-Sanz 2002, doi 10.1109/69.979982).
-
-    Args:
-        values: one a person.
-        smallest: people in a group.
-
-    Returns:
-        The means, in the order of the values; fewer people than `smallest` are one group.
-
-    >>> group_alike([3.0, 1.0, 2.0, 9.0], smallest=2).tolist()
-    [6.0, 1.5, 1.5, 6.0]
-    """
-    array = np.asarray(values, dtype=float)
-    order = np.argsort(array, kind="stable")
-    found = np.empty(len(array))
-    for group in np.array_split(order, max(1, len(array) // smallest)):
-        found[group] = array[group].mean() if len(group) else np.nan
-    return found
-
-
-def ends_of(values: Sequence[float], smallest: int = SMALLEST_GROUP) -> tuple[float, float] | None:
+def ends_of(values: Sequence[float], smallest: int = SMALLEST_CELL) -> tuple[float, float] | None:
     """Return the mean of the few lowest and of the few highest values; None of too few people.
 
     Exact ends would be the values of one person each.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from brainplug.report.sharing import show_count, show_counts, without_paths
+from brainplug.evaluation.small_cells import is_few
+from brainplug.report.sharing import HIDDEN, show_count, show_counts, without_paths
 from brainplug.report.wording import show_number
 from brainplug.runtime.files import read_json
 
@@ -64,7 +65,7 @@ def make(facts: Facts) -> Balance | None:
     for column, pools in split.balance.items():
         if column != "target" and same_counts(pools, split.balance.get("target", {})):
             continue  # the target's own column, once more by its codes
-        lines += balance_lines(column, pools, individual=facts.individual)
+        lines += balance_lines(column, pools, split.pools, individual=facts.individual)
     return Balance(
         pools=[name_pool(pool) for pool in split.pools],
         lines=lines,
@@ -95,7 +96,11 @@ def count_lines(pools: Mapping[str, PoolCounts], *, individual: bool) -> Iterato
 
 
 def balance_lines(
-    column: str, pools: Mapping[str, PoolBalance], *, individual: bool
+    column: str,
+    pools: Mapping[str, PoolBalance],
+    people: Mapping[str, PoolCounts],
+    *,
+    individual: bool,
 ) -> Iterator[Line]:
     """Tell a column in each pool: mean and SD, or scans of each class."""
     known = [abs(d) for each in pools.values() if (d := each.standardised_difference) is not None]
@@ -104,7 +109,10 @@ def balance_lines(
     counted = [each.counts for each in pools.values() if each.counts is not None]
     labels = list(dict.fromkeys(label for counts in counted for label in counts))
     if not counted:
-        cells = [mean_and_sd(each) for each in pools.values()]
+        cells = [
+            mean_and_sd(each, people[pool].subjects, individual=individual)
+            for pool, each in pools.items()
+        ]
         yield Line(name=f"{column}, mean (SD)", cells=cells, apart=apart, far=far)
     elif len(labels) > MOST_CLASSES:
         cells = [str(len(counts)) for counts in counted]
@@ -133,10 +141,12 @@ def same_counts(some: Mapping[str, PoolBalance], others: Mapping[str, PoolBalanc
     return sizes(some) == sizes(others) and numbers(some) == numbers(others)
 
 
-def mean_and_sd(cell: PoolBalance) -> str:
-    """Write mean and SD with the same places."""
+def mean_and_sd(cell: PoolBalance, people: int, *, individual: bool) -> str:
+    """Write mean and SD with the same places; those of a few people would tell of each."""
     if cell.mean is None:
         return "n/a"
+    if is_few(min(cell.n, people)) and not individual:
+        return HIDDEN
     return f"{show_number(cell.mean)} ({show_number(cell.sd)})"
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from brainplug.evaluation.small_cells import SMALLEST_CELL, group_alike
 from brainplug.report.figures import draw_slices
-from brainplug.report.sharing import SMALLEST_GROUP, group_alike
 from brainplug.report.wording import show_number
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def draw_averages(facts: Facts) -> list[tuple[str, int, str]]:
     return [
         (name, len(paths), draw_slices(mean_volume(facts.sources.load, paths)))
         for name, paths in group_scans(scans, facts.sources.kind)
-        if len(paths) >= SMALLEST_GROUP
+        if len(paths) >= SMALLEST_CELL
     ]
 
 

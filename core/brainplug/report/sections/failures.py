@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from brainplug.evaluation.small_cells import SMALLEST_CELL
 from brainplug.report.sections.dialogues import error_of
 from brainplug.report.sections.references import show_share
-from brainplug.report.sharing import SMALLEST_GROUP
+from brainplug.report.sharing import show_count, show_counts, show_part
 from brainplug.report.wording import count_of, show_number
 
 if TYPE_CHECKING:
@@ -47,27 +48,36 @@ def make(facts: Facts) -> Failures:
     unread = [row for row in facts.answers if row.prediction is None]
     kinds = Counter(kind_of_failure(row.answer_text, facts) for row in unread)
     texts = Counter(shorten(row.answer_text) for row in unread if row.answer_text.strip())
+    individual, common = facts.individual, kinds.most_common()
+    shown = show_counts([count for _, count in common], individual=individual)
     return Failures(
         rows=list(count_failures(facts)),
-        kinds=[(kind, f"{count:,}") for kind, count in kinds.most_common()],
-        texts=[(text, f"{count:,}") for text, count in texts.most_common(3)],
+        kinds=[(kind, count) for (kind, _), count in zip(common, shown, strict=True)],
+        texts=[
+            (text, show_count(count, individual=individual)) for text, count in texts.most_common(3)
+        ],
         people=list(list_failures(facts)) if facts.individual else [],
     )
 
 
 def count_failures(facts: Facts) -> Iterator[tuple[str, str]]:
     """Count unread answers and people, and what is wrong among the rest."""
-    counts = facts.scored.counts
-    yield "answers that could not be read", f"{counts.unparsed_tasks:,} of {counts.tasks:,}"
+    counts, individual = facts.scored.counts, facts.individual
+    unread = show_part(counts.unparsed_tasks, counts.tasks, individual=individual)
+    yield "answers that could not be read", f"{unread} of {counts.tasks:,}"
     if counts.unparsed_tasks:
-        yield "people none of whose answers could be read", f"{counts.unparsed_subjects:,}"
-        yield "people some of whose answers could not", f"{counts.partly_unparsed_subjects:,}"
+        silent, partly = counts.unparsed_subjects, counts.partly_unparsed_subjects
+        parts = [silent, partly, counts.subjects - silent - partly]
+        none, some, _all = show_counts(parts, individual=individual)
+        yield "people none of whose answers could be read", none
+        yield "people some of whose answers could not", some
     if facts.scored.confusion is not None:
         wrong = [row for row in facts.answers if row.prediction not in {None, row.truth}]
         # Several trainings answer for each person several times, where the others count once.
         if len(facts.answers) == counts.tasks:
-            yield "answers that state a wrong class", f"{len(wrong):,} of {counts.tasks:,}"
-    elif facts.scored.scatter and len(facts.scored.scatter) >= 2 * SMALLEST_GROUP:
+            shown = show_part(len(wrong), counts.tasks, individual=individual)
+            yield "answers that state a wrong class", f"{shown} of {counts.tasks:,}"
+    elif facts.scored.scatter and len(facts.scored.scatter) >= 2 * SMALLEST_CELL:
         yield from describe_errors(facts)
 
 
@@ -117,4 +127,5 @@ def list_failures(facts: Facts) -> Iterator[tuple[str, str, str]]:
 def failures_in_words(facts: Facts) -> str:
     """Say how many answers could not be read, for checklists."""
     counts = facts.scored.counts
-    return f"{counts.unparsed_tasks:,} of {count_of(counts.tasks, 'answer')} could not be read"
+    unread = show_part(counts.unparsed_tasks, counts.tasks, individual=facts.individual)
+    return f"{unread} of {count_of(counts.tasks, 'answer')} could not be read"

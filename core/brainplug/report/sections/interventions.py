@@ -16,6 +16,7 @@ from brainplug.report.intervention_words import (
     interventions_in_words,
 )
 from brainplug.report.sections.systems import Row, common_axis
+from brainplug.report.sharing import show_part
 from brainplug.report.wording import (
     capital,
     count_of,
@@ -100,7 +101,10 @@ def make(facts: Facts) -> Dependence | None:
         axis=axis,
         groups=groups,
         metric=metric_name(found.metric),
-        changes=[make_change(name, effect) for name, effect in found.effects.items()],
+        changes=[
+            make_change(name, effect, individual=facts.individual)
+            for name, effect in found.effects.items()
+        ],
         dose_axis=dose_axis,
         doses=dose_rows(doses, dose_axis) if doses and dose_axis else [],
         dose_people=doses.people if doses else 0,
@@ -156,11 +160,12 @@ def make_row(name: str, effect: Effect, axis: Axis, *, numerical: bool) -> Row:
     )
 
 
-def make_change(name: str, effect: Effect) -> Change:
+def make_change(name: str, effect: Effect, *, individual: bool) -> Change:
     """Write what an intervention did to the score."""
+    unread = [show_part(count, effect.tasks, individual=individual) for count in effect.unread]
     return Change(
         name=NAMES.get(name, name),
-        unread=f"{effect.unread[0]:,} and {effect.unread[1]:,}",
+        unread=" and ".join(unread),
         before=show_number(effect.before),
         after=show_number(effect.after),
         change=show_estimate(effect.score_change),

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.evaluation.small_cells import SMALLEST_CELL
 from brainplug.report.figures import draw_scatter
-from brainplug.report.sharing import SMALLEST_GROUP, show_counts
+from brainplug.report.sharing import show_counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,7 @@ def make(facts: Facts) -> Predictions | None:
     if not points:
         return None
     people = len(points)
-    if people < SMALLEST_GROUP and not individual:
+    if people < SMALLEST_CELL and not individual:
         return Predictions(people=people)
     target = facts.metrics.target
     svg = draw_scatter(points, facts.metrics.train.mean, single=individual, unit=target.unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,6 +11,7 @@ from brainplug.report.external_words import external_in_words
 from brainplug.report.headline import rank_systems
 from brainplug.report.intervention_words import interventions_in_words
 from brainplug.report.sentence import further_sentences, other_readout, own_scores
+from brainplug.report.sharing import show_part
 from brainplug.report.wording import capital, join_words, metric_name, places_of, show_estimate
 
 if TYPE_CHECKING:
@@ -62,7 +64,8 @@ def make(facts: Facts) -> Scores:
     # What answers depend on has a section of its own.
     own = facts.metrics.interventions
     elsewhere = interventions_in_words(own) if own else []
-    further = [each for each in further_sentences(facts.metrics) if each not in elsewhere]
+    show = partial(show_part, individual=facts.individual)
+    further = [each for each in further_sentences(facts.metrics, show) if each not in elsewhere]
     sentences = [*external_in_words(facts.metrics), *further]
     return Scores(tables=tables, sentences=sentences)
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.evaluation.small_cells import SMALLEST_CELL
 from brainplug.evaluation.subgroups import heterogeneity_in_words
 from brainplug.evaluation.within_groups import within_in_words
 from brainplug.report.sections.systems import Row, common_axis
 from brainplug.report.sentence import own_scores
-from brainplug.report.sharing import SMALLEST_GROUP, show_counts
+from brainplug.report.sharing import show_counts
 from brainplug.report.wording import (
     as_sentence,
     capital,
@@ -121,9 +122,9 @@ def list_notes(by: str, grouping: Grouping) -> Iterator[str]:
     if grouping.too_small:
         what = count_of(grouping.too_small, "group")
         yield (
-            f"{capital(by)}: {what} with fewer than {SMALLEST_GROUP} people, or with fewer of a "
+            f"{capital(by)}: {what} with fewer than {SMALLEST_CELL} people, or with fewer of a "
             "class, not shown."
         )
-    if grouping.unseen >= SMALLEST_GROUP:
+    if grouping.unseen >= SMALLEST_CELL:
         people = count_of(grouping.unseen, "person", "people")
         yield f"{capital(by)}: {people} of groups that nobody in training belongs to."
