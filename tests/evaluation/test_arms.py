@@ -94,7 +94,7 @@ def test_a_lower_error_is_a_benefit_too():
 @pytest.mark.parametrize(
     ("right", "facts", "verdict"),
     [
-        (0.5, FACTS, "it stays at chance"),
+        (0.5, FACTS, "it cannot be told from chance on people it never saw"),
         (0.9, FACTS, "look for a leak"),
         (0.5, attrs.evolve(FACTS, last_loss=2.1), "its training loss did not fall"),
         (0.5, attrs.evolve(FACTS, first_loss=None), "its training loss did not fall"),
@@ -105,6 +105,18 @@ def test_values_drawn_at_random_must_be_learnt_and_teach_nothing(right, facts, v
     scored = score_arm(SHUFFLED, facts, answers(right), answers(0.9), CLASSES)
 
     assert verdict in scored.verdict
+
+
+def test_validation_people_who_chose_the_weights_show_no_leak():
+    """The best of many checkpoints on them may look better than chance by luck alone."""
+    theirs, ours = (
+        [attrs.evolve(row, split="val") for row in answers(right)] for right in (0.9, 0.95)
+    )
+
+    scored = score_arm(SHUFFLED, FACTS, theirs, ours, CLASSES)
+
+    assert "who also chose its weights" in scored.verdict
+    assert "look for a leak" not in scored.verdict
 
 
 def test_an_arm_that_says_nothing_has_no_score():

@@ -15,11 +15,13 @@ from brainplug.evaluation.intervention_records import Effect, Expected, Interven
 from brainplug.evaluation.pooled_records import RunScores, Summary
 from brainplug.evaluation.records import ArmScores, Difference
 from brainplug.evaluation.subgroup_records import Gain, Grouping, GroupScore, WithinGroups
+from brainplug.recipe.training_tables import Phase, Training
 from brainplug.report.page import SECTIONS, render
 from brainplug.report.sections import (
     balance,
     benefit,
     interventions,
+    methods,
     provenance,
     subgroups,
     systems,
@@ -236,6 +238,16 @@ def test_each_item_of_both_checklists_is_filled_or_said_to_be_unknown(shared):
     assert "not known to the program" in shared
 
 
+def test_the_methods_tell_the_length_that_was_asked_for():
+    """Steps stand in place of epochs, and each phase has its own length."""
+    training = Training(steps=300, phase=(Phase(), Phase(epochs=2, learning_rate=1e-3)))
+
+    told = [methods.tell_phase(phase) for phase in training.phases()]
+
+    assert told[0].startswith("for 300 steps (largest learning rate 5e-05")
+    assert told[1].startswith("for 2 epochs (largest learning rate 0.001")
+
+
 def test_a_page_of_single_people_says_so_and_shows_them(tmp_path):
     """Ids, scans, exact counts and every failure, under a warning."""
     page = page_of(tmp_path / "run", Study(lost=(("broken", 1),)), individual=True)
@@ -253,6 +265,8 @@ def test_a_locked_test_is_not_told(tmp_path):
     assert "In 40 people of the validation split (the test was not opened)" in page
     assert "test not opened: validation scores" in page
     assert "people asked in test" not in page
+    assert "fewer than 100 people in the validation, test not opened" in page
+    assert "people in the test" not in page
 
 
 def test_no_answer_is_no_score(tmp_path):

@@ -6,8 +6,11 @@ import pandas as pd
 import pytest
 
 from brainplug.cli.main import main
+from brainplug.evaluation.pooled_records import Summary
+from brainplug.run.evaluating import find_lost
 from brainplug.run.runner import forget
 from brainplug.runtime.files import read_json, write_json
+from brainplug.runtime.records import write_record
 from brainplug.runtime.run_folder import RunFolder
 
 
@@ -95,6 +98,22 @@ def test_a_run_that_fails_stops_no_other(folds, tmp_path, capsys, monkeypatch):
     assert "1 of 4 runs could not be done: fold-2: made to fail" in capsys.readouterr().err
     for name in ("fold-1", "fold-3", "fold-4"):
         assert 3 == len(list((tmp_path / "run" / "runs" / name / "tasks").iterdir()))
+
+
+def test_a_run_that_failed_is_told_again_when_the_page_is_made_anew(tmp_path):
+    """With its cause where that was told; one with older scores stays out of the whole."""
+    files = RunFolder(tmp_path)
+    names = ["fold-1", "fold-2", "fold-3"]
+    write_json(files.run_list, names)
+    for name in ("fold-1", "fold-2"):
+        write_json(files.of_run(name).metrics, {})
+    summary = Summary(runs={}, mean={}, sd={}, failed={"fold-2": "no memory"})
+    write_record(files.summary, summary)
+
+    assert {"fold-2": "no memory", "fold-3": "it has no scores"} == find_lost(
+        files, names, keep=True
+    )
+    assert {"fold-3": "it has no scores"} == find_lost(files, names, keep=False)
 
 
 def test_runs_of_an_earlier_recipe_are_not_exported(folds, tmp_path):

@@ -140,9 +140,9 @@ def score_arm(
     )
     if not found:
         return scored
-    last = [*found.values()][-1]  # of the test, where it is there
+    split, last = [*found.items()][-1]  # of the test, where it is there
     judged = (
-        judge_shuffled(arm, last.chance)
+        judge_shuffled(arm, last.chance, chose=split == "val")
         if name == SHUFFLED
         else judge_benefit(next(iter(last.gaps.values())))
     )
@@ -252,19 +252,31 @@ def constant_of(system: Predictions) -> object:
     return str(values[counts.argmax()])
 
 
-def judge_shuffled(arm: ArmFacts, chance: Difference | None) -> str:
-    """Say whether a training on values that are not theirs learnt them, and nothing else."""
+def judge_shuffled(arm: ArmFacts, chance: Difference | None, *, chose: bool) -> str:
+    """Say whether a training on values that are not theirs learnt them, and nothing else.
+
+    Args:
+        arm: what it was.
+        chance: by how much it differs from a constant.
+        chose: whether the people it is scored on chose its checkpoint, which flatters it.
+    """
     if arm.first_loss is None or arm.last_loss is None or arm.last_loss >= arm.first_loss:
         return "its training loss did not fall, so that it shows nothing"
     if chance is None or chance.value is None:
         return "no metric can say whether it is at chance"
     better = (chance.value > 0) == chance.higher_is_better and chance.value != 0
+    if chance.clear and better and chose:
+        return (
+            "it is better than chance on the validation people, who also chose its weights; the "
+            "test will tell whether that is a leak"
+        )
     if chance.clear and better:
         return (
             "it is better than chance on people it never saw, which values drawn at random cannot "
             "teach: look for a leak before anything else"
         )
-    return "it stays at chance on people it never saw, as it must"
+    whom = "the validation people" if chose else "people it never saw"
+    return f"it cannot be told from chance on {whom}, as it must be"
 
 
 def judge_benefit(gap: Difference) -> str:

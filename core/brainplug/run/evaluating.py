@@ -6,14 +6,17 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from brainplug.errors import RunError
+from brainplug.evaluation.pooled_records import Summary
 from brainplug.recipe.load import read_recipe
 from brainplug.run.context import Workspace
 from brainplug.run.lock import taken
 from brainplug.run.openings import open_test, trained
-from brainplug.run.runner import do_stages, end_runs
+from brainplug.run.repeats import list_runs
+from brainplug.run.runner import do_stages, pool_runs
 from brainplug.run.sharing import share_results
 from brainplug.runtime.files import read_json
 from brainplug.runtime.ranks import ALONE, Ranks
+from brainplug.runtime.records import read_record
 from brainplug.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -101,7 +104,8 @@ def report_run(folder: Path, *, registry: Registry, console: Console) -> None:
             do_stages(open_workspace(home, registry, console, ALONE), "report", only=("report",))
         if files.run_list.is_file():
             files.report.unlink(missing_ok=True)
-        sum_up(files, registry, console)
+        # The older scores of a run that failed since stay out of the whole.
+        sum_up(files, registry, console, keep_lost=True)
 
 
 def share_run(folder: Path, to: Path, *, registry: Registry, console: Console) -> list[Path]:
@@ -159,11 +163,38 @@ def open_workspace(
     )
 
 
-def sum_up(files: RunFolder, registry: Registry, console: Console) -> None:
-    """Sum several runs up anew, innermost first."""
+def sum_up(
+    files: RunFolder, registry: Registry, console: Console, *, keep_lost: bool = False
+) -> None:
+    """Sum several runs up anew, innermost first; those that failed are told again.
+
+    Args:
+        files: of the folder that holds the runs.
+        registry: parts.
+        console: where the result is shown.
+        keep_lost: whether what was told to have failed still counts as that where it has scores.
+    """
     if not files.run_list.is_file():
         return
     names: Sequence[str] = read_json(files.run_list)
     for name in names:
-        sum_up(files.of_run(name), registry, console)
-    end_runs(open_workspace(files, registry, console, ALONE), names, {}, "report")
+        sum_up(files.of_run(name), registry, console, keep_lost=keep_lost)
+    lost = find_lost(files, names, keep=keep_lost)
+    pool_runs(open_workspace(files, registry, console, ALONE), lost, "report")
+
+
+def find_lost(files: RunFolder, names: Sequence[str], *, keep: bool) -> dict[str, str]:
+    """Return why runs could not be done, as far as that is known, by name.
+
+    Args:
+        files: of the folder that holds the runs.
+        names: of all runs.
+        keep: whether what was told to have failed still counts as that where it has scores.
+    """
+    told = read_record(files.summary, Summary).failed if files.summary.is_file() else {}
+    scored = {name.partition("/")[0] for name in list_runs(files)}
+    return {
+        name: told.get(name, "it has no scores")
+        for name in names
+        if name not in scored or (keep and name in told)
+    }

@@ -332,18 +332,30 @@ def end_runs(
     Raises:
         RunError: some could not be done.
     """
-    if STAGES.index(until) >= STAGES.index("metrics") and list_runs(workspace.files, failed):
-        ledger = Ledger(workspace.files.path)
-        reasons = {name: str(error) for name, error in failed.items()}
-        for stage in stages_until(pooled_stages(workspace, reasons), until):
-            do_stage(stage, ledger, workspace)
-            after_stage(stage, ledger, workspace)
+    if STAGES.index(until) >= STAGES.index("metrics"):
+        pool_runs(workspace, {name: str(error) for name, error in failed.items()}, until)
     if failed:
         causes = "; ".join(f"{name}: {error}" for name, error in failed.items())
         raise RunError(
             f"{len(failed)} of {len(list(runs))} runs could not be done: {causes}",
             found=tuple(failed),
         )
+
+
+def pool_runs(workspace: Workspace, failed: Mapping[str, str], until: str) -> None:
+    """Score the people of all runs together, where any run has scores.
+
+    Args:
+        workspace: of the folder that holds the runs.
+        failed: why runs could not be done, by name; they are told and not looked at.
+        until: name of the last stage wanted.
+    """
+    if not list_runs(workspace.files, failed):
+        return
+    ledger = Ledger(workspace.files.path)
+    for stage in stages_until(pooled_stages(workspace, failed), until):
+        do_stage(stage, ledger, workspace)
+        after_stage(stage, ledger, workspace)
 
 
 def do_run(

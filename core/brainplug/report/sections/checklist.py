@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.report.sections import audit, failures, methods, training
-from brainplug.report.sentence import compare_in_words
+from brainplug.report.sentence import SPLIT_NAMES, compare_in_words, unopened_in_words
 from brainplug.report.sharing import show_loss
 from brainplug.report.wording import count_of, join_words, metric_name, show_number
 
@@ -170,7 +170,8 @@ def told_of_data(facts: Facts) -> dict[str, str]:
         else "this page has no ids, scans, paths or counts below 5",
         "imbalance": imbalance_in_words(facts.metrics),
         "external": external_tests(facts.metrics),
-        "intended": f"none was declared; {families} independent families or people in the test",
+        "intended": f"none was declared; {families} independent families or people in the "
+        f"{SPLIT_NAMES[facts.split]}",
     }
 
 
@@ -203,7 +204,8 @@ def told_of_result(facts: Facts) -> dict[str, str]:
     scored, name = facts.scored, facts.first_metric
     grouped = join_words(list(scored.subgroups))
     small = scored.counts.subjects < SMALL
-    limits = [f"fewer than {SMALL} people in the test"] if small else []
+    limits = [f"fewer than {SMALL} people in the {SPLIT_NAMES[facts.split]}"] if small else []
+    limits += ["test not opened"] if unopened_in_words(facts.split) else []
     limits += ["simulated people"] if facts.setting.simulated else []
     limits += [] if facts.metrics.external else ["no external test"]
     return {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from brainplug.evaluation.records import Metrics
     from brainplug.recipe.tables import Recipe
+    from brainplug.recipe.training_tables import Phase
     from brainplug.report.facts import Facts
 
 
@@ -93,13 +94,18 @@ def training_in_words(facts: Facts) -> Iterator[str]:
     """Say what was trained and how long."""
     recipe, training = facts.sources.recipe, facts.training
     learns = f", of which {count_weights(training)} weights were trained" if training else ""
-    settings = recipe.training
+    lengths = join_words([tell_phase(phase) for phase in recipe.training.phases()], "then")
     yield (
-        f"The model was “{recipe.model.use}”{learns}, for "
-        f"{count_of(settings.epochs, 'epoch')} with AdamW (largest learning rate "
-        f"{settings.learning_rate:g}, batch of {settings.batch_size * settings.accumulation}). "
+        f"The model was “{recipe.model.use}”{learns}, with AdamW {lengths}. "
         f"Weights kept: {describe_selection(facts.metrics.selected)}."
     )
+
+
+def tell_phase(phase: Phase) -> str:
+    """Say how long a phase was to be, and how fast it learnt."""
+    length = count_of(phase.steps, "step") if phase.steps else count_of(phase.epochs or 0, "epoch")
+    batch = (phase.batch_size or 1) * (phase.accumulation or 1)
+    return f"for {length} (largest learning rate {phase.learning_rate or 0:g}, batch of {batch})"
 
 
 def evaluation_in_words(facts: Facts) -> Iterator[str]:
