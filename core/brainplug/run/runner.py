@@ -23,12 +23,7 @@ from brainplug.run.log import log, log_stopped
 from brainplug.run.one_stage import do_stage
 from brainplug.run.pooled_stages import pooled_stages
 from brainplug.run.provenance import write_provenance
-from brainplug.run.repeats import (
-    list_runs,
-    list_splits,
-    list_trainings,
-    summary_table,
-)
+from brainplug.run.repeats import list_runs, list_splits, list_trainings, summary_table
 from brainplug.run.task_stages import read_cohort
 from brainplug.runtime.files import delete_half_written, write_json, write_text
 from brainplug.runtime.ranks import ALONE, RankError, Ranks
