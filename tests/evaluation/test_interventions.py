@@ -227,6 +227,14 @@ def test_of_few_people_nothing_is_said(kind):
 
 
 @pytest.mark.parametrize("kind", ["uses", "ignores", "copies"])
+def test_of_few_numbers_nothing_is_said(kind):
+    """Six who hardly differ have a narrow interval, and tell nothing of the seventh."""
+    verdict = found_of(make_study("numerical", people=6), getattr(Numbers(), kind)).verdict
+
+    assert (None, "fewer than 20 people could be asked again") == attrs.astuple(verdict)
+
+
+@pytest.mark.parametrize("kind", ["uses", "ignores", "copies"])
 def test_a_rule_without_errors_does_what_is_expected_of_its_kind(classes, numbers, kind):
     """Shares, moves and scores are those that are told beside them, wherever they are."""
     for tasks, made in ((classes, Classes(errors=0.0)), (numbers, Numbers(spread=0.0))):

@@ -11,7 +11,8 @@
               score clearly worse, and another query changes more than a tenth of the answers; of
               a number, the slope on what the query shows is more than 0.1
 
-Each of these is said where the interval says so, not the estimate. What is none of them cannot be
+Each of these is said where the interval says so, not the estimate; of a number, where 20 people
+were asked at all, since an interval of the moves of a few knows nothing of others who would move. What is none of them cannot be
 told: too few people, or answers that hang on the references without being the better for it.
 """
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brainplug.evaluation.intervention_records import Verdict
+from brainplug.evaluation.measure import ENOUGH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +72,8 @@ def judge(
     # Answers that say nothing say nothing whatever is changed.
     if any(2 * max(effect.unread) > effect.tasks for effect in (query, word)):
         return Verdict(kind=None, why="most of its answers cannot be read")
+    if numerical and min(query.people, word.people) < ENOUGH:
+        return Verdict(kind=None, why=f"fewer than {ENOUGH} people could be asked again")
     follows = query.follows if numerical else query.changed
     repeats = word.follows if numerical else copied
     if at_least(repeats, MOST) and at_most(follows, PART):

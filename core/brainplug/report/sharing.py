@@ -108,6 +108,14 @@ def ends_of(values: Sequence[float], smallest: int = SMALLEST_CELL) -> tuple[flo
 
 
 def without_paths(text: str, *, individual: bool) -> str:
-    """Cut absolute paths to their last name, unless the page is for the owner of the data."""
+    """Cut absolute paths to their last name, unless the page is for the owner of the data.
+
+    >>> without_paths("table = '/mnt/Lab Drive/a b/t.csv' of /home/me/x", individual=False)
+    "table = '…/t.csv' of …/x"
+    """
+    if individual:
+        return text
+    # In quotes a folder may have spaces, as a recipe and an error write it.
+    text = re.sub(r"([\"'])/[^\"'\n]*/", rf"\1{HIDDEN}/", text)
     # A slash after a letter or a dot is amid a relative path or between two words.
-    return text if individual else re.sub(r"(?<![\w.])/(?:[^/\s\"']+/)+", f"{HIDDEN}/", text)
+    return re.sub(r"(?<![\w.…])/(?:[^/\s\"']+/)+", f"{HIDDEN}/", text)
