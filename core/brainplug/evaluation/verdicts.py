@@ -12,8 +12,9 @@
               a number, the slope on what the query shows is more than 0.1
 
 Each of these is said where the interval says so, not the estimate; of a number, where 20 people
-were asked at all, since an interval of the moves of a few knows nothing of others who would move. What is none of them cannot be
-told: too few people, or answers that hang on the references without being the better for it.
+were asked at all, since an interval of the moves of a few knows nothing of others who would move.
+What is none of them cannot be told: too few people, or answers that hang on the references without
+being the better for it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from brainplug.evaluation.intervention_records import Verdict
 from brainplug.evaluation.measure import ENOUGH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from brainplug.evaluation.bootstrap import Estimate
     from brainplug.evaluation.intervention_records import Effect
@@ -69,11 +70,8 @@ def judge(
     query, word = effects.get("query-other"), effects.get("word-changed")
     if query is None or word is None or "reference-other" not in effects:
         return Verdict(kind=None, why="what the references show or tell could not be changed")
-    # Answers that say nothing say nothing whatever is changed.
-    if any(2 * max(effect.unread) > effect.tasks for effect in (query, word)):
-        return Verdict(kind=None, why="most of its answers cannot be read")
-    if numerical and min(query.people, word.people) < ENOUGH:
-        return Verdict(kind=None, why=f"fewer than {ENOUGH} people could be asked again")
+    if lacking := find_lacking((query, word), numerical=numerical):
+        return Verdict(kind=None, why=lacking)
     follows = query.follows if numerical else query.changed
     repeats = word.follows if numerical else copied
     if at_least(repeats, MOST) and at_most(follows, PART):
@@ -89,6 +87,16 @@ def judge(
     if worse and at_least(follows, LITTLE):
         return Verdict(kind="uses", why=f"its answers are worse {' and '.join(worse)}")
     return Verdict(kind=None, why=UNCLEAR_QUERY if worse else UNCLEAR)
+
+
+def find_lacking(effects: Sequence[Effect], *, numerical: bool) -> str:
+    """Say why effects can show no kind of model, empty where they can."""
+    # Answers that say nothing say nothing whatever is changed.
+    if any(2 * max(effect.unread) > effect.tasks for effect in effects):
+        return "most of its answers cannot be read"
+    if numerical and min(effect.people for effect in effects) < ENOUGH:
+        return f"fewer than {ENOUGH} people could be asked again"
+    return ""
 
 
 def is_still(name: str, effect: Effect, *, numerical: bool) -> bool:
