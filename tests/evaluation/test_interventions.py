@@ -203,6 +203,18 @@ def test_three_rules_are_told_apart_for_numbers(numbers, kind):
     assert kind == found_of(numbers, getattr(Numbers(), kind)).verdict.kind
 
 
+def test_people_whom_several_seeds_asked_again_count_once():
+    """Ten of whom each of three seeds has its own name are ten, and too few for numbers."""
+    tasks = make_study("numerical", people=30)
+    whose = {task.subject: f"person {int(task.subject[1:]) % 10}" for task in tasks}
+    answers, rows = ask(tasks, Numbers().ignores)
+
+    found = score_interventions(rows, answers, attrs.evolve(measure_of(tasks), whose=whose))
+
+    assert 10 == found.effects["word-changed"].people
+    assert found.verdict.kind is None
+
+
 def test_what_is_neither_cannot_be_told(classes):
     """A coin; one that always says the same ignores its references, as it does all else."""
     assert None is found_of(classes, Classes().coin).verdict.kind

@@ -51,7 +51,7 @@ def score_doses(
     each = len(next(iter(people.values()))[0].reference_values)
     lacking = f"{2 * largest * each} references"
     return Doses(
-        people=len({person for person, _ in people}),
+        people=measure.count_people(person for person, _ in people),
         doses=tuple(
             Dose(
                 references=dose * each,

@@ -105,7 +105,7 @@ def measure_effect(name: str, pairs: Sequence[Pair], measure: Measure) -> Effect
     gap = difference(measure.metric, after, before, clusters, measure.plan)
     moved = None if measure.facts.labels else measure.move(old, new)
     return Effect(
-        people=len({row.subject for row in old}),
+        people=measure.count_people(row.subject for row in old),
         tasks=len(pairs),
         unread=(count_unread(old), count_unread(new)),
         changed=measure.share(before.predicted != after.predicted, clusters)

@@ -15,7 +15,7 @@ from brainplug.evaluation.intervals import interval
 from brainplug.evaluation.score import cluster_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jaxtyping import Float
 
@@ -40,17 +40,23 @@ class Measure:
         name: of the metric.
         metric: scores one prediction a person.
         plan: of the intervals.
+        whose: who subjects are that have a name for each of several runs.
     """
 
     facts: TargetFacts
     name: str
     metric: Metric
     plan: BootstrapPlan
+    whose: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def sd(self) -> float:
         """Standard deviation of the training values of a number."""
         return float(np.std([float(value) for value in self.facts.train_values])) or 1.0
+
+    def count_people(self, subjects: Iterable[str]) -> int:
+        """Count people, whoever several runs asked once."""
+        return len({self.whose.get(subject, subject) for subject in subjects})
 
     def people(self, rows: Iterable[AnswerRow]) -> Predictions:
         """Return one prediction a person."""

@@ -41,6 +41,7 @@ from brainplug.evaluation.several_runs import (
     count_unseen,
     fill_labels,
     find_repeated,
+    names_apart,
     people_by_run,
     pool_baselines,
 )
@@ -124,7 +125,11 @@ def pool(runs: Mapping[str, OneRun], pooling: Pooling) -> Metrics:
             [row for run in apart.values() for row in run.changed],
             rows,
             Measure(
-                facts=own, name=next(iter(metrics)), metric=next(iter(metrics.values())), plan=plan
+                facts=own,
+                name=next(iter(metrics)),
+                metric=next(iter(metrics.values())),
+                plan=plan,
+                whose=names_apart(filled) if several else {},
             ),
         ),
         arms=pool_arms(

@@ -63,6 +63,13 @@ def name_apart(subject: str, run: str) -> str:
     return f"{subject} ({run})"
 
 
+def names_apart(runs: Mapping[str, OneRun]) -> dict[str, str]:
+    """Return whose each name is that `apart_by_run` gives."""
+    return {
+        name_apart(row.subject, name): row.subject for name, run in runs.items() for row in run.rows
+    }
+
+
 def apart_by_run(run: OneRun, name: str) -> OneRun:
     """Return a run whose subjects are not those of the others."""
 
