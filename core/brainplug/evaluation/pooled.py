@@ -124,13 +124,7 @@ def pool(runs: Mapping[str, OneRun], pooling: Pooling) -> Metrics:
         interventions=score_interventions(
             [row for run in apart.values() for row in run.changed],
             rows,
-            Measure(
-                facts=own,
-                name=next(iter(metrics)),
-                metric=next(iter(metrics.values())),
-                plan=plan,
-                whose=names_apart(filled) if several else {},
-            ),
+            measure_all(filled, own, pooling),
         ),
         arms=pool_arms(
             apart, rows, Pairing(facts=own, metrics=metrics, plan=plan, speaks=pooling.speaks)
@@ -142,6 +136,14 @@ def pool(runs: Mapping[str, OneRun], pooling: Pooling) -> Metrics:
             people=pooling.people,
             failed=pooling.failed,
         ),
+    )
+
+
+def measure_all(runs: Mapping[str, OneRun], facts: TargetFacts, pooling: Pooling) -> Measure:
+    """Return how answers of all runs to changed tasks are measured."""
+    name, metric = next(iter(pooling.metrics.items()))
+    return Measure(
+        facts=facts, name=name, metric=metric, plan=pooling.plan, whose=names_apart(runs)
     )
 
 
