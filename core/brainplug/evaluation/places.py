@@ -55,8 +55,10 @@ def score_places(
     """
     known = asked[asked[SITE].notna()].drop_duplicates("subject")
     there = known[SITE].nunique()
-    if len(known) < FEWEST_ASKED or there < 2:
-        few = f"fewer than {FEWEST_ASKED} people of two places are asked"
+    families = [clusters[subject] for subject in known["subject"]]
+    # Whoever several seeds asked is one of them.
+    if len(set(families)) < FEWEST_ASKED or there < 2:
+        few = f"fewer than {FEWEST_ASKED} unrelated people of two places are asked"
         score = Estimate(reason=few)
     else:
         predictions = Predictions(
@@ -64,7 +66,6 @@ def score_places(
             predicted=known[SITE_READ].to_numpy(dtype=object),
             labels=tuple(sorted(set(known[SITE]))),
         )
-        families = [clusters[subject] for subject in known["subject"]]
         score = interval(MeanRecall(), predictions, families, plan)
     return PlaceProbe(
         of=facts.of, places=facts.places, n=len(known), score=score, chance=1 / facts.places

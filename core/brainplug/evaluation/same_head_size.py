@@ -118,15 +118,15 @@ def correlate_given_size(
     clusters, plan = people
     truth, said = predictions.truth.astype(float), predictions.predicted.astype(float)
     size = len(truth)
-    whole, matched = None, Estimate(reason=f"fewer than {FEWEST_PEOPLE} people")
-    if size >= FEWEST_PEOPLE:
+    few = f"fewer than {FEWEST_PEOPLE} unrelated people"
+    whole, matched = None, Estimate(reason=few)
+    if len(set(clusters)) >= FEWEST_PEOPLE:
         whole = correlation(truth, said)
         given = partial_correlation(truth, said, sizes)
         matched = Estimate(reason="truth or prediction does not vary")
         if given is not None:
             groups = group_families(number_families(clusters))
-            # Without the only family there would be nobody.
-            kept = [groups != group for group in range(groups.max() + 1) if groups.any()]
+            kept = [groups != group for group in range(groups.max() + 1)]
             others = [partial_correlation(truth[own], said[own], sizes[own]) for own in kept]
             left = np.array([np.nan if each is None else each for each in others])
             matched = student_interval(given, left, scale="fisher", plan=plan)
