@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from brainplug.errors import RunError
+from brainplug.runtime import workers
 from brainplug.runtime.workers import THREADS, in_processes
 
 ITEMS = list(range(30))
@@ -34,10 +35,10 @@ def end(_shared: None, item: int) -> int:
     return item
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_each_item_is_worked_on_once(workers):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_each_item_is_worked_on_once(processes):
     """One process or two: the same results, each beside its item."""
-    done = list(in_processes(add, 100, ITEMS, workers=workers))
+    done = list(in_processes(add, 100, ITEMS, workers=processes))
 
     assert [(item, 100 + item) for item in ITEMS] == sorted(done)
 
@@ -45,6 +46,22 @@ def test_each_item_is_worked_on_once(workers):
 def test_few_items_are_worked_on_here():
     """Starting a process costs more than a dozen items."""
     assert {os.getpid()} == {number for _, number in in_processes(own_number, None, range(12))}
+
+
+def test_what_is_soon_done_is_done_here():
+    """Many items that take no time, as what lies in a cache, start no process."""
+    assert {os.getpid()} == {number for _, number in in_processes(own_number, None, range(5000))}
+
+
+def test_what_takes_long_is_shared_out(monkeypatch):
+    """Once more is left than is soon done; each item is done once, here or elsewhere."""
+    monkeypatch.setattr(workers, "SOON_S", 0.0)
+    monkeypatch.setattr(workers, "available_cores", lambda: 2)
+
+    done = dict(in_processes(own_number, None, ITEMS))
+
+    assert ITEMS == sorted(done)
+    assert {os.getpid()} < set(done.values())
 
 
 def test_a_process_that_ends_is_an_error_that_says_what_to_do():

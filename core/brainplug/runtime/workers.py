@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ Result = TypeVar("Result")
 
 FEW = 12
 """Items a further process must have to do to be worth the second its start takes."""
+
+SOON_S = 4.0
+"""Seconds of work that are not shared out: every process that starts imports for a second or two,
+and what is in a cache already is done before that."""
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What libraries of linear algebra read, when they are imported, on how many threads to start."""
@@ -45,17 +50,36 @@ def in_processes(
         function: a function of a module, since other processes import it by name.
         shared: what every call needs; sent once to each process.
         items: small things that can be pickled.
-        workers: most processes; without it as many as there are cores to use. A single process
-            does the work here.
+        workers: most processes. Without it as many as there are cores to use, once there is more
+            left than is soon done here. A single process does the work here.
 
     Raises:
         RunError: a process was killed from outside, most often for lack of memory.
     """
     count = min(workers or available_cores(), -(-len(items) // FEW))
-    if count <= 1:
-        for item in items:
-            yield item, function(shared, item)
-        return
+    done, since = 0, 0.0
+    while done < len(items) and (count <= 1 or (not workers and _soon(done, since, len(items)))):
+        yield items[done], function(shared, items[done])
+        done += 1
+        since = since or time.monotonic()  # the first item imports what all need
+    if done < len(items):
+        yield from _shared_out(function, shared, items[done:], count)
+
+
+def _soon(done: int, since: float, total: int) -> bool:
+    """Tell whether the rest takes little time here, going by the items after the first."""
+    if done < 2:
+        return True
+    return (time.monotonic() - since) / (done - 1) * (total - done) < SOON_S
+
+
+def _shared_out(
+    function: Callable[[Shared, Item], Result],
+    shared: Shared,
+    items: Sequence[Item],
+    count: int,
+) -> Iterator[tuple[Item, Result]]:
+    """Yield each item with its result, from as many processes."""
     # A fork would copy locks that threads of torch or of the BLAS hold, and wait for them for ever.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(shared,))
