@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from brainplug.recipe.load import read_recipe
 from brainplug.registry import load_registry
 
 ROOT = Path(__file__).parents[1]
+PLUGIN = ROOT / "tests" / "third_party" / "radiologist" / "brainplug_radiologist.py"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCKS = [
     pytest.param(block.partition("```")[0], id=f"{page.stem}-{number}")
@@ -35,11 +37,13 @@ def test_every_piece_of_a_recipe_is_one(block, tmp_path):
     # A grid is shown with any patch that fits it, where the page is not about patches.
     kept["model"] = kept["model"] | {"patch": [8, 8, 8]}
     (tmp_path / "recipe.toml").write_text(tomli_w.dumps({**kept, **shown}))
+    for name in shown.get("plugins", ()):
+        shutil.copy(PLUGIN, tmp_path / name)
 
     recipe = read_recipe(tmp_path / "recipe.toml", REGISTRY).recipe
 
     known = {"cohort", "target", "tasks", "split", "pairing", "images", "augmentation", "audit"}
-    known |= {"prompt", "model", "training", "speed", "evaluation", "evidence"}
+    known |= {"plugins", "prompt", "model", "training", "speed", "evaluation", "evidence"}
     assert shown.keys() <= known
     assert (recipe.tasks is not None) == ("tasks" in shown)
 

@@ -154,7 +154,9 @@ class PluginError(BrainplugError):
         self.cause = cause
         self.role = role
         self.method = method
-        super().__init__(cause, where=f"plugin {plugin!r} of {distribution}")
+        # Of a file that is a plugin by itself both are its name.
+        origin = "" if plugin == distribution else f" of {distribution}"
+        super().__init__(cause, where=f"plugin {plugin!r}{origin}")
 
 
 class DataError(BrainplugError):

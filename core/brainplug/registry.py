@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from inspect import isroutine
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +29,18 @@ from brainplug.api.roles import (
     TaskHead,
 )
 from brainplug.errors import BrainplugError, PluginError, suggestion
+from brainplug.plugin_sources import (
+    Distribution,
+    PluginFile,
+    Source,
+    is_of_file,
+    source_of,
+    source_of_file,
+    tell_module,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
-
 
 GROUP = "brainplug"
 
@@ -43,33 +51,8 @@ OBSERVERS = frozenset({"brainplug_before_run", "brainplug_after_run", "brainplug
 """Hooks that are told of a run; the others offer parts."""
 
 
-@attrs.frozen
-class Distribution:
-    """An installed distribution: what `pip` calls a package."""
-
-    name: str
-    version: str = ""
-
-    def __str__(self) -> str:
-        """Say name and version.
-
-        >>> str(Distribution("brainplug", "0.1.0"))
-        'brainplug 0.1.0'
-        """
-        return f"{self.name} {self.version}".strip()
-
-
-@attrs.frozen
-class Source:
-    """Where a part comes from.
-
-    Attributes:
-        entry_point: name of the entry point its plugin is registered under.
-        distribution: the distribution that declares this entry point.
-    """
-
-    entry_point: str
-    distribution: Distribution
+Loader = tuple[Source, Callable[[], object]]
+"""Where a plugin comes from, and what returns it."""
 
 
 @attrs.frozen
@@ -88,6 +71,7 @@ class Registry:
     Attributes:
         failures: plugins that could not be loaded and parts that cannot be used.
         sources: role and name of a part -> where it comes from.
+        files: plugin files that a recipe names.
     """
 
     cohorts: Mapping[str, Part[CohortLoader]]
@@ -99,8 +83,19 @@ class Registry:
     models: Mapping[str, Part[ModelBackbone]]
     failures: tuple[PluginError, ...] = ()
     sources: Mapping[tuple[str, str], Source] = attrs.field(factory=dict, repr=False)
+    files: tuple[PluginFile, ...] = ()
     _manager: pluggy.PluginManager = attrs.field(alias="manager", repr=False, eq=False)
     _plugins: Mapping[str, Source] = attrs.field(alias="plugins", repr=False)
+    _unloaded: tuple[PluginError, ...] = attrs.field(alias="unloaded", repr=False, default=())
+
+    def with_files(self, files: Sequence[PluginFile]) -> Registry:
+        """Return a registry that has the parts of plugin files too."""
+        loaders = [(source_of_file(file), returning(file.module)) for file in files]
+        manager = make_manager()
+        for name, plugin in self._manager.list_name_plugin():
+            manager.register(plugin, name=name)
+        whole = gather(loaders, manager, sources=self._plugins, failures=self._unloaded)
+        return attrs.evolve(whole, files=tuple(files))
 
     def parts(self, role: str) -> Mapping[str, Part[Any]]:
         """Return the parts of a role, sorted by name."""
@@ -196,8 +191,12 @@ def blame(error: BaseException) -> PluginError | None:
     as the network that a model has built.
     """
     entries = list(entry_points(group=GROUP))
-    for frame, _ in traceback.walk_tb(error.__traceback__):
+    for frame, line in traceback.walk_tb(error.__traceback__):
         module = str(frame.f_globals.get("__name__"))
+        if is_of_file(module):
+            source = Source(tell_module(module), Distribution(tell_module(module)))
+            cause = f"{frame.f_code.co_name}, line {line}, raised {in_one_line(error)}"
+            return failure_of(source, f"{cause}; correct it; --verbose shows where it was", error)
         # From the outside in: the first frame of a plugin is where its code was entered. Several
         # entry points may share a package; the one of this very module is meant first.
         for entry in sorted(entries, key=lambda entry: entry.module != module):
@@ -206,13 +205,6 @@ def blame(error: BaseException) -> PluginError | None:
                 told = f"{cause}; tell its authors; --verbose shows where it was"
                 return failure_of(source_of(entry), told, error)
     return None
-
-
-def source_of(entry: EntryPoint) -> Source:
-    """Say which distribution declares an entry point."""
-    owner = entry.dist
-    found = Distribution(owner.name, owner.version) if owner else Distribution("unknown")
-    return Source(entry.name, found)
 
 
 def make_manager() -> pluggy.PluginManager:
@@ -229,39 +221,56 @@ def load_registry(*, discover: bool = True, plugins: Iterable[object] = ()) -> R
         discover: whether installed plugins are found by their entry points.
         plugins: further plugins, modules or objects with hook implementations.
     """
-    manager = make_manager()
     loaders = _given(plugins) + (_installed() if discover else [])
-    sources: dict[str, Source] = {}
-    failures: list[PluginError] = []
+    return gather(loaders, make_manager(), sources={}, failures=())
+
+
+def gather(
+    loaders: Iterable[Loader],
+    manager: pluggy.PluginManager,
+    *,
+    sources: Mapping[str, Source],
+    failures: Iterable[PluginError],
+) -> Registry:
+    """Load plugins and collect the parts of all.
+
+    Args:
+        loaders: where each comes from, and what returns it.
+        manager: has those that are loaded already, whose parts count too.
+        sources: where these come from, by name.
+        failures: of those that could not be loaded.
+    """
+    sources, unloaded = dict(sources), list(failures)
     for source, load in loaders:
         try:
             name = _register(manager, source, load)
         except PluginError as failure:
-            failures.append(failure)
+            unloaded.append(failure)
         else:
-            sources[name] = source
+            sources.setdefault(name, source)
     found = [each for role in ROLES for each in _collect(manager, role, sources)]
     offers = [each for _, each in found if isinstance(each, Offer)]
-    failures += [each for _, each in found if isinstance(each, PluginError)]
-    failures += _find_idle(manager, sources, {source for source, _ in found})
-    return _registry(manager, sources, offers, failures)
+    faults = [each for _, each in found if isinstance(each, PluginError)]
+    faults += _find_idle(manager, sources, {source for source, _ in found})
+    whole = _registry(manager, sources, offers, [*unloaded, *faults])
+    return attrs.evolve(whole, unloaded=tuple(unloaded))
 
 
-def _given(plugins: Iterable[object]) -> list[tuple[Source, Callable[[], object]]]:
+def returning(plugin: object) -> Callable[[], object]:
+    """Return what returns a plugin; a lambda made in a loop would see the last one only."""
+    return lambda: plugin
+
+
+def _given(plugins: Iterable[object]) -> list[Loader]:
     """Treat plugins handed over by a program like installed ones."""
     here = Distribution("this program")
-
-    # A lambda made in the loop itself would see the last plugin only.
-    def loader(plugin: object) -> Callable[[], object]:
-        return lambda: plugin
-
     return [
-        (Source(f"{index} {type(plugin).__name__}", here), loader(plugin))
+        (Source(f"{index} {type(plugin).__name__}", here), returning(plugin))
         for index, plugin in enumerate(plugins)
     ]
 
 
-def _installed() -> list[tuple[Source, Callable[[], object]]]:
+def _installed() -> list[Loader]:
     """Find the entry points of all installed distributions, loading none."""
     found = [(source_of(entry), entry.load) for entry in entry_points(group=GROUP)]
     # In which order packages lie on disk must not decide in which order failures are told.
@@ -369,6 +378,8 @@ def _registry(
         **parts,
         failures=(*failures, *clashes),
         sources=sources,
+        files=(),
+        unloaded=(),
         manager=manager,
         plugins=plugins,
     )

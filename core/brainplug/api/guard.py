@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import traceback
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_origin
 
 import attrs
@@ -57,7 +59,12 @@ class Origin:
         >>> str(Origin("metrics", "mae", "brainplug 0.1.0"))
         "metric 'mae' of brainplug 0.1.0"
         """
-        return f"{CONTRACTS[self.role].words} {self.part!r} of {self.distribution}"
+        return f"{self.words} {self.part!r} of {self.distribution}"
+
+    @property
+    def words(self) -> str:
+        """The role in words."""
+        return CONTRACTS[self.role].words
 
     def error(self, cause: str, *, method: str = "") -> PluginError:
         """Make the error of this part."""
@@ -68,10 +75,16 @@ class Origin:
         # Of a file it may be the user's own; the plugin did not say so in words of its own.
         look = "look at what it names, " if isinstance(error, OSError) else ""
         return self.error(
-            f"{method} of the {CONTRACTS[self.role].words} raised {in_one_line(error)}; {look}"
-            "tell its authors, or name another part; --verbose shows where it was",
+            f"{method} of the {self.words} raised {in_one_line(error)}{place_of(error)}; {look}"
+            f"{self.advice}; --verbose shows where it was",
             method=method,
         )
+
+    @property
+    def advice(self) -> str:
+        """What the user can do about a fault of the part; a file beside a recipe is their own."""
+        own = self.distribution.endswith(".py")
+        return f"{'correct it' if own else 'tell its authors'}, or name another part"
 
 
 def in_one_line(error: BaseException) -> str:
@@ -81,6 +94,22 @@ def in_one_line(error: BaseException) -> str:
     "ModuleNotFoundError: No module named 'x'"
     """
     return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+
+
+def place_of(error: BaseException) -> str:
+    """Say in which line of a plugin something was raised, nothing where none of it was running."""
+    lines = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        # Our own, and what attrs makes up.
+        if not f"{frame.f_globals.get('__name__')}.".startswith("brainplug.")
+        and not frame.f_code.co_filename.startswith("<")
+    ]
+    if not lines:
+        return ""
+    # The first is where the plugin was entered; below it may lie any library.
+    file = lines[0][0]
+    return f" ({Path(file).name}, line {[line for name, line in lines if name == file][-1]})"
 
 
 def build(part: Part[Behaviour], options: object, origin: Origin) -> Behaviour:
@@ -191,7 +220,7 @@ def judging(behaviour: object, method: str) -> Iterator[None]:
             raise
         raise origin.error(
             f"{method} of the {CONTRACTS[origin.role].words} returned what cannot be used: "
-            f"{in_one_line(error)}; tell its authors, or name another part; --verbose shows where",
+            f"{in_one_line(error)}; {origin.advice}; --verbose shows where",
             method=method,
         ) from error
 
@@ -253,16 +282,14 @@ def _take(result: Any, member: Member, origin: Origin) -> Any:
             return result
         raise origin.error(
             f"{member.name} of the {CONTRACTS[origin.role].words} returned a "
-            f"{type(result).__name__} that cannot be used: {'; '.join(faults)}; tell its authors, "
-            "or name another part",
+            f"{type(result).__name__} that cannot be used: {'; '.join(faults)}; {origin.advice}",
             method=member.name,
         )
     shown = repr(result)
     given = f"{type(result).__name__} {shown if len(shown) < 100 else shown[:100] + '…'}"
     raise origin.error(
         f"{member.name} of the {CONTRACTS[origin.role].words} must return "
-        f"{type_in_words(member.type, member.text)}, returned {given}; tell its authors, or name "
-        "another part",
+        f"{type_in_words(member.type, member.text)}, returned {given}; {origin.advice}",
         method=member.name,
     )
 

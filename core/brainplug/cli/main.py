@@ -202,8 +202,8 @@ def open_recipe(name: str) -> tuple[RecipeFile, Registry]:
     """Load the plugins, warn of those that failed, and read the recipe."""
     from brainplug.recipe.load import find_recipe, read_recipe
 
-    registry = open_registry()
-    return read_recipe(find_recipe(name), registry), registry
+    file = read_recipe(find_recipe(name), open_registry())
+    return file, file.registry
 
 
 def folder_of(given: argparse.Namespace) -> Path:

@@ -13,6 +13,7 @@ from brainplug.api.roles import Metric
 from brainplug.errors import BrainplugError, PluginError, RecipeError
 from brainplug.recipe.across import check_across
 from brainplug.recipe.options import is_table, plain
+from brainplug.recipe.plugin_files import KEY, add_plugin_files
 from brainplug.recipe.strict import (
     Problem,
     ProblemsError,
@@ -84,6 +85,7 @@ def read_recipe(path: Path | str, registry: Registry) -> RecipeFile:
     # Not resolved: relative paths begin where the recipe is seen, wherever a link may lead.
     path = Path(path).absolute()
     data = share_target(read_toml(path, source))
+    registry = add_plugin_files(data, path.parent, source=source, registry=registry)
     lacking = ProblemsError(check_tables(data))
     try:
         recipe: Recipe = recipe_converter(registry, path.parent).structure(data, Recipe)
@@ -95,7 +97,7 @@ def read_recipe(path: Path | str, registry: Registry) -> RecipeFile:
     across = ProblemsError(check_across(recipe, registry))
     if across.problems:
         raise RecipeError(source, across.lines())
-    return RecipeFile(path=path, recipe=recipe)
+    return RecipeFile(path=path, recipe=recipe, registry=registry)
 
 
 def share_target(data: dict[str, Any]) -> dict[str, Any]:
@@ -291,6 +293,9 @@ def resolve(recipe: Recipe) -> dict[str, Any]:
         for key, table in tables.items()
         if table is not None and table != ()
     }
+    # The copies that a run folder holds beside its recipe.
+    if recipe.plugins:
+        resolved[KEY] = [f"{KEY}/{path.name}" for path in recipe.plugins]
     # One study is written as a person writes it.
     if len(recipe.cohort) == 1:
         resolved["cohort"] = resolved["cohort"][0]

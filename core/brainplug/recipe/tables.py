@@ -24,6 +24,7 @@ from brainplug.api.roles import (
 from brainplug.recipe.augmentation_table import Augmentation
 from brainplug.recipe.evidence_table import Evidence
 from brainplug.recipe.training_tables import Speed, Training
+from brainplug.registry import Registry
 
 Behaviour = TypeVar("Behaviour", covariant=True)
 
@@ -271,6 +272,12 @@ class Recipe:
         validator=and_(ge(0), lt(2**32)),
         metadata=about("salt of split and pairs, and seed of every draw not named in [training]"),
     )
+    plugins: tuple[Path, ...] = attrs.field(
+        default=(),
+        metadata=about(
+            "Python files whose parts this recipe uses besides the installed ones; they are run"
+        ),
+    )
     cohort: tuple[Study, ...] = attrs.field(
         default=(), metadata=about("the study, or several as [[cohort]]")
     )
@@ -311,7 +318,14 @@ class Recipe:
 
 @attrs.frozen(kw_only=True)
 class RecipeFile:
-    """A recipe and where it came from."""
+    """A recipe and where it came from.
+
+    Attributes:
+        path: of its file.
+        recipe: what it says.
+        registry: of all parts it may name: those of its own files too.
+    """
 
     path: Path
     recipe: Recipe
+    registry: Registry = attrs.field(eq=False, repr=False)

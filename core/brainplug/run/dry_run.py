@@ -39,6 +39,7 @@ from brainplug.run.check_external import check_external
 from brainplug.run.choosing import LARGE, few_validate, find_selecting
 from brainplug.run.context import Design, make_head, make_metrics
 from brainplug.run.foresight import foresee
+from brainplug.run.recipe_copy import tell_files
 from brainplug.run.repeats import list_splits, with_split
 from brainplug.run.step_counts import Asked, count_phases, count_read
 from brainplug.tasks.adopt import Adopted, list_sources, peek_target, refuse_empty, take_over
@@ -76,6 +77,8 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
         BrainplugError: what a run would stop at before it trains.
     """
     recipe = file.recipe
+    for line in tell_files(registry):
+        console.print(line, markup=False, highlight=False)
     head = make_head(recipe, registry)
     metrics = make_metrics(recipe, registry, head)
     if recipe.tasks is None:

@@ -157,9 +157,9 @@ def open_workspace(
     files: RunFolder, registry: Registry, console: Console, ranks: Ranks
 ) -> Workspace:
     """Open a run by the recipe that lies in its folder."""
-    recipe = read_recipe(files.recipe, registry).recipe
+    file = read_recipe(files.recipe, registry)
     return Workspace.open(
-        recipe, registry=registry, folder=files.path, console=console, ranks=ranks
+        file.recipe, registry=file.registry, folder=files.path, console=console, ranks=ranks
     )
 
 

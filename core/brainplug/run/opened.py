@@ -163,12 +163,22 @@ class Run:
         request = make_request(parts, references, queries, coverage)
         return predict(parts, self.metrics, request)
 
-    @property
+    @cached_property
     def registry(self) -> Registry:
-        """The plugins that are installed here."""
+        """The plugins that are installed here, and the files that the run was made with.
+
+        Raises:
+            RecipeError: a plugin file in the run folder is not what the run was made with.
+        """
+        from brainplug.recipe.plugin_files import add_plugin_files
         from brainplug.registry import load_registry
 
-        return self._registry or load_registry()
+        return add_plugin_files(
+            dict(self.recipe),
+            self.folder,
+            source=str(self.files.recipe),
+            registry=self._registry or load_registry(),
+        )
 
     def find(self, path: Path, what: str) -> Path:
         """Return a file or folder that the run has come to.

@@ -78,9 +78,9 @@ def find_stage(
     call: StageCall, registry: Registry, console: Console, ranks: Ranks
 ) -> tuple[Workspace, Stage]:
     """Open the run that rank 0 is at, and return it with the stage that is asked for."""
-    recipe = read_recipe(RunFolder(call.folder).recipe, registry).recipe
+    file = read_recipe(RunFolder(call.folder).recipe, registry)
     workspace = Workspace.open(
-        recipe, registry=registry, folder=call.folder, console=console, ranks=ranks
+        file.recipe, registry=file.registry, folder=call.folder, console=console, ranks=ranks
     )
     stages = {stage.name: stage for stage in make_stages(workspace)}
     return workspace, stages[call.stage]

@@ -10,7 +10,6 @@ from brainplug.errors import BrainplugError, RunError
 from brainplug.evaluation.groupings import require_columns
 from brainplug.evaluation.openings import openings_in_words, read_external_openings, read_openings
 from brainplug.evaluation.records import Metrics
-from brainplug.recipe.load import recipe_text
 from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
 from brainplug.recipe.tables import STAGES
 from brainplug.run import stale
@@ -23,9 +22,10 @@ from brainplug.run.log import log, log_stopped
 from brainplug.run.one_stage import do_stage
 from brainplug.run.pooled_stages import pooled_stages
 from brainplug.run.provenance import write_provenance
+from brainplug.run.recipe_copy import write_recipe
 from brainplug.run.repeats import list_runs, list_splits, list_trainings, summary_table
 from brainplug.run.task_stages import read_cohort
-from brainplug.runtime.files import delete_half_written, write_json, write_text
+from brainplug.runtime.files import delete_half_written, write_json
 from brainplug.runtime.ranks import ALONE, RankError, Ranks
 from brainplug.runtime.records import read_record
 from brainplug.runtime.run_folder import RunFolder
@@ -175,12 +175,6 @@ def tell_stale(workspace: Workspace, lines: Iterable[str]) -> None:
     for line in lines:
         workspace.console.print(f"stale: {line}", style="yellow", markup=False, highlight=False)
         log(workspace.files.path, f"stale: {line}")
-
-
-def write_recipe(workspace: Workspace) -> None:
-    """Write the resolved recipe, and forget which runs an earlier one had."""
-    write_text(workspace.files.recipe, recipe_text(workspace.recipe))
-    workspace.files.run_list.unlink(missing_ok=True)
 
 
 def stages_until(stages: list[Stage], until: str) -> list[Stage]:

@@ -17,12 +17,14 @@ import hashlib
 import importlib.util
 import json
 import sys
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.plugin_sources import tell_module
 from brainplug.runtime.files import write_text
 from brainplug.runtime.imports import (
     Definitions,
@@ -218,10 +220,8 @@ class SourceTree:
 
     def _remember(self) -> None:
         assert self.memo is not None
-        try:
+        with suppress(OSError):  # a full disk, or one that cannot be written, only costs time
             write_text(self.memo, json.dumps(self._remembered))
-        except OSError:  # a full disk, or one that cannot be written, only costs time
-            return
 
     def data_beside(self, source: Source) -> dict[str, str]:
         """Return the files of a module's packages that are no Python, by name, with their hashes.
@@ -289,7 +289,7 @@ class Search:
         if top != ENGINE:
             self.homes |= self.tree.homes_of(top)
         if self.tree.find(module) is None:
-            self.found[module] = "missing"
+            self.found[tell_module(module)] = "missing"
         self.todo.append(Imported(module, name if self.counts_by_name(module) else None))
 
     def go_on(self) -> None:
@@ -330,7 +330,7 @@ class Search:
         source = self.tree.find(module)
         if source is None:
             return
-        self.found[module] = source.digest
+        self.found[tell_module(module)] = source.digest
         self.found |= self.tree.data_beside(source)
         uses = self.tree.uses(source)
         self.todo += uses.imports

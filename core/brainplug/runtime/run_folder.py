@@ -33,6 +33,7 @@ class RunFolder:
     path: Path
 
     recipe = Entry("recipe.toml")
+    plugins = Entry("plugins")
     record = Entry("record.json")
     log = Entry("log.txt")
     ledger = Entry("stages.json")
