@@ -3,6 +3,7 @@
     python benchmarks/coverage.py                                # all of it, in some ten minutes
     python benchmarks/coverage.py --metrics auroc --sizes 43     # part of it
     python benchmarks/coverage.py --differences                  # of two systems on the same people
+    python benchmarks/coverage.py --against 0.5                  # the second of them is this good
     python benchmarks/coverage.py --sets 200 --json out.json     # quicker, and kept
 
 Each line is one kind of test set: how many people, what the score of the whole population is,
@@ -71,12 +72,19 @@ class Case:
         truth: share of right answers, area, or correlation of the whole population.
         minority: share of the smaller class.
         likeness: correlation of siblings.
+        against: that of the second of two systems; None where they are equally good.
     """
 
     people: int
     truth: float
     minority: float
     likeness: float
+    against: float | None = None
+
+    @property
+    def truths(self) -> tuple[float, float]:
+        """Return how good each of two systems is."""
+        return self.truth, self.truth if self.against is None else self.against
 
     @property
     def families(self) -> np.ndarray:
@@ -120,18 +128,23 @@ def draw_labels(case: Case, rng: np.random.Generator, systems: int) -> list[Pred
     """Draw labels, and answers right as often as the case has it, half of them in common."""
     few, first = case.draw_classes(rng), case.draw_right(rng, case.truth)
     drawn = [first]
-    for _system in range(1, systems):
-        own = case.draw_right(rng, case.truth)
-        drawn.append(np.where(rng.random(case.people) < COMMON, first, own))
+    for truth in case.truths[1:systems]:
+        # What is in common is as often right as the second system is.
+        worse = case.draw_right(rng, min(truth / case.truth, 1.0))
+        own, common = case.draw_right(rng, truth), first & worse
+        if truth > case.truth:
+            rest = (truth - case.truth) / (1 - case.truth)
+            common = first | case.draw_right(rng, rest)
+        drawn.append(np.where(rng.random(case.people) < COMMON, common, own))
     return [answer(few, right) for right in drawn]
 
 
 def draw_ranks(case: Case, rng: np.random.Generator, systems: int) -> list[Predictions]:
     """Draw labels, and normal heights whose area is the case's, half of the noise in common."""
     few = case.draw_classes(rng)
-    apart = 50.0 if case.truth == 1 else sqrt(2) * NormalDist().inv_cdf(case.truth)
     found = []
-    for noise in draw_noise(case, rng, systems):
+    for truth, noise in zip(case.truths, draw_noise(case, rng, systems), strict=False):
+        apart = 50.0 if truth == 1 else sqrt(2) * NormalDist().inv_cdf(truth)
         chance = 1 / (1 + np.exp(-(noise + apart * few) / 5))
         chances = np.stack([1 - chance, chance], axis=1)
         found.append(attrs.evolve(answer(few, chance > HALF), probabilities=chances))
@@ -140,14 +153,14 @@ def draw_ranks(case: Case, rng: np.random.Generator, systems: int) -> list[Predi
 
 def draw_numbers(case: Case, rng: np.random.Generator, systems: int) -> list[Predictions]:
     """Draw values, and unbiased predictions whose correlation with them is the case's."""
-    truth, known = case.draw_alike(rng), case.truth
+    truth = case.draw_alike(rng)
     return [
         Predictions(
             truth=truth,
             predicted=known**2 * truth + known * sqrt(1 - known**2) * noise,
             train_mean=0.0,
         )
-        for noise in draw_noise(case, rng, systems)
+        for known, noise in zip(case.truths, draw_noise(case, rng, systems), strict=False)
     ]
 
 
@@ -170,16 +183,16 @@ def draw(name: str, case: Case, rng: np.random.Generator, systems: int = 1) -> l
     return (draw_numbers if numbers else draw_labels)(case, rng, systems)
 
 
-def true_score(name: str, case: Case) -> float:
-    """Return the score of the whole population."""
+def true_score(name: str, case: Case, known: float) -> float:
+    """Return the score of the whole population of a system that is so good."""
     if name == "macro-f1":
         # So many of the sample are of each class, always; those said to be of it are more or fewer.
         few = max(1, round(case.people * case.minority)) / case.people
-        both = [share * case.truth for share in (few, 1 - few)]
-        return float(np.mean([2 * hits / (2 * hits + 1 - case.truth) for hits in both]))
-    rest = 1 - case.truth**2
-    known = {"mae": sqrt(2 * rest / np.pi), "rmse": sqrt(rest), "r2": case.truth**2}
-    return known.get(name, case.truth)
+        both = [share * known for share in (few, 1 - few)]
+        return float(np.mean([2 * hits / (2 * hits + 1 - known) for hits in both]))
+    rest = 1 - known**2
+    scores = {"mae": sqrt(2 * rest / np.pi), "rmse": sqrt(rest), "r2": known**2}
+    return scores.get(name, known)
 
 
 def measure(name: str, case: Case, sets: int, *, seed: int = 1, paired: bool = False) -> dict:
@@ -190,7 +203,7 @@ def measure(name: str, case: Case, sets: int, *, seed: int = 1, paired: bool = F
         case: the kind of test set.
         sets: how many are simulated.
         seed: of the draws.
-        paired: whether of the difference of two systems that are equally good.
+        paired: whether of the difference of two systems.
 
     Returns:
         `held`, `above` and `below` (shares of the sets: the interval holds the truth, is wholly
@@ -198,7 +211,8 @@ def measure(name: str, case: Case, sets: int, *, seed: int = 1, paired: bool = F
     """
     rng = np.random.default_rng([seed, case.people, round(100 * case.truth)])
     metric, clusters = METRICS[name], case.clusters
-    truth = 0.0 if paired else true_score(name, case)
+    scores = [true_score(name, case, known) for known in case.truths]
+    truth = scores[0] - scores[1] if paired else scores[0]
     ends = np.full((sets, 2), np.nan)
     for row in ends:
         if paired:
@@ -240,6 +254,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--sets", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--differences", action="store_true", help="of two systems, paired")
+    parser.add_argument(
+        "--against", type=float, help="how good the second of two systems is; else as the first"
+    )
     return parser.parse_args()
 
 
@@ -250,10 +267,17 @@ def main() -> None:
     for name, *facts in itertools.product(
         given.metrics, given.sizes, TRUTHS, MINORITIES, LIKENESSES
     ):
-        case = Case(people=facts[0], truth=facts[1], minority=facts[2], likeness=facts[3])
+        case = Case(
+            people=facts[0],
+            truth=facts[1],
+            minority=facts[2],
+            likeness=facts[3],
+            against=given.against,
+        )
         if METRICS[name].kind == "numerical" and case.minority != MINORITIES[0]:
             continue  # numbers have no classes
-        found = measure(name, case, given.sets, seed=given.seed, paired=given.differences)
+        paired = given.differences or given.against is not None
+        found = measure(name, case, given.sets, seed=given.seed, paired=paired)
         rows.append({"metric": name, **attrs.asdict(case), **found, "note": judge(found)})
         text = "  ".join(f"{key} {found[key]:.3f}" for key in found)
         print(

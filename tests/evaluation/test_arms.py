@@ -30,7 +30,6 @@ CLASSES = Pairing(
     facts=TargetFacts(name="sex", kind="categorical", labels=LABELS, train_values=LABELS),
     metrics={"balanced-accuracy": BalancedAccuracy(BalancedAccuracyOptions())},
     plan=BootstrapPlan(samples=200, confidence=0.95, seed=1),
-    speaks=True,
 )
 NUMBERS = attrs.evolve(
     CLASSES,

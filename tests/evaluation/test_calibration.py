@@ -89,6 +89,16 @@ def sampled(people, *, steepness, shift, seed=2):
     return stated(1 / (1 + np.exp(-(steepness * odds + shift))), truth)
 
 
+def test_no_interval_of_a_loss_goes_below_zero_or_above_what_a_loss_can_be():
+    """One of twelve is wrong and sure of it, which an even interval would take below 0."""
+    sure = calibration(stated([0.999] * 11 + [0.001], ["male"] * 12))
+    lost = calibration(stated([0.001] * 11 + [0.6], ["male"] * 12))
+
+    for found in (sure.brier_score, sure.log_loss):
+        assert 0 < found.low < found.value < found.high
+    assert lost.brier_score.high == 2.0 > lost.brier_score.value
+
+
 def test_slope_tells_overconfidence_and_intercept_what_is_stated_too_often():
     """Log odds twice too steep have a slope of a half; those shifted up by 1 an intercept below."""
     steep = calibration(sampled(4000, steepness=2.0, shift=0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 
@@ -61,6 +62,14 @@ def test_a_model_that_knows_more_adds():
     assert found.gain.value == pytest.approx(found.together - found.alone)
     assert found.gain.low > 0
     assert increment_in_words(found).startswith("The model adds to what age and head size tell")
+
+
+@pytest.mark.parametrize(("confidence", "adds"), [(0.9, True), (0.95, False)])
+def test_whether_a_model_adds_goes_by_the_confidence_of_the_recipe(confidence, adds):
+    """A p value of 0.07 is below what 90 % leave, and above what 95 % do."""
+    found = attrs.evolve(measure(draw(100, 0)), p_value=0.07, confidence=confidence)
+
+    assert adds is increment_in_words(found).startswith("The model adds to")
 
 
 def test_a_model_that_repeats_the_confounds_adds_nothing():

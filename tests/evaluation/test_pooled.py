@@ -10,7 +10,9 @@ import pytest
 from brainplug.evaluation.arms import ArmFacts
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
+from brainplug.evaluation.external import ExternalAnswers
 from brainplug.evaluation.pooled import Pooling, pool
+from brainplug.evaluation.pooled_external import pool_external
 from brainplug.evaluation.pooled_records import runs_in_words, scales_in_words
 from brainplug.evaluation.records import Metrics
 from brainplug.evaluation.score import Rule, score_run
@@ -20,6 +22,7 @@ from brainplug.tasks.answers import AnswerRow
 from brainplug_plugins.metrics.accuracy import Accuracy, AccuracyOptions
 from brainplug_plugins.metrics.auroc import Auroc, AurocOptions
 from brainplug_plugins.metrics.mae import Mae, MaeOptions
+from small import make_task
 
 SEX = ("female", "male")
 METRICS = {"accuracy": Accuracy(AccuracyOptions()), "auroc": Auroc(AurocOptions())}
@@ -233,6 +236,42 @@ def test_an_arm_that_failed_in_one_fold_is_told_with_it():
 
     assert "fold-2: no memory" == arm.failed
     assert {} == arm.splits
+
+
+def external(wrong=()):
+    """Twenty people of one study and ten of another, as one run's model read them."""
+    rows = half(range(100, 130), wrong)
+    asked = [make_task(each.subject, ["r"], each.subject, each.truth) for each in rows]
+    train = [make_task(f"t{n}", ["r"], f"t{n}", SEX[n % 2]) for n in range(4)]
+    studies = ["OUT"] * 20 + ["FAR"] * 10
+    members = pd.DataFrame({"subject": [each.subject for each in rows], "study": studies})
+    members = members.assign(scan=members["subject"], family=None, site=None)
+    return ExternalAnswers(rows=rows, tasks=asked, train=train, people=members)
+
+
+def test_an_external_study_is_read_by_the_models_of_all_folds():
+    """Everybody counts once; the score is the mean over models, each study by itself."""
+    runs = {f"fold-{n}": make_run(half(range(20 * n, 20 * n + 20)), ["t"]) for n in (0, 1)}
+    given = {"fold-0": external(), "fold-1": external(wrong=range(100, 108))}
+
+    found = pool_external(runs, given, Pooling(metrics=METRICS, plan=PLAN, people=people(40)))
+
+    assert {"OUT", "FAR"} == set(found)
+    score = found["OUT"].metrics["accuracy"]
+    assert (1 + 12 / 20) / 2 == pytest.approx(score.value)
+    assert score.low < score.value < score.high
+    assert "seeds" in score.method
+    assert (20, 40) == (found["OUT"].counts.subjects, found["OUT"].counts.tasks)
+    assert 20 == sum(map(sum, found["OUT"].confusion.matrix))
+    assert 0.5 == pytest.approx(found["OUT"].baselines["majority"].metrics["accuracy"].value)
+    assert 1.0 == pytest.approx(found["FAR"].metrics["accuracy"].value)
+
+
+def test_without_external_answers_there_are_no_external_scores():
+    """A locked test, or a recipe that names no study, has none."""
+    runs = {"fold-0": make_run(half(range(20)), ["t"])}
+
+    assert {} == pool_external(runs, {}, Pooling(metrics=METRICS, plan=PLAN, people=people(20)))
 
 
 def test_relatives_stay_relatives_in_every_seed():

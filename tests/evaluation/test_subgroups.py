@@ -109,6 +109,17 @@ def test_a_model_that_reads_both_is_told_to_be_helped():
     assert within_in_words("site", found, "accuracy").startswith("Part of the score is a reading")
 
 
+def test_intervals_within_groups_are_those_of_a_skewed_score():
+    """Nine of ten right: the end towards chance is farther away, as by any other interval here."""
+    truth = ["female", "male"] * 20
+    said = ["male", *truth[1:20], "male", *truth[21:]]
+
+    found = grouped(truth, said, ["A"] * 20 + ["B"] * 20).within.within
+
+    assert 0.45 == pytest.approx(found.value)
+    assert found.value - found.low > 1.3 * (found.high - found.value)
+
+
 def test_chance_leaves_it_open():
     """What is no better than one answer for all says nothing of sites."""
     rng = np.random.default_rng(2)

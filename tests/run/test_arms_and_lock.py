@@ -7,14 +7,28 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+import attrs
 import pandas as pd
 import pytest
 
 from brainplug.cli.main import main
+from brainplug.evaluation.arms import QUERY_ALONE, SHUFFLED, ArmFacts, ArmList
 from brainplug.evaluation.openings import read_openings
+from brainplug.evaluation.records import (
+    EXPECTED,
+    SAID,
+    Intervals,
+    Metrics,
+    Readouts,
+    Target,
+    TrainingValues,
+)
+from brainplug.run.arms import shuffle_values
+from brainplug.run.pooled_stages import read_arms
 from brainplug.runtime.files import read_json
+from brainplug.runtime.records import to_json, write_record
 from brainplug.runtime.run_folder import RunFolder
-from brainplug.tasks.answers import read_answers
+from brainplug.tasks.answers import AnswerRow, read_answers
 from brainplug.tasks.read import read_tasks
 from finished import SCORED
 from small import DESIGN, GRID, LEARNING
@@ -200,3 +214,64 @@ def test_the_page_is_made_anew_from_the_folder(run, capsys):
     (run / "training.json").unlink()
     assert 1 == main(["evaluate", str(run)])
     assert "expected a finished training" in capsys.readouterr().err
+
+
+def test_shuffled_labels_keep_the_classes_of_each_role():
+    """Of 12 who are asked 3 are of the smaller class, of 6 who are shown 2: before and after."""
+    asked, shown = ["few"] * 3 + ["many"] * 9, ["few"] * 2 + ["many"] * 4
+    people = [f"p{number:02}" for number in range(20)]
+    cohort = pd.DataFrame({"study": "S", "subject": people, "target": [*asked, *shown, "few", "x"]})
+    pools = ["train_query"] * 12 + ["train_reference"] * 6 + ["test_query"] * 2
+    split = pd.DataFrame({"subject": people, "pool": pools})
+
+    drawn = [shuffle_values(cohort, split, seed=seed) for seed in range(5)]
+
+    assert all(set(people[:18]) == set(values) for values in drawn)
+    assert {3} == {sum(values[each] == "few" for each in people[:12]) for values in drawn}
+    assert {2} == {sum(values[each] == "few" for each in people[12:18]) for values in drawn}
+    assert len({tuple(values.items()) for values in drawn}) > 1
+
+
+def answer(place) -> AnswerRow:
+    """Say 40, which is right, and expect 50."""
+    return AnswerRow(
+        split="val",
+        task_id=f"t{place}",
+        subject=f"p{place}",
+        references=(),
+        reference_values=(),
+        truth=40.0,
+        answer_text="40",
+        prediction=40.0,
+        expected=50.0,
+    )
+
+
+def test_an_arm_is_read_as_the_main_run_is(tmp_path):
+    """What an arm's own validation would choose is not asked: the same read-out, or no comparison.
+
+    The arm says what is right and expects nonsense; the main run is read by what it expects.
+    """
+    main = Metrics(
+        target=Target(name="age", kind="numerical", labels=(), unit="years"),
+        selected=None,
+        intervals=Intervals(samples=200, unit="subjects", confidence=0.95),
+        train=TrainingValues(n=2),
+        splits={},
+        candidates=None,
+        studies={},
+        readouts=Readouts(headline=EXPECTED, validation={}, other={}, mass={}),
+    )
+    home = RunFolder(tmp_path)
+    arm = home.of_arm(QUERY_ALONE).answers
+    arm.parent.mkdir(parents=True)
+    arm.write_text("".join(json.dumps(to_json(answer(place))) + "\n" for place in range(3)))
+    arms = {QUERY_ALONE: ArmFacts(steps=9, main_steps=9), SHUFFLED: ArmFacts(failed="no memory")}
+    write_record(home.arm_list, ArmList(arms=arms))
+
+    found = read_arms(home, main)
+
+    assert [50.0] * 3 == [row.prediction for row in found[QUERY_ALONE][1]]
+    assert [] == found[SHUFFLED][1]
+    said = attrs.evolve(main, readouts=attrs.evolve(main.readouts, headline=SAID))
+    assert [40.0] * 3 == [row.prediction for row in read_arms(home, said)[QUERY_ALONE][1]]

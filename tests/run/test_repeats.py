@@ -13,6 +13,16 @@ from brainplug.runtime.files import read_json, write_json
 from brainplug.runtime.records import write_record
 from brainplug.runtime.run_folder import RunFolder
 
+ALSO = """
+[[evaluation.also]]
+name = "OTHER"
+use = "simulated"
+subjects = 12
+resolution_mm = 8
+seed = 2
+ids = "other"
+"""
+
 
 @pytest.fixture
 def folds(write_recipe):
@@ -59,7 +69,8 @@ def test_the_cohort_is_read_once_for_all(folds, tmp_path, capsys):
 def test_scores_of_all_runs_are_summed_up(folds, tmp_path):
     """`summary.json` has each run's scores, mean and spread; there is one page of all people."""
     said = 'answer = "score"'  # after one epoch nothing that is said can be read
-    folds.write_text(folds.read_text().replace("[evaluation]\n", f"[evaluation]\n{said}\n"))
+    text = folds.read_text().replace("[evaluation]\n", f"[evaluation]\n{said}\n")
+    folds.write_text(text + ALSO)
 
     assert 0 == run("run", folds, tmp_path / "run")
 
@@ -76,7 +87,15 @@ def test_scores_of_all_runs_are_summed_up(folds, tmp_path):
     people = pd.read_parquet(tmp_path / "run" / "cohort.parquet")["subject"].nunique()
     assert people == whole["splits"]["test"]["counts"]["subjects"]
     assert summary == whole["runs"]
-    assert f"In {people} held-out people" in (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert f"In {people} held-out people" in page
+    # Twelve people of another study, whom the models of all four folds read.
+    assert (12, 96) == (
+        whole["external"]["OTHER"]["counts"]["subjects"],
+        whole["external"]["OTHER"]["counts"]["tasks"],
+    )
+    assert f"The test people of this target ({people}) were opened once" in page
+    assert "The people of OTHER (12) were opened once" in page
 
 
 def test_a_run_that_fails_stops_no_other(folds, tmp_path, capsys, monkeypatch):

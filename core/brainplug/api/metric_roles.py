@@ -60,6 +60,7 @@ class RanksPeople(Protocol):
 class HasScale(Protocol):
     """A metric whose errors are about even to both sides on some scale, for Student's interval."""
 
-    scale: Literal["log", "log-rest", "fisher"]
-    """On which: the logarithm, of errors that are positive; that of what is left to 1, of shares of
-    variance; Fisher's, the inverse hyperbolic tangent, of correlations."""
+    scale: Literal["log", "log-square", "log-rest", "fisher"]
+    """On which: the logarithm, of errors that are positive; the same of roots of squares, which few
+    people tell too small; that of what is left to 1, of shares of variance; Fisher's, the inverse
+    hyperbolic tangent, of correlations."""

@@ -16,7 +16,6 @@ from brainplug.api.records import EVALUATED, Predictions
 from brainplug.errors import DataError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.differences import difference
-from brainplug.evaluation.readouts import choose_readout
 from brainplug.evaluation.records import ArmScores, Difference, ReportedScore
 from brainplug.evaluation.score import People, cluster_names, describe_scores, of_split
 
@@ -100,13 +99,11 @@ class Pairing:
         facts: the target, its training values, and families where known.
         metrics: the first is the headline.
         plan: how intervals are made.
-        speaks: whether the model speaks freely, beside the expected value of a number.
     """
 
     facts: TargetFacts
     metrics: Mapping[str, Metric]
     plan: BootstrapPlan
-    speaks: bool
 
 
 def score_arm(
@@ -121,17 +118,14 @@ def score_arm(
     Args:
         name: of the arm.
         arm: what it was.
-        rows: its answers.
+        rows: its answers, read as the main run's are.
         main: those of the main run, by the read-out of its headline.
         pairing: how they are scored.
     """
-    facts = pairing.facts
-    reading = choose_readout(rows, speaks=pairing.speaks, train_mean=facts.train_mean)
-    read = reading.rows[reading.headline] if reading else rows
     found = {
-        split: score_beside(name, of_split(read, split), of_split(main, split), pairing)
+        split: score_beside(name, of_split(rows, split), of_split(main, split), pairing)
         for split in EVALUATED
-        if of_split(read, split) and of_split(main, split)
+        if of_split(rows, split) and of_split(main, split)
     }
     scored = ArmScores(
         **attrs.asdict(arm, recurse=False),

@@ -8,7 +8,12 @@ import numpy as np
 
 from brainplug.evaluation.proper import LEAST
 from brainplug.evaluation.records import Calibration, CalibrationBin, NumberBias
-from brainplug.evaluation.robust import cluster_mean, logistic_line, straight_line
+from brainplug.evaluation.robust import (
+    cluster_mean,
+    logistic_line,
+    positive_mean,
+    straight_line,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +27,9 @@ FEW_BINS, MANY_BINS = 5, 10
 ENOUGH_FOR_CURVE = 200
 """People from which on a curve shows more than its noise (Van Calster et al. 2016, J Clin Epidemiol
 74:167, ask for as many events and as many others)."""
+
+MOST_BRIER = 2.0
+"""The Brier score of who is sure of what is wrong, each time."""
 
 CERTAIN = 1e-6
 """Probabilities nearer to 0 or 1 count as this far, since their log odds are infinite."""
@@ -62,8 +70,8 @@ def calibration(
         / len(stated),
         brier=float(squares.mean()),
         people=len(stated),
-        brier_score=cluster_mean(squares, families, confidence),
-        log_loss=cluster_mean(losses, families, confidence),
+        brier_score=positive_mean(squares, families, confidence, most=MOST_BRIER),
+        log_loss=positive_mean(losses, families, confidence),
         slope=logistic_line(odds, seen, families, confidence),
         intercept=logistic_line(odds, seen, families, confidence, slope=1.0),
     )

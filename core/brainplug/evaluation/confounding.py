@@ -21,6 +21,7 @@ class Increment:
         alone: score of the confounds.
         together: score of confounds and model.
         gain: the difference, paired; `reason` where it is not known.
+        confidence: of its interval; a p value below what is left to 1 says that the model adds.
     """
 
     confounds: tuple[str, ...]
@@ -32,6 +33,7 @@ class Increment:
     alone: float | None
     together: float | None
     gain: Estimate
+    confidence: float = 0.95
 
 
 @attrs.frozen(kw_only=True)

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from brainplug.evaluation.bootstrap import BootstrapPlan
 
 DOUBT = 1
-"""People that it takes to believe half of a correlation."""
+"""People that it takes to believe half of a correlation between errors that are right or wrong."""
+
+ERRORS = ("log", "log-square", "log-rest")
+"""Scales of errors, to which everybody adds: the correlation of two rests on no small class."""
 
 PAIRED = "the two intervals joined, less what goes together (Zou and Donner)"
 
@@ -86,11 +89,14 @@ def find_gap(
 ) -> Estimate:
     """Return the difference of two scores that are defined, with its interval."""
     scale = scale_of(metric)
-    if able(metric, CountsShares) or able(metric, RanksPeople) or scale == "fisher":
-        return joined_gap(metric, systems, clusters, plan)
+    if able(metric, CountsShares) or able(metric, RanksPeople) or scale is not None:
+        joined = joined_gap(metric, systems, clusters, plan)
+        if joined.low is not None or scale in (None, "fisher"):
+            return joined
     members = number_families(clusters)
     value = float(metric.score(systems[0]) - metric.score(systems[1]))
     if scale is not None:
+        # One of them is without error, which has no place on the scale.
         first, second = (scores_without(metric, each, members) for each in systems)
         return student_interval(value, first - second, scale="plain", plan=plan)
     if lacking := scarce(systems[0], members):
@@ -112,16 +118,18 @@ def joined_gap(
 
     Zou and Donner 2008, "Construction of confidence limits about effect measures"; for paired
     shares it is Newcombe's (1998, "Improved confidence intervals for the difference between
-    binomial proportions based on paired data"), for correlations Zou's (2007).
+    binomial proportions based on paired data"), for correlations Zou's (2007). Errors are skewed as
+    squares are, so each is joined by its own interval on a log scale.
     """
-    one, other = (interval(metric, each, clusters, plan) for each in systems)
+    one, other = (interval(metric, each, clusters, plan, alone=False) for each in systems)
     if one.value is None or other.value is None:
         return Estimate(reason=one.reason or other.reason)
     value = one.value - other.value
     if one.low is None or one.high is None or other.low is None or other.high is None:
         return Estimate(value=value, reason=one.reason or other.reason)
     members = number_families(clusters)
-    alike = go_together(*(influences(metric, each, members) for each in systems))
+    moved = (influences(metric, each, members) for each in systems)
+    alike = go_together(*moved, doubt=0 if scale_of(metric) in ERRORS else DOUBT)
     down = (one.value - one.low, other.high - other.value)
     up = (one.high - one.value, other.value - other.low)
     lower, upper = (
@@ -131,7 +139,7 @@ def joined_gap(
 
 
 def go_together(
-    ours: Float[np.ndarray, " families"], theirs: Float[np.ndarray, " families"]
+    ours: Float[np.ndarray, " families"], theirs: Float[np.ndarray, " families"], *, doubt: float
 ) -> float:
     """Return how the errors of two scores go together over people, drawn to none where few tell.
 
@@ -141,6 +149,7 @@ def go_together(
     Args:
         ours: how far each family moves our score.
         theirs: how far it moves the other one.
+        doubt: people that it takes to believe half of the correlation.
     """
     lengths = float(np.sqrt((ours**2).sum() * (theirs**2).sum()))
     if not lengths:
@@ -148,4 +157,4 @@ def go_together(
     found = float(np.clip(ours @ theirs / lengths, -1, 1))
     weights = ours**2 / (ours**2).sum() + theirs**2 / (theirs**2).sum()
     people = float(weights.sum() ** 2 / (weights**2).sum())
-    return found * people / (people + DOUBT) if found > 0 else found
+    return found * people / (people + doubt) if found > 0 else found

@@ -42,6 +42,15 @@ class ExternalAnswers:
     people: pd.DataFrame
 
 
+def external_rules(given: ExternalAnswers) -> dict[str, Rule]:
+    """Return the rules, fitted to the training people, with what they answer to external ones."""
+    asked: list[tuple[Split, Task]] = [("test", task) for task in given.tasks]
+    return {
+        name: Rule(about=about, answers=rule_rows(name, asked, given.train))
+        for name, about in rules_for(given.train).items()
+    }
+
+
 def score_external(
     given: ExternalAnswers, scoring: Scoring, metrics: Metrics
 ) -> Mapping[str, SplitScores]:
@@ -58,12 +67,7 @@ def score_external(
         confidence=scoring.evaluation.confidence,
         seed=scoring.seed,
     )
-    read = headline_rows(given.rows, metrics)
-    asked: list[tuple[Split, Task]] = [("test", task) for task in given.tasks]
-    rules = {
-        name: Rule(about=about, answers=rule_rows(name, asked, given.train))
-        for name, about in rules_for(given.train).items()
-    }
+    read, rules = headline_rows(given.rows, metrics), external_rules(given)
     found = {}
     for study, scans in given.people.groupby("study"):
         members = set(scans["subject"])

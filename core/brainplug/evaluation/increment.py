@@ -83,6 +83,7 @@ def measure_increment(
         alone=alone,
         together=together,
         gain=gain,
+        confidence=plan.confidence,
     )
 
 
@@ -194,7 +195,7 @@ def increment_in_words(found: Increment) -> str:
     known = f"{', '.join(others)} and {last}" if others else last
     if found.p_value is None:
         return f"What the model adds to {known} is not known: {found.reason}."
-    adds = found.p_value < 0.05
+    adds = found.p_value < 1 - found.confidence
     shown = "p < 0.001" if found.p_value < 0.001 else f"p = {found.p_value:.3f}"
     told = (
         f"The model {'adds' if adds else 'is not shown to add'} to what {known} tell "

@@ -40,7 +40,12 @@ NO_SPREAD = "the errors are all alike and tell nothing of other people's, so no 
 
 
 def interval(
-    metric: Metric, predictions: Predictions, clusters: Sequence[str], plan: BootstrapPlan
+    metric: Metric,
+    predictions: Predictions,
+    clusters: Sequence[str],
+    plan: BootstrapPlan,
+    *,
+    alone: bool = True,
 ) -> Estimate:
     """Score a system and say how sure that is.
 
@@ -49,6 +54,7 @@ def interval(
         predictions: one a subject.
         clusters: name of the family of each subject, in the same order.
         plan: coverage, and seed and number of the bootstrap samples.
+        alone: whether it stands for itself, and is not one of two that are subtracted.
     """
     value = float(metric.score(predictions))
     if not np.isfinite(value):
@@ -58,7 +64,7 @@ def interval(
         return Estimate(value=value, low=value, high=value, reason=CONSTANT)
     if (scale := scale_of(metric)) is not None:
         without = scores_without(metric, predictions, members)
-        return student_interval(value, without, scale=scale, plan=plan)
+        return student_interval(value, without, scale=scale, plan=plan, alone=alone)
     z = NormalDist().inv_cdf((1 + plan.confidence) / 2)
     if able(metric, CountsShares):
         return enclose(value, share_interval(metric.shares(predictions), members, z), SHARES)
@@ -90,7 +96,12 @@ def enclose(value: float, ends: tuple[float, float], method: str) -> Estimate:
 
 
 def student_interval(
-    value: float, without: Float[np.ndarray, " families"], *, scale: str, plan: BootstrapPlan
+    value: float,
+    without: Float[np.ndarray, " families"],
+    *,
+    scale: str,
+    plan: BootstrapPlan,
+    alone: bool = True,
 ) -> Estimate:
     """Return a score, or a difference, with Student's interval on a scale.
 
@@ -99,10 +110,11 @@ def student_interval(
         without: the score without each family.
         scale: a name of `SCALES`.
         plan: coverage.
+        alone: whether it stands for itself, and is not one of two that are subtracted.
     """
     if len(without) < FEWEST:
         return Estimate(value=value, reason=SINGLE)
-    low, high = student(value, without, scale=scale, confidence=plan.confidence)
+    low, high = student(value, without, scale=scale, confidence=plan.confidence, alone=alone)
     if not np.isfinite(low + high):
         return Estimate(value=value, reason=NO_SPREAD)
     return enclose(value, (low, high), STUDENT.format(scale=scale))

@@ -22,6 +22,7 @@ MOST_GROUPS = 500
 SCALES: Mapping[str, tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]] = {
     "plain": (lambda score: score, lambda value: value),
     "log": (np.log, np.exp),
+    "log-square": (np.log, np.exp),
     "log-rest": (lambda score: -np.log(1 - score), lambda value: 1 - np.exp(-value)),
     "fisher": (np.arctanh, np.tanh),
 }
@@ -34,6 +35,12 @@ def group_families(members: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     return found
 
 
+def without_each(members: Int[np.ndarray, " n"]) -> Int[np.ndarray, "families n"]:
+    """Return how often each person is in the sample that leaves out one family, for each family."""
+    groups = group_families(members)
+    return (groups != np.arange(groups.max() + 1)[:, None]).astype(np.int16)
+
+
 def scores_without(
     metric: Metric, predictions: Predictions, members: Int[np.ndarray, " n"]
 ) -> Float[np.ndarray, " families"]:
@@ -44,9 +51,7 @@ def scores_without(
         predictions: one a subject.
         members: number of the family of each.
     """
-    groups = group_families(members)
-    counts = (groups != np.arange(groups.max() + 1)[:, None]).astype(np.int16)
-    return resampled_scores(metric, predictions, counts)
+    return resampled_scores(metric, predictions, without_each(members))
 
 
 def influences(
@@ -60,7 +65,12 @@ def influences(
 
 
 def student(
-    value: float, without: Float[np.ndarray, " families"], *, scale: str, confidence: float
+    value: float,
+    without: Float[np.ndarray, " families"],
+    *,
+    scale: str,
+    confidence: float,
+    alone: bool = True,
 ) -> tuple[float, float]:
     """Return Student's interval of a score on a scale, its variance by the jackknife.
 
@@ -68,11 +78,16 @@ def student(
     relatives are not taken for independent, and Student's quantile minds that families are few. NaN
     where a score stands at the end of its scale, or all are alike.
 
+    A root of squares comes out too small where few people were drawn, and its variance with it,
+    since large errors are rare: its interval is moved up and widened by as little as n is more than
+    n - 1 (Bonett 2006, Comput Stat Data Anal 50:775, does so for standard deviations).
+
     Args:
         value: the score.
         without: the score without each family.
         scale: a name of `SCALES`.
         confidence: coverage.
+        alone: whether it is widened, which a difference of two that err alike must not be.
     """
     from scipy.special import stdtrit
 
@@ -84,4 +99,6 @@ def student(
         if not np.isfinite(variance) or variance <= 1e-24 * max(1.0, float(found) ** 2):
             return float("nan"), float("nan")
         half = float(stdtrit(count - 1, (1 + confidence) / 2) * np.sqrt(variance))
+        more = count / (count - 1) if scale == "log-square" else 1.0
+        found, half = found + np.log(more) / 2, half * more if alone else half
         return float(back(found - half)), float(back(found + half))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -10,7 +11,7 @@ from brainplug.runtime.files import read_json
 from brainplug.runtime.records import from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from brainplug.runtime.run_folder import RunFolder
 
@@ -98,6 +99,57 @@ def read_external_openings(files: RunFolder, studies: Iterable[str]) -> dict[str
         for study in studies
         if study in told
     }
+
+
+def openings_of_runs(homes: Sequence[RunFolder], split: str, people: int) -> Openings | None:
+    """Return how often the test of several runs, such as folds, was opened; None where unknown.
+
+    The runs of one folder are one look together, so it is as often as that of any of them was.
+
+    Args:
+        homes: of the runs; one alone is told as it is.
+        split: whose scores are shown.
+        people: whom all of them asked.
+    """
+    found = [each for home in homes if (each := read_openings(home, split)) is not None]
+    if not found:
+        return None
+    return attrs.evolve(max(found, key=attrgetter("count")), people=people)
+
+
+def external_openings_of_runs(
+    homes: Sequence[RunFolder], studies: Iterable[str]
+) -> dict[str, Openings]:
+    """Return how often the people of external studies were asked, by all of several runs.
+
+    Args:
+        homes: of the runs, or of the one that there is.
+        studies: whose scores are shown.
+    """
+    names = tuple(studies)
+    found = [read_external_openings(home, names) for home in homes]
+    return {
+        study: max((each[study] for each in found if study in each), key=attrgetter("count"))
+        for study in names
+        if any(study in each for each in found)
+    }
+
+
+def tell_openings(
+    homes: Sequence[RunFolder], *, split: str, people: int, studies: Iterable[str]
+) -> Iterator[str]:
+    """Say how often the people whose scores are shown were asked, where that is known.
+
+    Args:
+        homes: of the runs, or of the one that there is.
+        split: whose scores are shown.
+        people: whom all of them asked.
+        studies: external ones whose scores are shown.
+    """
+    if openings := openings_of_runs(homes, split, people):
+        yield openings_in_words(openings)
+    for study, times in external_openings_of_runs(homes, studies).items():
+        yield openings_in_words(times, study)
 
 
 def openings_in_words(openings: Openings, study: str = "") -> str:

@@ -69,7 +69,6 @@ class Pooling:
         people: the cohort, a row a scan.
         subgroups: columns of it that the recipe names.
         failed: why other runs could not be done, by name.
-        speaks: whether the model speaks freely, beside the expected value of a number.
     """
 
     metrics: Mapping[str, Metric]
@@ -77,7 +76,6 @@ class Pooling:
     people: pd.DataFrame
     subgroups: Sequence[str] = ()
     failed: Mapping[str, str] = attrs.field(factory=dict)
-    speaks: bool = True
 
 
 def pool(runs: Mapping[str, OneRun], pooling: Pooling) -> Metrics:
@@ -126,9 +124,7 @@ def pool(runs: Mapping[str, OneRun], pooling: Pooling) -> Metrics:
             rows,
             measure_all(filled, own, pooling),
         ),
-        arms=pool_arms(
-            apart, rows, Pairing(facts=own, metrics=metrics, plan=plan, speaks=pooling.speaks)
-        ),
+        arms=pool_arms(apart, rows, Pairing(facts=own, metrics=metrics, plan=plan)),
         readouts=pool_readouts([run.metrics for run in runs.values()]),
         runs=summarise(
             {name: run.metrics for name, run in runs.items()},

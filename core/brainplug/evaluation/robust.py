@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 import numpy as np
 
 from brainplug.evaluation.records import Measured
@@ -42,6 +43,32 @@ def cluster_mean(
         confidence=confidence,
     )
     return found
+
+
+def positive_mean(
+    values: Float[np.ndarray, " n"],
+    clusters: Sequence[str],
+    confidence: float,
+    *,
+    most: float = float("inf"),
+) -> Measured:
+    """Return the mean of losses, with its interval over families on a log scale.
+
+    No mean of losses is below 0, as an interval even to both sides could be, and few large ones
+    make it skewed.
+
+    Args:
+        values: none below 0.
+        clusters: name of the family of each.
+        confidence: of the interval.
+        most: what no mean is above.
+    """
+    found = cluster_mean(values, clusters, confidence)
+    if not found.value or found.high is None:
+        return found
+    reach = np.exp((found.high - found.value) / found.value)
+    high = min(float(found.value * reach), most)
+    return attrs.evolve(found, low=float(found.value / reach), high=high)
 
 
 def straight_line(

@@ -35,7 +35,7 @@ class OneRun:
         trained: all training subjects.
         baselines: what its simple readers said; None of an older run.
         changed: its answers to changed tasks, read as the others are.
-        arms: its trainings beside the main one by name, each with its answers.
+        arms: its trainings beside the main one by name, each with its answers, read as its own.
     """
 
     metrics: Metrics

@@ -13,7 +13,9 @@ import attrs
 import numpy as np
 
 from brainplug.api.roles import ScoresResamples, able
+from brainplug.evaluation.accelerated import accelerated
 from brainplug.evaluation.bootstrap import draw_resamples, resampled_scores
+from brainplug.evaluation.jackknife import without_each
 from brainplug.evaluation.subgroup_records import Gain, Grouping, Verdict, WithinGroups
 
 if TYPE_CHECKING:
@@ -23,13 +25,16 @@ if TYPE_CHECKING:
 
     from brainplug.api.records import Predictions
     from brainplug.api.roles import Metric
-    from brainplug.evaluation.bootstrap import BootstrapPlan, Resamples
+    from brainplug.evaluation.bootstrap import BootstrapPlan, Estimate, Resamples
 
 FEWEST_OF_A_CLASS, FEWEST_NUMBERS = 2, 5
 """People of each of two classes, or with a number, by which a group enters the score within."""
 
 FEWEST_WITHIN = 10
 """People in such groups by which a score within groups is told at all."""
+
+ROUNDING = 1e-12
+"""What two ways to sum the same gain may differ by."""
 
 SLOW_SAMPLES = 200
 """Bootstrap samples of a metric that must be scored sample by sample."""
@@ -83,22 +88,24 @@ def score_within(
         return None, f"no group has {what}, so the score cannot be told from a reading of the group"
     if people < FEWEST_WITHIN:
         return None, f"{people} people in groups that could tell are too few"
-    resamples = draw_for(scored)
-    together = gain_of(scored, [np.logical_or.reduce(fit)], resamples)
-    apart = gain_of(scored, fit, resamples)
-    if together is None or apart is None:
+    everybody = [np.logical_or.reduce(fit)]
+    overall, within = gain_of(scored, everybody), gain_of(scored, fit)
+    if overall is None or within is None:
         return None, "the score is not defined within groups"
-    overall, each_overall = together
-    within, each_within = apart
-    low, high = ends(each_overall - each_within, scored.plan.confidence)
+    drop = estimate(
+        overall.gain.value - within.gain.value,
+        overall.samples - within.samples,
+        overall.moved - within.moved,
+        scored.plan.confidence,
+    )
     found = WithinGroups(
-        people=count_people(scored, np.logical_or.reduce(fit)),
+        people=count_people(scored, everybody[0]),
         groups=len(fit),
-        overall=overall,
-        within=within,
-        drop_value=overall.value - within.value,
-        drop_low=low,
-        drop_high=high,
+        overall=overall.gain,
+        within=within.gain,
+        drop_value=overall.gain.value - within.gain.value,
+        drop_low=drop.low,
+        drop_high=drop.high,
         verdict="open",
     )
     return attrs.evolve(found, verdict=judge(found)), ""
@@ -121,50 +128,98 @@ def draw_for(scored: Scored) -> Resamples:
     return draw_resamples(scored.clusters, attrs.evolve(scored.plan, samples=samples))
 
 
-def gain_of(
-    scored: Scored, members: Sequence[Bool[np.ndarray, " n"]], resamples: Resamples
-) -> tuple[Gain, Float[np.ndarray, " samples"]] | None:
+@attrs.frozen(kw_only=True, eq=False)
+class Gained:
+    """What a model adds to one answer a group.
+
+    Attributes:
+        gain: with its interval.
+        samples: that of each bootstrap sample.
+        moved: by how much each family moves it.
+    """
+
+    gain: Gain
+    samples: Float[np.ndarray, " samples"]
+    moved: Float[np.ndarray, " families"]
+
+
+def gain_of(scored: Scored, members: Sequence[Bool[np.ndarray, " n"]]) -> Gained | None:
     """Return what a model adds to one answer a group, over groups weighted by their people.
+
+    Its interval is the bootstrap's of families, the bias corrected and the skew, as of any score
+    that is made of nothing simpler.
 
     Args:
         scored: what is looked at.
         members: who is in each group; all people as one group give the overall gain.
-        resamples: of all people.
 
     Returns:
-        The gain, and that of each sample; None where no group has a score.
+        None where no group has a score.
     """
-    sign = 1 if scored.metric.higher_is_better else -1
-    rows = []
-    for inside in members:
-        own = scored.predictions.take(np.flatnonzero(inside))
-        alike = best_constant(scored.metric, own)
-        score, constant = scored.metric.score(own), score_constant(scored.metric, alike)
-        if not np.isfinite(score):
-            continue
-        counts = resamples.counts[:, inside]
-        samples = resampled_scores(scored.metric, own, counts)
-        reached = np.nan_to_num(resampled_scores(scored.metric, alike, counts))
-        rows.append((int(inside.sum()), score, constant, sign * (samples - reached), counts))
-    if not rows:
+    groups = [group for inside in members if (group := read_group(scored, inside)) is not None]
+    if not groups:
         return None
-    sizes = np.array([row[0] for row in rows], dtype=float)
-    score, constant = (float(sizes @ [row[i] for row in rows] / sizes.sum()) for i in (1, 2))
-    gains = pool_samples(np.array([row[3] for row in rows]), [row[4] for row in rows])
-    low, high = ends(gains, scored.plan.confidence)
-    gain = Gain(score=score, constant=constant, value=sign * (score - constant), low=low, high=high)
-    return gain, gains
+    sizes = np.array([group.inside.sum() for group in groups], dtype=float)
+    score, constant = (
+        float(sizes @ [getattr(group, name) for group in groups] / sizes.sum())
+        for name in ("score", "constant")
+    )
+    sign = 1 if scored.metric.higher_is_better else -1
+    value = sign * (score - constant)
+    resamples = draw_for(scored)
+    samples = sample_gains(scored, groups, resamples.counts)
+    left = sample_gains(scored, groups, without_each(resamples.members))
+    moved = np.nan_to_num(value - left)
+    found = estimate(value, samples, moved, scored.plan.confidence)
+    gain = Gain(score=score, constant=constant, value=value, low=found.low, high=found.high)
+    return Gained(gain=gain, samples=samples, moved=moved)
 
 
-def pool_samples(
-    gains: Float[np.ndarray, "g samples"], counts: Sequence[Int[np.ndarray, "samples m"]]
+@attrs.frozen(kw_only=True, eq=False)
+class Group:
+    """People of one group who have a score.
+
+    Attributes:
+        inside: who they are.
+        own: what was said of them.
+        alike: the best single answer, said of each of them.
+        score: of what was said.
+        constant: of the single answer.
+    """
+
+    inside: Bool[np.ndarray, " n"]
+    own: Predictions
+    alike: Predictions
+    score: float
+    constant: float
+
+
+def read_group(scored: Scored, inside: Bool[np.ndarray, " n"]) -> Group | None:
+    """Score a group, None where its score is not defined."""
+    own = scored.predictions.take(np.flatnonzero(inside))
+    score = float(scored.metric.score(own))
+    if not np.isfinite(score):
+        return None
+    alike = best_constant(scored.metric, own)
+    constant = score_constant(scored.metric, alike)
+    return Group(inside=inside, own=own, alike=alike, score=score, constant=constant)
+
+
+def sample_gains(
+    scored: Scored, groups: Sequence[Group], counts: Int[np.ndarray, "samples n"]
 ) -> Float[np.ndarray, " samples"]:
     """Return the gain of each sample over its groups, those left out that lack a class there."""
-    drawn = np.array([each.sum(axis=1) for each in counts], dtype=float)
-    drawn[~np.isfinite(gains)] = 0
-    total = drawn.sum(axis=0)
+    sign = 1 if scored.metric.higher_is_better else -1
+    total, weights = np.zeros(len(counts)), np.zeros(len(counts))
+    for group in groups:
+        drawn = counts[:, group.inside]
+        scores = resampled_scores(scored.metric, group.own, drawn)
+        reached = np.nan_to_num(resampled_scores(scored.metric, group.alike, drawn))
+        people = np.where(np.isfinite(scores), drawn.sum(axis=1), 0)
+        total += people * np.nan_to_num(sign * (scores - reached))
+        weights += people
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((drawn * np.nan_to_num(gains)).sum(axis=0) / total)
+        return np.asarray(total / weights)
 
 
 def best_constant(metric: Metric, own: Predictions) -> Predictions:
@@ -192,16 +247,15 @@ def score_constant(metric: Metric, alike: Predictions) -> float:
     return float(found) if np.isfinite(found) else 0.0
 
 
-def ends(
-    samples: Float[np.ndarray, " samples"], confidence: float
-) -> tuple[float | None, float | None]:
-    """Return the percentile interval of samples, None where they do not differ."""
-    defined = samples[np.isfinite(samples)]
-    if len(defined) < len(samples) / 2 or np.ptp(defined) < 1e-12:
-        return None, None
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    return float(low), float(high)
+def estimate(
+    value: float,
+    samples: Float[np.ndarray, " samples"],
+    moved: Float[np.ndarray, " families"],
+    confidence: float,
+) -> Estimate:
+    """Return a gain with its interval; a rounding of what does not differ is no spread."""
+    rounded = np.where(np.abs(moved) <= ROUNDING, 0.0, moved)
+    return accelerated(value, np.round(samples, 12), rounded, confidence)
 
 
 def judge(found: WithinGroups) -> Verdict:

@@ -159,20 +159,21 @@ def change_people(workspace: Workspace, arm: str) -> list[str]:
 def shuffle_values(
     cohort: pd.DataFrame, split: pd.DataFrame, *, seed: int
 ) -> dict[str, TargetValue]:
-    """Return for each training person the value of another one, drawn within the study.
+    """Return for each training person the value of another one, drawn within study and role.
 
-    Whoever was scanned several times has one value for all.
+    So those who are asked have as many of each class as in the main run, and so have those who are
+    shown. Whoever was scanned several times has one value for all.
 
     Args:
         cohort: `study`, `subject` and `target`, a row a scan.
         split: `subject` and `pool`.
         seed: of the draw.
     """
-    trains = split.loc[split["pool"].str.startswith("train"), "subject"]
-    people = cohort[cohort["subject"].isin(set(trains))].drop_duplicates("subject")
+    trains = split[split["pool"].str.startswith("train")]
+    people = cohort.drop_duplicates("subject").merge(trains[["subject", "pool"]], on="subject")
     people = people.sort_values("subject")
     values: dict[str, TargetValue] = {}
-    for number, (_, members) in enumerate(people.groupby("study", sort=True)):
+    for number, (_, members) in enumerate(people.groupby(["study", "pool"], sort=True)):
         drawn = np.random.default_rng([seed, number]).permutation(len(members))
         given = members["target"].to_numpy()[drawn].tolist()
         values |= dict(zip(members["subject"].tolist(), given, strict=True))

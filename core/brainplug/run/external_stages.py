@@ -34,7 +34,13 @@ from brainplug.run.arithmetic import settled
 from brainplug.run.asking import asking_facts, asking_settings, open_session
 from brainplug.run.ledger import Stage
 from brainplug.run.openings import record_external_openings
-from brainplug.run.task_stages import all_task_files, fit_answers, read_cohort, read_split
+from brainplug.run.task_stages import (
+    all_task_files,
+    fit_answers,
+    read_all_tasks,
+    read_cohort,
+    read_split,
+)
 from brainplug.runtime.files import write_csv, write_json, write_parquet
 from brainplug.runtime.records import to_json, write_record
 from brainplug.tasks.build import TaskMaker
@@ -46,6 +52,7 @@ from brainplug.toolkit.tables import stack_exclusions
 
 if TYPE_CHECKING:
     from brainplug.cohort.build import Cohort
+    from brainplug.evaluation.external import ExternalAnswers
     from brainplug.findings import Finding
     from brainplug.recipe.tables import ExternalStudy
     from brainplug.run.context import Workspace
@@ -253,6 +260,19 @@ def external_tasks(workspace: Workspace) -> list[Task]:
     """Read the tasks of the external studies."""
     paths = external_files(workspace.files.of_external)
     return [task for path in paths for task in iterate_tasks(path)]
+
+
+def read_external_answers(workspace: Workspace) -> ExternalAnswers:
+    """Read back what was asked of the external studies, and answered."""
+    from brainplug.evaluation.external import ExternalAnswers
+    from brainplug.tasks.answers import read_answers
+
+    return ExternalAnswers(
+        rows=read_answers(workspace.files.external_answers),
+        tasks=external_tasks(workspace),
+        train=read_all_tasks(workspace)["train"],
+        people=pd.read_parquet(workspace.files.of_external.cohort),
+    )
 
 
 def external_reads(workspace: Workspace) -> list[Path]:

@@ -13,6 +13,7 @@ import attrs
 
 from brainplug.api.guard import behind
 from brainplug.recipe.load import resolve
+from brainplug.run.external_stages import external_reads, read_external_answers, tests_others
 from brainplug.run.ledger import Stage
 from brainplug.run.repeats import list_runs
 from brainplug.run.result_stages import arm_homes, run_report
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from brainplug.evaluation.arms import ArmFacts
+    from brainplug.evaluation.records import Metrics
     from brainplug.evaluation.several_runs import OneRun
     from brainplug.run.context import Workspace
     from brainplug.runtime.run_folder import RunFolder
@@ -74,12 +76,14 @@ def read_of_runs(workspace: Workspace, failed: Mapping[str, str]) -> Iterator[Pa
         yield from (*all_task_files(own), home.answers, home.metrics)
         yield from (home.baselines, home.baseline_answers, home.covariates, home.interventions)
         yield from (home.arm_list, *(arm.answers for arm in arm_homes(own)))
+        yield from external_reads(own)
 
 
 def run_pooled_metrics(workspace: Workspace, failed: Mapping[str, str]) -> None:
     """Score the people of all runs together."""
     from brainplug.evaluation.bootstrap import BootstrapPlan
     from brainplug.evaluation.pooled import Pooling, pool
+    from brainplug.evaluation.pooled_external import pool_external
     from brainplug.evaluation.predictions_table import join_predictions, write_predictions
     from brainplug.runtime.records import write_record
 
@@ -92,17 +96,19 @@ def run_pooled_metrics(workspace: Workspace, failed: Mapping[str, str]) -> None:
         confidence=evaluation.confidence,
         seed=workspace.recipe.seed,
     )
-    metrics = pool(
-        runs,
-        Pooling(
-            metrics=workspace.metrics,
-            plan=plan,
-            people=people,
-            subgroups=evaluation.subgroups,
-            failed=failed,
-            speaks=evaluation.answer != "score",
-        ),
+    pooling = Pooling(
+        metrics=workspace.metrics,
+        plan=plan,
+        people=people,
+        subgroups=evaluation.subgroups,
+        failed=failed,
     )
+    given = {
+        name: read_external_answers(own)
+        for name, home in homes.items()
+        if tests_others(own := attrs.evolve(workspace, files=home))
+    }
+    metrics = attrs.evolve(pool(runs, pooling), external=pool_external(runs, given, pooling))
     tables = {name: list_run(run, homes[name], people) for name, run in runs.items()}
     write_predictions(files.predictions, join_predictions(tables))
     write_record(files.summary, metrics.runs)
@@ -133,21 +139,25 @@ def read_run(workspace: Workspace, home: RunFolder) -> OneRun:
         rows=rows,
         rules=rules | baseline_rules(baselines, metrics.target.labels),
         baselines=baselines,
-        arms=read_arms(home),
+        arms=read_arms(home, metrics),
         changed=read_as_headline(read_interventions(home.interventions), metrics),
         train={task.subject: task.truth for task in tasks["train"]},
         trained=frozenset(trained_on(tasks["train"], read_cohort(workspace, "scan", "subject"))),
     )
 
 
-def read_arms(home: RunFolder) -> dict[str, tuple[ArmFacts, list[AnswerRow]]]:
-    """Read back the arms of one run; one that failed has no answers."""
+def read_arms(home: RunFolder, metrics: Metrics) -> dict[str, tuple[ArmFacts, list[AnswerRow]]]:
+    """Read back the arms of one run, by its read-out; one that failed has no answers."""
     from brainplug.evaluation.arms import ArmList
+    from brainplug.evaluation.readouts import headline_rows
     from brainplug.runtime.records import read_record
     from brainplug.tasks.answers import read_answers
 
     return {
-        name: (facts, [] if facts.failed else read_answers(home.of_arm(name).answers))
+        name: (
+            facts,
+            headline_rows([] if facts.failed else read_answers(home.of_arm(name).answers), metrics),
+        )
         for name, facts in read_record(home.arm_list, ArmList).arms.items()
     }
 
@@ -176,7 +186,10 @@ def pooled_report_stage(workspace: Workspace) -> Stage:
     return Stage(
         name="report",
         settings=resolve(workspace.recipe),
-        reads=lambda: [files.cohort, files.facts, files.exclusions, files.metrics],
+        reads=lambda: [
+            *(files.cohort, files.facts, files.exclusions, files.metrics),
+            *(home.test_lock for home in list_runs(files).values()),
+        ],
         writes=(files.report,),
         uses=(workspace.recipe,),
         run=partial(run_report, workspace),

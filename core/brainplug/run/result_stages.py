@@ -6,17 +6,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
-import pandas as pd
 
 from brainplug.api.guard import behind
 from brainplug.recipe.load import resolve
 from brainplug.run.arms import choose_arms
-from brainplug.run.external_stages import external_reads, external_tasks, tests_others
+from brainplug.run.external_stages import external_reads, read_external_answers, tests_others
 from brainplug.run.ledger import Stage
 from brainplug.run.task_stages import all_task_files, fit_answers, read_all_tasks, read_cohort
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from brainplug.evaluation.describe import TargetFacts
     from brainplug.evaluation.records import ArmScores, Metrics, SplitScores
@@ -97,7 +96,7 @@ def run_metrics(workspace: Workspace) -> None:
             selected=training.selected,
             interventions=interventions,
             external=score_others(workspace, scoring, metrics) if tests_others(workspace) else {},
-            arms=score_arms(workspace, headline_rows(rows, metrics), facts),
+            arms=score_arms(workspace, metrics, facts),
         ),
     )
 
@@ -106,17 +105,9 @@ def score_others(
     workspace: Workspace, scoring: Scoring, metrics: Metrics
 ) -> Mapping[str, SplitScores]:
     """Score the external studies."""
-    from brainplug.evaluation.external import ExternalAnswers, score_external
-    from brainplug.tasks.answers import read_answers
+    from brainplug.evaluation.external import score_external
 
-    own = workspace.files.of_external
-    given = ExternalAnswers(
-        rows=read_answers(workspace.files.external_answers),
-        tasks=external_tasks(workspace),
-        train=read_all_tasks(workspace)["train"],
-        people=pd.read_parquet(own.cohort),
-    )
-    return score_external(given, scoring, metrics)
+    return score_external(read_external_answers(workspace), scoring, metrics)
 
 
 def arm_homes(workspace: Workspace) -> list[RunFolder]:
@@ -125,18 +116,17 @@ def arm_homes(workspace: Workspace) -> list[RunFolder]:
     return [workspace.files.of_arm(arm) for arm in arms]
 
 
-def score_arms(
-    workspace: Workspace, main: Sequence[AnswerRow], facts: TargetFacts
-) -> dict[str, ArmScores]:
-    """Score the arms of a run beside it, on the same people.
+def score_arms(workspace: Workspace, metrics: Metrics, facts: TargetFacts) -> dict[str, ArmScores]:
+    """Score the arms of a run beside it, on the same people and by the same read-out.
 
     Args:
         workspace: of the run.
-        main: its answers, by the read-out of its headline.
+        metrics: of the run.
         facts: what scoring must know besides.
     """
     from brainplug.evaluation.arms import ArmList, Pairing, score_arm
     from brainplug.evaluation.bootstrap import BootstrapPlan
+    from brainplug.evaluation.readouts import headline_rows
     from brainplug.evaluation.records import ArmScores
     from brainplug.runtime.records import read_record
     from brainplug.tasks.answers import read_answers
@@ -145,14 +135,17 @@ def score_arms(
     plan = BootstrapPlan(
         samples=evaluation.bootstrap, confidence=evaluation.confidence, seed=workspace.recipe.seed
     )
-    pairing = Pairing(
-        facts=facts, metrics=workspace.metrics, plan=plan, speaks=evaluation.answer != "score"
-    )
+    pairing = Pairing(facts=facts, metrics=workspace.metrics, plan=plan)
+
+    def read(files: RunFolder) -> list[AnswerRow]:
+        return headline_rows(read_answers(files.answers), metrics)
+
+    main, files = read(workspace.files), workspace.files
     return {
         name: ArmScores(**attrs.asdict(arm, recurse=False))
         if arm.failed
-        else score_arm(name, arm, read_answers(workspace.files.of_arm(name).answers), main, pairing)
-        for name, arm in read_record(workspace.files.arm_list, ArmList).arms.items()
+        else score_arm(name, arm, read(files.of_arm(name)), main, pairing)
+        for name, arm in read_record(files.arm_list, ArmList).arms.items()
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
 from brainplug.evaluation.groupings import require_columns
-from brainplug.evaluation.openings import openings_in_words, read_external_openings, read_openings
+from brainplug.evaluation.openings import tell_openings
 from brainplug.evaluation.records import Metrics
 from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
 from brainplug.recipe.tables import STAGES
@@ -160,14 +160,14 @@ def show_scores(workspace: Workspace) -> None:
     studies = read_record(files.facts, CohortFacts).studies
     if metrics.runs is not None:
         workspace.console.print(summary_table(metrics))
-    homes = [files] if metrics.runs is None else list_runs(files).values()
+    homes = [files] if metrics.runs is None else list(list_runs(files).values())
     references = [len(row.references) for home in homes for row in read_answers(home.answers)]
     for shown in show_result(metrics, Setting.of(studies, references)):
         workspace.console.print(shown)
-    if openings := read_openings(files, shown_split(metrics.splits)):
-        workspace.console.print(openings_in_words(openings), markup=False, highlight=False)
-    for study, times in read_external_openings(files, metrics.external).items():
-        workspace.console.print(openings_in_words(times, study), markup=False, highlight=False)
+    split = shown_split(metrics.splits)
+    people = metrics.splits[split].counts.subjects
+    for told in tell_openings(homes, split=split, people=people, studies=metrics.external):
+        workspace.console.print(told, markup=False, highlight=False)
 
 
 def tell_stale(workspace: Workspace, lines: Iterable[str]) -> None:

@@ -32,7 +32,7 @@ class Mae:
     kind: TargetKind = "numerical"
     higher_is_better = False
     unit = "target"
-    scale: Literal["log", "log-rest", "fisher"] = "log"
+    scale: Literal["log", "log-square", "log-rest", "fisher"] = "log"
 
     def __init__(self, options: MaeOptions) -> None:
         """Take the options, of which there are none."""

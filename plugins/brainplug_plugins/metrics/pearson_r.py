@@ -32,7 +32,7 @@ class PearsonR:
     kind: TargetKind = "numerical"
     higher_is_better = True
     unit = ""
-    scale: Literal["log", "log-rest", "fisher"] = "fisher"
+    scale: Literal["log", "log-square", "log-rest", "fisher"] = "fisher"
 
     def __init__(self, options: PearsonROptions) -> None:
         """Take the options, of which there are none."""

@@ -32,7 +32,7 @@ class R2:
     kind: TargetKind = "numerical"
     higher_is_better = True
     unit = ""
-    scale: Literal["log", "log-rest", "fisher"] = "log-rest"
+    scale: Literal["log", "log-square", "log-rest", "fisher"] = "log-rest"
 
     def __init__(self, options: R2Options) -> None:
         """Take the options, of which there are none."""

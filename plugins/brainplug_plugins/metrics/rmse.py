@@ -32,7 +32,7 @@ class Rmse:
     kind: TargetKind = "numerical"
     higher_is_better = False
     unit = "target"
-    scale: Literal["log", "log-rest", "fisher"] = "log"
+    scale: Literal["log", "log-square", "log-rest", "fisher"] = "log-square"
 
     def __init__(self, options: RmseOptions) -> None:
         """Take the options, of which there are none."""

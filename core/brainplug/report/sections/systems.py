@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.evaluation.arms import QUERY_ALONE, SHUFFLED
-from brainplug.evaluation.openings import openings_in_words, read_openings
+from brainplug.evaluation.openings import tell_openings
 from brainplug.report.axis import Axis, make_axis
 from brainplug.report.published import Published, find_published
 from brainplug.report.sentence import other_readout, own_scores
@@ -77,7 +77,7 @@ class Systems:
         people: how many were asked.
         tasks: dialogues.
         level: of the intervals, in words.
-        openings: how often the test was opened, in words; empty where that is not known.
+        openings: how often the test was opened, and each external study, in words.
     """
 
     metric: str
@@ -88,13 +88,12 @@ class Systems:
     people: int
     tasks: int
     level: str
-    openings: str
+    openings: Sequence[str]
 
 
 def make(facts: Facts) -> Systems:
     """Gather all systems that have the headline's metric."""
     scored, metrics, name = facts.scored, facts.metrics, facts.first_metric
-    openings = read_openings(facts.sources.files, facts.split)
     found = list(list_systems(facts, name))
     published, axis = list_published(facts), common_axis(facts)
     places = places_of([score for _, _, score in found])
@@ -117,7 +116,14 @@ def make(facts: Facts) -> Systems:
         people=scored.counts.subjects,
         tasks=scored.counts.tasks,
         level=f"{metrics.intervals.confidence:.0%} intervals over {metrics.intervals.unit}",
-        openings=openings_in_words(openings) if openings else "",
+        openings=list(
+            tell_openings(
+                facts.homes,
+                split=facts.split,
+                people=scored.counts.subjects,
+                studies=metrics.external,
+            )
+        ),
     )
 
 
