@@ -38,7 +38,8 @@ def group_families(members: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
 def without_each(members: Int[np.ndarray, " n"]) -> Int[np.ndarray, "families n"]:
     """Return how often each person is in the sample that leaves out one family, for each family."""
     groups = group_families(members)
-    return (groups != np.arange(groups.max() + 1)[:, None]).astype(np.int16)
+    found: Int[np.ndarray, "families n"] = groups != np.arange(groups.max() + 1)[:, None]
+    return found.astype(np.int16)
 
 
 def scores_without(
