@@ -11,6 +11,7 @@ from brainplug.api.laws import difference_faults, make_cases, template_faults
 from brainplug.errors import DataError
 from brainplug.inference.answer import candidate, make_row
 from brainplug.inference.records import Answer, AnswerSettings
+from brainplug.model import make_byte_tokenizer
 from brainplug.recipe.training_tables import Speed
 from brainplug.tasks.adopt import find_unread
 from brainplug.tasks.build import TaskMaker
@@ -19,7 +20,6 @@ from brainplug.tasks.read import iterate_glances, read_tasks
 from brainplug.tasks.task import read_answer, write_rows, write_tasks
 from brainplug_plugins.heads.categorical import Categorical, CategoricalOptions
 from brainplug_plugins.heads.numerical import NumberAnswers, Numerical, NumericalOptions
-from brainplug_plugins.models.tiny import make_byte_tokenizer
 from brainplug_plugins.prompts.comparison import Comparison, ComparisonOptions
 
 AGES = [57.63, 45.26, 45.3]

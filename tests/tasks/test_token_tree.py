@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainplug.model import make_byte_tokenizer
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.tasks.token_tree import NumberTrees, cut_answers, grow_tree
 from brainplug_plugins.heads.numerical import NumberAnswers, Numerical, NumericalOptions
-from brainplug_plugins.models.tiny import make_byte_tokenizer
 from small import make_number_task
 
 ENCODER = ChatEncoder(make_byte_tokenizer(), 8)

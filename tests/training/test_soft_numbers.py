@@ -11,13 +11,13 @@ import torch
 from brainplug.api.laws import spoken_numbers
 from brainplug.api.records import Turn
 from brainplug.errors import RecipeError
+from brainplug.model import make_byte_tokenizer
 from brainplug.recipe.load import read_recipe
 from brainplug.registry import load_registry
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.tasks.token_tree import NumberTrees
 from brainplug.training.soft_numbers import SoftNumbers, near, soft_tokens
 from brainplug_plugins.heads.numerical import Numerical, NumericalOptions
-from brainplug_plugins.models.tiny import make_byte_tokenizer
 from small import make_task
 from teaching import TASKS, teach
 

@@ -23,17 +23,17 @@ from brainplug.checkpoint.entry import (
 from brainplug.checkpoint.own_tower import TowerPlan, check_tower, find_tower
 from brainplug.checkpoint.tensors import count_weights, language_weights, projector_weights
 from brainplug.errors import DataError
+from brainplug.model.design import BYTE_TOKENS, make_byte_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from transformers import LlavaConfig, PreTrainedTokenizerFast
+    from transformers import LlavaConfig
 
     from brainplug.api.roles import ModelBackbone
     from brainplug.model.bundle import ModelBundle
 
-MARKERS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>")
-VOCABULARY = 256 + len(MARKERS)
+VOCABULARY = BYTE_TOKENS["vocab_size"]
 
 
 @attrs.frozen(kw_only=True)
@@ -224,25 +224,6 @@ def make_config(options: TinyOptions) -> LlavaConfig:
         tie_word_embeddings=True,
         pad_token_id=pad,
         eos_token_id=end,
-    )
-
-
-def make_byte_tokenizer() -> PreTrainedTokenizerFast:
-    """Build a tokenizer whose tokens are the 256 bytes and the chat markers."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    # Sorted, since ids must not hang on the order in which the library lists its letters.
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    core = Tokenizer(models.BPE({letter: i for i, letter in enumerate(alphabet)}, merges=[]))
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    core.decoder = decoders.ByteLevel()
-    core.add_special_tokens(list(MARKERS))
-    return PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        eos_token=MARKERS[2],
-        pad_token=MARKERS[0],
-        extra_special_tokens=[MARKERS[1], MARKERS[3]],
     )
 
 

@@ -1,0 +1,114 @@
+"""`brainplug new ROLE NAME`: a small package with one working part and a test, or a single file."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from brainplug.cli.new_files import Begun
+
+ROLES = ("cohort", "split", "pairing", "prompt", "head", "metric", "model")
+"""What a part can be, as a recipe's author says it."""
+
+LONGEST_NAME = 30
+
+AFTER = """
+examples:
+  brainplug new metric my-score                     a package, in brainplug-my-score/
+  brainplug new cohort my-study --table people.csv  begun from your own columns
+  brainplug new prompt my-words --file              my_words.py, to lie beside a recipe
+
+docs/roles/ has a page for each role: what it is given, what it must return.
+"""
+
+
+def add_new(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe `new`."""
+    new = commands.add_parser(
+        "new",
+        help="begin a plugin of your own: one working part and its test",
+        epilog=AFTER,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    new.add_argument("role", metavar="ROLE", help=", ".join(ROLES))
+    new.add_argument("name", metavar="NAME", help="as a recipe will name it, such as my-score")
+    new.add_argument(
+        "--output", type=Path, default=Path(), metavar="DIR", help="where it goes (default: here)"
+    )
+    new.add_argument("--file", action="store_true", help="one file for beside a recipe, no package")
+    new.add_argument(
+        "--table", type=Path, metavar="TABLE", help="of a cohort: begin from the columns of a table"
+    )
+    new.set_defaults(command=new_command)
+
+
+def new_command(given: argparse.Namespace) -> None:
+    """Do `brainplug new`."""
+    from brainplug.cli.new_files import begin, write_all
+    from brainplug.cli.opening import make_console
+    from brainplug.errors import BrainplugError
+
+    role, name = check_role(given.role), check_name(given.name, given.role)
+    if given.table is not None and role != "cohort":
+        raise BrainplugError(
+            where="--table", expected="the role cohort, which reads tables", found=role
+        )
+    begun: Begun = begin(role, name, table=given.table, alone=given.file)
+    console = make_console()
+    for path in write_all(begun, given.output):
+        console.print(str(path), soft_wrap=True, markup=False, highlight=False)
+    for line in begun.next_steps(given.output):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def check_role(role: str) -> str:
+    """Return a role.
+
+    Raises:
+        BrainplugError: it is none; says which is near.
+
+    >>> check_role("metric")
+    'metric'
+    """
+    from brainplug.errors import BrainplugError, suggestion
+
+    if role not in ROLES:
+        near = suggestion(role, ROLES)
+        known = f"roles are {', '.join(ROLES)}"
+        told = f"{near} {known}" if near.startswith("did") else known
+        raise BrainplugError(f"unknown role {role!r}; {told}")
+    return role
+
+
+def check_name(name: str, role: str) -> str:
+    """Return the name of a part that nobody has yet.
+
+    Raises:
+        BrainplugError: it is no name of a part, or an installed part of the role has it.
+    """
+    from brainplug.api.contracts import PART_NAME
+    from brainplug.errors import BrainplugError
+    from brainplug.registry import ROLES as WORDS
+    from brainplug.registry import load_registry
+
+    if not PART_NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        near = "-".join(re.findall("[a-z0-9]+", name.lower()))[:LONGEST_NAME].strip("-")
+        raise BrainplugError(
+            where="NAME",
+            expected=f"at most {LONGEST_NAME} lower case letters, digits and single hyphens",
+            found=name,
+            hint=f"did you mean {near!r}?" if near else "such as my-score",
+        )
+    registry, roles = load_registry(), f"{role}s"
+    if name in registry.parts(roles):
+        raise BrainplugError(
+            f"{name!r}, a {WORDS[roles]} of {registry.distribution(roles, name)}",
+            where="NAME",
+            expected="a name that no part has yet",
+            found=name,
+            hint=f"of two parts with one name a recipe gets neither; such as my-{name}",
+        )
+    return name
