@@ -371,7 +371,8 @@ def make_bundle(size: str) -> Any:
     from brainplug_plugins.models.tiny import Tiny, TinyOptions, make_byte_tokenizer
 
     if size == "tiny":
-        return Tiny(TinyOptions()).build((64, 64, 64), seed=1)
+        # transformers' own forward pass, the plain way, wants a layer to collect features at.
+        return Tiny(TinyOptions(vision_layers=2)).build((64, 64, 64), seed=1)
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     from hub_format import make_config
 

@@ -105,6 +105,23 @@ def test_in_turns_equals_separate_dialogues(train, references):
     )
 
 
+@pytest.mark.parametrize("ways", [Ways(), Ways(rows=True)])
+@pytest.mark.parametrize("references", [True, False])
+def test_bfloat16_is_float32_to_its_rounding(ways, references):
+    """Weights stay float32, products are bfloat16: values beside queries in float32 are met."""
+    bundle = make_bundle(dtype=torch.float32)
+    items, grouping = make_items(bundle), Grouping(references=references)
+    wanted = batch_loss(bundle, items, ways, grouping=grouping)
+    wanted_gradients = gradients(bundle, wanted)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        got = batch_loss(bundle, items, ways, grouping=grouping)
+
+    torch.testing.assert_close(got.float(), wanted, rtol=2e-2, atol=1e-2)
+    for name, gradient in gradients(bundle, got).items():
+        torch.testing.assert_close(gradient, wanted_gradients[name], msg=name, rtol=0.1, atol=2e-2)
+
+
 @pytest.mark.parametrize("norm", ["group", "instance", "none"])
 @pytest.mark.parametrize("kind", ["grid", "voxel"])
 @pytest.mark.parametrize("ways", [Ways(), Ways(in_turns=True), Ways(rows=True)])

@@ -1,9 +1,9 @@
 """Attention of tower and language model, registered with transformers under two names.
 
 `slices` computes it by PyTorch's own kernels, `slices-onednn` by those of `kernels` where they
-apply. Both know rows of packed dialogues (`Layout`): on a CPU each branch attends over its own
-slice, the prefix and itself; on a GPU FlexAttention skips what no token may see. Neither ever makes
-a square mask of the whole row.
+apply. Both know rows of packed dialogues (`Layout`): each branch attends over its own slice, the
+prefix and itself; on a GPU, in 16 bits, FlexAttention skips what no token may see. Neither ever
+makes a square mask of the whole row.
 
 Axes: B rows, H heads, L queries, S keys, D width of a head.
 """
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from brainplug.model.packing import Layout
 
 PLAIN, ONEDNN = "slices", "slices-onednn"
+
+NARROWEST = 16
+"""The narrowest head that FlexAttention takes."""
 
 
 def attention(  # noqa: PLR0913 - transformers' own interface
@@ -50,6 +53,7 @@ def attention(  # noqa: PLR0913 - transformers' own interface
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
+    query, key, value = alike(query, key, value)
     # In grouped-query attention several query heads share a key head; the kernels below go head by
     # head and want as many of each.
     groups = query.shape[1] // key.shape[1]
@@ -60,6 +64,17 @@ def attention(  # noqa: PLR0913 - transformers' own interface
     else:
         out = attend(query, key, value, scale=scaling, causal=module.is_causal, onednn=onednn)
     return out.transpose(1, 2), None
+
+
+def alike(*given: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return tensors in the one number format of autocast, or as they are where it is off."""
+    # Under autocast, rotary embeddings turn queries and keys into float32 and leave values in
+    # bfloat16. FlexAttention and causal biases refuse such a mixture; autocast mends it for plain
+    # scaled_dot_product_attention only.
+    kind = given[0].device.type
+    if not torch.is_autocast_enabled(kind):
+        return given
+    return tuple(each.to(torch.get_autocast_dtype(kind)) for each in given)
 
 
 def attend(  # noqa: PLR0913 - what attention consists of
@@ -98,7 +113,7 @@ def attend_packed(  # noqa: PLR0913 - what attention consists of
     onednn: bool,
 ) -> torch.Tensor:
     """Return `(1, H, T, D)` attention of a row of packed dialogues."""
-    if query.is_cuda:
+    if suits_flex(query):
         return compiled_flex_attention()(
             query, key, value, block_mask=layout.block_mask(query.device), scale=scale
         )
@@ -118,6 +133,15 @@ def attend_packed(  # noqa: PLR0913 - what attention consists of
         ],
         dim=2,
     )
+
+
+def suits_flex(query: torch.Tensor) -> bool:
+    """Whether FlexAttention takes a packed row at once, rather than slice after slice.
+
+    It refuses heads narrower than 16, and in float32, which it multiplies without tensor cores, a
+    step took 2.5 times as long as by slices (`benchmarks/gpu.py`, H200).
+    """
+    return query.is_cuda and query.dtype != torch.float32 and query.shape[-1] >= NARROWEST
 
 
 @functools.cache
