@@ -30,7 +30,7 @@ from brainplug.report.sentence import claim
 from brainplug.report.wording import MINUS
 from pages import Study, make_folder, page_of
 
-HOSTILE = ("control", "mild $x_1$ <script>alert(1)</script>", "a'\"&b")
+HOSTILE = ("control", "mild $x_1$ <script>alert(1)</script>", "a'\"&b\x1b[2J\x9b")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,8 @@ def test_text_from_outside_is_text(shared):
     assert "script" not in tags
     assert "mild $x_1$ &lt;script&gt;" in shared
     assert "left out: no $scan$ &lt;b&gt;" in shared
+    assert "&amp;b␛[2J�" in shared
+    assert not set(shared) & {chr(code) for code in (*range(9), *range(11, 32), *range(127, 160))}
     assert "hm &lt;b&gt;$x$&lt;/b&gt;" in shared
 
 
@@ -135,7 +137,7 @@ def test_few_people_are_counted_nowhere(shared):
 
     assert "<b>121 to 124</b>" in flow
     assert "<b>&lt;5</b>" in flow
-    shown = [cell for name in ("control", "a&#39;&#34;&amp;b") for cell in cells(shared, name)]
+    shown = [cell for name in ("control", "a&#39;&#34;&amp;b␛[2J�") for cell in cells(shared, name)]
     assert [] == [cell for cell in shown if cell in {"1", "2", "3", "4"}]
 
 
@@ -210,23 +212,25 @@ def test_a_pool_of_few_people_has_no_mean():
     assert "41.5 (2.00)" == balance.mean_and_sd(cell, 1, individual=True)
 
 
-def test_why_an_arm_failed_names_no_path(tmp_path):
-    """The reason is told, the folders of whoever ran it are not."""
-    facts = make_folder(tmp_path / "run", Study())
+@pytest.mark.parametrize("individual", [True, False])
+def test_why_an_arm_failed_is_told_to_the_owner_alone(tmp_path, individual):
+    """An error names files and people; a page to share says where it is found."""
+    facts = make_folder(tmp_path / "run", Study(), individual=individual)
     lost = {
         "query-alone": ArmScores(
             steps=0,
             main_steps=9,
             first_loss=None,
             last_loss=None,
-            failed="no memory for /home/me/model.bin",
+            failed="'NDAR01' and 'NDAR02' are in two pools",
         )
     }
     facts.metrics = attrs.evolve(facts.metrics, arms=lost)
 
     (told,) = benefit.make(facts).sentences
 
-    assert told.endswith("no memory for …/model.bin.")
+    assert individual is ("NDAR01" in told)
+    assert individual is not told.endswith("why is in metrics.json of the run folder.")
 
 
 def test_each_item_of_both_checklists_is_filled_or_said_to_be_unknown(shared):
@@ -346,14 +350,15 @@ def test_runs_have_a_row_each_and_failed_ones_are_told(tmp_path):
         mean_high={"balanced-accuracy": 0.9},
         sd=scores,
         people=40,
-        failed={"fold-3": "no <query> in /home/a/b"},
+        failed={"fold-3": "no <query> of NDAR01"},
     )
     facts.metrics = attrs.evolve(facts.metrics, runs=summary)
 
     page = render(facts)
 
     assert ["20", "0.80", "n/a"] == cells(page, "fold-1")
-    assert "<strong>fold-3</strong> could not be done: no &lt;query&gt; in …/b" in page
+    assert "<strong>fold-3</strong> could not be done: why is in summary.json" in page
+    assert "NDAR01" not in page
     assert "1 of 3 runs could not be done" in page
     assert ["", "0.80 (0.60 to 0.90)", "n/a"] == cells(page, "mean of runs")
 

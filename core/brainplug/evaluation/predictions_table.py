@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from brainplug.api.records import EVALUATED
+from brainplug.errors import visible
 from brainplug.evaluation.aggregate import aggregate
 
 if TYPE_CHECKING:
@@ -160,20 +161,24 @@ def write_predictions(path: Path, table: pd.DataFrame) -> None:
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table in which no text, nor the name of a column, is taken for a formula."""
+    """Return a table whose texts are taken for no formula, and hold nothing a terminal obeys."""
     safe = table.rename(columns=defuse)
     texts = [name for name in safe.columns if not pd.api.types.is_numeric_dtype(safe[name])]
     return safe.assign(**{name: safe[name].map(defuse) for name in texts})
 
 
 def defuse(cell: object) -> object:
-    """Put an apostrophe before text that a spreadsheet would take for a formula.
+    r"""Put an apostrophe before text that a spreadsheet would take for a formula.
 
-    A negative number is a number.
+    A negative number is a number. Control characters are shown as pictures.
 
     >>> defuse("=1+1"), defuse("@male"), defuse("-3.5"), defuse(-3.5), defuse("a=b")
     ("'=1+1", "'@male", '-3.5', -3.5, 'a=b')
+    >>> defuse("low\x1b[2J")
+    'low␛[2J'
     """
-    if not isinstance(cell, str) or not cell.startswith(_FORMULA) or _NUMBER.fullmatch(cell):
+    if not isinstance(cell, str):
         return cell
-    return f"'{cell}"
+    if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell):
+        cell = f"'{cell}"
+    return visible(cell)

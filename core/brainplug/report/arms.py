@@ -41,11 +41,18 @@ def show_gap(gap: Difference, sign: int = 1, unit: str = "") -> str:
     return f"{told} ({show_number(low)} to {show_number(high)})"
 
 
-def arms_in_words(metrics: Metrics, split: str) -> Iterator[str]:
-    """Say of each arm what it was and what it shows, a sentence or two each."""
+def arms_in_words(metrics: Metrics, split: str, *, individual: bool = True) -> Iterator[str]:
+    """Say of each arm what it was and what it shows, a sentence or two each.
+
+    Args:
+        metrics: of the run.
+        split: whose people are shown.
+        individual: whether an error is told, which may name files and people.
+    """
     for name, arm in metrics.arms.items():
         if arm.failed:
-            yield f"The arm {name} has no result: {arm.failed}"
+            why = arm.failed if individual else "why is in metrics.json of the run folder"
+            yield f"The arm {name} has no result: {why}"
             continue
         told = references_add_in_words(metrics, split) if name == QUERY_ALONE else ""
         opening = f"{told[0].upper()}{told[1:]}: " if told else f"Arm {name}: "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.errors import visible
 from brainplug.report.facts import Facts, Sources
 from brainplug.report.sections import (
     audit,
@@ -96,7 +97,7 @@ def render(facts: Facts) -> str:
     environment.filters["sentence"] = as_sentence
     shown = [(section, section.make(facts)) for section in SECTIONS]
     metrics, setting = facts.metrics, facts.setting
-    return environment.get_template("page.html.j2").render(
+    page = environment.get_template("page.html.j2").render(
         sections=[(section, found) for section, found in shown if found is not None],
         title=f"{capital(metrics.target.name)} from {join_words(facts.study_names)}",
         claim=claim(metrics, setting),
@@ -106,6 +107,8 @@ def render(facts: Facts) -> str:
         record=facts.record,
         alarms=[*list_findings(facts), *subgroups.list_detectors(facts)],
     )
+    # Escapes of a terminal too may come in labels, notes and answers.
+    return visible(page)
 
 
 def list_findings(facts: Facts) -> list[str]:

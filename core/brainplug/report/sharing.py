@@ -1,4 +1,4 @@
-"""What a page that may be shared must not show: counts of a few people, exact truths, paths.
+"""What a page that may be shared must not show: counts of a few people, exact truths.
 
 A hidden count must not follow from what is shown beside it: where the total of a row is known, one
 more of its cells is told as a bound, which says nothing that the others and the total do not.
@@ -6,7 +6,6 @@ more of its cells is told as a bound, which says nothing that the others and the
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,17 +104,3 @@ def ends_of(values: Sequence[float], smallest: int = SMALLEST_CELL) -> tuple[flo
         return None
     ordered = np.sort(np.asarray(values, dtype=float))
     return float(ordered[:smallest].mean()), float(ordered[-smallest:].mean())
-
-
-def without_paths(text: str, *, individual: bool) -> str:
-    """Cut absolute paths to their last name, unless the page is for the owner of the data.
-
-    >>> without_paths("table = '/mnt/Lab Drive/a b/t.csv' of /home/me/x", individual=False)
-    "table = '…/t.csv' of …/x"
-    """
-    if individual:
-        return text
-    # In quotes a folder may have spaces, as a recipe and an error write it.
-    text = re.sub(r"([\"'])/[^\"'\n]*/", rf"\1{HIDDEN}/", text)
-    # A slash after a letter or a dot is amid a relative path or between two words.
-    return re.sub(r"(?<![\w.…])/(?:[^/\s\"']+/)+", f"{HIDDEN}/", text)

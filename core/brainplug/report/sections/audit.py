@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from brainplug.report.sharing import show_count, without_paths
+from brainplug.report.paths import without_paths
+from brainplug.report.sharing import show_count
 from brainplug.report.wording import show_number
 
 if TYPE_CHECKING:

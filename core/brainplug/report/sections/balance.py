@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.evaluation.small_cells import is_few
-from brainplug.report.sharing import HIDDEN, show_count, show_counts, without_paths
+from brainplug.report.paths import without_paths
+from brainplug.report.sharing import HIDDEN, show_count, show_counts
 from brainplug.report.wording import show_number
 from brainplug.runtime.files import read_json
 

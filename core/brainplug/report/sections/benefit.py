@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.report.arms import arms_in_words
-from brainplug.report.sharing import without_paths
+from brainplug.report.paths import without_paths
 from brainplug.report.wording import as_sentence
 
 if TYPE_CHECKING:
@@ -27,6 +27,6 @@ def make(facts: Facts) -> Benefit | None:
     """Tell of the trainings beside the main one, where there are some."""
     told = [
         as_sentence(without_paths(each, individual=facts.individual))
-        for each in arms_in_words(facts.metrics, facts.split)
+        for each in arms_in_words(facts.metrics, facts.split, individual=facts.individual)
     ]
     return Benefit(sentences=told) if told else None

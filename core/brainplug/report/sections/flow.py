@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.evaluation.small_cells import is_few
-from brainplug.report.sharing import pool_few, show_count, show_loss, without_paths
+from brainplug.report.paths import without_paths
+from brainplug.report.sharing import pool_few, show_count, show_loss
 from brainplug.report.wording import count_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.report.sharing import without_paths
+from brainplug.report.paths import without_paths
 from brainplug.report.wording import capital
 
 if TYPE_CHECKING:

@@ -8,13 +8,16 @@ import attrs
 
 from brainplug.evaluation.pooled_records import runs_in_words, scales_in_words
 from brainplug.evaluation.records import Measured
-from brainplug.report.sharing import show_count, without_paths
+from brainplug.report.sharing import show_count
 from brainplug.report.wording import capital, count_places, metric_name, show_estimate, show_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from brainplug.report.facts import Facts
+
+NOT_TOLD = "why is in summary.json of the run folder"
+"""In place of an error, which may name files and people, on a page to share."""
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +30,8 @@ class Runs:
         metrics: heads of the columns.
         rows: name, people and scores of each.
         spread: mean and standard deviation over runs.
-        failed: name of each run that could not be done, and why.
+        failed: name of each run that could not be done, and why; an error names files and people,
+            and so only an individual page tells it.
     """
 
     about: str
@@ -74,7 +78,5 @@ def make(facts: Facts) -> Runs | None:
             ("mean of runs", [show_estimate(means[name], "", places[name]) for name in names]),
             ("SD of runs", cells(found.sd)),
         ],
-        failed=[
-            (run, without_paths(why, individual=individual)) for run, why in found.failed.items()
-        ],
+        failed=[(run, why if individual else NOT_TOLD) for run, why in found.failed.items()],
     )
