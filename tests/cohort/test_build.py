@@ -44,6 +44,28 @@ def write_study(folder: Path, make_scan, ids, text):
     return TableOptions(table=folder / "table.csv", images=folder / "T1", subject="id")
 
 
+@pytest.mark.parametrize(
+    ("described", "simulated"),
+    [
+        ('{"Name": "X", "Simulated": true}', True),
+        ('{"Name": "X", "Simulated": "no"}', False),
+        ('{"Name": "X"}', False),
+        ("[" * 20_000, False),
+        ("", False),
+    ],
+)
+def test_simulated_scans_are_called_so_by_whatever_loader(
+    tmp_path, make_scan, described, simulated
+):
+    """The description beside them says it; a damaged one says nothing, and stops nothing."""
+    options = write_study(tmp_path, make_scan, "ab", "id,sex\na,1\nb,2\n")
+    (tmp_path / "dataset_description.json").write_text(described)
+
+    (study,) = gather_one(Table(options), tmp_path).facts().studies
+
+    assert simulated is study.simulated
+
+
 def test_counts_add_up(tmp_path, make_scan):
     """Rows without target, image or readable voxels become exclusions, the rest scans."""
     options = write_study(tmp_path, make_scan, "abcde", "id,sex\na,1\nb,2\nc,999\nd,1\ne,2\nf,1\n")

@@ -10,6 +10,7 @@ import pandas as pd
 from brainplug.api.records import list_pools
 from brainplug.audit.leakage import apart
 from brainplug.audit.records import PoolBalance, PoolCounts, SplitAudit
+from brainplug.toolkit.common_columns import COMMON_COLUMNS, find_common
 
 MOST_CLASSES = 12
 """A column of the study with at most this many values is compared class by class."""
@@ -19,10 +20,10 @@ FARTHEST = 99.0
 
 BALANCED = {
     "target": ("target",),
-    "age": ("age", "interview_age", "age_years", "p21003"),
-    "sex": ("sex", "gender", "demo_sex_v2", "p31", "ptgender"),
+    "age": COMMON_COLUMNS["age"],
+    "sex": COMMON_COLUMNS["sex"],
     "site": ("site",),
-    "scanner": ("scanner",),
+    "scanner": COMMON_COLUMNS["scanner"],
 }
 """What is compared between pools -> names, without case, of the columns that may hold it."""
 
@@ -58,11 +59,7 @@ def describe_split(pooled: pd.DataFrame) -> SplitAudit:
 
 def find_balanced(pooled: pd.DataFrame) -> dict[str, str]:
     """Return which column holds what is compared between pools, as far as there is one."""
-    named = {str(column).casefold(): str(column) for column in reversed(list(pooled.columns))}
-    found = {
-        name: next((named[known] for known in names if known in named), None)
-        for name, names in BALANCED.items()
-    }
+    found = {name: find_common(pooled.columns, names) for name, names in BALANCED.items()}
     return {
         name: column
         for name, column in found.items()

@@ -10,6 +10,7 @@ import pandas as pd
 
 from brainplug.errors import DataError
 from brainplug.toolkit.codes import NO_VALUE
+from brainplug.toolkit.common_columns import COMMON_COLUMNS, find_common
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,26 +18,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from brainplug.baselines.exam import Exam
-
-KNOWN: dict[str, tuple[str, ...]] = {
-    "age": (
-        "age", "age_at_scan", "age_years", "interview_age", "ab_g_dyn__visit_age",
-        "p21003_i2", "21003-2.0", "p21003_i0", "21003-0.0", "p21022", "21022-0.0",
-    ),
-    "sex": (
-        "sex", "gender", "sex_at_birth", "demo_sex_v2", "ab_g_stc__cohort_sex",
-        "p31", "31-0.0",
-    ),
-    "scanner": (
-        "scanner", "scanner_id", "mri_info_deviceserialnumber", "mr_y_adm__info__dev_serial",
-        "ab_g_dyn__design_mr__serial", "device_serial_number", "deviceserialnumber",
-        "scanner_model", "manufacturersmodelname", "manufacturer", "vendor",
-    ),
-}  # fmt: skip
-"""Confound -> columns that hold it in common tables, the most exact first; compared without case.
-
-`site` and `study` are columns of every cohort.
-"""
 
 PERSONAL = ("age", "sex")
 """Confounds that are the target itself where they settle it."""
@@ -94,11 +75,7 @@ def find_confounds(cohort: pd.DataFrame, target: str, declared: Sequence[str] | 
 
 def look_for(cohort: pd.DataFrame) -> dict[str, str]:
     """Return the common confounds of a cohort, each with its column."""
-    folded = {str(column).strip().casefold(): str(column) for column in cohort.columns}
-    found = {
-        name: next((folded[each] for each in columns if each in folded), None)
-        for name, columns in KNOWN.items()
-    }
+    found = {name: find_common(cohort.columns, names) for name, names in COMMON_COLUMNS.items()}
     found |= {"site": "site", "study": "study"}
     return {name: column for name, column in found.items() if column is not None}
 
@@ -133,7 +110,7 @@ def is_target(name: str, column: str, target: str) -> bool:
     >>> is_target("sex", "gender", "sex"), is_target("age", "age", "sex")
     (True, False)
     """
-    aliases = KNOWN.get(name, (name,))
+    aliases = COMMON_COLUMNS.get(name, (name,))
     return column == target or target.strip().casefold() in aliases
 
 

@@ -16,6 +16,7 @@ from brainplug.cohort.contract import check_table
 from brainplug.cohort.copies import NEAR, REPEATED, SAME, find_copies
 from brainplug.cohort.duplicates import find_same_images, name_others
 from brainplug.cohort.join import check_join, count_reasons, tell_spare
+from brainplug.cohort.made_up import are_made_up
 from brainplug.errors import DataError, ScanError
 from brainplug.imaging.cache import fill_cache, read_headers
 from brainplug.runtime.workers import uncollected
@@ -161,11 +162,12 @@ def collect(
         )
     frame = arrange(scans.assign(study=pd.Series(name, index=scans.index, dtype="str")))
     assert table.rows_read == len(frame) + len(exclusions)
+    made_up = table.simulated or are_made_up(frame["image"].tolist())
     return Cohort(
         frame=frame,
         exclusions=exclusions,
         flows={name: make_flow(table.rows_read, exclusions)},
-        tables={name: table},
+        tables={name: attrs.evolve(table, simulated=made_up)},
     )
 
 

@@ -14,6 +14,8 @@ import attrs
 import numpy as np
 from jaxtyping import Float
 
+from brainplug.imaging.sketch import average_blocks, measure_head
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from brainplug.imaging.scan import Header
 
 CELLS = 8
-"""Cells of the coarse grid along each axis."""
+"""Most cells of the coarse grid along each axis."""
 
 FAR = 3.0
 """A scan is told of from this many standard deviations on, if it is also beyond all that trained.
@@ -114,38 +116,13 @@ def look_at(volume: Volume, header: Header, grid: Grid) -> Sight:
         header: of the scan file.
         grid: of the volume.
     """
-    inside = np.asarray(volume) > 0
-    extents = [extent(inside, axis) * grid.spacing_mm[axis] for axis in range(3)]
-    litres = float(inside.sum()) * float(np.prod(grid.spacing_mm)) / 1000
+    millilitres, *extents = measure_head(np.asarray(volume, dtype=np.float32), grid)[:4].tolist()
     edges = sorted(header.spacing_mm)
-    found = (edges[0], edges[-1], *extents, litres)
-    return Sight(measures=dict(zip(MEASURES, found, strict=True)), picture=coarse(volume))
-
-
-def extent(inside: np.ndarray, axis: int) -> int:
-    """Return how many voxels a head spans along an axis.
-
-    >>> extent(np.array([[0, 1], [0, 0], [0, 1]], dtype=bool), 0)
-    3
-    """
-    others = tuple(each for each in range(inside.ndim) if each != axis)
-    there = np.flatnonzero(inside.any(axis=others))
-    return int(there[-1] - there[0] + 1) if len(there) else 0
-
-
-def coarse(volume: Volume) -> Float[np.ndarray, " cell"]:
-    """Return the mean of each cell of the coarse grid, as one row.
-
-    >>> coarse(np.full((16, 16, 16), 0.5, dtype=np.float16)).tolist() == [0.5] * 512
-    True
-    """
-    found: np.ndarray = np.asarray(volume, dtype=np.float32)
-    for axis, size in enumerate(found.shape):
-        cuts = np.linspace(0, size, min(CELLS, size) + 1).astype(int)
-        sums = np.add.reduceat(found, cuts[:-1], axis=axis)
-        shape = [-1 if each == axis else 1 for each in range(3)]
-        found = sums / np.diff(cuts).reshape(shape)
-    return found.ravel().astype(float)
+    found = (edges[0], edges[-1], *extents, millilitres)
+    return Sight(
+        measures=dict(zip(MEASURES, found, strict=True)),
+        picture=average_blocks(volume, CELLS).ravel().astype(float),
+    )
 
 
 def sum_up(sights: Iterable[Sight]) -> FamiliarScans:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.toolkit.common_columns import COMMON_COLUMNS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SAME_TARGET = {
-    "sex": ("sex", "gender", "demo_sex_v2", "p31"),
-    "age": ("age", "age_years", "interview_age", "p21003", "p21003_i2"),
+    "sex": COMMON_COLUMNS["sex"],
+    "age": COMMON_COLUMNS["age"],
     "bmi": ("bmi", "bmi_sds", "bmi_z", "anthro_bmi_calc", "p21001", "p21001_i2"),
     "adhd": ("adhd",),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from brainplug.api.records import EXCLUSION_COLUMNS, SCAN_COLUMNS
 from brainplug.errors import DataError, first_line, visible
 from brainplug.toolkit.codes import mask_missing
+from brainplug.toolkit.common_columns import COMMON_COLUMNS
 from brainplug.toolkit.delimited import check_names, read_delimited
 from brainplug.toolkit.wide import choose_columns, unread_columns
 from brainplug.toolkit.workbooks import EXCEL, OTHER_WORKBOOKS, read_sheet
@@ -61,7 +63,8 @@ SESSION_NAMES = (
 """Names under which studies keep the visit, without case; shown where people have several rows."""
 
 KNOWN = frozenset(
-    name.casefold() for name in (*SUBJECT_NAMES, *SESSION_NAMES, "age", "sex", "gender", "site")
+    name.casefold()
+    for name in (*SUBJECT_NAMES, *SESSION_NAMES, *chain(*COMMON_COLUMNS.values()), "site")
 )
 """Columns that are read of any table, without case."""
 

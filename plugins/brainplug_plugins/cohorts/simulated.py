@@ -118,7 +118,13 @@ class Simulated:
         storage.write_json(self.folder / "truth.json", describe(self.options))
         storage.write_json(
             self.folder / "dataset_description.json",
-            {"Name": self.options.study, "BIDSVersion": "1.9.0", "DatasetType": "raw"},
+            {
+                "Name": self.options.study,
+                "BIDSVersion": "1.9.0",
+                "DatasetType": "raw",
+                # So that it is called simulated too where it is read as a table or as BIDS.
+                "Simulated": True,
+            },
         )
         levels = {"sex": {"Levels": CODES["sex"]}, "age": {"Units": "years"}}
         storage.write_json(self.folder / "participants.json", levels)
