@@ -67,7 +67,7 @@ def describe_arm(arm: ArmScores, split: str) -> str:
         told.append(f"loss {show_number(arm.first_loss)} to {show_number(arm.last_loss)}")
     scores = arm.splits.get(split, {})
     for name, score in [*scores.items()][:1]:
-        ends = "" if score.low is None else f" ({show_number(score.low)} to "
-        ends += "" if score.high is None else f"{show_number(score.high)})"
+        known = score.low is not None and score.high is not None
+        ends = f", {show_number(score.low)} to {show_number(score.high)}" if known else ""
         told.append(f"{metric_name(name)} {show_number(score.value)}{ends}")
     return "; ".join(told)
