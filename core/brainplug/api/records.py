@@ -94,7 +94,7 @@ class JoinReport:
 
     Attributes:
         rows: rows of the table that ask for an image (after the choice of a session).
-        images: image files found.
+        images: image files that were found in the folder, whether or not a row asks for them.
         matched: rows that found their image.
         rows_without_image: up to five ids of the table that no image has.
         images_without_row: up to five image files that no row asks for.
@@ -117,8 +117,10 @@ class CohortTable:
         exclusions: `EXCLUSION_COLUMNS`, one row for each row of the source that is not in `scans`.
         rows_read: rows of the source; equals `len(scans) + len(exclusions)`.
         join: how table and images met.
-        codes: column -> {code: words} as the study defines them.
-        missing: codes that mean "no value" in every column of this study.
+        codes: column -> {code: words} as the study defines them; a task head takes labels from
+            there where the recipe declares none.
+        missing: codes that mean "no value" in every column of this study, such as "-9"; cells that
+            are empty are NA already.
         images_pending: True where the scans are still to be written by the run itself.
         notes: sentences for the user, shown by `check` and in the report.
         simulated: whether people and scans are made up, which the report says first.

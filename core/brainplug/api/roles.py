@@ -113,11 +113,19 @@ class CohortLoader(Protocol):
     """Turns what a study distributed into a cohort table; see also the ability `Prepares`."""
 
     def load(self) -> CohortTable:
-        """Read the study. Every row of the source ends in `scans` or in `exclusions`."""
+        """Read the study. Every row of the source ends in `scans` or in `exclusions`.
+
+        Raises:
+            DataError: the study is not as it should be; says what, where, and what to do.
+        """
         ...
 
     def sources(self) -> tuple[Path, ...]:
-        """Name the files the table is read from; a change of their content redoes the run."""
+        """Name the files and folders that are read, absolute; each must be there.
+
+        The stage is redone when the content of a file changes, or which files of what size and time
+        a folder holds. A folder of scans is named as one.
+        """
         ...
 
 
