@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 from brainplug.cli.main import main
@@ -20,6 +21,19 @@ def test_prepare_stops_after_the_task_files(write_recipe, tmp_path, capsys):
     assert not (tmp_path / "run" / "training.json").exists()
     assert 0 == main(command)
     assert 4 == capsys.readouterr().out.count("as before")
+
+
+def test_a_warm_up_that_never_ends_is_told_before_scans_are_read(write_recipe, tmp_path, capsys):
+    """Of a run that is to train; one that stops before goes on."""
+    recipe, folder = write_recipe(), tmp_path / "run"
+    recipe.write_text(re.sub("warmup_steps = .*", "warmup_steps = 5000", recipe.read_text()))
+    command = ["run", str(recipe), "--output", str(folder)]
+
+    assert 1 == main(command)
+
+    assert "training.warmup_steps: expected fewer steps than the" in capsys.readouterr().err
+    assert not (folder / "volumes.json").exists()
+    assert 0 == main([*command, "--until", "volumes"])
 
 
 def test_formats_are_written_beside(write_recipe, tmp_path):

@@ -94,7 +94,8 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> N
     for warning in warn_of_training(recipe.training, plan):
         console.print(warning, style="yellow", markup=False, highlight=False)
     console.print(task_table(recipe, asked, backbone=backbone, plan=plan))
-    steps = sum(count_phases(recipe, backbone, asked).values())
+    phases = count_phases(recipe, backbone, tasks=asked.tasks["train"], scans=asked.scans)
+    steps = sum(phases.values())
     count = partial(count_tokens, backbone=backbone, plan=plan)
     for line in tell_arms(recipe, plan, asked.first, steps=steps, count=count):
         console.print(line, markup=False, highlight=False)
@@ -314,7 +315,8 @@ def task_table(recipe: Recipe, asked: Asked, *, backbone: ModelBackbone, plan: M
     for name, count in asked.tasks.items():
         table.add_row(name, f"{count:,}")
     table.add_row("tokens a dialogue", f"{tokens:,} ({plan.tokens_per_image:,} a scan)")
-    for row, steps in count_phases(recipe, backbone, asked).items():
+    phases = count_phases(recipe, backbone, tasks=asked.tasks["train"], scans=asked.scans)
+    for row, steps in phases.items():
         table.add_row(row, f"{steps:,}")
     if not plan.num_parameters:
         table.add_row("memory and time", "not known before the weights are here")

@@ -24,6 +24,7 @@ from brainplug.run.pooled_stages import pooled_stages
 from brainplug.run.provenance import write_provenance
 from brainplug.run.recipe_copy import write_recipe
 from brainplug.run.repeats import list_runs, list_splits, list_trainings, summary_table
+from brainplug.run.step_counts import hold_steps, trains
 from brainplug.run.task_stages import read_cohort
 from brainplug.runtime.files import delete_half_written, write_json
 from brainplug.runtime.ranks import ALONE, RankError, Ranks
@@ -73,7 +74,7 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
     """
     recipe = file.recipe
     # Before scans are read, maybe for days.
-    if until in STAGES[STAGES.index("training") :] and lacks_deepspeed(recipe.training):
+    if trains(until) and lacks_deepspeed(recipe.training):
         raise RunError(NO_DEEPSPEED)
     with ExitStack() as stack:
         stack.enter_context(taken(RunFolder(folder)))
@@ -120,6 +121,8 @@ def do_stages(workspace: Workspace, until: str, *, only: Collection[str] = ()) -
         for stage in stages_until(left, until):
             if stage.name == "arms":
                 do_arms(workspace)
+            if stage.name == "volumes" and trains(until):
+                hold_steps(workspace)
             do_stage(stage, ledger, workspace)
             done.append(left.pop(0))
             after_stage(stage, ledger, workspace)

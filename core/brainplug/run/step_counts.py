@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 from brainplug.recipe.phases import plan_phases
 from brainplug.recipe.strict import path_of
+from brainplug.recipe.tables import STAGES
+from brainplug.run.task_stages import task_paths
+from brainplug.tasks.read import iterate_tasks
 from brainplug.training.schedule import count_steps, make_schedule
 
 if TYPE_CHECKING:
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from brainplug.api.records import Split
     from brainplug.api.roles import ModelBackbone
     from brainplug.recipe.tables import Recipe
+    from brainplug.run.context import Workspace
     from brainplug.tasks.task import Task
 
 
@@ -48,8 +53,37 @@ def count_read(recipe: Recipe, asked: Asked) -> int:
     )
 
 
-def count_phases(recipe: Recipe, backbone: ModelBackbone, asked: Asked) -> dict[str, int]:
+def trains(until: str) -> bool:
+    """Whether a run up to and with a stage trains."""
+    return until in STAGES[STAGES.index("training") :]
+
+
+def hold_steps(workspace: Workspace) -> None:
+    """Count the steps of a training that is to come, before scans are read for it, maybe for days.
+
+    Raises:
+        RunError: the warm-up of a phase would never end.
+    """
+    if workspace.files.training.is_file():
+        return
+    number, scans = 0, set[Path]()
+    for path in task_paths(workspace)["train"]:
+        for task in iterate_tasks(path):
+            number += 1
+            scans.update(task.images)
+    count_phases(workspace.recipe, workspace.backbone, tasks=number, scans=len(scans))
+
+
+def count_phases(
+    recipe: Recipe, backbone: ModelBackbone, *, tasks: int, scans: int
+) -> dict[str, int]:
     """Return the optimiser steps of each phase, by its row in the table.
+
+    Args:
+        recipe: names the phases.
+        backbone: of the recipe.
+        tasks: dialogues to learn from.
+        scans: how many they show.
 
     Raises:
         RunError: the warm-up of one would never end.
@@ -59,9 +93,7 @@ def count_phases(recipe: Recipe, backbone: ModelBackbone, asked: Asked) -> dict[
     return {
         f"optimiser steps{name}": make_schedule(
             phase.options,
-            steps_per_epoch=count_steps(
-                phase.options, asked.scans if phase.use == "warm-up" else asked.tasks["train"]
-            ),
+            steps_per_epoch=count_steps(phase.options, scans if phase.use == "warm-up" else tasks),
             place=path_of(phase.keys),
         ).steps
         for name, phase in zip(names, phases, strict=True)
