@@ -4,14 +4,20 @@
     python benchmarks/prepare.py --grow           # also 50,000 and 500,000 subjects
     python benchmarks/prepare.py --json out.json  # also as JSON, with machine and commit
 
-Both ways read the same ABCD-like table, list the same folder, draw three references a query, and
-write the same number of tasks of the same words. The plain way does so as scripts of this field
-do: a look-up of each id in the frame for every pair, all tasks in a list, `json.dump(indent=2)`.
-brainplug also splits by family, checks everything, and writes the files of its stages; that counts.
-Two times are given for it: until the task files are finished, and until they are read back and
-audited, which the plain way does not do. Scans are listed and not opened in both. Every measurement
-is a process of its own, so that its peak memory is its own; libraries are imported, and the recipe
-read, before the clock starts; of `--repeats` runs the fastest counts.
+Both ways are whole processes, as a user starts them: `brainplug prepare`, and a script that
+imports numpy and pandas and begins. Starting Python, importing libraries, reading the recipe and
+finding the plugins count, and so does what brainplug does besides: it splits by family, checks
+everything, writes the files of its stages, and reads the task files back and audits them.
+
+Both read the same ABCD-like table, list the same folder, draw three references a query, and write
+the same number of tasks of the same words. The plain way does so as scripts of this field do: a
+look-up of each id in the frame for every pair, all tasks in a list, `json.dump(indent=2)`. Scans
+are listed and not opened in both.
+
+Seconds are of the processor, user and system, children included, since other work on the machine
+counts in those of the clock, which are given too. The ways take turns; each figure is the median
+of `--repeats` runs, after one of each that leaves Python's compiled modules behind, as installing
+does.
 """
 
 from __future__ import annotations
@@ -26,6 +32,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,6 +62,7 @@ references_per_query = 3
 use = "comparison"
 [images]
 scans = "listed"
+shape = [64, 64, 64]
 [model]
 use = "tiny"
 """
@@ -66,11 +74,11 @@ WORDS = {
 
 
 class Measured(NamedTuple):
-    """Seconds until the task files are finished, and audited; how many tasks."""
+    """Medians of whole processes: seconds of processor and clock, and the largest memory."""
 
-    finished: float
-    audited: float | None
-    tasks: int
+    cpu_s: float
+    clock_s: float
+    peak_gib: float
 
 
 def make_study(folder: Path, subjects: int) -> None:
@@ -97,9 +105,8 @@ def make_study(folder: Path, subjects: int) -> None:
         (folder / f"{target}.toml").write_text(RECIPE.format(target=WORDS[target]))
 
 
-def prepare_plainly(folder: Path, target: str) -> Measured:
+def prepare_plainly(folder: Path, target: str) -> None:
     """Make task files pair by pair."""
-    start = time.perf_counter()
     meta = pd.read_csv(folder / "table.csv")
     images = {
         name.partition("_")[0].replace("NDARINV", "NDAR_INV"): str(folder / "T1" / name)
@@ -112,7 +119,6 @@ def prepare_plainly(folder: Path, target: str) -> Measured:
     out = folder / "plain"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    count = 0
     for split, members in zip(("train", "val", "test"), np.split(ids, edges), strict=True):
         queries, references = np.split(members, [len(members) // 2])
         tasks = []
@@ -124,8 +130,6 @@ def prepare_plainly(folder: Path, target: str) -> Measured:
         path = out / f"ABCD_{target}_comparison_tasks_{split}.json"
         with path.open("w") as file:
             json.dump(tasks, file, indent=2)
-        count += len(tasks)
-    return Measured(finished=time.perf_counter() - start, audited=None, tasks=count)
 
 
 def make_plain_task(
@@ -205,101 +209,107 @@ def make_plain_task(
     }
 
 
-def prepare_with_brainplug(folder: Path, target: str) -> Measured:
-    """Do `brainplug prepare`."""
-    from rich.console import Console
-
-    from brainplug.recipe.load import read_recipe
-    from brainplug.registry import load_registry
-    from brainplug.run.runner import run_recipe
-
-    registry = load_registry()
-    file = read_recipe(folder / f"{target}.toml", registry)
-    out = folder / "brainplug"
-    shutil.rmtree(out, ignore_errors=True)
-    start = time.time()
-    with Path(os.devnull).open("w") as nowhere:
-        run_recipe(
-            file,
-            registry=registry,
-            folder=out,
-            until="dialogues",
-            console=Console(file=nowhere),
-        )
-    audited = time.time() - start
-    files = list((out / "tasks").glob("*.json"))
-    return Measured(
-        finished=max(path.stat().st_mtime for path in files) - start,
-        audited=audited,
-        tasks=sum(path.read_bytes().count(b'{"task_id"') for path in files),
-    )
+def commands(folder: Path, target: str) -> dict[str, list[str]]:
+    """Return what is measured: both ways, and what a user waits for before."""
+    recipe, out = str(folder / f"{target}.toml"), str(folder / "brainplug")
+    brainplug = [sys.executable, "-m", "brainplug"]
+    return {
+        "plain": [sys.executable, __file__, "--plain", str(folder), target],
+        "brainplug": [*brainplug, "prepare", recipe, "--output", out],
+        "check": [*brainplug, "check", recipe],
+        "help": [*brainplug, "--help"],
+    }
 
 
-WAYS = {"plain": prepare_plainly, "brainplug": prepare_with_brainplug}
+def measure(command: list[str], folder: Path) -> Measured:
+    """Run a whole process from where nothing is prepared yet.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    shutil.rmtree(folder / "brainplug", ignore_errors=True)
+    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    # As an installation, which compiles modules; a machine may forbid it to checkouts.
+    own = {name: each for name, each in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=own)  # noqa: S603
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    clock, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Measured(cpu, clock, used.ru_maxrss / 2**20)
 
 
-def measure(way: str, folder: Path, target: str, repeats: int) -> None:
-    """Print seconds, peak memory and tasks of one way, as JSON; run in a process of its own."""
-    import sklearn.feature_extraction.text
-    import sklearn.linear_model  # noqa: F401 (imports are not what is measured)
+def take_turns(ways: dict[str, list[str]], folder: Path, repeats: int) -> dict[str, Measured]:
+    """Measure ways one after the other, again and again; return their medians."""
+    for command in ways.values():
+        measure(command, folder)
+    found = [
+        {name: measure(command, folder) for name, command in ways.items()} for _ in range(repeats)
+    ]
+    return {
+        name: Measured(*(median(each) for each in zip(*(run[name] for run in found), strict=True)))
+        for name in ways
+    }
 
-    if way == "brainplug":
-        with tempfile.TemporaryDirectory() as small:
-            make_study(Path(small), 400)
-            prepare_with_brainplug(Path(small), target)
-    found = [WAYS[way](folder, target) for _ in range(repeats)]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps({**min(found)._asdict(), "peak_gib": peak}))
 
-
-def ask(way: str, folder: Path, target: str, repeats: int) -> dict[str, float]:
-    """Measure one way in a process of its own."""
-    command = [sys.executable, __file__, "--one", way, str(folder), target, str(repeats)]
-    ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    found: dict[str, float] = json.loads(ran.stdout)
-    return found
+def count_tasks(folder: Path) -> dict[str, int]:
+    """Count the tasks that each way has written."""
+    written = {"plain": folder / "plain", "brainplug": folder / "brainplug" / "tasks"}
+    return {
+        way: sum(path.read_bytes().count(b'"task_id"') for path in where.glob("*.json"))
+        for way, where in written.items()
+    }
 
 
 def compare(repeats: int) -> list[dict[str, Any]]:
     """Print both ways side by side for an ABCD-like study; return what was measured."""
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        make_study(Path(folder), ABCD)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_study(folder, ABCD)
         for target in TARGETS:
-            ours = ask("brainplug", Path(folder), target, repeats)
-            plain = ask("plain", Path(folder), target, max(1, repeats // 3))
-            print(
-                f"{ABCD:,} subjects, {target}: plain {plain['finished']:.2f} s for "
-                f"{plain['tasks']:,} tasks; brainplug {ours['finished']:.3f} s for "
-                f"{ours['tasks']:,}, {plain['finished'] / ours['finished']:.1f} times faster; "
-                f"with the audit {ours['audited']:.3f} s, "
-                f"{plain['finished'] / ours['audited']:.1f} times faster",
-                flush=True,
-            )
-            study = {"subjects": ABCD, "target": target}
-            rows += [{"way": "plain"} | study | plain, {"way": "brainplug"} | study | ours]
+            ways = commands(folder, target)
+            both = {name: ways[name] for name in ("plain", "brainplug")}
+            found = take_turns(both, folder, repeats)
+            tasks = count_tasks(folder)
+            door = take_turns({name: ways[name] for name in ("check", "help")}, folder, repeats)
+            ratio = found["plain"].cpu_s / found["brainplug"].cpu_s
+            print(f"{ABCD:,} subjects, {target}: {ratio:.1f} times the plain way", flush=True)
+            for way, each in (found | door).items():
+                print(f"  {describe(way, each, tasks.get(way))}", flush=True)
+                study = {"way": way, "subjects": ABCD, "target": target, "tasks": tasks.get(way)}
+                rows.append(study | each._asdict())
     return rows
+
+
+def describe(way: str, found: Measured, tasks: int | None) -> str:
+    """Say what was measured in a line."""
+    made = f", {tasks:,} tasks, {1e6 * found.cpu_s / tasks:.0f} µs a task" if tasks else ""
+    return (
+        f"{way:<10} {found.cpu_s:6.2f} s of the processor, {found.clock_s:6.2f} s of the clock, "
+        f"peak {found.peak_gib:.2f} GiB{made}"
+    )
 
 
 def grow(sizes: list[int]) -> list[dict[str, Any]]:
     """Print how time and memory grow with the number of subjects; return what was measured."""
     rows = []
-    first: dict[str, float] = {}
     for subjects in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            make_study(Path(folder), subjects)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            make_study(folder, subjects)
             for target in TARGETS:
-                ours = ask("brainplug", Path(folder), target, 1)
-                per_task = ours["audited"] / ours["tasks"]
-                first.setdefault(target, per_task)
+                found = measure(commands(folder, target)["brainplug"], folder)
+                tasks = count_tasks(folder)["brainplug"]
                 print(
-                    f"{subjects:>7,} subjects, {target}: finished in {ours['finished']:.1f} s, "
-                    f"audited in {ours['audited']:.1f} s, peak {ours['peak_gib']:.2f} GiB, "
-                    f"{ours['tasks']:,} tasks, {1e6 * per_task:.0f} µs a task, "
-                    f"{per_task / first[target]:.2f} of the smallest study's",
-                    flush=True,
+                    f"{subjects:>7,} subjects, {target}: {describe('', found, tasks)}", flush=True
                 )
-                rows.append({"way": "brainplug", "subjects": subjects, "target": target} | ours)
+                rows.append(
+                    {"way": "brainplug", "subjects": subjects, "target": target, "tasks": tasks}
+                    | found._asdict()
+                )
     return rows
 
 
@@ -307,12 +317,12 @@ def main() -> None:
     """Read the command line."""
     parser = make_parser(__doc__)
     parser.add_argument("--grow", action="store_true", help="also larger studies, brainplug only")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of which the fastest counts")
-    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--repeats", type=int, default=5, help="runs whose median counts")
+    parser.add_argument("--plain", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.one:
-        way, folder, target, repeats = given.one
-        measure(way, Path(folder), target, int(repeats))
+    if given.plain:
+        folder, target = given.plain
+        prepare_plainly(Path(folder), target)
         return
     rows = compare(given.repeats)
     if given.grow:

@@ -12,6 +12,7 @@ import importlib.util
 import re
 import sys
 import traceback
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ import attrs
 from brainplug.errors import DataError, suggestion
 
 if TYPE_CHECKING:
+    from importlib import metadata
     from importlib.metadata import EntryPoint
     from types import ModuleType
 
@@ -65,9 +67,13 @@ class Source:
 
 def source_of(entry: EntryPoint) -> Source:
     """Say which distribution declares an entry point."""
-    owner = entry.dist
-    found = Distribution(owner.name, owner.version) if owner else Distribution("unknown")
-    return Source(entry.name, found)
+    return Source(entry.name, owner_of(entry.dist) if entry.dist else Distribution("unknown"))
+
+
+@lru_cache(maxsize=64)  # a distribution reads all its metadata anew for every question
+def owner_of(installed: metadata.Distribution) -> Distribution:
+    """Return name and version of an installed distribution."""
+    return Distribution(installed.name, installed.version)
 
 
 @attrs.frozen(kw_only=True)

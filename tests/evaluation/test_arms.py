@@ -8,8 +8,6 @@ import pytest
 
 from brainplug.errors import DataError
 from brainplug.evaluation.arms import (
-    QUERY_ALONE,
-    SHUFFLED,
     ArmFacts,
     Pairing,
     count_steps,
@@ -19,6 +17,7 @@ from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
 from brainplug.evaluation.history import PhaseFacts, TrainingHistory
 from brainplug.evaluation.openings import Opening, count_openings
+from brainplug.recipe.evidence_table import QUERY_ALONE, SHUFFLED
 from brainplug.report.arms import show_gap
 from brainplug.tasks.answers import AnswerRow
 from brainplug_plugins.metrics.balanced_accuracy import BalancedAccuracy, BalancedAccuracyOptions

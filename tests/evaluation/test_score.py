@@ -18,8 +18,9 @@ from brainplug.evaluation.aggregate import aggregate, copying, make_predictions
 from brainplug.evaluation.bootstrap import BootstrapPlan, draw_resamples
 from brainplug.evaluation.describe import TargetFacts, forms_in_words
 from brainplug.evaluation.records import Metrics, TrainingValues
+from brainplug.evaluation.relatives import cluster_names
 from brainplug.evaluation.rules import Rule
-from brainplug.evaluation.score import cluster_names, score_run, score_split
+from brainplug.evaluation.score import score_run, score_split
 from brainplug.report.headline import headline
 from brainplug.runtime.records import from_json, to_json
 from brainplug.tasks.answers import AnswerRow

@@ -18,7 +18,9 @@ from brainplug.recipe.training_tables import Training
 from brainplug.run.dry_run import warn_of_training
 from brainplug.runtime.files import read_json
 from brainplug.tasks.read import read_tasks
+from brainplug.testing import make_study
 from processes import kill_in_training
+from small import DESIGN, GRID, LEARNING
 
 
 def run(recipe: Path, folder: Path, *more: str) -> int:
@@ -127,18 +129,34 @@ def test_check_says_what_a_run_would_do(write_recipe, capsys):
         assert words in printed
 
 
-def test_check_does_not_import_torch(write_recipe):
-    """`check` and `--help` leave torch and transformers alone."""
+def test_the_door_is_light(tmp_path):
+    """`--help` imports no library of tables, `check` and `prepare` none of models or statistics."""
+    make_study(tmp_path / "study", 60, layout="table")
+    cohort = f'use = "table"\ntable = "{tmp_path}/study/people.csv"\nsubject = "id"\n'
+    design = DESIGN.format(head="categorical", column="sex", more="").partition("[target]")
+    recipe, grid = tmp_path / "listed.toml", f'{GRID}scans = "listed"\n'
+    recipe.write_text(
+        f"[cohort]\n{cohort}images = '{tmp_path}/study/scans'\n[target]{design[2]}{grid}"
+        + LEARNING.format(epochs=1)
+    )
+    commands = [["--help"], ["check", str(recipe)]]
+    commands.append(["prepare", str(recipe), "--output", str(tmp_path / "out")])
     code = (
-        "import sys; from brainplug.cli.main import main; "
-        f"main(['check', {str(write_recipe())!r}]); "
-        "sys.exit(any(name in sys.modules for name in ('torch', 'transformers')))"
+        "import contextlib, sys; from brainplug.cli.main import main\n"
+        f"for command in {commands!r}:\n"
+        "    with contextlib.suppress(SystemExit): assert main(command) == 0\n"
+        "    print(command[0], *sys.modules, file=sys.stderr)"
     )
 
-    assert (
-        subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode
-        == 0
-    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stderr
+
+    loaded = {name: set(rest) for name, *rest in map(str.split, ran.splitlines())}
+    heavy = {"torch", "transformers", "sklearn", "scipy.stats", "matplotlib", "nilearn"}
+    assert not loaded["--help"] & {*heavy, "numpy", "pandas", "pyarrow", "rich", "cattrs", "scipy"}
+    assert not loaded["check"] & {*heavy, "brainplug.report.page", "brainplug.evaluation.records"}
+    assert not loaded["prepare"] & {*heavy, "brainplug.report.page"}
 
 
 def test_every_shipped_recipe_is_a_recipe():

@@ -10,11 +10,12 @@ import shutil
 
 import pytest
 import torch
+from transformers import TrainerState
 
 from brainplug.errors import RunError
 from brainplug.training import checkpoints
 from brainplug.training.checkpoints import find_checkpoint, writing
-from brainplug.training.trainer import ComparisonTrainer
+from brainplug.training.trainer import ComparisonTrainer, list_logged
 from teaching import TASKS, teach
 
 RANDOM = bytes(range(256)) * 40
@@ -197,12 +198,35 @@ def test_a_moved_folder_keeps_the_best(tmp_path, monkeypatch, whole):
     assert 4 == result.selected.step
 
 
-@pytest.mark.parametrize(
-    "error", [OSError(28, "No space left on device"), RuntimeError("[enforce")]
-)
-def test_weights_that_cannot_be_written_say_where(tmp_path, error):
-    """Torch says `PytorchStreamWriter failed`, without a path."""
-    with pytest.raises(RunError, match=f"{tmp_path}.*make room") as caught, writing(tmp_path):
-        raise error
+def write_safely(_path):
+    """Fail as safetensors and transformers do."""
+    raise OSError(28, "No space left on device")
 
-    assert caught.value.__cause__ is error
+
+@pytest.mark.parametrize(
+    "write",
+    [write_safely, lambda path: torch.save(torch.zeros(1), path / "missing" / "optimizer.pt")],
+)
+def test_weights_that_cannot_be_written_say_where(tmp_path, write):
+    """Torch raises a `RuntimeError` without a path."""
+    with pytest.raises(RunError, match=f"{tmp_path}.*make room") as caught, writing(tmp_path):
+        write(tmp_path)
+
+    assert isinstance(caught.value.__cause__, (OSError, RuntimeError))
+
+
+def test_what_no_file_caused_is_not_told_as_a_full_disk(tmp_path):
+    """An error of the network, amid the writing, stays what it is."""
+    with pytest.raises(RuntimeError, match="mat1 and mat2"), writing(tmp_path):
+        torch.zeros(2, 3) @ torch.zeros(2, 3)
+
+
+def test_what_is_told_of_a_training_hangs_on_no_stop(tmp_path):
+    """Rows that were read back from a checkpoint have their keys in the same order, to the byte."""
+    rows = [{"loss": 0.5, "grad_norm": 1.0, "epoch": 1.0, "step": 3}, {"train_runtime": 2.0}]
+    state = TrainerState(log_history=rows)
+    state.save_to_json(str(tmp_path / "trainer_state.json"))
+    again = TrainerState.load_from_json(str(tmp_path / "trainer_state.json"))
+
+    assert json.dumps(list_logged(state)) == json.dumps(list_logged(again))
+    assert [rows[0]] == list_logged(again)

@@ -51,7 +51,7 @@ def describe_split(pooled: pd.DataFrame) -> SplitAudit:
         },
         pools={
             pool: describe_pool(pooled[pooled["pool"] == pool])
-            for pool in list_pools(pooled["pool"])
+            for pool in list_pools(pooled["pool"].unique())
         },
         balance={name: balance(pooled, column) for name, column in find_balanced(pooled).items()},
     )
@@ -89,7 +89,7 @@ def balance(pooled: pd.DataFrame, column: str) -> dict[str, PoolBalance]:
     if is_number:
         return {
             pool: describe_numbers(numbers, pooled["pool"] == pool)
-            for pool in list_pools(pooled["pool"])
+            for pool in list_pools(pooled["pool"].unique())
         }
     return describe_classes(pooled[column], pooled["pool"])
 
@@ -109,18 +109,22 @@ def describe_numbers(values: pd.Series, inside: pd.Series) -> PoolBalance:
 
 def describe_classes(values: pd.Series, pools: pd.Series) -> dict[str, PoolBalance]:
     """Describe the classes of every pool, from one table of counts."""
-    names = list_pools(pools)
-    counts = pd.crosstab(pools, values).reindex(list(names), fill_value=0)
+    names = list_pools(pools.unique())
+    table = pd.crosstab(pools, values).reindex(list(names), fill_value=0)
+    counts, labels = table.to_numpy(), table.columns.tolist()
     found = {}
-    for pool in names:
-        here, others = counts.loc[pool], counts.drop(pool).sum()
-        moments = [share_moments(part.to_numpy(dtype=float)) for part in (here, others)]
+    for pool, here in zip(names, counts, strict=True):
+        moments = [share_moments(part.astype(float)) for part in (here, counts.sum(axis=0) - here)]
         differences = np.abs(standardised_difference(*moments))
         # A class that is all of its pool and nowhere else is infinitely far, which JSON has not.
         known = np.minimum(differences[~np.isnan(differences)], FARTHEST)
         found[pool] = PoolBalance(
-            n=int(here.to_numpy().sum()),
-            counts={str(label): int(count) for label, count in here.items() if count},
+            n=int(here.sum()),
+            counts={
+                str(label): count
+                for label, count in zip(labels, here.tolist(), strict=True)
+                if count
+            },
             standardised_difference=plain(known.max()) if len(known) else None,
         )
     return found

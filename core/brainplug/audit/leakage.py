@@ -154,17 +154,19 @@ def find_relatives(
         glances: the tasks of each split.
         pooled: as `pool_scans` gives it.
     """
-    groups: dict[str, set[str]] = {person: {person} for person in pooled["subject"].unique()}
+    # Lists, since the strings of a column are slow to walk through one by one.
+    groups = {person: {person} for person in pooled["subject"].unique().tolist()}
     for column in ("family", "same_image"):
         if column in pooled.columns:
             known = pooled[["subject", column]].dropna().drop_duplicates()
-            for person, group in known.itertuples(index=False):
-                groups[person].add(f"{column} {group}")
+            named = (column + " " + known[column]).tolist()
+            for person, group in zip(known["subject"].tolist(), named, strict=True):
+                groups[person].add(group)
     met = {
         task.subject
         for tasks in glances.values()
         for task in tasks
-        if any(groups[task.subject] & groups[person] for person in task.references)
+        if any(not groups[task.subject].isdisjoint(groups[each]) for each in task.references)
     }
     if not met:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -265,11 +266,11 @@ def share_of_vote(truth: TargetValue, values: Sequence[TargetValue]) -> float:
     >>> share_of_vote("a", ["a", "b"]), share_of_vote("a", ["a", "a", "b"])
     (0.5, 1.0)
     """
-    votes = Counter(values)
-    most = [label for label, count in votes.items() if count == max(votes.values())]
-    return float(truth in most) / len(most)
+    votes = [values.count(label) for label in set(values)]
+    most = max(votes)
+    return (values.count(truth) == most) / votes.count(most)
 
 
 def median_error(truth: TargetValue, values: Sequence[TargetValue]) -> float:
     """Return how far the median of a person's numbers is from the truth."""
-    return abs(float(truth) - float(np.median([float(value) for value in values])))
+    return abs(float(truth) - median(map(float, values)))

@@ -248,7 +248,9 @@ def _check_names(pools: pd.Series, cohort: pd.DataFrame) -> None:
 
 def _check_filled(split: pd.DataFrame) -> None:
     """Refuse empty pools, naming them and the size of every pool."""
-    sizes = {pool: int((split["pool"] == pool).sum()) for pool in list_pools(split["pool"])}
+    sizes = {
+        pool: int((split["pool"] == pool).sum()) for pool in list_pools(split["pool"].unique())
+    }
     # A half may well be empty where its whole split is one pool.
     empty = [pool for pool, size in sizes.items() if size == 0 and not sizes.get(_split_of(pool))]
     if empty:

@@ -17,7 +17,9 @@ from brainplug.errors import DataError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.differences import difference
 from brainplug.evaluation.records import ArmScores, Difference, ReportedScore
-from brainplug.evaluation.score import People, cluster_names, describe_scores, of_split
+from brainplug.evaluation.relatives import cluster_names
+from brainplug.evaluation.score import People, describe_scores, of_split
+from brainplug.recipe.evidence_table import QUERY_ALONE, SHUFFLED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from brainplug.evaluation.history import TrainingHistory
     from brainplug.evaluation.records import Metrics
     from brainplug.tasks.answers import AnswerRow
-
-QUERY_ALONE, SHUFFLED = "query-alone", "shuffled-labels"
 
 Reported = TypeVar("Reported", ReportedScore, Difference)
 

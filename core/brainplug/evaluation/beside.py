@@ -19,9 +19,10 @@ from brainplug.evaluation.confounding import Confounding
 from brainplug.evaluation.differences import difference
 from brainplug.evaluation.increment import TwoReaders, measure_increment
 from brainplug.evaluation.places import score_places
+from brainplug.evaluation.relatives import cluster_names
 from brainplug.evaluation.rules import Rule, apply_rule
 from brainplug.evaluation.same_head_size import match_head_size
-from brainplug.evaluation.score import cluster_names, of_split
+from brainplug.evaluation.score import of_split
 from brainplug.tasks.answers import AnswerRow
 
 if TYPE_CHECKING:

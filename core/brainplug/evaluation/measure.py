@@ -12,7 +12,7 @@ from brainplug.api.records import Predictions, Share
 from brainplug.api.roles import CountsShares, ScoresResamples
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.intervals import interval
-from brainplug.evaluation.score import cluster_names
+from brainplug.evaluation.relatives import cluster_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

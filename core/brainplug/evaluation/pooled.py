@@ -32,7 +32,8 @@ from brainplug.evaluation.measure import Measure
 from brainplug.evaluation.pooled_arms import pool_arms
 from brainplug.evaluation.pooled_summary import summarise, training_of
 from brainplug.evaluation.records import AnswerCounts, Metrics, Readouts
-from brainplug.evaluation.score import cluster_names, describe, of_split, score_run
+from brainplug.evaluation.relatives import cluster_names
+from brainplug.evaluation.score import describe, of_split, score_run
 from brainplug.evaluation.seeds import over_seeds
 from brainplug.evaluation.several_runs import (
     OneRun,

@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from jaxtyping import Float, Int
 
 PRIOR = 0.5
@@ -16,6 +17,19 @@ PRIOR = 0.5
 
 PRIOR_PAIRS = 3
 """Pairs of relatives that this is worth, so that few real ones are not believed outright."""
+
+
+def cluster_names(subjects: pd.Series, people: pd.DataFrame | None) -> list[str]:
+    """Return the family of each row's subject, or the subject where the family is not known."""
+    families: dict[str, str] = {}
+    if people is not None and "family" in people:
+        known = people.dropna(subset=["family"])
+        families = dict(zip(known["subject"], known["family"].astype(str), strict=True))
+    # the prefix keeps a family called like a subject apart from it
+    return [
+        f"family {families[subject]}" if subject in families else f"subject {subject}"
+        for subject in subjects
+    ]
 
 
 def number_families(clusters: Sequence[str]) -> Int[np.ndarray, " n"]:

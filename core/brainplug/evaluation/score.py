@@ -32,11 +32,10 @@ from brainplug.evaluation.records import (
     SplitScores,
     Target,
 )
+from brainplug.evaluation.relatives import cluster_names
 from brainplug.evaluation.rules import Rule, Ruled, apply_rule
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from brainplug.api.records import Predictions
     from brainplug.api.roles import Metric
     from brainplug.tasks.answers import AnswerRow
@@ -146,19 +145,6 @@ def score_split(
 def of_split(answers: Sequence[AnswerRow], split: str) -> list[AnswerRow]:
     """Return the rows of one split."""
     return [row for row in answers if row.split == split]
-
-
-def cluster_names(subjects: pd.Series, people: pd.DataFrame | None) -> list[str]:
-    """Return the family of each row's subject, or the subject where the family is not known."""
-    families: dict[str, str] = {}
-    if people is not None and "family" in people:
-        known = people.dropna(subset=["family"])
-        families = dict(zip(known["subject"], known["family"].astype(str), strict=True))
-    # the prefix keeps a family called like a subject apart from it
-    return [
-        f"family {families[subject]}" if subject in families else f"subject {subject}"
-        for subject in subjects
-    ]
 
 
 def describe_scores(

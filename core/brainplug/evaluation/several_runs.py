@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 import pandas as pd
 
+from brainplug.evaluation.relatives import cluster_names
 from brainplug.evaluation.rules import Rule
-from brainplug.evaluation.score import cluster_names
 
 if TYPE_CHECKING:
     from brainplug.api.records import TargetValue

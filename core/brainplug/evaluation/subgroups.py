@@ -9,7 +9,7 @@ import numpy as np
 
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.intervals import interval
-from brainplug.evaluation.score import cluster_names
+from brainplug.evaluation.relatives import cluster_names
 from brainplug.evaluation.small_cells import SMALLEST_CELL, is_few
 from brainplug.evaluation.subgroup_records import Grouping, GroupScore, Heterogeneity
 from brainplug.evaluation.within_groups import Scored, count_people, score_within

@@ -9,6 +9,8 @@ import attrs
 from brainplug.api.roles import about
 
 Arm = Literal["query-alone", "shuffled-labels"]
+QUERY_ALONE: Arm = "query-alone"
+SHUFFLED: Arm = "shuffled-labels"
 Baseline = Literal[
     "site",
     "confounds",

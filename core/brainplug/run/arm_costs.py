@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brainplug.evaluation.arms import QUERY_ALONE
+from brainplug.recipe.evidence_table import QUERY_ALONE
 from brainplug.run.arms import choose_arms
 from brainplug.tasks.arm_tasks import without_references
 

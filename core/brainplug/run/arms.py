@@ -16,15 +16,7 @@ import numpy as np
 from brainplug.api.roles import ShowsNone, WordsAlone, able
 from brainplug.design.split import ask_everybody
 from brainplug.errors import DataError, RunError
-from brainplug.evaluation.arms import (
-    QUERY_ALONE,
-    SHUFFLED,
-    ArmFacts,
-    ArmList,
-    count_steps,
-)
-from brainplug.evaluation.history import TrainingHistory
-from brainplug.recipe.evidence_table import Evidence
+from brainplug.recipe.evidence_table import QUERY_ALONE, SHUFFLED, Evidence
 from brainplug.recipe.tables import Chosen
 from brainplug.run.choosing import LARGE
 from brainplug.run.context import Workspace
@@ -42,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from brainplug.api.records import ModelPlan, TargetValue
+    from brainplug.evaluation.history import TrainingHistory
     from brainplug.recipe.tables import Recipe
     from brainplug.recipe.training_tables import Training
     from brainplug.registry import Registry
@@ -94,6 +87,8 @@ def find_alone(registry: Registry, role: str) -> Chosen[Any]:
 
 def with_steps(training: Training, main: TrainingHistory) -> Training:
     """Return a training of as many steps as another took, in each phase, validated as often."""
+    from brainplug.evaluation.arms import count_steps
+
     steps = count_steps(main)
     whole = attrs.evolve(training, steps_per_validation=main.phases[-1].every, patience=None)
     if not training.phase:
@@ -116,6 +111,8 @@ def open_arm(workspace: Workspace, arm: str) -> Workspace:
     Raises:
         DataError: the tasks cannot be changed as the arm asks for.
     """
+    from brainplug.evaluation.history import TrainingHistory
+
     files, own = workspace.files, workspace.files.of_arm(arm)
     recipe = arm_recipe(
         workspace.recipe, arm, workspace.registry, test="test" in workspace.evaluated
@@ -246,6 +243,9 @@ def arms_stage(workspace: Workspace) -> Stage:
 
 def run_arms(workspace: Workspace, arms: tuple[str, ...]) -> None:
     """Gather what the arms tell of themselves."""
+    from brainplug.evaluation.arms import ArmFacts, ArmList
+    from brainplug.evaluation.history import TrainingHistory
+
     files = workspace.files
     main = read_record(files.training, TrainingHistory)
     found: dict[str, ArmFacts] = {}

@@ -21,7 +21,7 @@ from brainplug.evaluation.comparison import (
     share,
 )
 from brainplug.evaluation.readouts import headline_rows
-from brainplug.evaluation.score import cluster_names
+from brainplug.evaluation.relatives import cluster_names
 from brainplug.recipe.metrics import metric_label
 from brainplug.run.read_back import RunParts
 from brainplug.runtime.files import read_json

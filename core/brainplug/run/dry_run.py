@@ -281,7 +281,7 @@ def pool_table(pooled: pd.DataFrame, strata: pd.Series) -> Table:
 
     counts = pd.crosstab(pooled["pool"], strata)
     table = Table("pool", *map(str, counts.columns), "scans")
-    for pool in list_pools(pooled["pool"]):
+    for pool in list_pools(pooled["pool"].unique()):
         row = counts.loc[pool]
         table.add_row(pool.replace("_", " "), *map(str, row), str((pooled["pool"] == pool).sum()))
     return table

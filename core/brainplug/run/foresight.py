@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from brainplug.api.records import asked_pools
 from brainplug.evaluation.power import POWER, independent, smallest_gain, smallest_recall
-from brainplug.evaluation.score import cluster_names
+from brainplug.evaluation.relatives import cluster_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

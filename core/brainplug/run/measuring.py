@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brainplug.imaging.cache import read_header
-from brainplug.imaging.familiar import look_at, sum_up
 from brainplug.run.task_stages import task_paths
 from brainplug.tasks.read import iterate_tasks
 
@@ -19,6 +18,8 @@ MOST = 1000
 
 def measure_training(workspace: Workspace) -> FamiliarScans:
     """Measure the scans that training tasks show, queries and references, and sum them up."""
+    from brainplug.imaging.familiar import look_at, sum_up
+
     grid = workspace.recipe.images.grid
     shown = sorted(
         {

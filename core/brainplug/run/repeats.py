@@ -8,20 +8,13 @@ import attrs
 import pandas as pd
 
 from brainplug.api.roles import Repeats, able
-from brainplug.audit.console import show
 from brainplug.design.split import as_study_alone, by_study
-from brainplug.evaluation.pooled_records import scales_in_words
-from brainplug.report.sentence import SPLIT_NAMES, own_scores, unopened_in_words
-from brainplug.report.wording import count_of, metric_name, show_estimate
 from brainplug.runtime.files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from rich.table import Table
-
     from brainplug.api.roles import SplitStrategy
-    from brainplug.evaluation.records import Metrics
     from brainplug.recipe.tables import Recipe
     from brainplug.runtime.run_folder import RunFolder
 
@@ -76,35 +69,3 @@ def list_runs(files: RunFolder, failed: Collection[str] = ()) -> dict[str, RunFo
         elif own.metrics.is_file():
             found[name] = own
     return found
-
-
-def summary_table(metrics: Metrics) -> Table:
-    """Show the scores of each run, their mean and spread, and those of all people with intervals.
-
-    Args:
-        metrics: of all runs together.
-    """
-    from rich.table import Table
-
-    summary = metrics.runs
-    assert summary is not None
-    names = list(summary.mean)
-    heads = map(metric_name, names)
-    people = f"{SPLIT_NAMES[summary.split]} subjects"
-    table = Table("run", people, *heads, title=count_of(len(summary.runs), "run"))
-    for run, found in summary.runs.items():
-        table.add_row(run, str(found.subjects), *(show(found.metrics[name]) for name in names))
-    for name in summary.failed:
-        table.add_row(name, "failed", *("" for _ in names), style="red")
-    for words, scores in (("mean of runs", summary.mean), ("sd of runs", summary.sd)):
-        table.add_row(words, "", *(show(scores[name]) for name in names))
-    pooled = own_scores(metrics.splits[summary.split], metrics)
-    shown = [show_estimate(pooled[name]) if name in pooled else "" for name in names]
-    table.add_row("all people", str(summary.people), *shown, style="bold")
-    scales = [
-        scales_in_words(summary, name, metric_name(name), (score.value, score.high))
-        for name, score in pooled.items()
-    ]
-    notes = [*filter(None, scales), unopened_in_words(summary.split)]
-    table.caption = " ".join(filter(None, notes)) or None
-    return table

@@ -9,7 +9,6 @@ from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
 from brainplug.evaluation.groupings import require_columns
 from brainplug.evaluation.openings import tell_openings
-from brainplug.evaluation.records import Metrics
 from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
 from brainplug.recipe.tables import STAGES
 from brainplug.run import stale
@@ -23,7 +22,7 @@ from brainplug.run.one_stage import do_stage
 from brainplug.run.pooled_stages import pooled_stages
 from brainplug.run.provenance import write_provenance
 from brainplug.run.recipe_copy import write_recipe
-from brainplug.run.repeats import list_runs, list_splits, list_trainings, summary_table
+from brainplug.run.repeats import list_runs, list_splits, list_trainings
 from brainplug.run.step_counts import hold_steps, trains
 from brainplug.run.task_stages import read_cohort
 from brainplug.runtime.files import delete_half_written, write_json
@@ -155,8 +154,10 @@ def after_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
 
 def show_scores(workspace: Workspace) -> None:
     """Show the sentence of the page and the scores beside the baselines', of all and each study."""
+    from brainplug.evaluation.records import Metrics
     from brainplug.report.headline import show_result
     from brainplug.report.sentence import Setting, shown_split
+    from brainplug.run.summary_table import summary_table
 
     files = workspace.files
     metrics = read_record(files.metrics, Metrics)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ RULES: Mapping[TargetKind, Mapping[str, str]] = {
         REPEAT: "answers what the reference is (the commonest of several)",
         OPPOSITE: "answers what the reference is not; one of the others where there are several",
         MAJORITY: "answers the commonest class of the training queries",
-        TEXT: "a logistic regression on the words of the dialogue, which sees no scan",
+        TEXT: "a ridge regression on the words of the dialogue, which sees no scan",
     },
     "numerical": {
         REPEAT: "answers the reference's value (the mean of several)",
@@ -165,21 +165,21 @@ def text_only(tasks: Sequence[Asked], train: Sequence[Asked]) -> list[TargetValu
     """Answer what a linear model makes of the words that the model is given."""
     if len(set(truths(train).values())) < 2:
         return [train[0].truth] * len(tasks)
-    numerical = train[0].kind == "numerical"
-    reader = fit_reader(train, numerical=numerical)
     # Many tasks have the same words; each wording is read once.
     prompts = list(dict.fromkeys(task.prompt for task in tasks))
-    found = reader.predict(prompts).tolist()
-    values: list[TargetValue] = [float(each) if numerical else str(each) for each in found]
-    said = dict(zip(prompts, values, strict=True))
+    said = dict(zip(prompts, read_words(prompts, train), strict=True))
     return [said[task.prompt] for task in tasks]
 
 
-def fit_reader(train: Sequence[Asked], *, numerical: bool) -> Any:
-    """Fit the linear model on at most `TEXT_SAMPLE` dialogues, equal ones counted together."""
-    from sklearn.feature_extraction.text import CountVectorizer
-    from sklearn.linear_model import LogisticRegression, RidgeCV
-    from sklearn.pipeline import make_pipeline
+def read_words(prompts: Sequence[str], train: Sequence[Asked]) -> list[TargetValue]:
+    """Fit the linear reader, and return what it answers to each prompt.
+
+    It learns from at most `TEXT_SAMPLE` dialogues, equal ones counted together; of labels it says
+    the one whose indicator it expects to be largest.
+    """
+    import numpy as np
+
+    from brainplug.tasks.word_reader import fit_words
 
     # By a checksum of the id, since a stride could fall in step with blocks of tasks.
     step = -(-len(train) // TEXT_SAMPLE)
@@ -187,15 +187,14 @@ def fit_reader(train: Sequence[Asked], *, numerical: bool) -> Any:
     if len({task.truth for task in read}) < 2:  # a rare class that the sample lacks
         read = list(train)
     counts = Counter((task.prompt, task.truth) for task in read)
-    model = (
-        RidgeCV((0.1, 1.0, 10.0, 100.0, 1000.0)) if numerical else LogisticRegression(max_iter=1000)
-    )
-    # Split at spaces only: the usual pattern drops signs, decimal points and single letters, which
-    # are what a number is told by.
-    reader = make_pipeline(CountVectorizer(analyzer=str.split), model)
-    prompts, values = zip(*counts, strict=True)
-    weights = {f"{type(model).__name__.lower()}__sample_weight": list(counts.values())}
-    return reader.fit(list(prompts), list(values), **weights)
+    known, values = zip(*counts, strict=True)
+    labels = () if train[0].kind == "numerical" else sorted(set(values))
+    targets = np.array([[value == label for label in labels] or [value] for value in values])
+    reader = fit_words(known, targets.astype(float), np.array([*counts.values()], dtype=float))
+    found = reader.read(prompts)
+    if labels:
+        return [str(labels[place]) for place in found.argmax(axis=1).tolist()]
+    return list(map(float, found[:, 0].tolist()))
 
 
 ANSWERERS: Mapping[str, Callable[[Sequence[Asked], Sequence[Asked]], list[TargetValue]]] = {

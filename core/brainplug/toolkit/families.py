@@ -57,15 +57,28 @@ def _smallest_families(
         families: number of each row's family in the order of names, -1 where it has none.
     """
     known = families >= 0
-    num_people, num_families = people.max() + 1, families.max() + 1
+    own = _smallest(people[known], families[known], people.max() + 1)
+    # Where nobody is of two families, which is nearly always, each is a component by itself, and
+    # the library of graphs need not be imported.
+    if (own[people[known]] == families[known]).all():
+        return own
+    num_people, num_families = len(own), families.max() + 1
     # People and families are nodes of one graph, families numbered after people: so each row is
     # one link, where linking relatives with each other would take one for each pair of them.
     labels = number_components(
         people[known], num_people + families[known], num_people + num_families
     )
-    smallest = np.full(labels.max() + 1, num_families)
-    # Plain indexing would keep the last family of a component where it has several.
-    np.minimum.at(smallest, labels[num_people:], np.arange(num_families))
-    smallest[smallest == num_families] = -1
+    smallest = _smallest(labels[num_people:], np.arange(num_families), labels.max() + 1)
     of_people: Int[np.ndarray, " people"] = smallest[labels[:num_people]]
     return of_people
+
+
+def _smallest(
+    groups: Int[np.ndarray, " rows"], families: Int[np.ndarray, " rows"], count: int
+) -> Int[np.ndarray, " groups"]:
+    """Return the smallest family of each of so many groups, -1 where one has none."""
+    above = families.max() + 1
+    smallest = np.full(count, above)
+    # Plain indexing would keep the last family of a group that has several.
+    np.minimum.at(smallest, groups, families)
+    return np.where(smallest < above, smallest, -1)

@@ -10,13 +10,14 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from brainplug.errors import BrainplugError, RunError
+from brainplug.errors import RunError
 from brainplug.model.plain_head import without_head
 from brainplug.runtime.files import read_json, write_json
 from brainplug.training.marks import find_fault, list_files, read_mark
@@ -241,7 +242,8 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, BrainplugError):
+        # torch has no error of its own for a file it cannot write; any other stays what it is.
+        if isinstance(error, RuntimeError) and not of_torch_files(error):
             raise
         raise RunError(
             f"weights cannot be written: {error}",
@@ -250,6 +252,12 @@ def writing(folder: Path) -> Iterator[None]:
             hint="make room or give access there; the same command goes on from the checkpoint "
             "before",
         ) from error
+
+
+def of_torch_files(error: Exception) -> bool:
+    """Tell whether an error comes from where torch writes and reads files."""
+    frames = walk_tb(error.__traceback__)
+    return any(frame.f_globals.get("__name__") == "torch.serialization" for frame, _ in frames)
 
 
 def load_weights(model: Any, checkpoint: Path) -> None:

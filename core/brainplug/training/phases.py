@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from brainplug.evaluation.history import PhaseHistory
 from brainplug.runtime.files import hash_text, write_json
 from brainplug.runtime.records import read_record, write_record
 from brainplug.training.marks import find_fault, list_files, read_mark
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from brainplug.evaluation.history import PhaseHistory
     from brainplug.recipe.phases import PhasePlan
 
 
@@ -94,6 +94,8 @@ class PhaseFolder:
 
     def read_history(self) -> PhaseHistory:
         """Return what a phase that is done tells of itself."""
+        from brainplug.evaluation.history import PhaseHistory  # every class of scores with it
+
         return read_record(self.history, PhaseHistory)
 
     def finish(self, save: Callable[[Path], None], history: PhaseHistory) -> None:

@@ -300,11 +300,21 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
     whole.model.eval()
     return TrainingResult(
         bundle=whole,
-        history=[row for row in trainer.state.log_history if "train_runtime" not in row],
+        history=list_logged(trainer.state),
         selected=describe_selected(job, trainer.state),
         steps=trainer.state.global_step,
         every=int(arguments.eval_steps) if arguments.do_eval and arguments.eval_steps else None,
     )
+
+
+def list_logged(state: TrainerState) -> list[dict[str, Any]]:
+    """Return what was logged, the keys of each row in order.
+
+    In order they are read back from a checkpoint too, so that a training that was stopped ends as
+    one that was not, to the byte.
+    """
+    rows = [row for row in state.log_history if "train_runtime" not in row]
+    return [dict(sorted(row.items())) for row in rows]
 
 
 def make_trainer(

@@ -114,7 +114,7 @@ def read_source(path: Path) -> Source:
 
 def _find_release(subject: str, ids: pd.Series) -> Release | None:
     """Tell the release by the spelling of its ids."""
-    if any(map(is_nda, ids)):
+    if any(map(is_nda, ids.tolist())):
         return "up to 5"
     bids = subject == "participant_id" and ids.str.startswith("sub-").any()
     return "6" if bids else None
@@ -122,7 +122,9 @@ def _find_release(subject: str, ids: pd.Series) -> Release | None:
 
 def _make_index(keys: pd.DataFrame) -> pd.Index:
     """Return the person, or `person/visit` where there are visits."""
-    people = keys["subject"].map({each: person_of(each) for each in keys["subject"].unique()})
+    people = keys["subject"].map(
+        {each: person_of(each) for each in keys["subject"].unique().tolist()}
+    )
     visits = {each: visit_of(each) for each in keys["session"].dropna().unique()}
     whole = people + "/" + keys["session"].map(visits) if visits else people
     return pd.Index(whole.astype("str"))
