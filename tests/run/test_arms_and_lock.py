@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from brainplug.cli.main import main
-from brainplug.evaluation.arms import QUERY_ALONE, SHUFFLED, ArmFacts, ArmList
+from brainplug.evaluation.arms import ArmFacts, ArmList
 from brainplug.evaluation.openings import read_openings
 from brainplug.evaluation.records import (
     EXPECTED,
@@ -23,6 +23,7 @@ from brainplug.evaluation.records import (
     Target,
     TrainingValues,
 )
+from brainplug.recipe.evidence_table import QUERY_ALONE, SHUFFLED
 from brainplug.run.arms import shuffle_values
 from brainplug.run.pooled_stages import read_arms
 from brainplug.runtime.files import read_json

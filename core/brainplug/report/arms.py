@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brainplug.evaluation.arms import QUERY_ALONE, references_add
+from brainplug.evaluation.arms import references_add
+from brainplug.recipe.evidence_table import QUERY_ALONE
 from brainplug.report.wording import metric_name, show_number
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from brainplug.evaluation.arms import QUERY_ALONE, SHUFFLED
 from brainplug.evaluation.openings import tell_openings
+from brainplug.recipe.evidence_table import QUERY_ALONE, SHUFFLED
 from brainplug.report.axis import Axis, make_axis
 from brainplug.report.published import Published, find_published
 from brainplug.report.sentence import other_readout, own_scores
