@@ -9,12 +9,12 @@ WORKERS ?= 2
 QUIET := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 PYTEST := -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: demo test check lint types suite test-full coverage mutants clean
+.PHONY: demo test check lint types docs suite test-full test-wheel coverage mutants clean
 
 demo: $(INSTALLED)
 	$(BIN)/brainplug run recipes/demo.toml
 
-test: lint types suite
+test: lint types docs suite
 
 check: test
 
@@ -26,12 +26,30 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
+# A link to nothing, or a page that nobody links to, is an error.
+docs: $(INSTALLED)
+	$(QUIET) $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/site
+
 suite: $(INSTALLED)
 	$(QUIET) $(BIN)/python $(PYTEST)
 
 # Alone and with all threads: a model in its full size is trained there.
 test-full: $(INSTALLED)
 	HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m full
+
+# What is published, as its users get it: built, installed beside no clone, and tried by what
+# strangers wrote. The tests come from the clone; brainplug itself must not.
+WHEEL_VENV := build/wheel-venv
+STRANGERS := tests/test_third_party.py tests/test_faulty_plugins.py tests/test_testing.py tests/test_wheel.py
+test-wheel: $(INSTALLED)
+	rm -rf dist $(WHEEL_VENV)
+	$(BIN)/python -m build --outdir dist
+	$(PYTHON) -m venv $(WHEEL_VENV)
+	$(WHEEL_VENV)/bin/python -m pip install --quiet --constraint constraints.txt torch
+	$(WHEEL_VENV)/bin/python -m pip install --quiet --constraint constraints.txt \
+	    "$$(ls dist/brainplug-*.whl)[demo,excel]" --group test --group lint
+	cd $(WHEEL_VENV) && bin/python -c "import brainplug, sys; assert brainplug.__file__.startswith(sys.prefix), brainplug.__file__"
+	$(QUIET) $(WHEEL_VENV)/bin/python -m pytest -p no:cacheprovider $(STRANGERS)
 
 coverage: $(INSTALLED)
 	$(BIN)/coverage erase

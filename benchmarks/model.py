@@ -367,7 +367,7 @@ def make_bundle(size: str) -> Any:
     from transformers import LlavaConfig
 
     from brainplug.model.bundle import ModelBundle
-    from brainplug.model.llava3d import Llava3d
+    from brainplug.model.llava3d import Llava3d, Llava3dConfig
     from brainplug_plugins.models.tiny import Tiny, TinyOptions, make_byte_tokenizer
 
     if size == "tiny":
@@ -380,7 +380,7 @@ def make_bundle(size: str) -> Any:
     config = LlavaConfig.from_dict(make_config("full", tied=True, dtype=torch.float32))
     tokenizer = make_byte_tokenizer()
     config.image_token_id = tokenizer.convert_tokens_to_ids("<image>")
-    model = Llava3d(config, shape, patch).to(torch.float32)
+    model = Llava3d(Llava3dConfig.of(config, shape, patch)).to(torch.float32)
     return ModelBundle(model, tokenizer, shape, patch)
 
 

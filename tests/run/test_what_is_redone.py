@@ -89,7 +89,7 @@ def test_a_metric_that_raises_leaves_the_model(finished, capsys, monkeypatch):
     assert "macro-f1" in told.err
     assert PluginError.__name__ not in told.err
     assert model == (folder / "model" / "model.safetensors").stat().st_mtime_ns
-    aside = {"metrics.json", "predictions.csv", "report.html"}
+    aside = {"metrics.json", "predictions.csv", "report.html", "README.md"}  # the card of the model
     assert {"README.txt", *aside} == names(folder / "stale")
 
     recipe.write_text(text)
@@ -150,7 +150,10 @@ def turn_bit(path) -> None:
 
 
 def test_damaged_results_are_made_again_and_named(finished, capsys):
-    """A turned bit, an emptied and a cut file are told, and end as they were; the rest stays."""
+    """A turned bit, an emptied and a cut file are told, and end as they were; the rest stays.
+
+    The report, too, since it leaves its card beside the weights.
+    """
     recipe, folder = finished
     damaged = ("cohort.parquet", "exclusions.csv", "pairs.json")
     damaged += ("model/config.json", "model/model.safetensors")
@@ -167,5 +170,5 @@ def test_damaged_results_are_made_again_and_named(finished, capsys):
     printed = capsys.readouterr().out
     for name in damaged:
         assert f"{name} is damaged" in printed
-    assert ["cohort", "pairs", "training"] == redone(printed)
+    assert ["cohort", "pairs", "training", "report"] == redone(printed)
     assert before == {name: (folder / name).read_bytes() for name in before}

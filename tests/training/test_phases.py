@@ -539,14 +539,15 @@ def test_a_finished_phase_that_was_damaged_is_not_done(tmp_path, name, content):
 
 
 def test_a_copy_replaces_a_folder_whole(tmp_path):
-    """Files of the old folder, and of a copy that was killed, are gone."""
+    """Files of the old folder and of a killed copy are gone; what is added is in the copy only."""
     for name, file in (("new", "a"), ("old", "b"), (".old.new", "c")):
         (tmp_path / name).mkdir()
         (tmp_path / name / file).touch()
 
-    copy_whole(tmp_path / "new", tmp_path / "old")
+    copy_whole(tmp_path / "new", tmp_path / "old", lambda copy: (copy / "d").touch())
 
-    assert ["a"] == [path.name for path in (tmp_path / "old").iterdir()]
+    assert {"a", "d"} == {path.name for path in (tmp_path / "old").iterdir()}
+    assert ["a"] == [path.name for path in (tmp_path / "new").iterdir()]
     assert {"new", "old"} == {path.name for path in tmp_path.iterdir()}
 
 

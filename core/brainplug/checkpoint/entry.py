@@ -92,7 +92,7 @@ class ScanEntry:
         return {**attrs.asdict(self), "stem_widths": list(self.stem_widths)}
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any], file: Path) -> ScanEntry:
+    def of(cls, facts: Mapping[str, Any], file: Path | str) -> ScanEntry:
         """Return what a model's folder kept; those written before had plain patches.
 
         Raises:

@@ -24,6 +24,9 @@ SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PATCH_FILE = "brainplug.json"
 """Lies beside `config.json` in models of brainplug, and says how their patches are built."""
 
+MODEL_TYPE = "brainplug_llava"
+"""What `config.json` of a model of brainplug calls its architecture."""
+
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 PATCHES = "vision_tower.embeddings."

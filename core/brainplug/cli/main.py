@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from brainplug.cli.compare import add_compare
 from brainplug.cli.evaluate import add_evaluate
 from brainplug.cli.new import add_new
+from brainplug.cli.export import add_export
 from brainplug.cli.opening import make_console, open_registry
 from brainplug.cli.predict import add_predict
 
@@ -151,6 +152,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_predict(commands)
     add_compare(commands)
     add_new(commands)
+    add_export(commands)
     old = commands.add_parser(
         "import", help="print a recipe that says what an older YAML file says"
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, LlavaConfig
 
 from brainplug.checkpoint.entry import ScanEntry
+from brainplug.checkpoint.read import CONFIG
 from brainplug.checkpoint.tensors import PATCH_FILE, find_weights, read_object
 from brainplug.errors import DataError
 from brainplug.model.llava import embeddings_of
-from brainplug.model.llava3d import Llava3d
+from brainplug.model.llava3d import Llava3d, Llava3dConfig
 from brainplug.model.patches import count_patches
 from brainplug.runtime.files import write_json
 
@@ -41,11 +42,11 @@ class ModelBundle:
     source: Mapping[str, str] = attrs.field(factory=dict)
 
     def save(self, folder: Path) -> None:
-        """Write weights, config, tokenizer and the patch file.
-
-        The config states the tokens of a scan where it stated those of a picture.
-        """
-        self.model.config.image_seq_length = count_patches(self.shape, self.patch)
+        """Write weights, config, tokenizer and the patch file."""
+        # An answer ends with the end of a turn, whatever ends a text: transformers' own `generate`
+        # goes by what is written here.
+        self.model.generation_config.eos_token_id = self.tokenizer.eos_token_id
+        self.model.generation_config.pad_token_id = self.tokenizer.pad_token_id
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         facts = {
@@ -71,12 +72,9 @@ def load_bundle(folder: Path) -> ModelBundle:
     facts = read_object(folder / PATCH_FILE)
     shape, patch = tuple(facts["shape"]), tuple(facts["patch"])
     find_weights(folder)
-    entry = ScanEntry.of(facts, folder / PATCH_FILE)
     model, found = Llava3d.from_pretrained(
         folder,
-        shape,
-        patch,
-        entry,
+        config=read_config(folder, facts),
         local_files_only=True,
         use_safetensors=True,
         output_loading_info=True,
@@ -85,14 +83,40 @@ def load_bundle(folder: Path) -> ModelBundle:
     amiss = {name: sorted(map(str, keys)) for name, keys in found.items() if keys}
     if amiss:
         raise DataError(f"the weights do not fit the model: {amiss}", where=folder, found=amiss)
-    stated, tokens = model.config.image_seq_length, count_patches(shape, patch)
-    if stated != tokens:
-        raise DataError(
-            where=(folder / "config.json", "image_seq_length"),
-            expected=f"{tokens}, the patches of a scan by {PATCH_FILE}",
-            found=stated,
-        )
     tokenizer = AutoTokenizer.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False
     )
     return ModelBundle(model.eval(), tokenizer, shape, patch, source=facts.get("source", {}))
+
+
+def read_config(folder: Path, facts: Mapping[str, Any]) -> Llava3dConfig:
+    """Return the config of a model folder, which must say of scans what its patch file says.
+
+    Args:
+        folder: of the model.
+        facts: of its patch file.
+
+    Raises:
+        DataError: one of the two is not known here, or they contradict each other.
+    """
+    shape, patch = tuple(facts["shape"]), tuple(facts["patch"])
+    entry = ScanEntry.of(facts, folder / PATCH_FILE)
+    stated = read_object(folder / CONFIG)
+    tokens = count_patches(shape, patch)
+    if stated.get("image_seq_length") != tokens:
+        raise DataError(
+            where=(folder / CONFIG, "image_seq_length"),
+            expected=f"{tokens}, the patches of a scan by {PATCH_FILE}",
+            found=stated.get("image_seq_length"),
+        )
+    told = {key: each for key, each in stated.items() if key != "model_type"}
+    config = Llava3dConfig.of(LlavaConfig.from_dict(told), shape, patch, entry)
+    # Folders written before 0.2.0 call themselves a LLaVA, and say nothing of scans there.
+    for key in ("scan_shape", "scan_patch", "scan_entry"):
+        if key in stated and stated[key] != getattr(config, key):
+            raise DataError(
+                where=(folder / CONFIG, key),
+                expected=f"{getattr(config, key)} by {PATCH_FILE}",
+                found=stated[key],
+            )
+    return config

@@ -21,13 +21,13 @@ import attrs
 import torch
 from safetensors import safe_open
 from torch.nn.functional import interpolate
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, LlavaConfig
 
 from brainplug.checkpoint.chat_template import QWEN_TEMPLATE
 from brainplug.checkpoint.tensors import PATCHES
 from brainplug.errors import DataError
 from brainplug.model.llava import embeddings_of
-from brainplug.model.llava3d import Llava3d
+from brainplug.model.llava3d import Llava3d, Llava3dConfig
 from brainplug.tasks.chat import END
 
 if TYPE_CHECKING:
@@ -73,11 +73,10 @@ def load_llava(checkpoint: Checkpoint, grid: ScanGrid, *, initial: str, seed: in
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
+            given = LlavaConfig.from_pretrained(checkpoint.folder, local_files_only=True)
             model, found = Llava3d.from_pretrained(
                 checkpoint.folder,
-                grid.shape,
-                grid.patch,
-                grid.entry,
+                config=Llava3dConfig.of(given, grid.shape, grid.patch, grid.entry),
                 dtype=torch.float32,
                 use_safetensors=True,
                 local_files_only=True,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.errors import visible
+from brainplug.errors import RunError, visible
+from brainplug.recipe.requirements import NO_MATPLOTLIB, lacks_matplotlib
 from brainplug.report.facts import Facts, Sources
 from brainplug.report.sections import (
     audit,
@@ -83,8 +84,15 @@ def write_report(sources: Sources) -> None:
 
 
 def render(facts: Facts) -> str:
-    """Return the page as HTML."""
+    """Return the page as HTML.
+
+    Raises:
+        RunError: what draws the figures is not installed.
+    """
     import jinja2
+
+    if lacks_matplotlib():
+        raise RunError(NO_MATPLOTLIB)
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),

@@ -62,7 +62,11 @@ def asking_facts(workspace: Workspace) -> dict[str, Any]:
 
 
 def hash_weights(workspace: Workspace) -> dict[str, str]:
-    """Return the content hash of each file of the trained model; unchanged ones are not read."""
-    memo = workspace.cache / "hashes"
-    files = sorted(path for path in workspace.files.model.glob("*") if path.is_file())
+    """Return the content hash of each file of the trained model; unchanged ones are not read.
+
+    All but its card, which tells of the answers and so comes after them.
+    """
+    memo, card = workspace.cache / "hashes", workspace.files.card
+    found = workspace.files.model.glob("*")
+    files = sorted(path for path in found if path.is_file() and path != card)
     return {file.name: content_hash(file, memo) for file in files}

@@ -32,7 +32,12 @@ from brainplug.errors import DataError, ScanError
 from brainplug.evaluation.groupings import require_columns
 from brainplug.findings import Finding, refuse_findings
 from brainplug.imaging.cache import make_volume
-from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
+from brainplug.recipe.requirements import (
+    NO_DEEPSPEED,
+    NO_MATPLOTLIB,
+    lacks_deepspeed,
+    lacks_matplotlib,
+)
 from brainplug.run.arm_costs import tell_arms
 from brainplug.run.asked_columns import column_names
 from brainplug.run.check_external import check_external
@@ -115,6 +120,8 @@ def warn_of_training(options: Training, plan: ModelPlan) -> Iterator[str]:
         )
     if lacks_deepspeed(options):
         yield NO_DEEPSPEED
+    if lacks_matplotlib():
+        yield NO_MATPLOTLIB
 
 
 def check_design(

@@ -13,10 +13,12 @@ from brainplug.run.arms import choose_arms
 from brainplug.run.external_stages import external_reads, read_external_answers, tests_others
 from brainplug.run.ledger import Stage
 from brainplug.run.task_stages import all_task_files, fit_answers, read_all_tasks, read_cohort
+from brainplug.tasks.read import iterate_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from brainplug.api.records import Image, Turn
     from brainplug.evaluation.describe import TargetFacts
     from brainplug.evaluation.records import ArmScores, Metrics, SplitScores
     from brainplug.evaluation.stage import Scoring
@@ -166,7 +168,7 @@ def make_scoring(workspace: Workspace) -> Scoring:
 
 
 def report_stage(workspace: Workspace) -> Stage:
-    """The page; it shows the whole recipe."""
+    """The page, which shows the whole recipe, and the card of the model."""
     return Stage(
         name="report",
         settings=resolve(workspace.recipe),
@@ -183,21 +185,54 @@ def report_stage(workspace: Workspace) -> Stage:
             workspace.files.test_lock,
             *([] if workspace.recipe.tasks else [workspace.files.split_notes]),
         ],
-        writes=(workspace.files.report,),
+        writes=(workspace.files.report, workspace.files.card),
         uses=(workspace.recipe,),
         run=partial(run_report, workspace),
     )
 
 
 def run_report(workspace: Workspace) -> None:
-    """Write the page."""
-    from brainplug.report import Sources, write_report
+    """Write the page, and the card beside the weights if they are there."""
+    from brainplug.report import Sources, write_card, write_report
 
-    write_report(
-        Sources(
-            recipe=workspace.recipe,
-            files=workspace.files,
-            kind=workspace.head.kind,
-            load=workspace.load_volume,
-        )
+    sources = Sources(
+        recipe=workspace.recipe,
+        files=workspace.files,
+        kind=workspace.head.kind,
+        load=workspace.load_volume,
     )
+    write_report(sources)
+    if workspace.files.model.is_dir():
+        write_card(sources, example_dialogue(workspace))
+
+
+def example_dialogue(workspace: Workspace) -> Sequence[Turn] | None:
+    """Return a training dialogue that tells nobody's number; None where it tells one elsewhere.
+
+    A number is exchanged for the mean of all training people. Labels are those of very many.
+    """
+    from brainplug.evaluation.records import Metrics
+    from brainplug.evaluation.small_cells import is_few
+    from brainplug.runtime.records import read_record
+
+    task = next(iterate_tasks(all_task_files(workspace)[0]))
+    answers = fit_answers(workspace)
+    if answers.labels:
+        return task.turns
+    train = read_record(workspace.files.metrics, Metrics).train
+    if train.mean is None or is_few(train.n):
+        return None
+    told = {answers.say(value): answers.say(train.mean) for value in task.reference_values}
+    turns = tuple(
+        attrs.evolve(turn, content=tuple(exchange(piece, told) for piece in turn.content))
+        for turn in task.turns
+    )
+    return None if told and turns == task.turns else turns
+
+
+def exchange(piece: str | Image, told: Mapping[str, str]) -> str | Image:
+    """Return a piece of a turn in which some words are others."""
+    if isinstance(piece, str):
+        for word, other in told.items():
+            piece = piece.replace(word, other)
+    return piece

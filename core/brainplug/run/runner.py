@@ -9,7 +9,7 @@ from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
 from brainplug.evaluation.groupings import require_columns
 from brainplug.evaluation.openings import tell_openings
-from brainplug.recipe.requirements import NO_DEEPSPEED, lacks_deepspeed
+from brainplug.recipe.requirements import find_lack
 from brainplug.recipe.tables import STAGES
 from brainplug.run import stale
 from brainplug.run.arms import arm_stages, choose_arms, note_failure, open_arm
@@ -73,8 +73,8 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
     """
     recipe = file.recipe
     # Before scans are read, maybe for days.
-    if trains(until) and lacks_deepspeed(recipe.training):
-        raise RunError(NO_DEEPSPEED)
+    if lack := find_lack(recipe.training, until):
+        raise RunError(lack)
     with ExitStack() as stack:
         stack.enter_context(taken(RunFolder(folder)))
         delete_half_written(folder)

@@ -59,6 +59,7 @@ class RunFolder:
     covariates = Entry("covariates.parquet")
     checkpoints = Entry("checkpoints")
     model = Entry("model")
+    card = Entry("model/README.md")
     training = Entry("training.json")
     partial_answers = Entry("answers.jsonl.part")
     answers = Entry("answers.jsonl")

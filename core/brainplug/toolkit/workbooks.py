@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 import zipfile
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -25,6 +26,7 @@ def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
     Raises:
         DataError: the file is no workbook, or the sheet is not there, empty or one of several.
     """
+    _ask_for_reader(path)
     import openpyxl
 
     with path.open("rb") as file:
@@ -59,6 +61,21 @@ def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
             hint="open it in Excel or LibreOffice and save it there, or save the values as CSV",
         )
     return _make_sheet(chosen)
+
+
+def _ask_for_reader(path: Path) -> None:
+    """Ask for the package that reads workbooks.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    if find_spec("openpyxl") is None:
+        raise DataError(
+            "it is not installed",
+            where=path,
+            expected="the package openpyxl, which reads Excel workbooks",
+            hint="pip install 'brainplug[excel]', or save the table as CSV",
+        )
 
 
 def _find_uncalculated(path: Path) -> dict[str, list[str]]:

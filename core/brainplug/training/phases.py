@@ -152,11 +152,18 @@ def open_folders(folder: Path, made_from: str, phases: Sequence[PhasePlan]) -> l
     return folders
 
 
-def copy_whole(source: Path, target: Path) -> None:
-    """Put a copy of a folder in the place of another; a crash leaves no half of one there."""
+def copy_whole(source: Path, target: Path, finish: Callable[[Path], None]) -> None:
+    """Put a copy of a folder in the place of another; a crash leaves no half of one there.
+
+    Args:
+        source: is left as it is.
+        target: what lies there is replaced.
+        finish: adds to the copy before it comes to its place.
+    """
     # Beside the target, so that the last step is a rename on one disk.
     temporary = target.with_name(f".{target.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.copytree(source, temporary)
+    finish(temporary)
     shutil.rmtree(target, ignore_errors=True)
     temporary.rename(target)

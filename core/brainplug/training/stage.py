@@ -18,6 +18,7 @@ from brainplug.imaging.augment import Augmenter
 from brainplug.model.bundle import ModelBundle, load_bundle
 from brainplug.model.llava import train_only
 from brainplug.model.lora import Count, add_adapters, count_weights, merge_adapters
+from brainplug.model.processor_file import write_processor
 from brainplug.recipe.phases import plan_phases
 from brainplug.runtime.quiet import quieten
 from brainplug.runtime.records import write_record
@@ -100,7 +101,10 @@ def train_model(
         # From disk, for a phase that was trained just now as well: a run that was stopped between
         # two phases then begins the second from the same bytes.
         begin = partial(load_bundle, folder.model)
-    ranks.on_main_process(lambda: copy_whole(kept[-1].model, folders.model))
+    finish = partial(
+        write_processor, grid=recipe.images.grid, tokens_per_image=session.plan.tokens_per_image
+    )
+    ranks.on_main_process(lambda: copy_whole(kept[-1].model, folders.model, finish))
     history = TrainingHistory.of([folder.read_history() for folder in kept])
     ranks.on_main_process(lambda: write_record(folders.history, history))
 

@@ -37,8 +37,7 @@ def whole_bundle(bundle: ModelBundle, options: Training) -> ModelBundle:
         return bundle
     state = gather(bundle.model)
     with unpartitioned():
-        entry = llava.embeddings_of(bundle.model).entry
-        copy = Llava3d(bundle.model.config, bundle.shape, bundle.patch, entry)
+        copy = Llava3d(bundle.model.config)
     if options.lora:
         # Only for their names and shapes: the gathered weights come into them.
         add_adapters(copy, options.lora, seed=0)

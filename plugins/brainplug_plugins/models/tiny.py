@@ -151,7 +151,7 @@ class Tiny:
         from brainplug.model.bundle import ModelBundle
         from brainplug.model.convert import load_tower
         from brainplug.model.llava import train_only
-        from brainplug.model.llava3d import Llava3d
+        from brainplug.model.llava3d import Llava3d, Llava3dConfig
 
         options = self.options
         self.plan(shape)
@@ -159,7 +159,9 @@ class Tiny:
         # other draw of the run.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = Llava3d(make_config(options), shape, options.patch, options.entry)
+            model = Llava3d(
+                Llava3dConfig.of(make_config(options), shape, options.patch, options.entry)
+            )
         source = {}
         if options.tower_weights:
             tokens = model.tokens_per_image
