@@ -16,7 +16,7 @@ from brainplug.registry import load_registry
 
 ROOT = Path(__file__).parents[1]
 PLUGIN = ROOT / "tests" / "third_party" / "radiologist" / "brainplug_radiologist.py"
-PAGES = sorted((ROOT / "docs").glob("*.md")) + sorted((ROOT / "docs" / "roles").glob("*.md"))
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCKS = [
     pytest.param(block.partition("```")[0], id=f"{page.stem}-{number}")
     for page in PAGES

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from brainplug.cli.compare import add_compare
 from brainplug.cli.evaluate import add_evaluate
-from brainplug.cli.new import add_new
 from brainplug.cli.export import add_export
+from brainplug.cli.new import add_new
 from brainplug.cli.opening import make_console, open_registry
 from brainplug.cli.predict import add_predict
 

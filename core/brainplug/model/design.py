@@ -106,7 +106,7 @@ class LlavaDesign:
 
         from brainplug.model.bundle import ModelBundle
         from brainplug.model.llava import train_only
-        from brainplug.model.llava3d import Llava3d
+        from brainplug.model.llava3d import Llava3d, Llava3dConfig
 
         self.plan(shape)
         config = LlavaConfig(
@@ -122,7 +122,7 @@ class LlavaDesign:
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = Llava3d(config, shape, self.patch, self.entry)
+            model = Llava3d(Llava3dConfig.of(config, shape, self.patch, self.entry))
         train_only(model, train)
         return ModelBundle(model, tokenizer, shape, self.patch)
 

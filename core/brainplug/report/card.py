@@ -18,9 +18,10 @@ from brainplug.checkpoint.tensors import PATCH_FILE
 from brainplug.evaluation.small_cells import SMALLEST_CELL, is_few
 from brainplug.report.arms import arms_in_words
 from brainplug.report.facts import Facts
+from brainplug.report.paths import without_paths
 from brainplug.report.sections import audit, methods, scores
 from brainplug.report.sentence import SPLIT_NAMES, claim, own_scores, unopened_in_words
-from brainplug.report.sharing import show_count, without_paths
+from brainplug.report.sharing import show_count
 from brainplug.report.wording import as_sentence, capital, join_words
 from brainplug.runtime.files import read_json, write_text
 

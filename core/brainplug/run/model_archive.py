@@ -20,7 +20,8 @@ import attrs
 
 from brainplug.checkpoint.locate import WANTED
 from brainplug.errors import RunError
-from brainplug.report.sharing import HIDDEN, without_paths
+from brainplug.report.paths import without_paths
+from brainplug.report.sharing import HIDDEN
 from brainplug.runtime.files import replacing
 
 if TYPE_CHECKING:
