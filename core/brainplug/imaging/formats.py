@@ -43,6 +43,12 @@ _UNIT_MM = {1: 1000.0, 3: 0.001}
 _ODD_NAME = re.compile(r"\\x[89a-f][0-9a-f]")
 """What `readable` of the image matching makes of bytes that are not UTF-8."""
 
+UNFETCHED = "a link of git-annex whose content is not on this machine: datalad get"
+"""Said, with its name, of a file that DataLad knows of and has not fetched."""
+
+_POINTERS = (b"/annex/objects/", b"../annex/objects/", b"/.git/annex/objects/")
+"""What a file holds in place of its content where links cannot be."""
+
 _GZIP = b"\x1f\x8b"
 _LONGEST_HEADER = 540
 
@@ -82,6 +88,10 @@ def read_stored(path: Path) -> Stored:
     with _blaming(path, "unreadable file"):
         with _unpacked(path) as file:
             block = file.read(_LONGEST_HEADER)
+        if block.startswith(_POINTERS):
+            raise ScanError(str(path), "file missing", f"{UNFETCHED} {path.name}")
+        if block[128:132] == b"DICM":
+            raise ScanError(str(path), "unreadable file", "a DICOM file: make NIfTI by dcm2niix")
         header = _known_header(block)
         if header is not None:
             return _stored(header, block)
@@ -100,11 +110,20 @@ def check_plain(path: Path) -> None:
         state = path.stat()
     except (OSError, ValueError) as error:  # a name with a zero byte is no path
         told = "its name is not UTF-8: rename it" if _ODD_NAME.search(str(path)) else _why(error)
+        told = f"{UNFETCHED} {path.name}" if _is_annexed(path) else told
         raise ScanError(str(path), "file missing", told) from error
     if not stat.S_ISREG(state.st_mode):
         raise ScanError(str(path), "not a plain file", "a folder, pipe, socket or device")
     if state.st_size == 0:
         raise ScanError(str(path), "empty file")
+
+
+def _is_annexed(path: Path) -> bool:
+    """Tell whether a path is a link to what git-annex has not fetched."""
+    try:
+        return path.is_symlink() and ".git/annex/objects/" in path.readlink().as_posix()
+    except (OSError, ValueError):
+        return False
 
 
 def read_voxels(path: Path, stored: Stored) -> Volume:

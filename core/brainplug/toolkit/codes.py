@@ -15,6 +15,13 @@ NO_VALUE = frozenset({"", "n/a", "na", "nan"})
 """What tables write for an empty cell, compared without case; a declared code comes first."""
 
 _PLAIN = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
+DECIMAL_COMMAS = (
+    "their decimals stand behind a comma: with the loader table set decimal = ',' in [cohort], "
+    "else write them with a point"
+)
+"""What to do about numbers that `has_decimal_comma`."""
+
+_COMMA = re.compile(r"[-+]?(?:\d*|\d{1,3}(?:\.\d{3})+),\d+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MINUS = "\N{MINUS SIGN}"
 
@@ -45,6 +52,24 @@ def read_number(text: str) -> float | None:
     plain = text.strip().replace(_MINUS, "-")
     # float() alone would take `1_000`, `inf` and `nan`, too.
     return float(plain) if _NUMBER.fullmatch(plain) else None
+
+
+def has_decimal_comma(text: str) -> bool:
+    """Tell whether a text is a number whose decimals stand behind a comma.
+
+    >>> [has_decimal_comma(text) for text in ("1,5", "-0,25", "1.234,5", "1.5", "1,5,6", "a,5")]
+    [True, True, True, False, False, False]
+    """
+    return _COMMA.fullmatch(text.strip().replace(_MINUS, "-")) is not None
+
+
+def with_points(text: str) -> str:
+    """Write a number with a decimal comma with a point; other text stays as it is.
+
+    >>> with_points("1.234,5"), with_points("-0,25"), with_points("12"), with_points("a,5")
+    ('1234.5', '-0.25', '12', 'a,5')
+    """
+    return text.replace(".", "").replace(",", ".") if has_decimal_comma(text) else text
 
 
 def find_missing(values: Iterable[str], missing: Iterable[str]) -> set[str]:

@@ -40,6 +40,7 @@ from brainplug.toolkit.tables import (
     read_table,
     stack_exclusions,
 )
+from brainplug_plugins.bids.ignore import Ignored, read_ignored
 from brainplug_plugins.bids.levels import read_levels
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Bids:
         self.table = options.participants or options.root / "participants.tsv"
         self.images = options.derivative or options.root
         self.phenotypes = self.table.parent / "phenotype"
+        self.ignored = Ignored([])
 
     def sources(self) -> tuple[Path, ...]:
         """Name the tables with their levels, and the folder of scans."""
@@ -117,6 +119,7 @@ class Bids:
         """Read participants.tsv with what lies beside it, and find the scan of each visit."""
         rows = self._read()
         named, nameless = leave_out(rows, rows["subject"].isna(), "no subject id")
+        self.ignored = read_ignored(self.images)
         filing = Filing(self._read_name)
         files = find_files(self.images, filing.read, skip=NOT_SCANS)
         if not files:
@@ -166,7 +169,7 @@ class Bids:
     def _read_name(self, path: str) -> tuple[str, str | None] | None:
         """Return subject and session of a scan that is wanted."""
         entities, suffix = read_entities(path)
-        if suffix != self.options.suffix or "sub" not in entities:
+        if suffix != self.options.suffix or "sub" not in entities or self.ignored(path):
             return None
         for key, value in self.options.select.items():
             # An index may be padded: run-01 is run-1.

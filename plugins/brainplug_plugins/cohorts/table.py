@@ -15,6 +15,7 @@ from brainplug.api.hooks import hookimpl
 from brainplug.api.records import CohortTable
 from brainplug.api.roles import CohortLoader, Part, about
 from brainplug.errors import DataError
+from brainplug.toolkit.codes import with_points
 from brainplug.toolkit.image_matching import (
     FIRST,
     ImageFile,
@@ -87,6 +88,9 @@ class TableOptions:
     sheet: str | None = attrs.field(
         default=None, metadata=about("sheet of an Excel file of which several hold data")
     )
+    decimal: Literal[".", ","] = attrs.field(
+        default=".", metadata=about("what stands before the decimals of the table's numbers")
+    )
     family: str | None = attrs.field(
         default=None, metadata=about("column that holds what relatives have in common")
     )
@@ -124,10 +128,20 @@ class Table:
         """Keep the options; nothing is read before `load`."""
         self.options = options
 
+    def _point(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Write numbers with decimal commas with points, but in columns that hold no numbers."""
+        options = self.options
+        named = {options.subject, options.session, options.family, options.site}
+        if options.decimal == ".":
+            return table
+        columns = [name for name in table.columns if name not in named]
+        changed = {name: table[name].map(with_points, na_action="ignore") for name in columns}
+        return table.assign(**changed)
+
     def load(self) -> CohortTable:
         """Read the table and give each row the image that the pattern names."""
         options = self.options
-        table = read_table(options.table, sheet=options.sheet)
+        table = self._point(read_table(options.table, sheet=options.sheet))
         rows = make_rows(table, self._columns(table), missing=options.missing)
         rows, nameless = leave_out(rows, rows["subject"].isna(), "no subject id")
         rows, undated = leave_out(

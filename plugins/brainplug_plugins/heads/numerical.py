@@ -17,8 +17,10 @@ from brainplug.api.records import TargetColumn
 from brainplug.api.roles import Part, SaysDifferences, SaysNumbers, about
 from brainplug.errors import DataError
 from brainplug.toolkit.codes import (
+    DECIMAL_COMMAS,
     count_values,
     find_missing,
+    has_decimal_comma,
     normal_code,
     read_number,
     show_counts,
@@ -137,7 +139,9 @@ class Numerical:
                 where=f"target column {self.column!r}",
                 expected="numbers",
                 found=count_values(raw[raw.isin(words)]),
-                hint='classes and ranges are for use = "categorical", and codes that mean no value '
+                hint=DECIMAL_COMMAS
+                if all(map(has_decimal_comma, words))
+                else 'classes and ranges are for use = "categorical", and codes that mean no value '
                 "go to missing in [target]",
             )
         self._refuse_special_codes(raw, list(numbers), codes)

@@ -455,3 +455,14 @@ def test_sources_name_every_table(tmp_path):
         "participants.json",
         ".",
     ] == names
+
+
+def test_what_bidsignore_names_is_passed_over(tmp_path):
+    """A study says there which files are none of its own; a later line may take one back."""
+    text = "participant_id\nsub-01\nsub-02\n"
+    scans = ("sub-01_run-1_T1w", "sub-01_run-2_T1w", "sub-02_run-2_T1w", "extra/sub-02_T1w.nii.gz")
+    options = write_study(tmp_path / "ds", text, *scans)
+    ignore = options.root / ".bidsignore"
+    ignore.write_text("# copies\n*_run-2_*\n!sub-02*_run-2_T1w.nii.gz\n/extra/\n")
+
+    assert ["sub-01_run-1_T1w.nii.gz", "sub-02_run-2_T1w.nii.gz"] == names_of(load(options))

@@ -419,3 +419,26 @@ def test_sources_are_the_table_and_the_images(tmp_path):
     options = write_study(tmp_path, "id\na\n", ["a.nii.gz"], subject="id")
 
     assert (tmp_path / "table.csv", tmp_path / "T1") == Table(options).sources()
+
+
+def test_decimal_commas_are_read_where_they_are_declared(tmp_path):
+    """Ids, sites and words keep their commas and points."""
+    text = 'id;age;site;note\na;"34,5";1,5;x,5\nb;"1.234,25";2,5;7\n'
+    options = write_study(
+        tmp_path, text, ["a.nii.gz", "b.nii.gz"], subject="id", site="site", decimal=","
+    )
+
+    scans = load(options).scans
+
+    assert ["34.5", "1234.25"] == scans["age"].tolist()
+    assert ["1,5", "2,5"] == scans["site"].tolist()
+    assert ["x,5", "7"] == scans["note"].tolist()
+
+
+def test_decimal_commas_that_are_not_declared_are_named():
+    """A target of such numbers is refused with what to write; other text is not called so."""
+    head = Numerical(NumericalOptions(column="age"))
+
+    for values, told in ((["34,5", "12"], "decimal = ','"), (["34,5", "old"], "categorical")):
+        with pytest.raises(DataError, match=told):
+            head.read(pd.Series(values, dtype="str"), codes={}, missing=frozenset())

@@ -31,7 +31,7 @@ GROUPS = {
 }
 """Kinds of systems in the order in which they stand."""
 
-ARM_NAMES = {QUERY_ALONE: "without references", SHUFFLED: "on shuffled labels"}
+ARM_NAMES: dict[str, str] = {QUERY_ALONE: "without references", SHUFFLED: "on shuffled labels"}
 """Trainings beside the main one, as the figure names them."""
 
 
