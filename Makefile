@@ -45,6 +45,7 @@ test-wheel: $(INSTALLED)
 	rm -rf dist $(WHEEL_VENV)
 	$(BIN)/python -m build --outdir dist
 	$(PYTHON) -m venv $(WHEEL_VENV)
+	$(WHEEL_VENV)/bin/python -m pip install --quiet --upgrade --constraint constraints.txt pip
 	$(WHEEL_VENV)/bin/python -m pip install --quiet --constraint constraints.txt torch
 	$(WHEEL_VENV)/bin/python -m pip install --quiet --constraint constraints.txt \
 	    "$$(ls dist/brainplug-*.whl)[demo,excel]" --group test --group lint

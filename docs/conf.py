@@ -17,6 +17,7 @@ author = "the brainplug authors"
 release = metadata.version("brainplug")
 extensions = ["myst_parser"]
 exclude_patterns = ["_site"]
+smartquotes = False  # what stands in quotes is copied
 root_doc = "index"
 
 myst_heading_anchors = 4
@@ -26,6 +27,8 @@ nitpicky = True  # a link to nothing is an error
 html_theme = "furo"
 html_title = f"brainplug {release}"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_copyright = False
 highlight_language = "none"
 

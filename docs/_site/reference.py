@@ -69,28 +69,23 @@ def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def option_table(options: type[Any], without: str = "") -> Iterator[str]:
-    """Give the keys of a table of a recipe."""
+    """Give the keys of a table of a recipe; a unit stands with its default."""
     from brainplug.recipe.options import options_of
 
     rows = [
         (
             f"`{each.key}`",
             cell(each.expects),
-            f"`{each.default}`",
-            cell(each.unit),
+            f"`{each.default}`" + (f" {cell(each.unit)}" if each.unit else ""),
             cell(each.about),
         )
         for each in options_of(options)
         if each.key != without
     ]
-    yield from (
-        table(("key", "expects", "default", "unit", "what it is"), rows)
-        if rows
-        else (
-            "No options.",
-            "",
-        )
-    )
+    if rows:
+        yield from table(("key", "expects", "default", "what it is"), rows)
+    else:
+        yield from ("No options.", "")
 
 
 def commands() -> Iterator[str]:
