@@ -72,7 +72,7 @@ def test_a_taken_name_is_nobodys_and_stops_what_asks_for_it(tmp_path):
         assert code == listed.returncode
         assert "'mae'" in listed.stderr
         assert "brainplug-clashing 0.1.0" in listed.stderr
-        assert "brainplug 0.1.0" in listed.stderr
+        assert "brainplug 0.2.0" in listed.stderr
 
 
 def test_a_strangers_study_and_words_run_end_to_end(strangers, tmp_path, make_scan):
