@@ -25,10 +25,12 @@ if TYPE_CHECKING:
         Turn,
     )
     from brainplug.run.opened import Run, open_run
+    from brainplug.run.program import Checked, check, run
 
 __all__ = [
     "BrainplugError",
     "Case",
+    "Checked",
     "CohortTable",
     "DataError",
     "Image",
@@ -44,8 +46,10 @@ __all__ = [
     "TargetColumn",
     "Turn",
     "about",
+    "check",
     "hookimpl",
     "open_run",
+    "run",
 ]
 
 if not TYPE_CHECKING:  # a type checker must know every name, and refuse all others
@@ -54,10 +58,18 @@ if not TYPE_CHECKING:  # a type checker must know every name, and refuse all oth
         """Import what is heavy when first asked for; `brainplug --help` has no use for pandas."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name == "run":  # the package itself, which can be called
+            from importlib import import_module
+
+            return import_module("brainplug.run")
         if name in {"Run", "open_run"}:
             from brainplug.run import opened
 
             return getattr(opened, name)
+        if name in {"Checked", "check"}:
+            from brainplug.run import program
+
+            return getattr(program, name)
         from brainplug.api import records
 
         return getattr(records, name)

@@ -164,7 +164,7 @@ def test_what_is_no_run_or_not_finished_is_told(sex_run, tmp_path):
 def test_the_door_is_light():
     """Neither the package nor the opening of a run imports torch or pandas."""
     code = (
-        "import sys, brainplug; brainplug.open_run; "
+        "import sys, brainplug; brainplug.open_run, brainplug.run; "
         "print([name for name in ('torch', 'pandas', 'numpy') if name in sys.modules])"
     )
 
@@ -226,8 +226,8 @@ def test_a_run_is_a_few_tables(sex_run, moved):
     assert set(run.predictions["truth"]) == {"female", "male"}
     assert moved.predictions["truth"].dtype == float
     assert set(run.predictions["subject"]) < set(run.cohort["subject"])
-    first = run.scores.query("split == 'test' and system == 'model'").iloc[0]
-    told = run.metrics.splits["test"].metrics["balanced-accuracy"]
+    first = run.metrics.query("split == 'test' and system == 'model'").iloc[0]
+    told = run.result.splits["test"].metrics["balanced-accuracy"]
     assert ("balanced-accuracy", told.value) == (first["metric"], first["value"])
     assert "sex" == run.recipe["target"]["column"]
     assert {} == run.runs

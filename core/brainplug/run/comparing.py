@@ -48,9 +48,9 @@ def compare_runs(runs: Mapping[str, Run]) -> Comparison:
     if len(runs) < 2:
         raise RunError(where="compare", expected="two runs or more", found=len(runs))
     parts = {name: list(single_runs(run)) for name, run in runs.items()}
-    target = common_target({name: own[0].metrics.target for name, own in parts.items()})
+    target = common_target({name: own[0].result.target for name, own in parts.items()})
     everyone = [run for own in parts.values() for run in own]
-    split = "test" if all("test" in run.metrics.splits for run in everyone) else "val"
+    split = "test" if all("test" in run.result.splits for run in everyone) else "val"
     systems = [read_system(name, own, split) for name, own in parts.items()]
     metrics = common_metrics([own[0] for own in parts.values()])
     first = parts[next(iter(parts))][0]
@@ -112,18 +112,18 @@ def read_system(name: str, runs: Sequence[Run], split: str) -> System:
             found=tuple(repeated["subject"].head().tolist()),
             hint=f"compare one of {show([str(run.folder) for run in runs])}",
         )
-    means = [run.metrics.train.mean for run in runs if run.metrics.train.mean is not None]
+    means = [run.result.train.mean for run in runs if run.result.train.mean is not None]
     return System(
         name=name,
         people=people,
-        labels=tuple(runs[0].metrics.target.labels),
+        labels=tuple(runs[0].result.target.labels),
         train_mean=sum(means) / len(means) if means else None,
     )
 
 
 def read_people(run: Run, split: str) -> pd.DataFrame:
     """Return one prediction a person of a split, as `System` holds them."""
-    metrics = run.metrics
+    metrics = run.result
     rows = headline_rows(read_answers(run.find(run.files.answers, "answers")), metrics)
     own = [row for row in rows if row.split == split]
     frame = aggregate(own, metrics.target.kind, metrics.target.labels, metrics.train.mean)
@@ -142,7 +142,7 @@ def common_metrics(runs: Sequence[Run]) -> dict[str, Metric]:
     Raises:
         DataError: there is none.
     """
-    reported = [list(next(iter(run.metrics.splits.values())).metrics) for run in runs]
+    reported = [list(next(iter(run.result.splits.values())).metrics) for run in runs]
     names = [name for name in reported[0] if all(name in each for each in reported)]
     if not names:
         raise DataError(
@@ -177,7 +177,7 @@ def notes(
         lacking = [
             name
             for name, own in parts.items()
-            if any("test" not in run.metrics.splits for run in own)
+            if any("test" not in run.result.splits for run in own)
         ]
         yield (
             f"The test was not opened in {', '.join(lacking)}, so validation people are compared; "
@@ -187,7 +187,7 @@ def notes(
         if len(own) > 1:
             yield f"{name} is {len(own)} runs; their {split} people are taken together."
     for name, own in parts.items():
-        lost = set(next(iter(own[0].metrics.splits.values())).metrics) - set(metrics)
+        lost = set(next(iter(own[0].result.splits.values())).metrics) - set(metrics)
         if lost:
             yield f"{', '.join(sorted(lost))} of {name} is not reported by all and left out."
     for one, other in combinations(systems, 2):

@@ -58,8 +58,8 @@ class Run:
         }
 
     @cached_property
-    def metrics(self) -> Metrics:
-        """The scores with their intervals, as `metrics.json` holds them.
+    def result(self) -> Metrics:
+        """All that was measured, as `metrics.json` holds it.
 
         Raises:
             RunError: the run has not come to them, or consists of several runs.
@@ -69,15 +69,15 @@ class Run:
         return read_record(self.find(self.files.metrics, "scores"), Metrics)
 
     @cached_property
-    def scores(self) -> pd.DataFrame:
-        """The scores as a table: a row for each split, system (model or rule) and metric.
+    def metrics(self) -> pd.DataFrame:
+        """The scores: a row for each split, system (model or rule) and metric, with its interval.
 
         Raises:
             RunError: the run has not come to them, or consists of several runs.
         """
         from brainplug.evaluation.frames import scores_frame
 
-        return scores_frame(self.metrics)
+        return scores_frame(self.result)
 
     @cached_property
     def answers(self) -> pd.DataFrame:
@@ -161,7 +161,7 @@ class Run:
         self.find(self.files.model, "trained model")
         parts = RunParts(files=self.files, registry=self.registry)
         request = make_request(parts, references, queries, coverage)
-        return predict(parts, self.metrics, request)
+        return predict(parts, self.result, request)
 
     @cached_property
     def registry(self) -> Registry:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 EVERY_S = 30.0
 """Least time between two lines."""
 
+NOTEBOOK_EVERY_S = 0.2
+"""Least time between two changes of the line in a notebook."""
+
+BAR = 30
+"""Letters of the bar in a notebook."""
+
 
 @attrs.define(kw_only=True)
 class Teller:
@@ -74,6 +80,34 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
+def in_notebook(
+    what: str, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[int, int, str], None]]:
+    """Show a line below the cell that says how far some work is, and goes when it is done.
+
+    Rich's own bar needs a library of widgets there; this needs what every notebook has.
+    """
+    from IPython.display import Pretty, display
+
+    shown = display(Pretty(f"{what} …"), display_id=True)
+    drawn = clock()
+
+    def draw(done: int, total: int, known: str) -> None:
+        nonlocal drawn
+        if clock() - drawn < NOTEBOOK_EVERY_S and done < total:
+            return
+        drawn = clock()
+        filled = round(BAR * done / total) if total else 0
+        bar = "█" * filled + "░" * (BAR - filled)
+        shown.update(Pretty(f"{what} {bar} {done:,} of {total:,}" + (f", {known}" * bool(known))))
+
+    try:
+        yield draw
+    finally:
+        shown.update(Pretty(""))
+
+
+@contextmanager
 def showing(
     what: str, *, console: Console, log: Callable[[str], None], say: Callable[[str], None]
 ) -> Iterator[Callable[..., None]]:
@@ -81,10 +115,14 @@ def showing(
 
     Args:
         what: the work in words; a number follows.
-        console: where a bar is shown, if that is a terminal.
+        console: where a bar is shown, if that is a terminal or a notebook.
         log: takes a line where there is a bar.
         say: takes a line where there is none.
     """
+    if console.is_jupyter:
+        with in_notebook(what) as draw:
+            yield Teller(what=what, say=log, draw=draw).report
+        return
     if not console.is_terminal:
         yield Teller(what=what, say=say).report
         return
