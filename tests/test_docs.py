@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from brainplug.cli.main import FORMATS, make_parser
+from brainplug.cli.main import make_parser
+from brainplug.cli.run import FORMATS
 from brainplug.recipe.load import read_recipe
 from brainplug.registry import load_registry
 

@@ -25,6 +25,9 @@ from typing import Any
 HERE = Path(__file__).parent
 RECIPES = HERE.parents[1] / "recipes"
 ANEW = ("small", "demo", "demo-bmi")
+SHOWN = "demo"
+"""The recipe whose result the README shows."""
+
 STUDY = re.compile(rb'"[^"]*/simulated/[0-9a-f]+/')
 """Where a simulated study lies: in the cache of whoever runs it."""
 
@@ -60,6 +63,27 @@ def read_facts(folder: Path) -> dict[str, Any]:
     }
 
 
+def write_result(name: str, folder: Path) -> None:
+    """Keep what the terminal shows of a run at its end, for the README; numbers of four digits."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    test = metrics["splits"]["test"] | {"calibration": None, "confounding": None, "by_site": {}}
+    metrics |= {"splits": {"test": test | {"subgroups": {}}}}
+    metrics |= {"candidates": None, "interventions": None}
+    for arm in metrics["arms"].values():
+        arm |= {part: {"test": arm[part]["test"]} for part in ("splits", "difference")}
+    text = json.dumps(rounded(metrics), separators=(",", ":"), ensure_ascii=False)
+    (HERE / f"{name}-result.json").write_text(text + "\n", encoding="utf-8")
+
+
+def rounded(value: Any) -> Any:
+    """Round each number within."""
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [rounded(each) for each in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
 def digest(content: bytes) -> str:
     """Return the SHA-256 of a file, wherever the study lies."""
     return hashlib.sha256(STUDY.sub(b'"', content)).hexdigest()
@@ -82,7 +106,10 @@ def describe_machine() -> dict[str, str]:
 def record(name: str, finished: Path | None, threads: int) -> None:
     """Write the recording of a recipe."""
     with tempfile.TemporaryDirectory() as folder:
-        facts = read_facts(finished or run(name, Path(folder) / "run", threads))
+        done = finished or run(name, Path(folder) / "run", threads)
+        facts = read_facts(done)
+        if name == SHOWN:
+            write_result(name, done)
     told = {"machine": describe_machine(), "threads": threads, **facts}
     (HERE / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 

@@ -178,7 +178,7 @@ def two_phases(write_recipe, tmp_path, tmp_path_factory) -> Path:
 
 
 def run(recipe: Path, folder: Path, until: str = "training") -> None:
-    assert main(["run", str(recipe), "--output", str(folder), "--until", until]) == 0
+    assert main(["run", str(recipe), "--output", str(folder), "--until", until, "--verbose"]) == 0
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ def test_a_finished_training_is_kept_and_found_again(two_phases, finished, watch
     printed = capsys.readouterr().out
     assert {} == watch.first_steps()
     for name in ("training", "answers", "metrics", "report"):
-        assert f"{name:<10} as before" in printed
+        assert f"{name:<13}  as before" in printed
     assert model == (finished / "model" / "model.safetensors").read_bytes()
     assert [kept] != kept_trainings(finished)
     assert 1 == len(kept_trainings(finished))

@@ -20,12 +20,10 @@ STYLES = {"leak": "bold red", "shortcut": "bold red", "note": "yellow"}
 
 
 def audit_tables(audit: Audit) -> Iterator[RenderableType]:
-    """Show an audit: pools, what meets, what answers without a scan, and every finding."""
+    """Show an audit: pools, what meets, what answers without a scan, and the pairing's notes."""
     yield pool_table(audit.split)
     yield rule_table(audit.words)
-    for note in audit.notes:
-        yield Text(note, style="dim")
-    yield from finding_lines(audit.findings)
+    yield from audit.notes
 
 
 def finding_lines(findings: Iterable[ToldFinding]) -> Iterator[Text]:

@@ -7,22 +7,28 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brainplug.cli.parser import add_command
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
+    from brainplug.cli.parser import Commands
     from brainplug.evaluation.comparison import Comparison, RunDifference
 
 LONGEST_VALUE = 40
 """Characters of a key's value that the terminal shows."""
 
 
-def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_compare(commands: Commands) -> None:
     """Describe `compare`."""
-    command = commands.add_parser(
-        "compare", help="put the scores of several runs side by side, paired where people agree"
+    command = add_command(
+        commands,
+        "compare",
+        "put the scores of several runs side by side, paired where people agree",
+        examples=("brainplug compare runs/sex runs/alone", "brainplug compare runs/* --json"),
     )
     command.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs")
     command.add_argument("--json", action="store_true", help="print everything as JSON instead")

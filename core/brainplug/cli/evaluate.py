@@ -6,14 +6,22 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brainplug.cli.parser import CACHE, LEARNING, add_command
+
 if TYPE_CHECKING:
     import argparse
 
+    from brainplug.cli.parser import Commands
 
-def add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+
+def add_evaluate(commands: Commands) -> None:
     """Describe `evaluate` and `report`."""
-    evaluate = commands.add_parser(
-        "evaluate", help="ask the model of a finished run; with --test its test people too"
+    evaluate = add_command(
+        commands,
+        "evaluate",
+        "ask the model of a finished run; with --test its test people too",
+        examples=("brainplug evaluate runs/sex --test",),
+        variables=LEARNING,
     )
     evaluate.add_argument("run", type=Path, metavar="RUN", help="run folder")
     evaluate.add_argument(
@@ -22,7 +30,13 @@ def add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="open the test, which is written down: once nothing is to be changed any more",
     )
     evaluate.set_defaults(command=evaluate_command)
-    report = commands.add_parser("report", help="make the page of a finished run anew")
+    report = add_command(
+        commands,
+        "report",
+        "make the page of a finished run anew",
+        examples=("brainplug report runs/sex", "brainplug report runs/sex --pseudonymise shared/"),
+        variables=CACHE,
+    )
     report.add_argument("run", type=Path, metavar="RUN", help="run folder")
     report.add_argument(
         "--pseudonymise",
@@ -52,7 +66,7 @@ def evaluate_command(given: argparse.Namespace) -> int:
             given.run.expanduser().absolute(),
             test=given.test,
             registry=open_registry(),
-            console=make_console(),
+            console=make_console(verbose=given.verbose),
             ranks=ranks,
         )
     return 0
@@ -63,7 +77,8 @@ def report_command(given: argparse.Namespace) -> None:
     from brainplug.cli.opening import make_console, open_registry
     from brainplug.run.evaluating import report_run
 
-    folder, registry, console = given.run.expanduser().absolute(), open_registry(), make_console()
+    folder, registry = given.run.expanduser().absolute(), open_registry()
+    console = make_console(verbose=given.verbose)
     report_run(folder, registry=registry, console=console)
     if given.pseudonymise is None:
         return

@@ -5,14 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brainplug.cli.parser import add_command
+
 if TYPE_CHECKING:
     import argparse
 
+    from brainplug.cli.parser import Commands
 
-def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+
+def add_export(commands: Commands) -> None:
     """Describe `export`."""
-    command = commands.add_parser(
-        "export", help="write the model of a finished run, or what it predicts, for others"
+    command = add_command(
+        commands,
+        "export",
+        "write the model of a finished run, or what it predicts, for others",
+        examples=(
+            "brainplug export runs/sex --model sex.zip",
+            "brainplug export runs/sex --bids derivatives/brainplug",
+        ),
     )
     command.add_argument("run", help="folder of a finished run, of one fold where it has several")
     command.add_argument(

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brainplug.cli.parser import add_command
+
 if TYPE_CHECKING:
+    import argparse
+
     from brainplug.cli.new_files import Begun
+    from brainplug.cli.parser import Commands
 
 ROLES = ("cohort", "split", "pairing", "prompt", "head", "metric", "model")
 """What a part can be, as a recipe's author says it."""
 
 LONGEST_NAME = 30
 
-AFTER = """
-examples:
-  brainplug new metric my-score                     a package, in brainplug-my-score/
-  brainplug new cohort my-study --table people.csv  begun from your own columns
-  brainplug new prompt my-words --file              my_words.py, to lie beside a recipe
+EXAMPLES = (
+    "brainplug new metric my-score                     a package, in brainplug-my-score/",
+    "brainplug new cohort my-study --table people.csv  begun from your own columns",
+    "brainplug new prompt my-words --file              my_words.py, to lie beside a recipe",
+)
 
-docs/roles/ has a page for each role: what it is given, what it must return.
-"""
+PAGES = "docs/roles/ has a page for each role: what it is given, what it must return."
 
 
-def add_new(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_new(commands: Commands) -> None:
     """Describe `new`."""
-    new = commands.add_parser(
-        "new",
-        help="begin a plugin of your own: one working part and its test",
-        epilog=AFTER,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    about = "begin a plugin of your own: one working part and its test"
+    new = add_command(commands, "new", about, examples=EXAMPLES)
+    new.description = f"{new.description}\n\n{PAGES}"
     new.add_argument("role", metavar="ROLE", help=", ".join(ROLES))
     new.add_argument("name", metavar="NAME", help="as a recipe will name it, such as my-score")
     new.add_argument(

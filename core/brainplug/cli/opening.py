@@ -21,8 +21,8 @@ def open_registry(*, warn: bool = True) -> Registry:
     return registry
 
 
-def make_console(*, quiet: bool = False) -> Console:
+def make_console(*, quiet: bool = False, verbose: bool = False, stderr: bool = False) -> Console:
     """Make the terminal that progress and results are shown on."""
     from brainplug.runtime.terminal import Terminal
 
-    return Terminal(quiet=quiet)
+    return Terminal(quiet=quiet, verbose=verbose, stderr=stderr)

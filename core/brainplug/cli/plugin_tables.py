@@ -32,20 +32,66 @@ TABLE_OF = {
 }
 """Role -> the recipe table whose `use` names its parts; metrics are named in a list."""
 
+OURS = "brainplug"
+"""The package whose parts need no word of where they are from."""
+
 
 def list_parts(registry: Registry) -> Iterator[RenderableType]:
-    """Show every part by role and name; then every plugin that failed."""
-    table = make_table("role", "name", "from", "what it does")
+    """Show every part on a line, by role; then every plugin that failed."""
+    width = max((len(name) for role in ROLES for name in registry.parts(role)), default=0)
     for role, words in ROLES.items():
-        for name, part in registry.parts(role).items():
-            source = str(registry.distribution(role, name))
-            table.add_row(*map(Text, (words, name, source, part.summary)))
-    yield table
-    if registry.failures:
-        failed = make_table("failed", "from", "cause")
-        for failure in registry.failures:
-            failed.add_row(*map(Text, (failure.plugin, failure.distribution, failure.cause)))
-        yield failed
+        parts = registry.parts(role)
+        if not parts:
+            continue
+        table = f"[{TABLE_OF.get(role, 'evaluation')}]"
+        yield Text.assemble((f"{words} ", "bold"), (table, "dim"))
+        for name, part in parts.items():
+            origin = registry.distribution(role, name)
+            source = "" if origin.name == OURS else f" ({origin})"
+            line = Text(f"  {name:<{width}}  {part.summary}{source}")
+            line.no_wrap, line.overflow = True, "ellipsis"
+            yield line
+    yield Text()
+    yield Text("brainplug plugins NAME shows the options of one", style="dim")
+    for failure in registry.failures:
+        yield Text(str(failure), style="red")
+
+
+def part_facts(registry: Registry, name: str | None = None) -> Iterator[dict[str, Any]]:
+    """Give every part, or those of one name, with their options; and the plugins that failed.
+
+    Raises:
+        BrainplugError: nothing has this name.
+    """
+    if name and not any(name in registry.parts(role) for role in ROLES):
+        raise unknown_part(registry, name)
+    for role, words in ROLES.items():
+        for each, part in registry.parts(role).items():
+            if name in {None, each}:
+                origin = registry.distribution(role, each)
+                yield {
+                    "role": role,
+                    "role_in_words": words,
+                    "table": TABLE_OF.get(role, "evaluation"),
+                    "name": each,
+                    "from": origin.name,
+                    "version": origin.version,
+                    "about": part.summary,
+                    "options": [attrs.asdict(option) for option in options_of(part.options)],
+                }
+    for failure in () if name else registry.failures:
+        yield {
+            "failed": failure.plugin,
+            "from": failure.distribution,
+            "cause": failure.cause,
+        }
+
+
+def recipe_facts() -> list[dict[str, Any]]:
+    """Return the keys of a recipe that belong to no plugin."""
+    from brainplug.recipe.tables import Recipe
+
+    return [attrs.asdict(option) for option in options_of(Recipe)]
 
 
 def show_part(registry: Registry, name: str) -> Iterator[RenderableType]:

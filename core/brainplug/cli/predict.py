@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brainplug.cli.parser import LEARNING, add_command, one_of
+
 if TYPE_CHECKING:
     import argparse
 
     from rich.table import Table
 
+    from brainplug.cli.parser import Commands
     from brainplug.inference.predicted import Prediction, PredictionTable
 
 FORMATS = ("table", "csv", "json")
@@ -20,10 +23,17 @@ FEW = 3
 """Queries that are named beside a warning they share; of more the number is told."""
 
 
-def add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_predict(commands: Commands) -> None:
     """Describe `predict`."""
-    command = commands.add_parser(
-        "predict", help="let the model of a finished run read scans of your own"
+    command = add_command(
+        commands,
+        "predict",
+        "let the model of a finished run read scans of your own",
+        examples=(
+            "brainplug predict runs/sex --reference a.nii.gz=male b.nii.gz=female --query new/",
+            "brainplug predict runs/sex --reference known.csv --query new.csv --output said.csv",
+        ),
+        variables=LEARNING,
     )
     command.add_argument("run", help="folder of a finished run, of one fold where it has several")
     command.add_argument(
@@ -51,7 +61,10 @@ def add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="of the interval of a number (default: 0.9)",
     )
     command.add_argument(
-        "--format", choices=FORMATS, help="what is printed (default: table), or written"
+        "--format",
+        type=one_of("format", FORMATS),
+        metavar="FORMAT",
+        help="what is printed, or written: table (default), csv or json",
     )
     command.add_argument(
         "--output", type=Path, metavar="FILE", help="write there instead, as .csv or .json"

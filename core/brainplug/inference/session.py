@@ -46,7 +46,7 @@ class ModelSession:
         plan: what the model is.
         load: returns the preprocessed volume of a scan file.
         ranks: this process among those of the run.
-        show: tells the user something, such as a table.
+        show: tells a detail, such as a table.
         tell: says a line, on the terminal and in the log.
         progress: shows how far what it is given is; gives `report(done, total, said="")`.
     """

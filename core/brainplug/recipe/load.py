@@ -10,10 +10,12 @@ import tomli_w
 
 from brainplug.api.contracts import CONTRACTS
 from brainplug.api.roles import Metric
-from brainplug.errors import BrainplugError, PluginError, RecipeError
+from brainplug.errors import BrainplugError, PluginError, RecipeError, suggestion
 from brainplug.recipe.across import check_across
+from brainplug.recipe.changes import with_changes
 from brainplug.recipe.options import is_table, plain
 from brainplug.recipe.plugin_files import KEY, add_plugin_files
+from brainplug.recipe.shipped import shipped_recipes
 from brainplug.recipe.strict import (
     Problem,
     ProblemsError,
@@ -35,7 +37,7 @@ from brainplug.recipe.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cattrs import Converter
 
@@ -60,35 +62,44 @@ def find_recipe(name_or_path: Path | str) -> Path:
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
-    shipped = {each.stem: each for each in sorted(shipped_folder().rglob("*.toml"))}
+    shipped = shipped_recipes()
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
-    names = ", ".join(map(repr, shipped)) or "none"
-    problem = f"expected the path of a recipe or the name of a shipped one; shipped: {names}"
+    told = suggestion(str(name_or_path), shipped)
+    problem = f"expected the path of a recipe or the name of a shipped one; {told}"
     raise RecipeError(str(name_or_path), [problem])
 
 
-def shipped_folder() -> Path:
-    """Return the folder of shipped recipes: in the package, or in the repository beside it."""
-    package = Path(__file__).parents[1]
-    installed = package / "recipes"
-    return installed if installed.is_dir() else package.parents[1] / "recipes"
-
-
-def read_recipe(path: Path | str, registry: Registry) -> RecipeFile:
+def read_recipe(
+    path: Path | str,
+    registry: Registry,
+    *,
+    changes: Iterable[str] = (),
+    base: Path | None = None,
+    source: str = "",
+) -> RecipeFile:
     """Read a recipe and check everything that can be known without reading a study.
+
+    Args:
+        path: of the recipe.
+        registry: where the names after `use` are looked up.
+        changes: keys that have another value than in the file, each `table.key=value`.
+        base: folder that relative paths start from, where that is not the recipe's own.
+        source: how the recipe is called in messages, where that is not its path.
 
     Raises:
         RecipeError: holds every problem found.
     """
-    source = str(path)
+    source = source or str(path)
     # Not resolved: relative paths begin where the recipe is seen, wherever a link may lead.
     path = Path(path).absolute()
-    data = share_target(read_toml(path, source))
-    registry = add_plugin_files(data, path.parent, source=source, registry=registry)
+    changes = tuple(changes)
+    data = share_target(with_changes(read_toml(path, source), changes, source))
+    source += f" with --set {' --set '.join(changes)}" if changes else ""
+    registry = add_plugin_files(data, base or path.parent, source=source, registry=registry)
     lacking = ProblemsError(check_tables(data))
     try:
-        recipe: Recipe = recipe_converter(registry, path.parent).structure(data, Recipe)
+        recipe: Recipe = recipe_converter(registry, base or path.parent).structure(data, Recipe)
     except ProblemsError as error:
         raise RecipeError(source, [*lacking.lines(), *error.lines()]) from error
     # Missing tables have a default of None, so that the recipe was made all the same.

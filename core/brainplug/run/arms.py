@@ -130,6 +130,7 @@ def open_arm(workspace: Workspace, arm: str) -> Workspace:
         registry=workspace.registry,
         folder=own.path,
         console=workspace.console,
+        within=True,
         ranks=workspace.ranks,
     )
 

@@ -29,7 +29,7 @@ def open_session(workspace: Workspace, plan: ModelPlan) -> ModelSession:
         plan=plan,
         load=workspace.load_volume,
         ranks=workspace.ranks,
-        show=workspace.console.print,
+        show=workspace.detail,
         tell=workspace.tell,
         progress=workspace.progress,
     )

@@ -11,8 +11,9 @@ from brainplug.design.external import choose_people, pair_external, refuse_known
 from brainplug.toolkit.study_ids import mark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
-    from rich.console import Console
 
     from brainplug.api.roles import Answers, Pairing
     from brainplug.recipe.tables import ExternalStudy, Recipe
@@ -24,7 +25,7 @@ def check_external(
     pooled: pd.DataFrame,
     answers: Answers,
     *,
-    console: Console,
+    say: Callable[[str], None],
 ) -> None:
     """Read each external study's table and headers, and say who would be asked.
 
@@ -33,7 +34,7 @@ def check_external(
         pairing: of the run.
         pooled: the run's own scans with their `pool`.
         answers: of the target.
-        console: where it is said.
+        say: takes a sentence for each.
 
     Raises:
         BrainplugError: what the run would stop at.
@@ -51,11 +52,9 @@ def check_external(
         told = "scans are compared by content in the run"
         if not recipe.evidence.test:
             told = "asked once the test is opened"
-        console.print(
+        say(
             f"external {study.name}: {asked['subject'].nunique()} people in {len(pairs)} tasks, "
-            f"beside {beside}; {told}",
-            markup=False,
-            highlight=False,
+            f"beside {beside}; {told}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
 from functools import cached_property, partial
 from importlib import metadata
@@ -26,13 +27,14 @@ from brainplug.runtime.code_closure import ENGINE, SourceTree
 from brainplug.runtime.files import cache_folder
 from brainplug.runtime.ranks import ALONE, Ranks
 from brainplug.runtime.run_folder import RunFolder
+from brainplug.runtime.terminal import Terminal
 from brainplug.tasks.adopt import peek_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from brainplug.api.records import ModelPlan, Split, Volume
     from brainplug.api.roles import (
@@ -126,7 +128,21 @@ def make_studies(recipe: Recipe) -> tuple[StudyParts, ...]:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Workspace:
-    """What every stage of a run works with."""
+    """What every stage of a run works with.
+
+    Attributes:
+        recipe: what is done.
+        registry: parts and observers.
+        files: the run folder.
+        cache: folder of what runs share.
+        console: where progress and results are shown.
+        head: of the target.
+        backbone: builds the model.
+        metrics: by name, the headline first.
+        ranks: those that the first one leads.
+        within: whether another run speaks for this one, as for a fold or an arm.
+        begun: when it was opened, by a clock of seconds.
+    """
 
     recipe: Recipe
     registry: Registry
@@ -137,9 +153,11 @@ class Workspace:
     backbone: ModelBackbone
     metrics: dict[str, Metric]
     ranks: Ranks = ALONE
+    within: bool = False
+    begun: float = attrs.field(factory=time.monotonic)
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - one keyword for each thing that is shared
         cls,
         recipe: Recipe,
         *,
@@ -147,6 +165,7 @@ class Workspace:
         folder: Path,
         console: Console,
         ranks: Ranks = ALONE,
+        within: bool = False,
     ) -> Workspace:
         """Build the parts a recipe names."""
         head = make_head(recipe, registry)
@@ -160,6 +179,7 @@ class Workspace:
             backbone=recipe.model.make(),
             metrics=make_metrics(recipe, registry, head),
             ranks=ranks,
+            within=within,
         )
 
     # One part a property: a stage depends on the code of those that it asks for.
@@ -275,6 +295,22 @@ class Workspace:
         if self.ranks.is_main_process:
             self.console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
             log(self.files.path, line)
+
+    @property
+    def verbose(self) -> bool:
+        """Whether everything is shown that a run says of itself."""
+        return isinstance(self.console, Terminal) and self.console.verbose
+
+    def detail(self, *shown: RenderableType) -> None:
+        """Show what only `--verbose` asks for; lines of it are in `log.txt` in either case."""
+        if not self.ranks.is_main_process:
+            return
+        for each in shown:
+            if self.verbose:
+                style = "dim" if isinstance(each, str) else None
+                self.console.print(each, style=style, highlight=False)
+            if isinstance(each, str):
+                log(self.files.path, each)
 
     def progress(self, what: str) -> AbstractContextManager[Callable[..., None]]:
         """Show how far a stage is while it works; gives `report(done, total, said="")`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pandas as pd
@@ -41,6 +41,7 @@ from brainplug.recipe.requirements import (
 from brainplug.run.arm_costs import tell_arms
 from brainplug.run.asked_columns import column_names
 from brainplug.run.check_external import check_external
+from brainplug.run.checked import CheckReport
 from brainplug.run.choosing import LARGE, few_validate, find_selecting
 from brainplug.run.context import Design, make_head, make_metrics
 from brainplug.run.foresight import foresee
@@ -53,7 +54,7 @@ from brainplug.tasks.read import Glance
 from brainplug.toolkit.wide import asking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rich.console import Console
     from rich.table import Table
@@ -75,38 +76,39 @@ FLOPS_A_CORE = 2e10
 """Floating-point operations a second that a CPU core reaches in such models, roughly."""
 
 
-def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> None:
-    """Print what a run of a recipe would do.
+def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> dict[str, Any]:
+    """Print what a run of a recipe would do; return it, JSON-ready.
 
     Raises:
         BrainplugError: what a run would stop at before it trains.
     """
-    recipe = file.recipe
+    recipe, report = file.recipe, CheckReport(console=console)
     for line in tell_files(registry):
-        console.print(line, markup=False, highlight=False)
+        report.say(line)
     head = make_head(recipe, registry)
     metrics = make_metrics(recipe, registry, head)
     if recipe.tasks is None:
-        asked = check_design(recipe, head, metrics, console)
+        asked = check_design(recipe, head, metrics, report)
     else:
         hold_metrics(metrics, ())
-        asked = check_files(recipe.tasks, console)
+        asked = check_files(recipe.tasks, report)
     backbone = recipe.model.make()
     hold_sources(backbone)
     plan = backbone.plan(recipe.images.shape)
     for note in plan.notes:
-        console.print(note, style="dim")
+        report.note(note)
     for warning in warn_of_training(recipe.training, plan):
-        console.print(warning, style="yellow", markup=False, highlight=False)
-    console.print(task_table(recipe, asked, backbone=backbone, plan=plan))
-    phases = count_phases(recipe, backbone, tasks=asked.tasks["train"], scans=asked.scans)
-    steps = sum(phases.values())
+        report.warn(warning)
+    needs = foresee_needs(recipe, asked, backbone=backbone, plan=plan)
+    report.show(task_table(needs, asked, plan), **needs, tasks=dict(asked.tasks))
+    steps = sum(needs["steps"].values())
     count = partial(count_tokens, backbone=backbone, plan=plan)
     for line in tell_arms(recipe, plan, asked.first, steps=steps, count=count):
-        console.print(line, markup=False, highlight=False)
+        report.say(line)
     if recipe.training.seeds:
         told = ", ".join(map(str, recipe.training.seeds))
-        console.print(f"{len(recipe.training.seeds)} such trainings, of the seeds {told}")
+        report.say(f"{len(recipe.training.seeds)} such trainings, of the seeds {told}")
+    return report.to_json()
 
 
 def warn_of_training(options: Training, plan: ModelPlan) -> Iterator[str]:
@@ -125,7 +127,7 @@ def warn_of_training(options: Training, plan: ModelPlan) -> Iterator[str]:
 
 
 def check_design(
-    recipe: Recipe, head: TaskHead, metrics: Mapping[str, Metric], console: Console
+    recipe: Recipe, head: TaskHead, metrics: Mapping[str, Metric], report: CheckReport
 ) -> Asked:
     """Print counts from the tables to the tasks; return what there is to be learnt."""
     design = Design.of(recipe)
@@ -139,39 +141,38 @@ def check_design(
         )
     require_columns(cohort.frame, recipe.evaluation.subgroups)
     for name, flow in cohort.flows.items():
-        console.print(flow_table(name, flow))
+        studies = report.facts.get("studies", {}) | {name: dict(flow)}
+        report.show(flow_table(name, flow), studies=studies)
         for told in tell_spare(cohort.tables[name]):
-            console.print(told, markup=False, highlight=False)
+            report.say(told)
     if recipe.images.scans == "all" and not cohort.images_pending:
-        console.print(
-            "of scans only headers were read; the run may find more broken ones", style="dim"
-        )
-    for line in finding_lines(crowd.told() for crowd in find_crowds(cohort.frame)):
-        console.print(line)
-    read_sample(cohort, recipe, console)
-    chosen = first_run(recipe, design, cohort.frame, console)
+        report.note("of scans only headers were read; the run may find more broken ones")
+    tell_findings(report, find_crowds(cohort.frame))
+    read_sample(cohort, recipe, report)
+    chosen = first_run(recipe, design, cohort.frame, report)
     split = split_cohort(chosen.strategy, cohort.frame, seed=recipe.seed, **design.asked)
     refuse_findings(find_leaks(pool_scans(cohort.frame, split)), allow_shortcut=True)
     pooled = add_pools(cohort.frame, split)
     answers = fit_answers(head, training_values(cohort.frame, split))
     hold_metrics(metrics, answers.labels)
     hold_sources(chosen.strategy)
-    console.print(pool_table(pooled, answers.strata(pooled["target"])))
-    tell_design(recipe, chosen, cohort.frame, split, console)
-    foreseen = foresee(pooled, answers, confidence=recipe.evaluation.confidence)
-    console.print("\n".join(foreseen), markup=False, highlight=False)
+    pools = count_pools(pooled, answers.strata(pooled["target"]))
+    report.show(pool_table(pools), pools=pools)
+    tell_design(recipe, chosen, cohort.frame, split, report)
+    for line in foresee(pooled, answers, confidence=recipe.evaluation.confidence):
+        report.say(line)
     pairs, said = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)
     check_mute(recipe, pairs, pooled)
-    check_external(recipe, design.pairing, pooled, answers, console=console)
+    check_external(recipe, design.pairing, pooled, answers, say=report.say)
     maker = TaskMaker(head=head, answers=answers, template=design.template, seed=recipe.seed)
     first = next(maker.make(pairs[pairs["split"] == "train"], maker.show(pooled)))
     selecting = find_selecting(recipe, metrics, answers, first)
     for note in few_validate(selecting, count_asked(split)["val"][0]):
-        console.print(note, style="yellow")
+        report.warn(note)
     for note in (*said, *(note for table in cohort.tables.values() for note in table.notes)):
-        console.print(note, style="dim")
+        report.note(note)
     if cohort.images_pending:
-        console.print("the scans are not there yet; the run writes them first", style="dim")
+        report.note("the scans are not there yet; the run writes them first")
     counts = pairs["split"].value_counts()
     shown = pairs.loc[pairs["split"] == "train", ["query", "references"]]
     scans = {*shown["query"], *shown["references"].explode().dropna()}
@@ -202,22 +203,26 @@ def check_mute(recipe: Recipe, pairs: pd.DataFrame, pooled: pd.DataFrame) -> Non
         )
 
 
-def first_run(recipe: Recipe, design: Design, cohort: pd.DataFrame, console: Console) -> Design:
+def first_run(recipe: Recipe, design: Design, cohort: pd.DataFrame, report: CheckReport) -> Design:
     """Return the design, or that of the first of several runs, naming all."""
     several = list_splits(recipe, design.strategy, cohort)
     if not several:
         return design
-    console.print(f"{len(several)} runs: {', '.join(several)}; the first is shown")
+    report.facts["runs"] = list(several)
+    report.say(f"{len(several)} runs: {', '.join(several)}; the first is shown")
     return Design.of(next(iter(several.values())))
 
 
 def tell_design(
-    recipe: Recipe, design: Design, cohort: pd.DataFrame, split: pd.DataFrame, console: Console
+    recipe: Recipe, design: Design, cohort: pd.DataFrame, split: pd.DataFrame, report: CheckReport
 ) -> None:
     """Print who is asked, what the split says of itself, and how more people would be asked."""
     for note in tell_split(design.strategy, cohort, split, **design.asked):
-        console.print(note, style="dim")
+        report.note(note)
     asked = count_asked(split)
+    report.facts["asked"] = {
+        name: {"asked": few, "of": all_} for name, (few, all_) in asked.items()
+    }
     if asked["test"][0] >= FEW_ASKED:
         return
     shared = share_pools(recipe)
@@ -228,10 +233,9 @@ def tell_design(
     except DataError:  # a proposal that cannot be followed is none
         return
     counts = [f"{more[name][0]} in place of {asked[name][0]} of {name}" for name in SPLITS]
-    console.print(
+    report.warn(
         f"only {asked['test'][0]} people of the test are asked, so the score will be uncertain; "
-        f'with pools = "shared" in [split] it would be {counts[2]}, and {counts[0]}, {counts[1]}',
-        style="yellow",
+        f'with pools = "shared" in [split] it would be {counts[2]}, and {counts[0]}, {counts[1]}'
     )
 
 
@@ -246,7 +250,7 @@ def share_pools(recipe: Recipe) -> Design | None:
     return Design.of(with_split(recipe, shared))
 
 
-def check_files(files: TaskFiles, console: Console) -> Asked:
+def check_files(files: TaskFiles, report: CheckReport) -> Asked:
     """Print what finished files hold and what is odd about them; return what is to be learnt."""
     target = peek_target(files)
     adopted = Adopted()
@@ -263,12 +267,9 @@ def check_files(files: TaskFiles, console: Console) -> Asked:
                 scans.update(task.images if split == "train" else ())
         refuse_empty(sources, split, counts[split])
     assert first is not None
-    console.print(f"{sum(counts.values()):,} finished tasks show {len(adopted.scans):,} scans")
+    report.say(f"{sum(counts.values()):,} finished tasks show {len(adopted.scans):,} scans")
     pooled = pool_scans(adopted.cohort(), adopted.split())
-    for table in finding_lines(
-        finding.told() for finding in (*find_leaks(pooled), *adopted.findings())
-    ):
-        console.print(table)
+    tell_findings(report, (*find_leaks(pooled), *adopted.findings()))
     return Asked(tasks=counts, scans=len(scans), first=first)
 
 
@@ -282,19 +283,35 @@ def flow_table(study: str, flow: tuple[tuple[str, int], ...]) -> Table:
     return table
 
 
-def pool_table(pooled: pd.DataFrame, strata: pd.Series) -> Table:
-    """Show how many subjects of each class or value bin are in each pool."""
+def tell_findings(report: CheckReport, findings: Iterable[Finding]) -> None:
+    """Say what audits found."""
+    for finding in findings:
+        for line in finding_lines([finding.told()]):
+            report.find(line, note=finding.kind == "note")
+
+
+def count_pools(pooled: pd.DataFrame, strata: pd.Series) -> dict[str, dict[str, int]]:
+    """Count the scans of each class or value bin in each pool, and all as `scans`."""
+    counts = pd.crosstab(pooled["pool"], strata)
+    rows = dict(zip(counts.index.tolist(), counts.to_numpy().tolist(), strict=True))
+    names = list(map(str, counts.columns))
+    return {
+        pool: dict(zip(names, rows[pool], strict=True)) | {"scans": sum(rows[pool])}
+        for pool in list_pools(pooled["pool"].unique())
+    }
+
+
+def pool_table(pools: Mapping[str, Mapping[str, int]]) -> Table:
+    """Show how many scans of each class or value bin are in each pool."""
     from rich.table import Table
 
-    counts = pd.crosstab(pooled["pool"], strata)
-    table = Table("pool", *map(str, counts.columns), "scans")
-    for pool in list_pools(pooled["pool"].unique()):
-        row = counts.loc[pool]
-        table.add_row(pool.replace("_", " "), *map(str, row), str((pooled["pool"] == pool).sum()))
+    table = Table("pool", *next(iter(pools.values())))
+    for pool, counts in pools.items():
+        table.add_row(pool.replace("_", " "), *map(str, counts.values()))
     return table
 
 
-def read_sample(cohort: Cohort, recipe: Recipe, console: Console) -> None:
+def read_sample(cohort: Cohort, recipe: Recipe, report: CheckReport) -> None:
     """Read the voxels of a few scans as a run would, and say which it would leave out."""
     if cohort.images_pending or recipe.images.scans == "listed":
         return
@@ -303,14 +320,17 @@ def read_sample(cohort: Cohort, recipe: Recipe, console: Console) -> None:
         try:
             make_volume(Path(image), recipe.images.grid)
         except ScanError as error:
-            told = f"of the few scans that were read, the run would leave out {error}"
-            console.print(told, style="yellow", markup=False, highlight=False)
+            report.warn(f"of the few scans that were read, the run would leave out {error}")
 
 
-def task_table(recipe: Recipe, asked: Asked, *, backbone: ModelBackbone, plan: ModelPlan) -> Table:
-    """Show tasks, tokens, steps, and rough figures for memory and time."""
-    from rich.table import Table
+def foresee_needs(
+    recipe: Recipe, asked: Asked, *, backbone: ModelBackbone, plan: ModelPlan
+) -> dict[str, Any]:
+    """Return tokens, steps, and rough figures for memory and time, JSON-ready.
 
+    Raises:
+        DataError: a dialogue is longer than the model takes.
+    """
     tokens = count_tokens(asked.first, backbone, plan)
     if tokens > plan.context_length:
         raise DataError(
@@ -318,20 +338,36 @@ def task_table(recipe: Recipe, asked: Asked, *, backbone: ModelBackbone, plan: M
             found=tokens,
             hint="use larger patches, a smaller grid, shorter wordings or fewer references",
         )
+    known = plan.num_parameters > 0
+    read = tokens * count_read(recipe, asked)
+    return {
+        "tokens_a_dialogue": tokens,
+        "tokens_a_scan": plan.tokens_per_image,
+        "steps": count_phases(
+            recipe, backbone, tasks=asked.tasks["train"], scans=asked.scans
+        ),
+        "memory_gib": memory_gib(plan, tokens * recipe.training.batch_size) if known else None,
+        "cpu_hours": training_seconds(plan, read) / 3600 if known else None,
+    }
+
+
+def task_table(needs: Mapping[str, Any], asked: Asked, plan: ModelPlan) -> Table:
+    """Show tasks, tokens, steps, and rough figures for memory and time."""
+    from rich.table import Table
+
     table = Table("tasks", "")
     for name, count in asked.tasks.items():
         table.add_row(name, f"{count:,}")
-    table.add_row("tokens a dialogue", f"{tokens:,} ({plan.tokens_per_image:,} a scan)")
-    phases = count_phases(recipe, backbone, tasks=asked.tasks["train"], scans=asked.scans)
-    for row, steps in phases.items():
+    table.add_row(
+        "tokens a dialogue", f"{needs['tokens_a_dialogue']:,} ({plan.tokens_per_image:,} a scan)"
+    )
+    for row, steps in needs["steps"].items():
         table.add_row(row, f"{steps:,}")
-    if not plan.num_parameters:
+    hours = needs["cpu_hours"]
+    if hours is None:
         table.add_row("memory and time", "not known before the weights are here")
         return table
-    table.add_row(
-        "memory, roughly", f"{memory_gib(plan, tokens * recipe.training.batch_size):.1f} GiB"
-    )
-    hours = training_seconds(plan, tokens * count_read(recipe, asked)) / 3600
+    table.add_row("memory, roughly", f"{needs['memory_gib']:.1f} GiB")
     table.add_row(
         "time on two CPU cores, roughly", f"{hours:.1f} h" if hours > 1 else f"{60 * hours:.0f} min"
     )

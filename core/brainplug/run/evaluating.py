@@ -75,7 +75,9 @@ def evaluate_run(
                 open_test(home)
             if len(homes) > 1:
                 console.rule(f"run {home.path.relative_to(folder)}")
-            workspace = open_workspace(home, registry, console, ranks)
+            workspace = open_workspace(
+                home, registry, console, ranks, within=len(homes) > 1 or home.path != folder
+            )
             do_stages(workspace, "report", only=EVALUATION)
         sum_up(files, registry, console)
 
@@ -101,7 +103,9 @@ def report_run(folder: Path, *, registry: Registry, console: Console) -> None:
             stack.enter_context(taken(home))
         for home in scored:
             home.report.unlink(missing_ok=True)
-            do_stages(open_workspace(home, registry, console, ALONE), "report", only=("report",))
+            within = files.run_list.is_file()
+            workspace = open_workspace(home, registry, console, ALONE, within=within)
+            do_stages(workspace, "report", only=("report",))
         if files.run_list.is_file():
             files.report.unlink(missing_ok=True)
         # The older scores of a run that failed since stay out of the whole.
@@ -154,17 +158,32 @@ def has_model(files: RunFolder) -> bool:
 
 
 def open_workspace(
-    files: RunFolder, registry: Registry, console: Console, ranks: Ranks
+    files: RunFolder,
+    registry: Registry,
+    console: Console,
+    ranks: Ranks,
+    *,
+    within: bool = False,
 ) -> Workspace:
     """Open a run by the recipe that lies in its folder."""
     file = read_recipe(files.recipe, registry)
     return Workspace.open(
-        file.recipe, registry=file.registry, folder=files.path, console=console, ranks=ranks
+        file.recipe,
+        registry=file.registry,
+        folder=files.path,
+        console=console,
+        ranks=ranks,
+        within=within,
     )
 
 
 def sum_up(
-    files: RunFolder, registry: Registry, console: Console, *, keep_lost: bool = False
+    files: RunFolder,
+    registry: Registry,
+    console: Console,
+    *,
+    keep_lost: bool = False,
+    within: bool = False,
 ) -> None:
     """Sum several runs up anew, innermost first; those that failed are told again.
 
@@ -173,14 +192,16 @@ def sum_up(
         registry: parts.
         console: where the result is shown.
         keep_lost: whether what was told to have failed still counts as that where it has scores.
+        within: whether this is one of several runs itself.
     """
     if not files.run_list.is_file():
         return
     names: Sequence[str] = read_json(files.run_list)
     for name in names:
-        sum_up(files.of_run(name), registry, console, keep_lost=keep_lost)
+        sum_up(files.of_run(name), registry, console, keep_lost=keep_lost, within=True)
     lost = find_lost(files, names, keep=keep_lost)
-    pool_runs(open_workspace(files, registry, console, ALONE), lost, "report")
+    workspace = open_workspace(files, registry, console, ALONE, within=within)
+    pool_runs(workspace, lost, "report")
 
 
 def find_lost(files: RunFolder, names: Sequence[str], *, keep: bool) -> dict[str, str]:

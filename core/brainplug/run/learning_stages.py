@@ -160,7 +160,7 @@ def run_training(workspace: Workspace, key: str) -> None:
     told = dict.fromkeys((workspace.headline, *([name] if name in metrics else [])))
     session = open_session(settled(workspace), workspace.plan)
     for note in few_validate(name, len({task.subject for task in session.tasks["val"]})):
-        session.show(Text(note, style="yellow"))
+        workspace.console.print(Text(note, style="yellow"))
     train_model(
         session,
         workspace.backbone,

@@ -6,12 +6,12 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from brainplug.run import stale
 from brainplug.run.changes import shorten
 from brainplug.run.log import log
 from brainplug.run.ranks import call_ranks
+from brainplug.run.stage_facts import fact_of
+from brainplug.run.stage_lines import AS_BEFORE, StageLine, took
 from brainplug.runtime.workers import uncollected
 
 if TYPE_CHECKING:
@@ -27,30 +27,30 @@ def do_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
     made = begin_stage(stage, ledger, workspace)
     if made is None:
         return
-    start = time.perf_counter()
+    start = time.monotonic()
     if stage.on_every_rank:
         call_ranks(stage, made, workspace)
     else:
         with uncollected() if stage.name in TABULAR else nullcontext():
             stage.work(made)()
-    seconds = time.perf_counter() - start
+    seconds = time.monotonic() - start
     end_stage(stage, ledger, made, seconds)
-    workspace.console.print(
-        Text.assemble(f"{stage.name:<10} ", ("done", "green"), f" in {seconds:.1f} s")
-    )
+    fact = fact_of(stage.name, workspace.files) or "done"
+    StageLine(stage.name, fact, took(seconds)).show(workspace.console)
 
 
 def begin_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> MadeFrom | None:
     """Return what a stage that is to be done is made from, None if it is done; say why."""
     made, console = stage.made_from(workspace.code), workspace.console
     if ledger.is_done(stage, made.key):
-        console.print(f"{stage.name:<10} as before", style="dim")
+        StageLine(stage.name, AS_BEFORE, style="dim").show(console)
         return None
     done = ledger.done_entry(stage, made.key, ledger.folder / stale.STALE)
     if done is not None and stale.take_back(ledger.folder, stage.writes):
         ledger.put(stage, done)
         if ledger.is_done(stage, made.key):
-            console.print(f"{stage.name:<10} as before, back from {stale.STALE}/", style="dim")
+            told = f"{AS_BEFORE}, back from {stale.STALE}/"
+            StageLine(stage.name, told, style="dim").show(console)
             return None
     cause = shorten(ledger.causes(stage, made))
     if cause:
@@ -61,7 +61,7 @@ def begin_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> MadeFrom 
             console.print(f"{stage.name}: {line}", markup=False, highlight=False, soft_wrap=True)
         if recalled.entry is not None:
             ledger.put(stage, recalled.entry)
-            console.print(f"{stage.name:<10} as before", style="dim")
+            StageLine(stage.name, AS_BEFORE, style="dim").show(console)
             return None
     ledger.begin(stage, made)
     log(ledger.folder, f"{stage.name} begins" + (f": {cause}" if cause else ""))

@@ -11,6 +11,7 @@ import attrs
 
 from brainplug.errors import RunError
 from brainplug.recipe.load import find_recipe, read_recipe, resolve
+from brainplug.recipe.shipped import is_named
 from brainplug.recipe.tables import STAGES
 from brainplug.run.opened import Run, open_run
 from brainplug.runtime.ranks import Ranks
@@ -116,4 +117,11 @@ def open_recipe(recipe: str | Path) -> RecipeFile:
     """
     from brainplug.registry import load_registry
 
-    return read_recipe(find_recipe(recipe), load_registry())
+    # A shipped recipe lies beside nobody's data: its paths begin where the program is.
+    named = is_named(str(recipe))
+    return read_recipe(
+        find_recipe(recipe),
+        load_registry(),
+        base=Path.cwd() if named else None,
+        source=str(recipe) if named else "",
+    )

@@ -90,7 +90,7 @@ def do_together(stage: Stage, made: MadeFrom, workspace: Workspace) -> None:
     """Do this rank's part of a stage, and wait for all others."""
     name_accelerator()
     threads = find_threads(workspace)
-    workspace.tell(f"{stage.name}: {threads.sentence}")
+    workspace.detail(f"{stage.name}: {threads.sentence}")
     with computing_on(threads):
         if workspace.recipe.training.deepspeed is not None:
             from brainplug.training.deepspeed import prepare_deepspeed

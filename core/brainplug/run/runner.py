@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
 from brainplug.evaluation.groupings import require_columns
-from brainplug.evaluation.openings import tell_openings
 from brainplug.recipe.requirements import find_lack
 from brainplug.recipe.tables import STAGES
 from brainplug.run import stale
 from brainplug.run.arms import arm_stages, choose_arms, note_failure, open_arm
 from brainplug.run.context import Workspace
+from brainplug.run.ending import show_end
 from brainplug.run.learning_stages import make_stages, training_home
 from brainplug.run.ledger import Ledger, Stage
 from brainplug.run.lock import taken
@@ -27,11 +27,8 @@ from brainplug.run.step_counts import hold_steps, trains
 from brainplug.run.task_stages import read_cohort
 from brainplug.runtime.files import delete_half_written, write_json
 from brainplug.runtime.ranks import ALONE, RankError, Ranks
-from brainplug.runtime.records import read_record
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.adopt import list_sources, refuse_own
-from brainplug.tasks.answers import read_answers
-from brainplug.tasks.study_facts import CohortFacts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -136,42 +133,18 @@ def do_stages(workspace: Workspace, until: str, *, only: Collection[str] = ()) -
                 return
         put_runs_aside(workspace, done, several=several)
         put_external_aside(workspace)
+        if not workspace.within:
+            show_end(workspace, until)
     finally:
         with suppress(OSError, BrainplugError):  # what stopped the run is to be told, not this
             tell_stale(workspace, stale.mark_stale(ledger, left, workspace.code))
 
 
 def after_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
-    """Write the record, and show what the stage is for, done just now or before."""
+    """Write the record, and ask for what later stages need."""
     write_provenance(workspace, ledger)
     if stage.name == "cohort":  # rather than when all is trained
         require_columns(read_cohort(workspace), workspace.recipe.evaluation.subgroups)
-    if stage.name == "metrics":
-        show_scores(workspace)
-    if stage.name == "report":
-        workspace.console.print(f"report: {workspace.files.report}", soft_wrap=True)
-
-
-def show_scores(workspace: Workspace) -> None:
-    """Show the sentence of the page and the scores beside the baselines', of all and each study."""
-    from brainplug.evaluation.records import Metrics
-    from brainplug.report.headline import show_result
-    from brainplug.report.sentence import Setting, shown_split
-    from brainplug.run.summary_table import summary_table
-
-    files = workspace.files
-    metrics = read_record(files.metrics, Metrics)
-    studies = read_record(files.facts, CohortFacts).studies
-    if metrics.runs is not None:
-        workspace.console.print(summary_table(metrics))
-    homes = [files] if metrics.runs is None else list(list_runs(files).values())
-    references = [len(row.references) for home in homes for row in read_answers(home.answers)]
-    for shown in show_result(metrics, Setting.of(studies, references)):
-        workspace.console.print(shown)
-    split = shown_split(metrics.splits)
-    people = metrics.splits[split].counts.subjects
-    for told in tell_openings(homes, split=split, people=people, studies=metrics.external):
-        workspace.console.print(told, markup=False, highlight=False)
 
 
 def tell_stale(workspace: Workspace, lines: Iterable[str]) -> None:
@@ -327,6 +300,8 @@ def end_runs(
     """
     if STAGES.index(until) >= STAGES.index("metrics"):
         pool_runs(workspace, {name: str(error) for name, error in failed.items()}, until)
+    elif not (workspace.within or failed):
+        show_end(workspace, until)
     if failed:
         causes = "; ".join(f"{name}: {error}" for name, error in failed.items())
         raise RunError(
@@ -349,6 +324,8 @@ def pool_runs(workspace: Workspace, failed: Mapping[str, str], until: str) -> No
     for stage in stages_until(pooled_stages(workspace, failed), until):
         do_stage(stage, ledger, workspace)
         after_stage(stage, ledger, workspace)
+    if not workspace.within:
+        show_end(workspace, until)
 
 
 def do_run(
@@ -365,6 +342,7 @@ def do_run(
             folder=files.path,
             console=workspace.console,
             ranks=workspace.ranks,
+            within=True,
         )
         do_stages(inner, until)
 

@@ -17,7 +17,7 @@ from brainplug.api.guard import behind
 from brainplug.api.records import SPLITS, Split
 from brainplug.api.roles import Prepares, ReadsFiles, able
 from brainplug.audit.balance import describe_split
-from brainplug.audit.console import audit_tables
+from brainplug.audit.console import audit_tables, finding_lines
 from brainplug.audit.crowds import find_crowds
 from brainplug.audit.leakage import find_leaks, find_relatives, find_task_leaks
 from brainplug.audit.records import Audit
@@ -117,8 +117,7 @@ def run_cohort(workspace: Workspace) -> None:
             cache=workspace.cache,
             progress=report,
         )
-    for told in (line for table in cohort.tables.values() for line in tell_spare(table)):
-        workspace.console.print(told, style="dim", markup=False, highlight=False)
+    workspace.detail(*(line for table in cohort.tables.values() for line in tell_spare(table)))
     write_csv(workspace.files.exclusions, cohort.exclusions)
     write_record(workspace.files.facts, cohort.facts())
     write_parquet(workspace.files.cohort, cohort.frame)
@@ -150,7 +149,7 @@ def run_split(workspace: Workspace) -> None:
     notes = tell_split(strategy, cohort, split, **asked)
     write_json(workspace.files.split_notes, {"asked": count_asked(split), "notes": notes})
     write_csv(workspace.files.split, split)
-    workspace.console.print("\n".join(notes), style="dim", markup=False)
+    workspace.detail(*notes)
     findings = find_leaks(pool_scans(cohort, read_split(workspace)))
     refuse_findings(findings, allow_shortcut=True)
 
@@ -337,8 +336,9 @@ def settle_audit(workspace: Workspace, evidence: Evidence) -> None:
         findings=tuple(finding.told() for finding in findings),
     )
     write_record(workspace.files.audit, audit)
-    for table in audit_tables(audit):
-        workspace.console.print(table)
+    workspace.detail(*audit_tables(audit))
+    for line in finding_lines(audit.findings):
+        workspace.console.print(line)
     if workspace.recipe.tasks is not None:
         return
     try:

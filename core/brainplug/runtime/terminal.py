@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
 
 class Terminal(Console):
-    """A console that shows every text as it is."""
+    """A console that shows every text as it is.
 
-    def __init__(self, **options: Any) -> None:
+    Attributes:
+        verbose: whether everything is shown that a run says of itself.
+    """
+
+    def __init__(self, *, verbose: bool = False, **options: Any) -> None:
         """Take what rich's console takes, but markup and emoji."""
         super().__init__(**options, markup=False, emoji=False)
+        self.verbose = verbose
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Turn a text into what is shown: that of a cell, a title, or a line."""

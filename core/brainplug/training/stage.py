@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-from rich.text import Text
 
 from brainplug.errors import DataError
 from brainplug.evaluation.history import PhaseFacts, PhaseHistory, TrainingHistory, WeightCounts
@@ -93,7 +92,7 @@ def train_model(
     begin = partial(backbone.build, recipe.images.shape, seed=recipe.training_seed)
     for phase, folder in zip(phases, kept, strict=True):
         if ranks.on_main_process(folder.is_done):
-            session.show(Text(f"{phase.title} as before", style="dim"))
+            session.tell(f"{phase.title} as before")
         else:
             if fault := ranks.on_main_process(folder.fault):
                 session.tell(f"{phase.title}: trained again, its model is damaged: {fault}")

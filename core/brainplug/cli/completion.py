@@ -1,0 +1,128 @@
+"""`brainplug completion`: what a shell completes after `brainplug`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from brainplug.cli.opening import open_registry
+from brainplug.cli.parser import add_command, commands_of, one_of
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Mapping
+
+    from brainplug.cli.parser import Commands
+
+SHELLS = ("bash", "zsh")
+
+BASH = """\
+# Completion of brainplug {version}: commands, options, shipped recipes, parts and stages.
+# Made by `brainplug completion {shell}`; make it again after plugins were installed.
+{begin}_brainplug() {{
+    local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}"
+    local words="" command="${{COMP_WORDS[1]}}"
+    COMPREPLY=()
+    if [[ $COMP_CWORD -eq 1 ]]; then
+        COMPREPLY=($(compgen -W "{commands} --help --version" -- "$word"))
+        return
+    fi
+    case "$command $before" in
+{values}
+        *) case "$command" in
+{options}
+            esac ;;
+    esac
+    # What is no option may be a file.
+    if [[ $word == -* ]]; then
+        COMPREPLY=($(compgen -W "$words" -- "$word"))
+    else
+        COMPREPLY=($(compgen -W "$words" -- "$word") $(compgen -f -- "$word"))
+    fi
+}}
+complete -o filenames -F _brainplug brainplug
+"""
+
+ZSH = "autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n"
+"""zsh runs what is written for bash."""
+
+WORD = re.compile(r"[A-Za-z0-9_.-]+")
+"""Names that a script can hold as they are."""
+
+
+def add_completion(commands: Commands) -> None:
+    """Describe `completion`."""
+    command = add_command(
+        commands,
+        "completion",
+        "print a script that lets a shell complete commands, recipes and part names",
+        examples=(
+            "brainplug completion bash > ~/.local/share/bash-completion/completions/brainplug",
+            "brainplug completion zsh >> ~/.zshrc",
+        ),
+    )
+    command.add_argument("shell", type=one_of("shell", SHELLS), metavar="SHELL", help="bash or zsh")
+    command.set_defaults(command=completion_command)
+
+
+def completion_command(given: argparse.Namespace) -> None:
+    """Do `brainplug completion`."""
+    print(script(given.shell, given.program, names_of_parts()), end="")
+
+
+def names_of_parts() -> list[str]:
+    """Return the names of all parts that are installed."""
+    from brainplug.registry import ROLES
+
+    registry = open_registry()
+    return sorted({name for role in ROLES for name in registry.parts(role)})
+
+
+def script(shell: str, parser: argparse.ArgumentParser, parts: Iterable[str]) -> str:
+    """Write the script for a shell.
+
+    Args:
+        shell: `bash` or `zsh`.
+        parser: of the program.
+        parts: names of installed parts.
+    """
+    from importlib import metadata
+
+    from brainplug.recipe.shipped import shipped_names
+
+    commands = commands_of(parser)
+    after = values_after(parts)
+    values = [f'        {place}) words="{join(names)}" ;;' for place, names in after.items()]
+    recipes = join(shipped_names())
+    options = []
+    for name, command in commands.items():
+        named = command.takes("recipe") or name in {"init", "show"}
+        more = recipes if named else join(parts) if name == "plugins" else ""
+        options.append(f'                {name}) words="{join(command.options())} {more}" ;;')
+    return BASH.format(
+        version=metadata.version("brainplug"),
+        shell=shell,
+        begin=ZSH if shell == "zsh" else "",
+        commands=join(commands),
+        values="\n".join(values),
+        options="\n".join(options),
+    )
+
+
+def values_after(parts: Iterable[str]) -> Mapping[str, Iterable[str]]:
+    """Return what may follow an option: a pattern of the shell -> words."""
+    from brainplug.cli import new, predict, run
+
+    return {
+        '*" --until"': run.STAGES,
+        '"prepare --format"': run.FORMATS,
+        '"predict --format"': predict.FORMATS,
+        '"completion completion"': SHELLS,
+        '"new new"': new.ROLES,
+        '"plugins plugins"': (*parts, "--recipe", "--json", "--verbose", "--help"),
+    }
+
+
+def join(names: Iterable[str]) -> str:
+    """Join names; one that a shell would take apart, as a stranger's may be, is left out."""
+    return " ".join(name for name in names if WORD.fullmatch(name))
