@@ -79,7 +79,7 @@ def test_two_ranks_do_what_one_does(prepared, tmp_path):
     assert (0, "") == (code, complained)
     for name in ("split.csv", "pairs.parquet", "recipe.toml"):
         assert (single / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert 1 == printed.count("volumes        58 scans")
+    assert 1 == printed.count(" on the common grid ")
     log = (tmp_path / "two" / "log.txt").read_text()
     stages = ["cohort", "split", "pairs", "dialogues", "volumes", "baselines", "training"]
     assert stages == [line.split()[1] for line in log.splitlines() if line.endswith("begins")]
