@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import orjson
 
-from brainplug.api.guard import name_of
+from brainplug.api.guard import behind, name_of
 from brainplug.api.laws import early_faults
 from brainplug.api.records import Case
 from brainplug.api.roles import Compares, Fixed, SaysDifferences, able
@@ -163,11 +163,16 @@ class TaskMaker:
         if not able(self.answers, SaysDifferences):
             raise DataError(
                 f"{name_of(self.head)}, which cannot",
-                where="{difference} in prompt.answer",
+                where=self.place_of_answer,
                 expected="a task head that says differences",
                 hint="state {value} there, or name another head in [target]",
             )
         return self.answers.say_difference(value, references[0])
+
+    @property
+    def place_of_answer(self) -> str:
+        """Say where it is settled what answers state."""
+        return f"what the prompt template {self.named} states ({{{self.states}}} in its answer)"
 
     def check_comparable(self, references: int) -> None:
         """Refuse a comparison of values of another kind, or with other than one reference.
@@ -175,7 +180,7 @@ class TaskMaker:
         Raises:
             DataError: says what the comparison needs.
         """
-        where = f"{{{self.states}}} in prompt.answer"
+        where = self.place_of_answer
         kind = "numerical" if self.states == "difference" else "categorical"
         if self.head.kind != kind:
             raise DataError(
@@ -238,8 +243,17 @@ class TaskMaker:
                 where=f"task {task.task_id!r}",
                 expected=f"the answer {said!r} to be read back as {wanted!r}",
                 found=(said, read),
-                hint=f"reword prompt.answer, or correct the prompt template {self.named}",
+                hint=self.how_to_reword,
             )
+
+    @property
+    def how_to_reword(self) -> str:
+        """Say what to do about an answer: to the recipe's key, where the template has it from there."""
+        template = behind(self.template)
+        options = getattr(template, "options", None)
+        if hasattr(template, "answer") or hasattr(options, "answer"):
+            return "reword answer in [prompt], or the labels in [target]"
+        return f"correct the answer of the prompt template {self.named}"
 
     @property
     def named(self) -> str:

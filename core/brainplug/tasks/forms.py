@@ -14,6 +14,7 @@ import attrs
 
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.tasks.telling import NUMBER
+from brainplug.toolkit.letters import exchange, find_said, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,13 +76,22 @@ def form_of(text: str, labels: Sequence[str]) -> str:
     ('it is # years', '#')
     """
     folded = " ".join(unicodedata.normalize("NFC", text).casefold().split())
-    # Longest first: "mild" must not be taken out of "mild dementia".
-    longest = sorted((" ".join(label.casefold().split()) for label in labels), key=len)[::-1]
-    value = "|".join(map(re.escape, longest))
-    pattern = re.compile(rf"(?<!\w)(?:{value})(?!\w)") if labels else NUMBER
-    return pattern.sub(VALUE, folded).strip(" .!,;:")
+    words = [" ".join(unicodedata.normalize("NFC", label).casefold().split()) for label in labels]
+    if labels:
+        worded = exchange(folded, find_said(folded, words), VALUE)
+    else:
+        worded = NUMBER.sub(VALUE, folded)
+    return worded.strip(" .!,;:。！，；：؟،؛۔।")
 
 
 def words_of(form: str) -> list[str]:
-    """Return the words of a form."""
-    return re.findall(r"\w+", form)
+    """Return the words of a form; of a script that puts no spaces between them, the characters.
+
+    >>> words_of("it is #"), words_of("结果是#")
+    (['it', 'is'], ['结', '果', '是'])
+    """
+    return [
+        piece
+        for word in re.findall(r"\w+", form)
+        for piece in (word if kind_of(word[0]) == "unspaced" else [word])
+    ]

@@ -9,7 +9,6 @@ those do that make the texts of most values alike.
 from __future__ import annotations
 
 import itertools
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +18,8 @@ from brainplug.api.records import Image, Turn
 from brainplug.errors import DataError
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.tasks.telling import NUMBER
+from brainplug.toolkit import letters
+from brainplug.toolkit.letters import find_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -144,9 +145,7 @@ def find_value(text: str, value: TargetValue) -> list[Span]:
     ([(2, 6), (20, 24)], [(4, 8)])
     """
     if isinstance(value, str):
-        # A hyphen joins words: "non-depressed" does not say "depressed".
-        pattern = rf"(?<!\w)(?<!\w-){re.escape(value)}(?!\w)(?!-\w)"
-        return [found.span() for found in re.finditer(pattern, text, flags=re.IGNORECASE)]
+        return find_said(text, [value], ignore_case=True)
     return [
         found.span()
         for found in NUMBER.finditer(text)
@@ -229,14 +228,11 @@ def exchange(text: str, said: str, instead: str, task: Task) -> str:
     Raises:
         DataError: it does not say them, or more than once.
     """
-    # Not `\b`, which is nowhere beside a label that begins or ends with a sign.
-    words = re.compile(rf"(?<!\w){re.escape(said)}(?!\w)")
-    # A function, lest a backslash in a label be read as an escape.
-    reworded, found = words.subn(lambda _match: instead, text)
-    if found != 1:
+    found = find_said(text, [said])
+    if len(found) != 1:
         raise DataError(
             where=f"task {task.task_id!r}",
             expected=f"the answer to say {said!r} once",
             found=text,
         )
-    return reworded
+    return letters.exchange(text, found, instead)

@@ -6,7 +6,7 @@ task at a time and read back before anything is trained on them.
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +18,7 @@ from brainplug.api.records import Image, Split, TargetKind, TargetValue, Turn
 from brainplug.api.roles import SaysDifferences, able
 from brainplug.errors import DataError
 from brainplug.runtime.files import replacing
+from brainplug.toolkit.letters import file_name, find_beginnings, find_words, split_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,6 +71,11 @@ class Task:
     def prompt(self) -> str:
         """All words before the answer."""
         return " ".join(words_of(turn) for turn in self.turns[:-1])
+
+    @property
+    def answer(self) -> str:
+        """The words of the answer."""
+        return words_of(self.turns[-1])
 
     def to_json(self) -> dict[str, Any]:
         """Return the task as the file format has it."""
@@ -137,6 +143,16 @@ class Read(Protocol):
         ...
 
     @property
+    def truth(self) -> TargetValue:
+        """Value of the query."""
+        ...
+
+    @property
+    def answer(self) -> str:
+        """The words of its own answer."""
+        ...
+
+    @property
     def relative(self) -> bool:
         """Whether the answer states a difference to the one reference."""
         ...
@@ -149,7 +165,8 @@ def read_answer(answers: Answers, text: str, task: Read) -> TargetValue | None:
         DataError: the answer states a difference, and the target's head cannot read one.
     """
     if not task.relative:
-        return answers.parse(text)
+        worded = read_worded(answers, text, task)
+        return answers.parse(text) if worded is None else worded
     if not able(answers, SaysDifferences) or len(task.reference_values) != 1:
         raise DataError(
             f"{len(task.reference_values)} references, and a head that "
@@ -159,6 +176,30 @@ def read_answer(answers: Answers, text: str, task: Read) -> TargetValue | None:
             hint="word the answer by {value}, or name another head in [target]",
         )
     return answers.parse_difference(text, task.reference_values[0])
+
+
+def read_worded(answers: Answers, text: str, task: Read) -> TargetValue | None:
+    """Read an answer that is worded as the task's own, where that attaches an ending to the value.
+
+    So "Kişi kadındır." is read by what stands where the value stands, whatever the language. None
+    where the task's answer states its value as a word of its own, or the text is worded otherwise.
+    """
+    said, own = answers.say(task.truth), task.answer
+    spans = find_beginnings(own, [said])
+    if len(spans) != 1 or find_words(own, [said]):
+        return None
+    before, behind = (alike(part) for part in split_at(own, spans))
+    told = alike(text)
+    if len(told) <= len(before) + len(behind):
+        return None
+    if not (told.startswith(before) and told.endswith(behind)):
+        return None
+    return answers.parse(told[len(before) : len(told) - len(behind)])
+
+
+def alike(text: str) -> str:
+    """Return a text without case and extra spaces at its ends, its letters composed."""
+    return unicodedata.normalize("NFC", text).strip().casefold()
 
 
 def words_of(turn: Turn) -> str:
@@ -187,9 +228,10 @@ def task_file(study: str, target: str, split: Split) -> str:
 
     >>> task_file("ABCD", "BMI_sds", "train")
     'ABCD_BMI_sds_comparison_tasks_train.json'
+    >>> task_file("ZWI", "성별", "train")
+    'ZWI_성별_comparison_tasks_train.json'
     """
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", target).strip("-")
-    return f"{study}_{name}_comparison_tasks_{split}.json"
+    return f"{study}_{file_name(target)}_comparison_tasks_{split}.json"
 
 
 def write_tasks(path: Path, tasks: Iterable[Task]) -> int:

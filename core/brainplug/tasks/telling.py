@@ -6,6 +6,8 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from brainplug.toolkit.letters import find_said
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
 
     from brainplug.tasks.chat import ChatEncoder
 
-NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?\d+(?:[.,]\d+)*")
+NUMBER = re.compile(
+    "[-+\N{MINUS SIGN}]?\\d+(?:[.,\N{ARABIC DECIMAL SEPARATOR}\N{ARABIC THOUSANDS SEPARATOR}]\\d+)*"
+)
 
 
 def find_spans(text: str, said: str) -> list[tuple[int, int]]:
@@ -25,8 +29,7 @@ def find_spans(text: str, said: str) -> list[tuple[int, int]]:
     [(0, 4)]
     """
     # "male" is not said within "female", nor 5 within 15 or 0.5.
-    alone = rf"(?<![\w.,+-]){re.escape(said)}(?![\w]|[.,]\d)"
-    found = [each.span() for each in re.finditer(alone, text)] if said else []
+    found = find_said(text, [said])
     # A difference to the reference is said by a number that is not the value.
     found = found or [each.span() for each in NUMBER.finditer(text)]
     return found or [(0, len(text))]

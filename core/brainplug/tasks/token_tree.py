@@ -14,7 +14,6 @@ Light: no torch.
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from brainplug.tasks.chat import ChatEncoder
+from brainplug.toolkit.letters import find_said, split_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,7 +203,8 @@ def words_around(answers: Answers, task: Task) -> tuple[str, str] | None:
     if task.relative:
         return None
     said = answers.say(task.truth)
-    parts = re.split(rf"(?<!\w){re.escape(said)}(?!\w)", ChatEncoder.text_of(task.turns[-1]))
+    text = ChatEncoder.text_of(task.turns[-1])
+    parts = split_at(text, find_said(text, [said]))
     return (parts[0], parts[1]) if len(parts) == 2 else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ import attrs
 from brainplug.api.records import Image, Turn
 from brainplug.errors import DataError
 from brainplug.tasks.row_template import slot
+from brainplug.toolkit import letters
+from brainplug.toolkit.letters import find_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,10 +102,8 @@ def with_slots(task: Task, answers: Answers) -> Iterable[Turn]:
 
 def say_slot(turn: Turn, words: str, place: str) -> Turn:
     """Put a slot in the place of some words, where they stand as words."""
-    # Not `\b`, which is nowhere beside words that begin or end with a sign.
-    pattern = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)")
     parts = (
-        part if isinstance(part, Image) else pattern.sub(lambda _: place, part)
+        part if isinstance(part, Image) else letters.exchange(part, find_said(part, [words]), place)
         for part in turn.content
     )
     return Turn(turn.role, tuple(parts))

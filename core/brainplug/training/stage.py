@@ -217,7 +217,7 @@ def soften(session: ModelSession, phase: PhasePlan, bundle: ModelBundle) -> Soft
             where="training.soft_numbers",
             expected="answers that state one number of those that the head lists",
             found=share,
-            hint="leave it out, or state {value} in prompt.answer and use a numerical head",
+            hint="leave it out, or let answers state {value} and use a numerical head",
         )
     truths = {task.images[-1]: float(task.truth) for task in tasks}
     sd = share * float(np.std(list(truths.values())))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from brainplug.toolkit.codes import (
     read_number,
     show_counts,
 )
+from brainplug.toolkit.letters import find_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -174,7 +174,9 @@ class Categorical:
 
 
 class ClassAnswers:
-    """Labels as they are said, and read back as whole words, the longest first.
+    """Labels as they are said, and read back as words of their own, the longest first.
+
+    Where a script has no boundaries of words, as Chinese has none, a label is read amid others.
 
     Args:
         labels: the classes in a fixed order; a class's numeric form is its place.
@@ -183,11 +185,9 @@ class ClassAnswers:
     def __init__(self, labels: tuple[str, ...]) -> None:
         self.labels = labels
         self._by_fold = {fold(label): label for label in labels}
-        # Alternatives are tried in turn: "mild" must not win over "mild dementia".
-        longest = sorted(self._by_fold, key=len, reverse=True)
-        # A hyphen joins words: "non-depressed" does not say "depressed".
-        words = "|".join(map(re.escape, longest))
-        self._pattern = re.compile(rf"(?<!\w)(?<!\w-)(?:{words})(?!\w)(?!-\w)")
+        # Only where that leaves all labels apart.
+        loosely = {undot(words): label for words, label in self._by_fold.items()}
+        self._by_letter = loosely if len(loosely) == len(labels) else {}
 
     def say(self, value: TargetValue) -> str:
         """Return the label itself."""
@@ -198,8 +198,11 @@ class ClassAnswers:
 
         >>> ClassAnswers(("depressed", "not depressed")).parse("The person is Not  Depressed.")
         'not depressed'
+        >>> ClassAnswers(("남성", "여성")).parse("비교 결과 남성입니다.")
+        '남성'
         """
-        named = {self._by_fold[found] for found in self._pattern.findall(fold(text))}
+        said = fold(text)
+        named = named_in(said, self._by_fold) or named_in(undot(said), self._by_letter)
         return named.pop() if len(named) == 1 else None
 
     def code(self, value: TargetValue) -> int:
@@ -214,12 +217,40 @@ class ClassAnswers:
 def fold(text: str) -> str:
     r"""Return a text in the form in which labels are compared.
 
-    >>> fold("Mild  Cognitive\nImpairment")
-    'mild cognitive impairment'
+    Of letters that are written wide or in their Arabic forms, and of vowel signs that Arabic may
+    leave out, the plain letter stays.
+
+    >>> fold("Mild  Cognitive\nImpairment"), fold("ｍａｌｅ")
+    ('mild cognitive impairment', 'male')
     """
+    plain = unicodedata.normalize("NFKC", text).translate(_ARABIC_SIGNS)
     # Folding of case can take a letter and its accent apart again.
-    normal = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    return " ".join(normal.split())
+    return " ".join(unicodedata.normalize("NFC", plain.casefold()).split())
+
+
+_ARABIC_SIGNS = dict.fromkeys((*range(0x064B, 0x0653), 0x0640, 0x0670))
+"""Vowel signs, the lengthened stroke, and a small alif."""
+
+
+def undot(folded: str) -> str:
+    """Return a folded text with one letter in place of the Turkish dotted and dotless i.
+
+    >>> undot(fold("KADIN")) == undot(fold("kadın")), undot(fold("İKİ")) == undot(fold("iki"))
+    (True, True)
+    """
+    return folded.replace("\N{LATIN SMALL LETTER DOTLESS I}", "i").replace(
+        "i\N{COMBINING DOT ABOVE}", "i"
+    )
+
+
+def named_in(text: str, labels: Mapping[str, str]) -> set[str]:
+    """Return the labels that a text names; both are folded.
+
+    Args:
+        text: in which is looked.
+        labels: words -> label.
+    """
+    return {labels[text[start:end]] for start, end in find_words(text, labels)}
 
 
 def check_words(words: Iterable[str]) -> None:

@@ -25,6 +25,7 @@ from brainplug.toolkit.codes import (
     read_number,
     show_counts,
 )
+from brainplug.toolkit.letters import JOINED, exchange, find_said, find_words, plain_digits
 from brainplug.toolkit.listed_numbers import list_numbers
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ OUTSIDE = "target out of range"
 # Not a number: part of a word, of a range (10-12), of a version (1.2.3), or with a comma, which is
 # a decimal point in one country and a thousands separator in another.
 _NUMBER = re.compile(
-    r"(?<![\w.,+\-])([+\-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+\-]?[0-9]+)?)"
-    r"(?!\w)(?![.,][0-9])(?![+\-]\w)"
+    rf"(?<!{JOINED})(?<![.,+\-])"
+    r"([+\-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+\-]?[0-9]+)?)"
+    rf"(?!{JOINED})(?![.,][0-9])(?![+\-]{JOINED})"
 )
-_SIGNS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{FULLWIDTH HYPHEN-MINUS}": "-"})
 
 
 @attrs.frozen(kw_only=True)
@@ -284,7 +285,7 @@ class NumberAnswers:
         signs = [
             sign
             for sign, word in zip((1, -1), self.comparatives, strict=True)
-            if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, flags=re.IGNORECASE)
+            if find_said(text, [word], ignore_case=True)
         ]
         found = find_numbers(text)
         if len(signs) != 1 or len(found) != 1 or min(found).is_signed():
@@ -297,11 +298,8 @@ class NumberAnswers:
 
     def _unnamed(self, text: str) -> str:
         """Return a text without the target's names and the unit."""
-        # Longest first: a name within another one would leave the rest of that behind, digits and
-        # all.
-        for words in sorted({*self.names, self.unit} - {""}, key=len, reverse=True):
-            text = re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", " ", text, flags=re.IGNORECASE)
-        return text
+        words = sorted({*self.names, self.unit} - {""})
+        return exchange(text, find_words(text, words, ignore_case=True), " ")
 
     def code(self, value: TargetValue) -> float:
         """Return the number itself, unrounded."""
@@ -331,11 +329,11 @@ class NumberAnswers:
 def find_numbers(text: str) -> set[Decimal]:
     """Return the numbers that a text states, equal ones once; none where one is too large.
 
-    >>> find_numbers("12 or 12.0, not v1.2.3")
-    {Decimal('12')}
+    >>> find_numbers("12 or 12.0, not v1.2.3"), find_numbers("나이는 45.3세입니다")
+    ({Decimal('12')}, {Decimal('45.3')})
     """
     # A set, since 12 and 12.0 in one answer are no contradiction.
-    found = {Decimal(number) for number in _NUMBER.findall(text.translate(_SIGNS))}
+    found = {Decimal(number) for number in _NUMBER.findall(plain_digits(text))}
     return found if all(math.isfinite(float(number)) for number in found) else set()
 
 
