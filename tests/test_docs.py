@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from brainplug.cli.main import make_parser
+from brainplug.cli.main import main, make_parser
 from brainplug.cli.run import FORMATS
 from brainplug.recipe.load import read_recipe
 from brainplug.registry import load_registry
@@ -43,7 +43,17 @@ def test_every_piece_of_a_recipe_is_one(block, tmp_path):
 
     recipe = read_recipe(tmp_path / "recipe.toml", REGISTRY).recipe
 
-    known = {"cohort", "target", "tasks", "split", "pairing", "images", "augmentation", "audit"}
+    known = {
+        "seed",
+        "cohort",
+        "target",
+        "tasks",
+        "split",
+        "pairing",
+        "images",
+        "augmentation",
+        "audit",
+    }
     known |= {"plugins", "prompt", "model", "training", "speed", "evaluation", "evidence"}
     assert shown.keys() <= known
     assert (recipe.tasks is not None) == ("tasks" in shown)
@@ -76,3 +86,14 @@ def test_the_formats_of_prepare_are_those_of_the_exporter():
     assert tuple(sorted(export.FORMATS)) == FORMATS
     for name in FORMATS:
         assert [name] == make_parser().parse_args(["prepare", "demo", "--format", name]).format
+
+
+def test_the_korean_recipe_can_be_run(tmp_path, capsys):
+    """`check` words its dialogues, and would refuse answers that cannot be read back."""
+    page = (ROOT / "docs" / "languages.md").read_text(encoding="utf-8")
+    text = page.partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "korean.toml").write_text(text, encoding="utf-8")
+
+    assert 0 == main(["check", str(tmp_path / "korean.toml"), "--set", "cohort.subjects=80"])
+
+    assert "남성" in capsys.readouterr().out

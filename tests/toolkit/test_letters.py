@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
+import attrs
 import pytest
 
+from brainplug.api.records import Turn
 from brainplug.tasks.forms import AnswerForms
 from brainplug.tasks.rewording import find_value
 from brainplug.tasks.task import read_answer, task_file
@@ -120,13 +122,7 @@ def test_an_ending_of_the_wording_is_no_hindrance(labels, own, said, truth, othe
     """An answer worded as the task's own is read by what stands where the value stands."""
     wanted = labels[other] if isinstance(other, int) else other
     task = make_task("t", ["r"], "q", truth)
-    task = type(task)(
-        **{
-            name: getattr(task, name)
-            for name in task.__attrs_attrs__ and [each.name for each in task.__attrs_attrs__]
-        }
-        | {"turns": (*task.turns[:-1], type(task.turns[-1]).assistant(own))}
-    )
+    task = attrs.evolve(task, turns=(*task.turns[:-1], Turn.assistant(own)))
     answers = ClassAnswers(labels)
 
     assert truth == read_answer(answers, own, task)
@@ -145,10 +141,9 @@ def test_a_number_with_an_ending_is_read():
 def test_no_ending_is_read_into_an_english_answer():
     """What does not say its value is refused as before."""
     task = make_task("t", ["r"], "q", "male")
-    female = type(task.turns[-1]).assistant("It is female.")
 
     assert [] == find_said("It is female.", ["male"])
-    assert "female" == read_answer(ClassAnswers(("male", "female")), female.content[0], task)
+    assert "female" == read_answer(ClassAnswers(("male", "female")), "It is female.", task)
 
 
 @pytest.mark.parametrize(

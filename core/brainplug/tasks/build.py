@@ -248,7 +248,7 @@ class TaskMaker:
 
     @property
     def how_to_reword(self) -> str:
-        """Say what to do about an answer: to the recipe's key, where the template has it from there."""
+        """Say what to do about an answer, by the recipe's key where the template has one."""
         template = behind(self.template)
         options = getattr(template, "options", None)
         if hasattr(template, "answer") or hasattr(options, "answer"):
