@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from brainplug.testing import write_scan
 from finished import bmi_run, sex_run
 from made_up_pools import labels, make_tasks, pool
+from shared import cache_of
 from small import DESIGN, GRID, LEARNING
 
 __all__ = ["bmi_run", "labels", "make_tasks", "pool", "sex_run"]  # fixtures
@@ -31,11 +34,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.get_closest_marker("slow"))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Keep what is loaded out of the search for garbage, which every training asks for.
+
+    A process of many tests first loads what most of them need.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        importlib.import_module("imported")
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep tests out of the user's cache; one cache for all, so scans are made once."""
-    cache = tmp_path_factory.getbasetemp() / "brainplug-cache"
-    monkeypatch.setenv("BRAINPLUG_CACHE", str(cache))
+    """Keep tests out of the user's cache."""
+    monkeypatch.setenv("BRAINPLUG_CACHE", cache_of(tmp_path_factory))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Finished runs that several tests open: trained once a session, and never changed."""
+"""Finished runs that several tests open: trained once for all processes, and never changed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from brainplug.cli.main import main
+from shared import cache_of, make_once
 from small import DESIGN, GRID, LEARNING
 
 if TYPE_CHECKING:
@@ -21,15 +22,18 @@ SCORED = 'answer = "score"\n'
 
 def make_run(factory: pytest.TempPathFactory, name: str, *, head: str, column: str) -> Path:
     """Run a small recipe in the cache that all tests share; return its folder."""
-    place = factory.mktemp(name)
     more = "bins = 2" if head == "numerical" else ""
     text = DESIGN.format(head=head, column=column, more=more) + GRID + LEARNING.format(epochs=1)
-    recipe = place / f"{name}.toml"
-    recipe.write_text(text + ("" if more else SCORED))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BRAINPLUG_CACHE", str(factory.getbasetemp() / "brainplug-cache"))
-        assert 0 == main(["run", str(recipe), "--output", str(place / "run")])
-    return place / "run"
+
+    def make(place: Path) -> None:
+        place.mkdir()
+        recipe = place / f"{name}.toml"
+        recipe.write_text(text + ("" if more else SCORED))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BRAINPLUG_CACHE", cache_of(factory))
+            assert 0 == main(["run", str(recipe), "--output", str(place / "run")])
+
+    return make_once(factory, f"run-of-{name}", make) / "run"
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,20 @@ if TYPE_CHECKING:
     import pytest
 
 
+def home_of(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the whole suite, of whose processes each has one in it."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def cache_of(factory: pytest.TempPathFactory) -> str:
+    """Return the cache that all tests share, so that scans are made once."""
+    return str(home_of(factory) / "brainplug-cache")
+
+
 def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """Return a folder of the whole suite, made by the first test that asks; none may change it."""
-    base = factory.getbasetemp()
-    home = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    home = home_of(factory)
     with FileLock(home / f"{name}.lock"):
         if not (home / f"{name}.made").exists():
             shutil.rmtree(home / name, ignore_errors=True)

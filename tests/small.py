@@ -30,7 +30,7 @@ batch_size = 8
 accumulation = 1
 [evidence]
 arms = []
-baselines = ["site", "head-size"]  # the others take most of a second a run
+baselines = ["site"]  # what reads scans takes a second a run
 test = true
 [evaluation]
 bootstrap = 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import attrs
 import pytest
@@ -91,8 +92,9 @@ def test_a_stopped_evaluation_asks_for_the_rest_only(write_recipe, tmp_path, mon
     """Stopped after the first piece, the same command ends with the answers of a whole run."""
     recipe, whole, folder = write_recipe(epochs=1), tmp_path / "whole", tmp_path / "run"
     monkeypatch.setattr(partial, "PIECE", 4)
+    assert 0 == main(["run", str(recipe), "--output", str(whole), "--until", "training"])
+    shutil.copytree(whole, folder)
     assert 0 == main(["run", str(recipe), "--output", str(whole), "--until", "answers"])
-    assert 0 == main(["run", str(recipe), "--output", str(folder), "--until", "training"])
     asked = []
     answer = stage.all_answers
 

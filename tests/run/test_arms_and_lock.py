@@ -32,6 +32,7 @@ from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.answers import AnswerRow, read_answers
 from brainplug.tasks.read import read_tasks
 from finished import SCORED
+from shared import cache_of
 from small import DESIGN, GRID, LEARNING
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def place(tmp_path_factory):
         text.replace("arms = []", f"arms = {json.dumps(ARMS)}").replace("test = true\n", "")
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BRAINPLUG_CACHE", str(tmp_path_factory.getbasetemp() / "brainplug-cache"))
+        patch.setenv("BRAINPLUG_CACHE", cache_of(tmp_path_factory))
         assert 0 == main(["run", str(folder / "small.toml"), "--output", str(folder / "run")])
     return folder
 

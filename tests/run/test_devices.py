@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import processes
+import warm
 from brainplug.cli.main import main
 from brainplug.runtime.files import read_json
 from processes import kill_in_training
@@ -24,25 +25,30 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-def start(recipe: Path, folder: Path, devices: int = 2) -> subprocess.Popen:
-    """Start a run in a session of its own."""
-    command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
-    return subprocess.Popen(
-        [*command, "--devices", str(devices), "--until", "metrics"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
+def command(recipe: Path, folder: Path) -> list[str]:
+    return ["run", str(recipe), "--output", str(folder), "--until", "metrics"]
+
+
+def launch(recipe: Path, folder: Path) -> None:
+    """Do a run on two devices as a user does, whose ranks the command itself starts."""
+    subprocess.run(
+        [sys.executable, "-m", "brainplug", *command(recipe, folder), "--devices", "2"],
+        check=True,
+        capture_output=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
 
 
-def finish(recipe: Path, folder: Path, devices: int = 2) -> str:
-    """Do a run to its end; return what it printed."""
-    process = start(recipe, folder, devices)
+def start(recipe: Path, folder: Path, ranks: int = 2) -> warm.Warm:
+    """Start the ranks of a run, in the environment that torchrun would give them."""
+    return warm.start(command(recipe, folder), folder.with_suffix(".printed"), ranks=ranks)
+
+
+def finish(recipe: Path, folder: Path, ranks: int = 2) -> None:
+    """Do a run to its end."""
+    process = start(recipe, folder, ranks)
     printed, _ = processes.finish(process)
     assert 0 == process.returncode, printed
-    return printed
 
 
 def losses(folder: Path) -> list[float]:
@@ -57,7 +63,7 @@ def write_recipe(folder: Path, setting: str) -> Path:
     """Write the small recipe under a DeepSpeed setting, or under none."""
     path = folder / f"recipe-{setting}.toml"
     key = f'[training]\ndeepspeed = "{setting}"\n' if setting else "[training]\n"
-    learning = LEARNING.format(epochs=10).replace("[training]\n", key)
+    learning = LEARNING.format(epochs=6).replace("[training]\n", key)
     design = DESIGN.format(head="categorical", column="sex", more="")
     path.write_text(design + GRID + learning)
     return path
@@ -94,7 +100,7 @@ def whole(recipe, prepared, tmp_path, tmp_path_factory) -> Path:
     """A copy of a run under zero2 that nothing interrupted."""
 
     def make(folder: Path) -> None:
-        finish(recipe, shutil.copytree(prepared, folder))
+        launch(recipe, shutil.copytree(prepared, folder))
 
     return shutil.copytree(make_once(tmp_path_factory, "devices-whole", make), tmp_path / "whole")
 
@@ -124,7 +130,7 @@ def test_one_rank_answers_as_two_do(recipe, whole):
     assert len({row["task_id"] for row in wanted}) == len(wanted) > 0
     (whole / "answers.jsonl").unlink()
 
-    finish(recipe, whole, devices=1)
+    finish(recipe, whole, ranks=1)
 
     assert wanted == answers(whole)
 
@@ -150,10 +156,10 @@ def test_zero3_trains_is_killed_resumes_and_answers(prepared, tmp_path):
 
 def test_another_number_of_ranks_goes_on_where_it_can(recipe, whole, killed):
     """One rank goes on from two by twice the accumulation; three cannot, and are told why."""
-    process = start(recipe, killed, devices=3)
+    process = start(recipe, killed, ranks=3)
     printed, _ = processes.finish(process)
     assert 1 == process.returncode
     assert "written by 2 ranks; 3 cannot take the same optimiser steps" in " ".join(printed.split())
 
-    finish(recipe, killed, devices=1)
+    finish(recipe, killed, ranks=1)
     assert losses(whole) == pytest.approx(losses(killed), rel=1e-4)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import warm
 from brainplug.api.records import ModelPlan
 from brainplug.cli.main import main
 from brainplug.recipe.training_tables import Training
@@ -80,16 +81,9 @@ def test_the_resolved_recipe_runs_again(write_recipe, tmp_path):
     assert (tmp_path / "a" / "split.csv").read_text() == (tmp_path / "b" / "split.csv").read_text()
 
 
-def start(recipe: Path, folder: Path) -> subprocess.Popen:
+def start(recipe: Path, folder: Path) -> warm.Warm:
     """Start a run in a session of its own."""
-    command = [sys.executable, "-m", "brainplug", "run", str(recipe), "--output", str(folder)]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    return warm.start(["run", str(recipe), "--output", str(folder)], folder.with_suffix(".printed"))
 
 
 @pytest.mark.slow

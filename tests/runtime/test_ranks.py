@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+import warm
 from brainplug.cli.main import main
 from brainplug.errors import RunError
 from brainplug.runtime.files import read_json
 from brainplug.runtime.ranks import Ranks
 from brainplug.runtime.torchrun import check_devices
 from processes import HANG_S, finish, wait_until
+from shared import cache_of
 
 SITE = Path(__file__).parents[1] / "two_ranks"
 """A `sitecustomize` that puts work of a second in the place of the training."""
@@ -58,7 +60,7 @@ def _prepared(tmp_path_factory):
     (home / "small.toml").write_text(design + GRID + LEARNING.format(epochs=1))
     command = ["run", str(home / "small.toml"), "--output", str(home / "run")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BRAINPLUG_CACHE", str(tmp_path_factory.getbasetemp() / "brainplug-cache"))
+        patch.setenv("BRAINPLUG_CACHE", cache_of(tmp_path_factory))
         assert main([*command, "--until", "volumes"]) == 0
     return home
 
@@ -160,22 +162,30 @@ def test_torchrun_starts_the_ranks_as_well(prepared):
     assert 1 == complained.count("scan 7 is gone")
 
 
-def test_folds_are_done_on_two_ranks(prepared, tmp_path):
+def test_folds_are_done_on_two_ranks(prepared, tmp_path, monkeypatch):
     """A fold whose data is bad is left out on all ranks alike, and the others are done."""
     recipe, _ = prepared
-    folds = tmp_path / "folds.toml"
+    folds, folder = tmp_path / "folds.toml", tmp_path / "run3"
     fractions = "fractions = { train = 0.5, val = 0.25, test = 0.25 }"
     text = recipe.read_text().replace(fractions, "folds = 3")
     folds.write_text(text.replace("subjects = 60", "subjects = 120"))
 
-    code, printed, complained = run_on_two(
-        folds, tmp_path / "run3", "--until", "training", training="second fold has no tasks"
+    environment = {"MADE_UP_TRAINING": "second fold has no tasks", "RUN_FOLDER": str(folder)}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    process = warm.start(
+        ["run", str(folds), "--output", str(folder), "--until", "training"],
+        tmp_path / "printed",
+        ranks=2,
+        first=SITE / "sitecustomize.py",
     )
 
-    assert code == 1
-    assert 1 == complained.count("1 of 3 runs could not be done")
-    names = read_json(tmp_path / "run3" / "runs.json")
-    made = [(tmp_path / "run3" / "runs" / name / "training.json").exists() for name in names]
+    printed, _ = finish(process)
+    assert process.returncode == 1, printed
+    assert 1 == printed.count("1 of 3 runs could not be done")
+    names = read_json(folder / "runs.json")
+    made = [(folder / "runs" / name / "training.json").exists() for name in names]
     assert made == [True, False, True]
     assert 3 == printed.count("─ run ")
 
