@@ -13,13 +13,13 @@ from brainplug.api.contracts import CONTRACTS
 from brainplug.api.frames import FOUND, frames_of
 from brainplug.api.roles import UsesTarget
 from brainplug.audit.balance import BALANCED
-from brainplug.baselines.confounds import KNOWN
 from brainplug.cohort.contract import check_table
 from brainplug.design.pairs import make_pairs
 from brainplug.design.split import split_cohort
 from brainplug.examples import cohort
 from brainplug.testing import make_people, make_study
 from brainplug.testing.checks import Plain
+from brainplug.toolkit.common_columns import COMMON_COLUMNS
 
 DOCS = Path(__file__).parents[1] / "docs"
 sys.path.insert(0, str(DOCS / "_site"))
@@ -141,4 +141,4 @@ def test_the_names_that_are_found_are_found():
     """What pages say of `age`, `sex` and `scanner` is what audit and baselines look for."""
     for name in FOUND:
         assert name in BALANCED[name]
-        assert name in KNOWN[name]
+        assert name in COMMON_COLUMNS[name]

@@ -17,6 +17,7 @@ from brainplug.evaluation.describe import TargetFacts
 from brainplug.evaluation.intervention_records import Interventions
 from brainplug.evaluation.interventions import score_interventions
 from brainplug.evaluation.measure import Measure
+from brainplug.evaluation.verdicts import judge
 from brainplug.runtime.records import from_json, to_json
 from brainplug.tasks.answers import AnswerRow
 from brainplug.tasks.interventions import INTERVENTIONS, Changed, Changes, choose_tasks, spread_of
@@ -219,6 +220,24 @@ def test_what_is_neither_cannot_be_told(classes):
     """A coin; one that always says the same ignores its references, as it does all else."""
     assert None is found_of(classes, Classes().coin).verdict.kind
     assert "ignores" == found_of(classes, Classes().constant).verdict.kind
+
+
+def test_a_score_that_changes_beneath_answers_that_stay_is_not_ignorance(classes):
+    """An AUROC rests on probabilities: clearly worse with other words, it hangs on these."""
+    effects = dict(found_of(classes, Classes().constant).effects)
+    effects["word-changed"] = attrs.evolve(effects["word-changed"], clear=True)
+
+    found = judge(effects, None, higher_is_better=True, numerical=False)
+
+    assert (None, True) == (found.kind, "the probabilities beneath them" in found.why)
+
+
+def test_a_constant_is_said_to_ignore_the_query_too(classes):
+    """It would be unfair to blame it for the references alone."""
+    found = found_of(classes, Classes().constant).verdict
+
+    assert "whatever it is shown, the query too" in found.why
+    assert "whatever" not in found_of(classes, Classes().ignores).verdict.why
 
 
 def test_answers_that_cannot_be_read_show_nothing(classes):

@@ -16,9 +16,9 @@ from brainplug.evaluation.intervention_records import (
     Interventions,
     Verdict,
 )
+from brainplug.evaluation.numbers_in_words import MINUS
 from brainplug.report.dependence_figure import draw_dependence, draw_model, reach_of
 from brainplug.report.intervention_words import intervention_rows, interventions_in_words
-from brainplug.report.wording import MINUS
 
 
 def at(value, reach=0.1):

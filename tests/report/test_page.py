@@ -12,6 +12,7 @@ import pytest
 from brainplug.audit.records import PoolBalance
 from brainplug.evaluation.bootstrap import Estimate
 from brainplug.evaluation.intervention_records import Effect, Expected, Interventions
+from brainplug.evaluation.numbers_in_words import MINUS
 from brainplug.evaluation.pooled_records import RunScores, Summary
 from brainplug.evaluation.records import ArmScores, Difference
 from brainplug.evaluation.subgroup_records import Gain, Grouping, GroupScore, WithinGroups
@@ -27,7 +28,6 @@ from brainplug.report.sections import (
     systems,
 )
 from brainplug.report.sentence import claim
-from brainplug.report.wording import MINUS
 from pages import Study, make_folder, page_of
 
 HOSTILE = ("control", "mild $x_1$ <script>alert(1)</script>", "a'\"&b\x1b[2J\x9b")

@@ -6,6 +6,7 @@ import attrs
 import pytest
 from rich.console import Console
 
+from brainplug.evaluation.pooled_records import Summary
 from brainplug.evaluation.records import BaselineScores, Difference
 from brainplug.report.headline import headline, show_result
 from brainplug.report.sentence import Setting, claim
@@ -69,6 +70,20 @@ def test_made_up_people_are_never_called_real(metrics, told, said):
     assert said in claim(metrics, Setting.of(studies))
 
 
+def test_ranks_within_runs_stand_beside_those_of_all(metrics):
+    """Folds on scales of their own are told in the sentence itself, where they matter."""
+    (name, score), *_ = metrics.splits["test"].metrics.items()
+
+    def of_runs(mean):
+        return Summary(runs={}, mean={name: mean}, sd={name: 0.0})
+
+    apart = attrs.evolve(metrics, runs=of_runs(1.0))
+    alike = attrs.evolve(metrics, runs=of_runs(score.value))
+    assert score.high < 1.0
+    assert ", and 1.00 on average among the people of one run" in claim(apart)
+    assert "on average" not in claim(alike)
+
+
 def test_the_terminal_says_the_sentence_and_fits_80_columns(metrics):
     """The same sentence as the page; every system in lines of at most 80."""
     console = Console(width=80)
@@ -92,7 +107,7 @@ def test_a_silent_model_is_told_in_the_table(tmp_path):
         console.print(headline(silent))
 
     assert "all 80 answers unreadable" in shown.get()
-    (row,) = [line for line in shown.get().splitlines() if line.startswith("│ model")]
+    (row,) = [line for line in shown.get().splitlines() if line.startswith(" model")]
     assert "0.00" not in row
 
 

@@ -137,9 +137,9 @@ def read_bytes(run: Path) -> dict[str, bytes]:
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch):
     """Keep the tables of the terminal away, which take half of the time."""
-    from rich.console import Console
+    from brainplug.runtime.terminal import Terminal
 
-    monkeypatch.setattr("brainplug.cli.main.make_console", lambda: Console(quiet=True))
+    monkeypatch.setattr("brainplug.cli.run.make_console", lambda **_: Terminal(quiet=True))
 
 
 @pytest.mark.parametrize("design", DESIGNS)

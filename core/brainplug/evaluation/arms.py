@@ -280,7 +280,7 @@ def judge_benefit(gap: Difference) -> str:
     if not gap.clear:
         return "no benefit of references was shown"
     helps = (gap.value > 0) == gap.higher_is_better
-    return "references help" if helps else "references harm"
+    return "references help" if helps else "with references the model does worse"
 
 
 def references_add(metrics: Metrics, split: str) -> Difference | None:

@@ -18,6 +18,7 @@ from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.confounding import Confounding
 from brainplug.evaluation.differences import difference
 from brainplug.evaluation.increment import TwoReaders, measure_increment
+from brainplug.evaluation.numbers_in_words import bracketed, show
 from brainplug.evaluation.places import score_places
 from brainplug.evaluation.relatives import cluster_names
 from brainplug.evaluation.rules import Rule, apply_rule
@@ -250,11 +251,11 @@ def strongest_in_words(found: Difference, score: float | None, about: str) -> st
     """
     if found.value is None or score is None:
         return f"Whether the model beats {about} is not known: {found.reason}."
-    shown = f"{about[0].upper()}{about[1:]} reached {score:.2f}"
-    within = "" if found.low is None else f" ({found.low:.2f} to {found.high:.2f})"
+    shown = f"{about[0].upper()}{about[1:]} reached {show(score)}"
+    within = bracketed(found.low, found.high, " (", ")")
     better = (found.value > 0) == found.higher_is_better and found.value != 0
     # Adding 0 makes of a rounded -0.0 a plain one.
-    gap = f"the difference is {round(found.value, 2) + 0.0:.2f}{within}"
+    gap = f"the difference is {show(found.value)}{within}"
     if found.clear:
         verdict = "the model is better" if better else "the model is worse"
     else:

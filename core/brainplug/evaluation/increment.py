@@ -11,6 +11,7 @@ from brainplug.evaluation.bootstrap import Estimate
 from brainplug.evaluation.conditional_logit import fit, make_design, predict
 from brainplug.evaluation.confounding import Increment
 from brainplug.evaluation.differences import difference
+from brainplug.evaluation.numbers_in_words import bracketed, show, show_p
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,16 +197,14 @@ def increment_in_words(found: Increment) -> str:
     if found.p_value is None:
         return f"What the model adds to {known} is not known: {found.reason}."
     adds = found.p_value < 1 - found.confidence
-    shown = "p < 0.001" if found.p_value < 0.001 else f"p = {found.p_value:.3f}"
     told = (
         f"The model {'adds' if adds else 'is not shown to add'} to what {known} tell "
-        f"(likelihood ratio, {shown}, {found.n} people)"
+        f"(likelihood ratio, {show_p(found.p_value)}, {found.n} people)"
     )
     gain = found.gain
     if gain.value is None:
         return f"{told}; by how much is not known: {gain.reason}."
-    within = "" if gain.low is None else f" ({gain.low:.2f} to {gain.high:.2f})"
     return (
-        f"{told}: {found.metric} {found.alone:.2f} becomes {found.together:.2f}, "
-        f"{gain.value:+.2f}{within}."
+        f"{told}: {found.metric} {show(found.alone or 0.0)} becomes {show(found.together or 0.0)}, "
+        f"{show(gain.value, sign=True)}{bracketed(gain.low, gain.high, ' (', ')')}."
     )

@@ -11,6 +11,7 @@ from brainplug.baselines.records import SITE, SITE_READ
 from brainplug.evaluation.bootstrap import Estimate
 from brainplug.evaluation.confounding import PlaceProbe
 from brainplug.evaluation.intervals import interval
+from brainplug.evaluation.numbers_in_words import bracketed, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,12 +78,12 @@ def probe_in_words(found: PlaceProbe) -> str:
     score = found.score
     if score.value is None:
         return f"Whether scans give away the {found.of} is not known: {score.reason}."
-    within = "" if score.low is None else f" ({score.low:.2f} to {score.high:.2f})"
+    within = bracketed(score.low, score.high, " (", ")")
     told = score.low is not None and score.low > found.chance
     consequence = "which is not clear of chance"
     if told:
         consequence = f"so that a model may answer by the {found.of}"
     return (
         f"A linear reader tells the {found.of} off a scan with a balanced accuracy of "
-        f"{score.value:.2f}{within}, where chance is {found.chance:.2f}, {consequence}."
+        f"{show(score.value)}{within}, where chance is {found.chance:.2f}, {consequence}."
     )

@@ -91,19 +91,26 @@ def mean_intervals(
     found: dict[str, tuple[float | None, float | None]] = {}
     for name in metrics[0].splits[split].metrics:
         scores = [each.splits[split].metrics.get(name) for each in metrics]
-        ends = [
-            (score.value, score.low, score.high)
-            for score in scores
-            if score and None not in (score.value, score.low, score.high)
-        ]
-        if len(ends) < len(metrics):
-            found[name] = (None, None)
-            continue
-        values, lows, highs = np.array(ends, dtype=float).T
-        mean, count = float(values.mean()), len(values)
-        below, above = np.sqrt([((values - lows) ** 2).sum(), ((highs - values) ** 2).sum()])
-        found[name] = (mean - float(below) / count, mean + float(above) / count)
+        found[name] = mean_ends(
+            [(score.value, score.low, score.high) if score else (None,) * 3 for score in scores]
+        )
     return found
+
+
+def mean_ends(
+    scores: Sequence[tuple[float | None, float | None, float | None]],
+) -> tuple[float | None, float | None]:
+    """Return the interval of a mean of independent scores, None where one has no interval.
+
+    Args:
+        scores: value, lower and upper end of each.
+    """
+    if any(None in score for score in scores):
+        return None, None
+    values, lows, highs = np.array(scores, dtype=float).T
+    mean, count = float(values.mean()), len(values)
+    below, above = np.sqrt([((values - lows) ** 2).sum(), ((highs - values) ** 2).sum()])
+    return mean - float(below) / count, mean + float(above) / count
 
 
 def is_silent(metrics: Metrics, split: str) -> bool:

@@ -12,6 +12,7 @@ from brainplug.evaluation.confounding import SameHeadSize
 from brainplug.evaluation.increment import finite
 from brainplug.evaluation.intervals import interval, student_interval
 from brainplug.evaluation.jackknife import group_families
+from brainplug.evaluation.numbers_in_words import bracketed, show
 from brainplug.evaluation.relatives import number_families
 from brainplug.toolkit.components import number_components
 
@@ -158,14 +159,14 @@ def head_size_in_words(found: SameHeadSize) -> str:
     matched = found.matched
     if matched.value is None:
         return f"Among people with equally large heads the score is not known: {matched.reason}."
-    within = "" if matched.low is None else f" ({matched.low:.2f} to {matched.high:.2f})"
-    whole = "" if found.whole is None else f", {found.whole:.2f} among all"
+    within = bracketed(matched.low, matched.high, " (", ")")
+    whole = "" if found.whole is None else f", {show(found.whole)} among all"
     if found.how == PARTIAL:
         return (
-            f"Given head size, truth and prediction correlate by {matched.value:.2f}{within}"
+            f"Given head size, truth and prediction correlate by {show(matched.value)}{within}"
             f"{whole} ({found.n} people)."
         )
     return (
         f"Among {found.n} pairs of people of two classes with equally large heads (within "
-        f"{found.caliper_ml:.0f} ml) {found.metric} is {matched.value:.2f}{within}{whole}."
+        f"{found.caliper_ml:.0f} ml) {found.metric} is {show(matched.value)}{within}{whole}."
     )

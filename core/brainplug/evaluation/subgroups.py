@@ -9,6 +9,7 @@ import numpy as np
 
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.intervals import interval
+from brainplug.evaluation.numbers_in_words import show_p
 from brainplug.evaluation.relatives import cluster_names
 from brainplug.evaluation.small_cells import SMALLEST_CELL, is_few
 from brainplug.evaluation.subgroup_records import Grouping, GroupScore, Heterogeneity
@@ -148,9 +149,8 @@ def heterogeneity_in_words(by: str, grouping: Grouping) -> str:
     if found is None:
         return ""
     noun = "age band" if by == "age" else by
-    p_value = "p < 0.001" if found.p_value < 0.001 else f"p = {found.p_value:.3f}"
     differ = "differs" if found.p_value < 0.05 else "does not clearly differ"
     return (
         f"The score {differ} by {noun} (Cochran's Q {found.q:.1f} over {found.groups} groups, "
-        f"{p_value}; I² {found.i2:.0%})."
+        f"{show_p(found.p_value)}; I² {found.i2:.0%})."
     )

@@ -6,7 +6,8 @@
               the query shows at most 0.25
     ignores   other words or scans of the references change the answer of at most a tenth of the
               people; of a number, the slope on what is told is at most 0.1, and other scans move
-              the answer by at most 0.2 standard deviations
+              the answer by at most 0.2 standard deviations; and the score, which may rest on
+              probabilities beneath the answers, is not clearly another one
     uses      references that are told wrongly, by another word or another person's scan, make the
               score clearly worse, and another query changes more than a tenth of the answers; of
               a number, the slope on what the query shows is more than 0.1
@@ -41,6 +42,13 @@ UNCLEAR = (
     "same"
 )
 UNCLEAR_QUERY = "its answers do not clearly follow who is asked about"
+
+STILL = "its answers stay when the references' scans or values are others"
+ALIKE = "it answers alike whatever it is shown, the query too"
+BENEATH = (
+    "its answers stay when the references' scans or values are others, but the probabilities "
+    "beneath them, and with these its score, do not"
+)
 
 WRONG = {
     "word-changed": "when another value is told of the references",
@@ -79,10 +87,11 @@ def judge(
             kind="copies",
             why="its answers repeat what is told of the references, whoever is asked about",
         )
-    if all(is_still(name, effects[name], numerical=numerical) for name in OTHER if name in effects):
-        return Verdict(
-            kind="ignores", why="its answers stay when the references' scans or values are others"
-        )
+    others = {name: effects[name] for name in OTHER if name in effects}
+    if all(is_still(name, each, numerical=numerical) for name, each in others.items()):
+        beneath = any(each.clear for each in others.values())
+        why = ALIKE if at_most(query.changed, LITTLE) else STILL
+        return Verdict(kind=None, why=BENEATH) if beneath else Verdict(kind="ignores", why=why)
     worse = [words for name, words in WRONG.items() if is_worse(effects[name], higher_is_better)]
     if worse and at_least(follows, LITTLE):
         return Verdict(kind="uses", why=f"its answers are worse {' and '.join(worse)}")

@@ -16,6 +16,7 @@ from brainplug.api.roles import ScoresResamples, able
 from brainplug.evaluation.accelerated import accelerated
 from brainplug.evaluation.bootstrap import draw_resamples, resampled_scores
 from brainplug.evaluation.jackknife import without_each
+from brainplug.evaluation.numbers_in_words import bracketed, show, with_article
 from brainplug.evaluation.subgroup_records import Gain, Grouping, Verdict, WithinGroups
 
 if TYPE_CHECKING:
@@ -292,8 +293,9 @@ def within_in_words(by: str, grouping: Grouping, metric: str) -> str:
         return f"By {noun}: {grouping.reason}."
     facts = (
         f"{metric} is {show(found.overall.score)} over all and {show(found.within.score)} among "
-        f"people of one {noun}, where one answer a {noun} reaches {show(found.within.constant)} "
-        f"(gain {show(found.within.value)}{bracketed(found.within.low, found.within.high)}; "
+        f"people of one {noun}, where one answer for {with_article(noun)} reaches "
+        f"{show(found.within.constant)} (gain {show(found.within.value)}"
+        f"{bracketed(found.within.low, found.within.high)}; "
         f"{found.people} people in {found.groups} groups)"
     )
     detector = "scanner" if by in ("site", "scanner") else noun
@@ -303,18 +305,3 @@ def within_in_words(by: str, grouping: Grouping, metric: str) -> str:
         "holds within": f"The score holds within each {noun}: {facts}.",
         "open": f"Whether the score is more than a reading of the {noun} is open: {facts}.",
     }[found.verdict]
-
-
-def show(value: float) -> str:
-    """Write a number in a sentence.
-
-    >>> show(-0.001), show(0.784), show(123.4)
-    ('0.00', '0.78', '123')
-    """
-    text = f"{value:.{0 if abs(value) >= 100 else 2}f}"
-    return text.replace("-", "\u2212") if float(text) else text.replace("-", "")
-
-
-def bracketed(low: float | None, high: float | None) -> str:
-    """Write the ends of an interval after a value."""
-    return "" if low is None or high is None else f", {show(low)} to {show(high)}"

@@ -28,8 +28,9 @@ def references_add_in_words(metrics: Metrics, split: str) -> str:
     if gap.higher_is_better:
         return f"references add {show_gap(gap)} {metric_name(name)}"
     unit = metrics.splits[split].metrics[name].unit
-    lowered = show_gap(gap, sign=-1, unit=f" {unit}" if unit else "")
-    return f"references lower the {metric_name(name)} of {metrics.target.name} by {lowered}"
+    verb, sign = ("raise", 1) if gap.value > 0 and gap.clear else ("lower", -1)
+    told = show_gap(gap, sign=sign, unit=f" {unit}" if unit else "")
+    return f"references {verb} the {metric_name(name)} of {metrics.target.name} by {told}"
 
 
 def show_gap(gap: Difference, sign: int = 1, unit: str = "") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from brainplug.evaluation.numbers_in_words import with_article
 from brainplug.report.wording import join_words, metric_name, show_estimate, show_number
 
 if TYPE_CHECKING:
@@ -111,8 +112,9 @@ def describe_doses(doses: Doses, metric: str) -> str:
     clear = "a clear difference" if doses.clear else "not a clear difference"
     short = f"; {doses.reason}" if doses.reason else ""
     return (
-        f"Answers taken together over {counts} references have a {metric_name(metric)} of {scores} "
-        f"({doses.people} people); the most against the fewest: {show_estimate(doses.gain)}, "
+        f"Answers taken together over {counts} references have "
+        f"{with_article(metric_name(metric))} of {scores} ({doses.people} people); the most "
+        f"against the fewest: {show_estimate(doses.gain)}, "
         f"{clear}{short}."
     )
 

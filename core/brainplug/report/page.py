@@ -103,6 +103,7 @@ def render(facts: Facts) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["sentence"] = as_sentence
+    environment.filters["capital"] = capital
     shown = [(section, section.make(facts)) for section in SECTIONS]
     metrics, setting = facts.metrics, facts.setting
     page = environment.get_template("page.html.j2").render(

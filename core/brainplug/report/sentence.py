@@ -8,6 +8,8 @@ import attrs
 
 from brainplug.baselines.records import IMAGE_KINDS
 from brainplug.evaluation.describe import forms_in_words, show_all
+from brainplug.evaluation.numbers_in_words import show_p, with_article
+from brainplug.evaluation.pooled_records import scales_in_words
 from brainplug.evaluation.records import EXPECTED, SAID
 from brainplug.report.arms import references_add_in_words
 from brainplug.report.intervention_words import interventions_in_words
@@ -19,7 +21,6 @@ from brainplug.report.wording import (
     metric_name,
     show_estimate,
     show_number,
-    show_p,
 )
 
 if TYPE_CHECKING:
@@ -122,12 +123,29 @@ def claim(metrics: Metrics, setting: Setting | None = None) -> str:
     level = f"{metrics.intervals.confidence:.0%} CI "
     unit = f" {score.unit}" if score.unit else ""
     reached = f"{with_article(metric_name(name))} of {show_score(score, level, unit)}"
+    reached += within_runs_in_words(metrics, name)
     clauses = [
         f"{who}, {task} with {reached}{spread_in_words(metrics, scored, name)}",
         compare_in_words(scored, name),
         references_add_in_words(metrics, split) or NOT_MEASURED,
     ]
     return "; ".join(clause for clause in clauses if clause) + "."
+
+
+def within_runs_in_words(metrics: Metrics, name: str) -> str:
+    """Say how people rank within their own runs, where that is above how all of them rank.
+
+    Args:
+        metrics: of the run.
+        name: of the metric.
+    """
+    runs = metrics.runs
+    if runs is None or (mean := runs.mean.get(name)) is None:
+        return ""
+    score = metrics.splits[runs.split].metrics[name]
+    if not scales_in_words(runs, name, name, (score.value, score.high)):
+        return ""
+    return f", and {show_number(mean)} on average among the people of one run"
 
 
 def describe_people(scored: SplitScores, split: str) -> str:
@@ -150,15 +168,6 @@ def beside(references: int | None, target: str) -> str:
         return " alone"
     many = "a reference" if references == 1 else f"{references} references"
     return f" beside {many} of known {target}"
-
-
-def with_article(noun: str) -> str:
-    """Put the indefinite article before a metric's name.
-
-    >>> with_article("AUROC"), with_article("balanced accuracy"), with_article("R²")
-    ('an AUROC', 'a balanced accuracy', 'an R²')
-    """
-    return f"{'an' if noun[0].lower() in 'aeio' or noun == 'R²' else 'a'} {noun}"
 
 
 def show_score(score: ReportedScore, level: str = "", unit: str = "") -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from brainplug.evaluation.numbers_in_words import MINUS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -12,8 +14,6 @@ if TYPE_CHECKING:
     from brainplug.evaluation.subgroup_records import GroupScore
 
     Estimated = ReportedScore | Difference | Measured | GroupScore | Estimate
-
-MINUS = "\u2212"
 
 METRIC_NAMES = {
     "accuracy": "accuracy",
@@ -99,17 +99,6 @@ def show_estimate(score: Estimated, level: str = "", places: int | None = None) 
     """
     places = places_of([score]) if places is None else places
     return f"{show_number(score.value, places)}{bracketed(score, level, places)}"
-
-
-def show_p(value: float) -> str:
-    """Write a p value.
-
-    >>> show_p(0.0004), show_p(0.0312), show_p(0.4), show_p(1.0)
-    ('p < 0.001', 'p = 0.031', 'p = 0.40', 'p > 0.99')
-    """
-    if value < 0.001:
-        return "p < 0.001"
-    return "p > 0.99" if value > 0.99 else f"p = {value:.{3 if value < 0.1 else 2}f}"
 
 
 def join_words(words: list[str], last: str = "and") -> str:

@@ -105,7 +105,7 @@ def export_bids(run: Run, to: Path) -> Derivative:
 
 def find_metrics(run: Run) -> Metrics:
     """Return the scores of a run, or of the first of several, which have the target in common."""
-    return next(iter(run.runs.values())).metrics if run.runs else run.metrics
+    return next(iter(run.runs.values())).result if run.runs else run.result
 
 
 def lay_out(predictions: pd.DataFrame, metrics: Metrics) -> pd.DataFrame:

@@ -343,9 +343,7 @@ def foresee_needs(
     return {
         "tokens_a_dialogue": tokens,
         "tokens_a_scan": plan.tokens_per_image,
-        "steps": count_phases(
-            recipe, backbone, tasks=asked.tasks["train"], scans=asked.scans
-        ),
+        "steps": count_phases(recipe, backbone, tasks=asked.tasks["train"], scans=asked.scans),
         "memory_gib": memory_gib(plan, tokens * recipe.training.batch_size) if known else None,
         "cpu_hours": training_seconds(plan, read) / 3600 if known else None,
     }

@@ -10,10 +10,9 @@ from rich.text import Text
 
 from brainplug.evaluation.openings import tell_openings
 from brainplug.evaluation.records import Metrics
-from brainplug.report.sentence import Setting, shown_split
 from brainplug.run.repeats import list_runs
-from brainplug.run.summary_table import summary_table
 from brainplug.run.stage_lines import took
+from brainplug.run.summary_table import summary_table
 from brainplug.runtime.records import read_record
 from brainplug.tasks.answers import read_answers
 from brainplug.tasks.study_facts import CohortFacts
@@ -21,6 +20,7 @@ from brainplug.tasks.study_facts import CohortFacts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from brainplug.report.sentence import Setting
     from brainplug.run.context import Workspace
     from brainplug.runtime.run_folder import RunFolder
 
@@ -54,6 +54,7 @@ def tell(workspace: Workspace, label: str, line: str) -> None:
 def show_scores(workspace: Workspace) -> None:
     """Show the sentence of the page and the scores beside the baselines', of all and each study."""
     from brainplug.report.headline import show_result
+    from brainplug.report.sentence import shown_split
 
     files, console = workspace.files, workspace.console
     metrics = read_record(files.metrics, Metrics)
@@ -74,6 +75,8 @@ def show_scores(workspace: Workspace) -> None:
 
 def read_setting(files: RunFolder, metrics: Metrics) -> Setting:
     """Return what the sentence says of studies and references."""
+    from brainplug.report.sentence import Setting
+
     studies = read_record(files.facts, CohortFacts).studies
     homes = [files] if metrics.runs is None else list_runs(files).values()
     references = [len(row.references) for home in homes for row in read_answers(home.answers)]
@@ -82,6 +85,8 @@ def read_setting(files: RunFolder, metrics: Metrics) -> Setting:
 
 def next_steps(files: RunFolder, until: str) -> Iterator[str]:
     """Say what is sensible to do now, a command each."""
+    from brainplug.report.sentence import shown_split
+
     run = near(files.path)
     if until != "report":
         yield "the same command goes on from here; without --until to the page"

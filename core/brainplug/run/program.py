@@ -56,7 +56,7 @@ def check(recipe: str | Path, *, quiet: bool = False) -> Checked:
 
     file = open_recipe(recipe)
     # A quiet console records nothing either.
-    console = Terminal(record=True, **({"file": StringIO()} if quiet else {}))
+    console = Terminal(record=True, file=StringIO() if quiet else None)
     check_recipe(file, registry=file.registry, console=console)
     return Checked(recipe=resolve(file.recipe), told=console.export_text())
 

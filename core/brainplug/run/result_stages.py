@@ -186,14 +186,16 @@ def report_stage(workspace: Workspace) -> Stage:
             *([] if workspace.recipe.tasks else [workspace.files.split_notes]),
         ],
         writes=(workspace.files.report, workspace.files.card),
-        uses=(workspace.recipe,),
+        uses=(*workspace.parts("target"), behind(workspace.head), workspace.recipe),
         run=partial(run_report, workspace),
     )
 
 
 def run_report(workspace: Workspace) -> None:
     """Write the page, and the card beside the weights if they are there."""
-    from brainplug.report import Sources, write_card, write_report
+    from brainplug.report.card import write_card
+    from brainplug.report.facts import Sources
+    from brainplug.report.page import write_report
 
     sources = Sources(
         recipe=workspace.recipe,

@@ -111,8 +111,7 @@ def own_key(files: RunFolder) -> bytes:
 
 def safe_page(workspace: Workspace) -> str:
     """Return the page without single people, whatever the recipe lets the run's own show."""
-    from brainplug.report import Sources
-    from brainplug.report.facts import Facts
+    from brainplug.report.facts import Facts, Sources
     from brainplug.report.page import render
 
     recipe = workspace.recipe

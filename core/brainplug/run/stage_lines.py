@@ -69,5 +69,5 @@ def took(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min" + (f" {rest} s" if rest else "")
-    hours, left = divmod(minutes, 60)
+    hours, left = divmod(round(seconds / 60), 60)
     return f"{hours} h" + (f" {left} min" if left else "")

@@ -61,7 +61,7 @@ def beyond_chance(tasks, rule: str) -> float:
 
 
 @every_shape
-@settings(max_examples=30, derandomize=True)  # a bound of luck is not searched for luck
+@settings(max_examples=20, derandomize=True)  # a bound of luck is not searched for luck
 @given(
     share=st.floats(0.5, 0.95),
     classes=st.integers(2, 6),
@@ -89,7 +89,7 @@ def test_rules_that_see_no_scan_are_at_chance(
 
 
 @every_shape
-@settings(max_examples=30, derandomize=True)  # a bound of luck is not searched for luck
+@settings(max_examples=20, derandomize=True)  # a bound of luck is not searched for luck
 @given(num=st.integers(60, 140), seed=st.integers(0, 10_000))
 def test_numbers_of_references_tell_nothing(options, pool, make_tasks, num, seed):
     """The value of a reference does not go with the query's, up or down."""

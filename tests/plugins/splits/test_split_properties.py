@@ -34,7 +34,7 @@ EVERY = {**BY_SUBJECT, **BY_FAMILY}
 
 every_strategy = pytest.mark.parametrize("strategy", EVERY.values(), ids=EVERY)
 every_family_strategy = pytest.mark.parametrize("strategy", BY_FAMILY.values(), ids=BY_FAMILY)
-quick = settings(max_examples=25)
+quick = settings(max_examples=15)
 
 seeds = st.sampled_from([1, 2, 3])
 """With these every split is drawn a site."""

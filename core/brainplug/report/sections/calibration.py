@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.evaluation.calibration import ENOUGH_FOR_CURVE
+from brainplug.evaluation.numbers_in_words import MINUS
 from brainplug.report.figures import draw_calibration
-from brainplug.report.wording import MINUS, show_estimate, show_number
+from brainplug.report.wording import show_estimate, show_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
