@@ -96,7 +96,7 @@ def script(shell: str, parser: argparse.ArgumentParser, parts: Iterable[str]) ->
     recipes = join(shipped_names())
     options = []
     for name, command in commands.items():
-        named = command.takes("recipe") or name in {"init", "show"}
+        named = command.takes("recipe") or name == "init"
         more = recipes if named else join(parts) if name == "plugins" else ""
         options.append(f'                {name}) words="{join(command.options())} {more}" ;;')
     return BASH.format(
@@ -111,12 +111,13 @@ def script(shell: str, parser: argparse.ArgumentParser, parts: Iterable[str]) ->
 
 def values_after(parts: Iterable[str]) -> Mapping[str, Iterable[str]]:
     """Return what may follow an option: a pattern of the shell -> words."""
-    from brainplug.cli import new, predict, run
+    from brainplug.cli import new, predict, run, show
 
     return {
         '*" --until"': run.STAGES,
         '"prepare --format"': run.FORMATS,
         '"predict --format"': predict.FORMATS,
+        '"show --split"': show.SPLITS,
         '"completion completion"': SHELLS,
         '"new new"': new.ROLES,
         '"plugins plugins"': (*parts, "--recipe", "--json", "--verbose", "--help"),

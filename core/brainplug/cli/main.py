@@ -22,6 +22,7 @@ from brainplug.cli.parser import Parser, add_command, parse
 from brainplug.cli.plugins import add_plugins
 from brainplug.cli.predict import add_predict
 from brainplug.cli.run import add_check, add_prepare, add_run
+from brainplug.cli.show import add_show
 
 if TYPE_CHECKING:
     import argparse
@@ -118,6 +119,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_run(commands)
     add_check(commands)
     add_prepare(commands)
+    add_show(commands)
     add_evaluate(commands)
     add_predict(commands)
     add_compare(commands)

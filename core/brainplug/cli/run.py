@@ -122,6 +122,11 @@ def add_prepare(commands: Commands) -> None:
 def add_recipe(command: argparse.ArgumentParser) -> None:
     """Let a command take a recipe, and changes of it."""
     command.add_argument("recipe", help="a recipe file, or the name of a shipped one such as demo")
+    add_changes(command)
+
+
+def add_changes(command: argparse.ArgumentParser) -> None:
+    """Let a command take changes of its recipe."""
     command.add_argument(
         "--set",
         dest="changes",
