@@ -130,6 +130,28 @@ def test_a_run_is_not_changed(tmp_path, capsys):
     assert "a run is as it was made" in capsys.readouterr().err
 
 
+def test_a_run_folder_that_is_not_there_is_called_one(capsys):
+    """Rather than a recipe."""
+    assert 1 == main(["show", "runs/no-such-run"])
+
+    assert "expected a run folder" in capsys.readouterr().err
+
+
+def test_a_recipe_that_is_not_there_is_called_one(capsys):
+    """With the name that may have been meant."""
+    assert 1 == main(["show", "dmeo"])
+
+    assert "did you mean 'demo'?" in capsys.readouterr().err
+
+
+def test_answers_of_a_test_are_not_called_learnt():
+    """Nobody in it is trained on."""
+    told = printed(shown())
+
+    assert "the true answer is" in told
+    assert "learnt" not in told
+
+
 def test_its_splits_are_those_there_are():
     """They are written out, since an import would be slow."""
     assert records.SPLITS == show.SPLITS

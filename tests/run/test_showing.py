@@ -87,7 +87,7 @@ def test_an_estimate_is_called_one():
     counter = counter_of(Absent(), (16, 16, 16))
 
     assert (False, None) == (counter.exact, counter.context_length)
-    assert "estimated from above" in counter.notes[0]
+    assert "estimates, and at most so many" in counter.notes[0]
     assert "get it" == counter.notes[1]
 
 
@@ -96,6 +96,16 @@ def test_dialogues_longer_than_the_model_takes_are_told(shown):
     counter = showing.Counter(encoder=None, context_length=10, exact=True)
 
     assert counter.tell(shown.tasks)[0].startswith("4 of these dialogues have more tokens than")
+
+
+def test_what_else_weighs_in_the_loss_is_told(tmp_path):
+    """Of training dialogues, since others have no loss."""
+    text = TEXT.replace("epochs = 1", "epochs = 1\ntelling_weight = 8.0\nauxiliary = 1.0")
+
+    told = "\n".join(show_text(tmp_path, text).notes)
+    assert "a token that tells the value weighs 8 in the loss" in told
+    assert "training.auxiliary" in told
+    assert "loss" not in "\n".join(show_text(tmp_path, text, split="val").notes)
 
 
 def test_torch_is_not_imported():

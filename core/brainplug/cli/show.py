@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from brainplug.api.records import Split
     from brainplug.cli.parser import Commands
     from brainplug.run.showing import Showing, ShownAnswer, ShownTask
     from brainplug.tasks.shown_dialogue import Piece, ShownDialogue
@@ -85,17 +86,12 @@ def show_command(given: argparse.Namespace) -> None:
 
 def find_showing(given: argparse.Namespace) -> Showing:
     """Return what is to be shown of a run folder or a recipe."""
-    from brainplug.recipe.shipped import is_named
-
-    folder = Path(given.recipe).expanduser()
-    # A folder may have the name of a shipped recipe, too.
-    if not folder.is_dir() or (is_named(given.recipe) and not (folder / "recipe.toml").is_file()):
+    if not is_run(given.recipe):
         file, registry = open_recipe(given)
         from brainplug.run.showing import show_recipe
 
-        return show_recipe(
-            file, registry=registry, split=given.split or SPLITS[0], number=given.number
-        )
+        split: Split = given.split or "train"
+        return show_recipe(file, registry=registry, split=split, number=given.number)
     if given.changes:
         from brainplug.errors import RunError
 
@@ -112,14 +108,27 @@ def find_showing(given: argparse.Namespace) -> Showing:
     return show_run(run, split=given.split, number=given.number)
 
 
+def is_run(given: str) -> bool:
+    """Tell whether a run folder is meant, be it there or not, rather than a recipe."""
+    from brainplug.recipe.shipped import is_named
+
+    path = Path(given).expanduser()
+    if path.is_dir():
+        # A folder may have the name of a shipped recipe, too.
+        return (path / "recipe.toml").is_file() or not is_named(given)
+    return not path.exists() and not path.suffix and len(path.parts) > 1
+
+
 def show_all(found: Showing, console: Console) -> None:
     """Show dialogues on the terminal."""
     from rich.text import Text
 
     bold = console.is_terminal and not console.no_color
-    learnt = "bold" if bold else f"{OPENS}between marks{CLOSES}"
+    marked = "bold" if bold else f"{OPENS}between marks{CLOSES}"
+    # People of other splits are never trained on.
+    learnt = f"what is learnt is {marked}" if found.learns else f"the true answer is {marked}"
     head = f"{len(found.tasks):,} of {found.total:,} dialogues of {found.split}"
-    console.print(Text(f"{head}; what is learnt is {learnt}"))
+    console.print(Text(f"{head}; {learnt}"))
     if found.outcomes:
         told = (f"{count:,} {name}" for name, count in found.outcomes.items())
         console.print(Text(f"of all answers to {found.split}: {', '.join(told)}"))
@@ -191,11 +200,11 @@ def length_of(dialogue: ShownDialogue, found: Showing) -> str:
     """Say how long a dialogue is."""
     counts = dialogue.tokens
     assert counts is not None
-    about = "" if found.exact else "at most "
     most = "" if found.context_length is None else f" (of {found.context_length:,})"
+    what = "learnt" if found.learns else "in the answer"
     return (
-        f"tokens: {about}{counts.words:,} words, {counts.markers:,} markers, {counts.scans:,} scan "
-        f"patches; {about}{counts.all:,}{most} in all, {counts.loss:,} learnt"
+        f"tokens: {counts.words:,} words + {counts.markers:,} markers + {counts.scans:,} of scans "
+        f"= {counts.all:,}{most}; {counts.loss:,} {what}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
@@ -14,6 +14,7 @@ from brainplug.cohort.build import gather
 from brainplug.design.pairs import make_pairs
 from brainplug.design.split import add_pools, pool_scans, split_cohort, training_values
 from brainplug.findings import refuse_findings
+from brainplug.recipe.load import resolve
 from brainplug.run.asked_columns import column_names
 from brainplug.run.context import Design, make_head
 from brainplug.run.repeats import list_splits
@@ -23,7 +24,7 @@ from brainplug.tasks.shown_dialogue import ShownDialogue, counting_encoder, show
 from brainplug.toolkit.wide import asking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from brainplug.api.roles import ModelBackbone
     from brainplug.recipe.tables import Recipe, RecipeFile, TaskFiles
@@ -90,6 +91,11 @@ class Showing:
     tasks: tuple[ShownTask, ...]
     outcomes: dict[Outcome, int] = attrs.field(factory=dict)
 
+    @property
+    def learns(self) -> bool:
+        """Whether these dialogues are trained on."""
+        return self.split == "train"
+
 
 @attrs.frozen(kw_only=True)
 class Counter:
@@ -138,12 +144,13 @@ def show_recipe(file: RecipeFile, *, registry: Registry, split: Split, number: i
         (tasks, total), notes = spread(told(adopted_tasks(recipe.tasks, split)), number), []
     counter = counter_of(recipe.model.make(), recipe.images.shape)
     shown = tuple(ShownTask(dialogue=counter.show(task)) for task in tasks)
+    loss = tell_loss(resolve(recipe)["training"]) if split == "train" else ()
     return Showing(
         split=split,
         total=total,
         context_length=counter.context_length,
         exact=counter.exact,
-        notes=(*notes, *counter.tell(shown)),
+        notes=(*notes, *loss, *counter.tell(shown)),
         tasks=shown,
     )
 
@@ -225,12 +232,22 @@ def told(tasks: Iterable[Task]) -> Iterator[tuple[str, object, Task]]:
         yield task.subject, (task.truth, task.reference_values), task
 
 
+def tell_loss(training: Mapping[str, Any]) -> Iterator[str]:
+    """Say what else of a recipe's `[training]` decides how answers are learnt."""
+    if (weight := training["telling_weight"]) != 1:
+        yield f"a token that tells the value weighs {weight:g} in the loss, one that words it 1"
+    if training["soft_numbers"]:
+        yield "numbers near the true one are learnt, too (training.soft_numbers)"
+    if training["auxiliary"]:
+        yield "a plain head learns the value of every scan beside (training.auxiliary)"
+
+
 def counter_of(backbone: ModelBackbone, shape: tuple[int, int, int]) -> Counter:
     """Return what counts tokens as `brainplug check` does."""
     plan = backbone.plan(shape)
     known = plan.num_parameters > 0
     estimated = (
-        "the model's tokenizer is not here, so tokens of words are estimated from above",
+        "the model's tokenizer is not here; tokens of words are estimates, and at most so many",
         *plan.notes,
     )
     return Counter(

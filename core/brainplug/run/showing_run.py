@@ -14,6 +14,7 @@ from brainplug.api.roles import ModelBackbone
 from brainplug.errors import BrainplugError, DataError
 from brainplug.recipe.evidence_table import Evidence
 from brainplug.recipe.tables import Chosen, Images
+from brainplug.recipe.training_tables import Training
 from brainplug.run.openings import is_open
 from brainplug.run.read_back import RunParts
 from brainplug.run.showing import (
@@ -24,6 +25,7 @@ from brainplug.run.showing import (
     ShownTask,
     counter_of,
     spread,
+    tell_loss,
     told,
 )
 from brainplug.tasks.answers import AnswerRow, read_answers
@@ -73,7 +75,8 @@ def show_run(run: Run, *, split: Split | None, number: int) -> Showing:
         ShownTask(dialogue=counter.show(task), answer=show_answer(answers.get(task.task_id)))
         for task in tasks
     )
-    notes = (LOCKED,) if shut and split == "test" else ()
+    notes = [LOCKED] if shut and split == "test" else []
+    notes += tell_loss(attrs.asdict(parts.table("training", Training))) if split == "train" else ()
     return Showing(
         split=split,
         total=total,
