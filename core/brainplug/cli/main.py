@@ -17,6 +17,7 @@ from brainplug.cli.compare import add_compare
 from brainplug.cli.completion import add_completion
 from brainplug.cli.evaluate import add_evaluate
 from brainplug.cli.export import add_export
+from brainplug.cli.init import add_init
 from brainplug.cli.new import add_new
 from brainplug.cli.parser import Parser, add_command, parse
 from brainplug.cli.plugins import add_plugins
@@ -123,6 +124,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_evaluate(commands)
     add_predict(commands)
     add_compare(commands)
+    add_init(commands)
     add_new(commands)
     add_export(commands)
     add_plugins(commands)
