@@ -11,12 +11,14 @@ from brainplug.evaluation.arms import (
     ArmFacts,
     Pairing,
     count_steps,
+    judge_shuffled,
     score_arm,
 )
 from brainplug.evaluation.bootstrap import BootstrapPlan
 from brainplug.evaluation.describe import TargetFacts
 from brainplug.evaluation.history import PhaseFacts, TrainingHistory
 from brainplug.evaluation.openings import Opening, count_openings
+from brainplug.evaluation.records import Difference
 from brainplug.recipe.evidence_table import QUERY_ALONE, SHUFFLED
 from brainplug.report.arms import show_gap
 from brainplug.tasks.answers import AnswerRow
@@ -93,7 +95,7 @@ def test_a_lower_error_is_a_benefit_too():
     ("right", "facts", "verdict"),
     [
         (0.5, FACTS, "it cannot be told from chance on people it never saw"),
-        (0.9, FACTS, "look for a leak"),
+        (0.9, FACTS, "cannot teach: look for a leak before anything else"),
         (0.5, attrs.evolve(FACTS, last_loss=2.1), "its training loss did not fall"),
         (0.5, attrs.evolve(FACTS, first_loss=None), "its training loss did not fall"),
     ],
@@ -103,6 +105,25 @@ def test_values_drawn_at_random_must_be_learnt_and_teach_nothing(right, facts, v
     scored = score_arm(SHUFFLED, facts, answers(right), answers(0.9), CLASSES)
 
     assert verdict in scored.verdict
+
+
+def test_a_little_better_than_chance_may_be_luck_of_the_draw():
+    """The test over people knows nothing of other draws of values."""
+    little = Difference(
+        against="constant",
+        value=0.1,
+        low=0.01,
+        high=0.19,
+        reason="",
+        p_value=0.03,
+        clear=True,
+        higher_is_better=True,
+    )
+
+    found = judge_shuffled(FACTS, little, chose=False)
+
+    assert "draw again with another seed" in found
+    assert "p = 0.030" in found
 
 
 def test_validation_people_who_chose_the_weights_show_no_leak():

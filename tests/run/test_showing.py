@@ -29,8 +29,10 @@ def show_text(place, text=TEXT, **asked):
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
-    """Give four training dialogues of a small recipe."""
-    return show_text(tmp_path_factory.mktemp("shown"))
+    """Give four training dialogues of a small recipe, whose scans nobody has written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRAINPLUG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return show_text(tmp_path_factory.mktemp("shown"))
 
 
 def test_they_are_of_different_people_and_values(shown):

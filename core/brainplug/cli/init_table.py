@@ -86,10 +86,19 @@ class Study:
 
     @property
     def subject(self) -> Found | None:
-        """The column that holds the id, where one is likelier than all others."""
+        """The column that holds the id, where one is likelier than all others and looks like one.
+
+        Numbers such as ages stand in the names of images, too, where the true ids do not.
+        """
         first = self.found[:2]
         tied = len(first) > 1 and first[0].people == first[1].people
-        return None if tied or not first else first[0]
+        if tied or not first:
+            return None
+        values = self.table[first[0].column].dropna()
+        most = 2 * first[0].people >= values.nunique()
+        named = bool(find_named([first[0].column], SUBJECT_NAMES))
+        own = values.is_unique or not all(is_number(each) for each in values.unique())
+        return first[0] if most and (named or own) else None
 
 
 def propose_recipe(table: Path, images: Path | None, *, sheet: str | None, home: Path) -> Proposal:

@@ -16,6 +16,7 @@ from brainplug.api.records import EVALUATED, Predictions
 from brainplug.errors import DataError
 from brainplug.evaluation.aggregate import aggregate, make_predictions
 from brainplug.evaluation.differences import difference
+from brainplug.evaluation.numbers_in_words import show_p
 from brainplug.evaluation.records import ArmScores, Difference, ReportedScore
 from brainplug.evaluation.relatives import cluster_names
 from brainplug.evaluation.score import People, describe_scores, of_split
@@ -246,6 +247,10 @@ def constant_of(system: Predictions) -> object:
     return str(values[counts.argmax()])
 
 
+SURE = 0.01
+"""From this p value on, that values drawn at random teach something may be luck of the draw."""
+
+
 def judge_shuffled(arm: ArmFacts, chance: Difference | None, *, chose: bool) -> str:
     """Say whether a training on values that are not theirs learnt them, and nothing else.
 
@@ -263,6 +268,13 @@ def judge_shuffled(arm: ArmFacts, chance: Difference | None, *, chose: bool) -> 
         return (
             "it is better than chance on the validation people, who also chose its weights; the "
             "test will tell whether that is a leak"
+        )
+    if chance.clear and better and chance.p_value is not None and chance.p_value >= SURE:
+        # The test is over people; that another draw of values would do otherwise is not in it.
+        return (
+            f"it is better than chance on people it never saw ({show_p(chance.p_value)}), which "
+            "one draw of values can be by luck: draw again with another seed, and look for a leak "
+            "if it stays"
         )
     if chance.clear and better:
         return (
