@@ -23,6 +23,7 @@ from brainplug.cli.parser import Parser, add_command, parse
 from brainplug.cli.plugins import add_plugins
 from brainplug.cli.predict import add_predict
 from brainplug.cli.run import add_check, add_prepare, add_run
+from brainplug.cli.schema import add_schema
 from brainplug.cli.show import add_show
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_new(commands)
     add_export(commands)
     add_plugins(commands)
+    add_schema(commands)
     add_import(commands)
     add_completion(commands)
     for command in commands.choices.values():
