@@ -127,3 +127,18 @@ def test_a_folder_without_images_is_refused(study):
     (study / "empty").mkdir()
     with pytest.raises(DataError, match="no images"):
         propose_recipe(study / "people.csv", study / "empty", sheet=None, home=study)
+
+
+def test_ages_in_names_of_images_are_no_ids(tmp_path):
+    """Where the true ids are in no name, numbers that are is all they are: the user states it."""
+    rows = "".join(f"P{n:03d},{20 + n % 9}\n" for n in range(30))
+    (tmp_path / "people.csv").write_text(f"code,age\n{rows}")
+    (tmp_path / "T1").mkdir()
+    for age in range(20, 29):
+        (tmp_path / "T1" / f"sub-{age}_T1w.nii.gz").touch()
+
+    told = propose_recipe(tmp_path / "people.csv", tmp_path / "T1", sheet=None, home=tmp_path)
+
+    assert "subject" not in tomllib.loads(told.text)["cohort"]
+    assert '# subject = "age"' in told.text
+    assert "subject, the column of the id" in told.to_state
