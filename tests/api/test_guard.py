@@ -133,7 +133,8 @@ class Returning:
     [
         (METRIC, "score", None, "score of the metric must return float, returned NoneType"),
         (METRIC, "score", True, "returned bool True"),
-        (COHORT, "load", pd.DataFrame(), "must return CohortTable, returned DataFrame"),
+        (COHORT, "load", pd.DataFrame(), "must return CohortTable, returned DataFrame of 0 x 0"),
+        (METRIC, "score", pd.Series([1.0], index=["p1"]), "returned Series of 1; tell"),
         (COHORT, "sources", "people.csv", "must return tuple[Path, ...], returned str"),
         (COHORT, "sources", ["people.csv"], "returned tuple ('people.csv',)"),
     ],

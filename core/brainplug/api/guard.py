@@ -285,13 +285,24 @@ def _take(result: Any, member: Member, origin: Origin) -> Any:
             f"{type(result).__name__} that cannot be used: {'; '.join(faults)}; {origin.advice}",
             method=member.name,
         )
-    shown = repr(result)
-    given = f"{type(result).__name__} {shown if len(shown) < 100 else shown[:100] + '…'}"
     raise origin.error(
         f"{member.name} of the {CONTRACTS[origin.role].words} must return "
-        f"{type_in_words(member.type, member.text)}, returned {given}; {origin.advice}",
+        f"{type_in_words(member.type, member.text)}, returned {told(result)}; {origin.advice}",
         method=member.name,
     )
+
+
+def told(result: object) -> str:
+    """Say in one line what something is; of a table its size alone, since rows name people.
+
+    >>> told([1, 2]), told(None)
+    ('list [1, 2]', 'NoneType None')
+    """
+    kind, shape = type(result).__name__, getattr(result, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"{kind} of {' x '.join(map(str, shape))}"
+    shown = " ".join(repr(result).split())
+    return f"{kind} {shown if len(shown) < 100 else shown[:100] + '…'}"
 
 
 def _guard_made(result: object, protocol: type, name: str, origin: Origin) -> object:

@@ -52,8 +52,9 @@ def hold(behaviour: object, faults: Iterable[str]) -> None:
     found = list(faults)
     if not found:
         return
-    cause = f"breaks a law of its role: {'; '.join(found)}; tell its authors, or name another part"
     origin = origin_of(behaviour)
+    advice = origin.advice if origin else "tell its authors, or name another part"
+    cause = f"breaks a law of its role: {'; '.join(found)}; {advice}"
     raise origin.error(cause) if origin else PluginError(name_of(behaviour), "this program", cause)
 
 
