@@ -52,6 +52,11 @@ def lacks_matplotlib() -> bool:
     return find_spec("matplotlib") is None
 
 
+def trains(until: str) -> bool:
+    """Whether a run up to and with a stage trains."""
+    return until in STAGES[STAGES.index("training") :]
+
+
 def find_lack(options: Training, until: str) -> str:
     """Say what a run lacks here; nothing where it can come to its end.
 
@@ -59,6 +64,6 @@ def find_lack(options: Training, until: str) -> str:
         options: of its training.
         until: the last stage that is wanted.
     """
-    if until in STAGES[STAGES.index("training") :] and lacks_deepspeed(options):
+    if trains(until) and lacks_deepspeed(options):
         return NO_DEEPSPEED
     return NO_MATPLOTLIB if until == "report" and lacks_matplotlib() else ""

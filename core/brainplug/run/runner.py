@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from brainplug.api.roles import Repeats, able
 from brainplug.errors import BrainplugError, RunError
 from brainplug.evaluation.groupings import require_columns
-from brainplug.recipe.requirements import find_lack
+from brainplug.recipe.requirements import find_lack, trains
 from brainplug.recipe.tables import STAGES
 from brainplug.run import stale
 from brainplug.run.arms import arm_stages, choose_arms, note_failure, open_arm
@@ -23,7 +23,7 @@ from brainplug.run.pooled_stages import pooled_stages
 from brainplug.run.provenance import write_provenance
 from brainplug.run.recipe_copy import write_recipe
 from brainplug.run.repeats import list_runs, list_splits, list_trainings
-from brainplug.run.step_counts import hold_steps, trains
+from brainplug.run.step_counts import hold_steps
 from brainplug.run.task_stages import read_cohort
 from brainplug.runtime.files import delete_half_written, write_json
 from brainplug.runtime.ranks import ALONE, RankError, Ranks

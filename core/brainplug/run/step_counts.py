@@ -9,7 +9,6 @@ import attrs
 
 from brainplug.recipe.phases import plan_phases
 from brainplug.recipe.strict import path_of
-from brainplug.recipe.tables import STAGES
 from brainplug.run.task_stages import task_paths
 from brainplug.tasks.read import iterate_tasks
 from brainplug.training.schedule import count_steps, make_schedule
@@ -51,11 +50,6 @@ def count_read(recipe: Recipe, asked: Asked) -> int:
         for phase in recipe.training.phases()
         if phase.use == "dialogues"
     )
-
-
-def trains(until: str) -> bool:
-    """Whether a run up to and with a stage trains."""
-    return until in STAGES[STAGES.index("training") :]
 
 
 def hold_steps(workspace: Workspace) -> None:
