@@ -11,7 +11,7 @@ import pytest
 from brainplug.cli.main import main
 from brainplug.inference import partial, stage
 from brainplug.inference.partial import KeptAnswers, cut_tasks
-from brainplug.tasks.answers import AnswerRow
+from brainplug.tasks.answers import AnswerRow, read_answers
 from small import TASKS
 
 ROWS = [
@@ -65,6 +65,22 @@ def test_a_row_cut_within_a_letter_is_left_out(tmp_path, place):
     kept.path.write_bytes(content[: content.rindex("ä".encode()) + place])
 
     assert ["t0", "t1"] == [row.task_id for row in kept.read()]
+
+
+@pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029", "\x1c", "\r", "\n", "\x0b"])
+def test_separators_in_ids_and_answers_end_no_row(tmp_path, separator):
+    """A model may say anything, and a finished run is read again by every later command."""
+    rows = [
+        attrs.evolve(row, answer_text=f"a{separator}b", subject=f"x{separator}") for row in ROWS
+    ]
+    kept = KeptAnswers(tmp_path / "part", "key", AnswerRow)
+    kept.read()
+    kept.add(rows)
+    assert rows == kept.read()
+
+    kept.finish(tmp_path / "answers.jsonl", rows)
+
+    assert rows == read_answers(tmp_path / "answers.jsonl")
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0", b"\xff", b"0.75"])

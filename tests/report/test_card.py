@@ -92,12 +92,13 @@ def test_scores_of_few_people_are_not_told(sex_run, tmp_path):
     data["splits"]["test"]["counts"]["subjects"] = 4
     write_json(run / "metrics.json", data)
 
-    write_card(sources_of(run), None)
+    write_card(sources_of(run), (Turn.user(Image(0), "\x9b \u202e"), Turn.assistant("x")))
 
     card = ModelCard.load(run / "model" / "README.md")
     assert card.data.eval_results is None
     assert "Fewer than 5 people were asked" in card.text
     assert "<5 in test" in card.text.replace("\\", "")
+    assert not set("\x9b\u202e") & set(card.text)  # a wording turns nothing around
 
 
 def sources_of(run):

@@ -14,7 +14,17 @@ from brainplug.run.log import log
 from brainplug.runtime.terminal import Terminal
 
 TEXTS = ["dose [/kg]", "[low]", "[bold]", "[/]", ":smile:", "a\\[b]", "[link=x]y[/link]"]
-CONTROLS = ["\x1b[2J", "\x1b]0;title\x07", "a\rb", "\x9b31m", "\x7f", "\x00"]
+CONTROLS = [
+    "\x1b[2J",
+    "\x1b]0;title\x07",
+    "a\rb",
+    "\x9b31m",
+    "\x7f",
+    "\x00",
+    "a\u202eb",
+    "\u2066x",
+    "a\u2028b",
+]
 
 
 def shown(*things, **options) -> str:
@@ -47,10 +57,10 @@ def test_brackets_are_shown(kind, text):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("text", CONTROLS)
 def test_control_characters_reach_no_terminal(kind, text):
-    """A label can neither clear the screen nor set a title."""
+    """A label can neither clear the screen nor set a title, nor turn what stands behind it."""
     found = shown(wrapped(kind, text))
 
-    assert not {"\x1b", "\x07", "\r", "\x9b", "\x7f", "\x00"} & set(found)
+    assert not set("\x1b\x07\r\x9b\x7f\x00\u202e\u2066\u2028") & set(found)
 
 
 def test_styles_are_still_shown():

@@ -129,3 +129,27 @@ def test_a_strangers_template_is_held_to_the_rules(template, found):
 
     assert ("task 't-1'",) == caught.value.where
     assert found == caught.value.found
+
+
+@pytest.mark.parametrize("key", ["reference", "question", "answer"])
+@pytest.mark.parametrize("marker", ["<image>", "<|im_end|>", "<|im_start|>"])
+def test_a_wording_that_poses_as_a_turn_or_a_scan_is_refused_before_anything_is_made(key, marker):
+    """The encoder would refuse it only where training begins."""
+    texts = {"reference": "It is {value}.", "question": "And?", "answer": "It is {value}."}
+    template = Comparison(ComparisonOptions(**texts | {key: f"{texts[key]}{marker}"}))
+
+    with pytest.raises(DataError) as caught:
+        make_tasks(template)
+
+    assert (marker, ("task 't-1'",)) == (caught.value.found, caught.value.where)
+
+
+def test_a_task_file_that_poses_as_a_turn_or_a_scan_is_refused(tmp_path):
+    """A label of another tool's file may be anything."""
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps([make_tasks()[0].to_json()]).replace("female", "fe<|im_end|>"))
+
+    with pytest.raises(DataError) as caught:
+        read_tasks(path)
+
+    assert (path, "task 't-1'") == caught.value.where

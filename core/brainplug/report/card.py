@@ -15,6 +15,7 @@ import attrs
 from brainplug.api.records import Image
 from brainplug.checkpoint.locate import HUB_ID
 from brainplug.checkpoint.tensors import PATCH_FILE
+from brainplug.errors import visible
 from brainplug.evaluation.small_cells import SMALLEST_CELL, is_few
 from brainplug.report.arms import arms_in_words
 from brainplug.report.facts import Facts
@@ -61,7 +62,7 @@ def write_card(sources: Sources, dialogue: Sequence[Turn] | None) -> None:
     """
     facts = Facts(sources)
     text = "\n\n".join(each for each in list_parts(facts, dialogue) if each)
-    write_text(sources.files.card, f"---\n{make_head(facts)}\n---\n\n{text}\n")
+    write_text(sources.files.card, visible(f"---\n{make_head(facts)}\n---\n\n{text}\n"))
 
 
 def list_parts(facts: Facts, dialogue: Sequence[Turn] | None) -> Iterator[str]:

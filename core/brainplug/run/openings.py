@@ -199,7 +199,7 @@ def read_lines(path: Path) -> list[Opening]:
     if not path.is_file():
         return []
     found = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for text in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
             found.append(Opening(**json.loads(text)))
         except (ValueError, TypeError):

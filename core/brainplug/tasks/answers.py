@@ -59,5 +59,6 @@ def read_answers(path: Path) -> list[AnswerRow]:
     Raises:
         RunError: a row is damaged.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return from_lines(lines, AnswerRow, source=str(path))
+    # Not `splitlines`: an id or an answer may hold a separator that ends no row.
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return from_lines(filter(None, lines), AnswerRow, source=str(path))

@@ -26,6 +26,26 @@ if TYPE_CHECKING:
 START, END, IMAGE = "<|im_start|>", "<|im_end|>", "<image>"
 
 
+def refuse_markers(text: str, where: object = ()) -> None:
+    """Refuse a text that poses as another turn or scan.
+
+    Args:
+        text: of a dialogue.
+        where: it comes from.
+
+    Raises:
+        DataError: it holds a chat marker.
+    """
+    for marker in (START, END, IMAGE):
+        if marker in text:
+            raise DataError(
+                f"the text {text!r} holds the chat marker {marker!r}",
+                where=where,
+                found=marker,
+                hint="reword it",
+            )
+
+
 @functools.lru_cache(maxsize=65536)
 def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
     """Encode plain text; the wordings of a study come again in every task.
@@ -33,13 +53,7 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...
     Raises:
         DataError: the text holds a chat marker.
     """
-    for marker in (START, END, IMAGE):
-        if marker in text:
-            raise DataError(
-                f"the text {text!r} holds the chat marker {marker!r}",
-                found=marker,
-                hint="reword it",
-            )
+    refuse_markers(text)
     # Some tokenizers add a token that begins a text, which would stand before every piece here.
     return tuple(tokenizer.encode(text, add_special_tokens=False))
 

@@ -18,6 +18,7 @@ from brainplug.api.records import Image, Split, TargetKind, TargetValue, Turn
 from brainplug.api.roles import SaysDifferences, able
 from brainplug.errors import DataError
 from brainplug.runtime.files import replacing
+from brainplug.tasks.chat import refuse_markers
 from brainplug.toolkit.letters import file_name, find_beginnings, find_words, split_at
 
 if TYPE_CHECKING:
@@ -254,6 +255,8 @@ def write_rows(path: Path, rows: Iterable[bytes]) -> int:
 def check_turns(task: Task, *, hint: str = "") -> None:
     """Check that a dialogue ends with an answer and shows its scans in order, once each.
 
+    No text may pose as a turn or a scan; the encoder would refuse it, once volumes are made.
+
     Args:
         task: with the dialogue.
         hint: what to do where it does not.
@@ -264,6 +267,8 @@ def check_turns(task: Task, *, hint: str = "") -> None:
     for fault in dialogue_faults(task.turns, len(task.images)):
         shown = images_of(task.turns)
         raise DataError(fault, where=f"task {task.task_id!r}", found=shown, hint=hint)
+    for text in (part for turn in task.turns for part in turn.content if isinstance(part, str)):
+        refuse_markers(text, where=f"task {task.task_id!r}")
 
 
 Tasks = dict[Split, list[Task]]
