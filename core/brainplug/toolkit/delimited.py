@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from brainplug.errors import DataError, first_line, show
+from brainplug.toolkit.other_files import find_other
 from brainplug.toolkit.quotation import begin_of_long, count_lines, find_swallowed
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 CANDIDATES = ("\t", ";", ",")
 """Delimiters looked for in the header of a file whose name does not tell, in this order."""
+
+ABOVE = "delete what stands above the names of columns"
 
 _HEAD_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 25
@@ -66,9 +69,11 @@ def _read_header(path: Path) -> tuple[str, list[str]]:
     )
     if not line:
         raise DataError("an empty file", where=path, expected="a table")
+    if line.lower().startswith("sep="):  # which Excel reads and hides
+        raise DataError(f"{line[:10]!r}", where=path, expected="a header", hint=ABOVE)
     delimiter = _find_delimiter(path.suffix.lower(), line)
     names = [
-        name.strip() or f"column {number}"
+        name.replace("\ufeff", "").strip() or f"column {number}"
         for number, name in enumerate(_first_row(path, delimiter), 1)
     ]
     check_names(path, names)
@@ -96,20 +101,10 @@ def _first_row(path: Path, delimiter: str) -> list[str]:
 
 def _check_text(path: Path, head: bytes) -> None:
     """Refuse what cannot be delimited text."""
-    if head.startswith(b"PK\x03\x04"):
-        raise DataError(
-            "a workbook or zip", where=path, expected="a table as text", hint="save it as CSV"
-        )
-    # Before the search for zero bytes, of which UTF-16 is full.
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError("UTF-16", where=path, expected="text in UTF-8", hint="save it as UTF-8")
-    # Of two bytes a letter, of plain letters each second is zero.
-    if max(head[0::2].count(0), head[1::2].count(0)) > len(head) // 4:
-        raise DataError(
-            "UTF-16 without a mark", where=path, expected="text in UTF-8", hint="save it as UTF-8"
-        )
-    if b"\0" in head:
-        raise DataError("a binary file", where=path, expected="a table as text")
+    other = find_other(head)
+    if other is not None:
+        wanted = "text in UTF-8" if other.what.startswith("UTF") else "a table as text"
+        raise DataError(other.what, where=path, expected=wanted, hint=other.hint)
 
 
 def _find_delimiter(suffix: str, line: str) -> str:
@@ -161,9 +156,10 @@ def _ragged(
 ) -> DataError:
     """Make the error of a row, from a line to another, that has too many or too few values."""
     begun = begin_of_long(path, delimiter, lines[0]) if lines[1] > lines[0] else None
-    hint = (
-        f"a quotation mark opens a cell in line {begun} that ends in another line" if begun else ""
-    )
+    hint = f"a quotation mark opens a cell in line {begun} that ends in another line"
+    if not begun:
+        first = _first_row(path, delimiter)[0]
+        hint = f"the header is taken to be {first!r}; {ABOVE}" if first.startswith("#") else ""
     return DataError(
         f"{len(row)}: {delimiter.join(row)[:80]!r}",
         where=(path, f"line {begun or lines[1]}"),

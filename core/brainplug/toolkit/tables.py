@@ -13,6 +13,7 @@ from brainplug.errors import DataError, first_line, visible
 from brainplug.toolkit.codes import mask_missing
 from brainplug.toolkit.common_columns import COMMON_COLUMNS
 from brainplug.toolkit.delimited import check_names, read_delimited
+from brainplug.toolkit.other_files import OtherFile, find_other
 from brainplug.toolkit.wide import choose_columns, unread_columns
 from brainplug.toolkit.workbooks import EXCEL, OTHER_WORKBOOKS, read_sheet
 
@@ -146,7 +147,14 @@ def no_column(name: str, columns: Iterable[Any], *, option: str) -> DataError:
     >>> print(no_column("Sex", ["id", "sex"], option="target.column"))
     there is no column 'Sex'; did you mean 'sex'? it has 'id', 'sex'; set target.column
     """
+    told = f"there is no column {name!r}"
     found = [str(column) for column in (*columns, *unread_columns())]
+    if len(found) == 1 and (sign := next((each for each in "|^ " if each in found[0]), "")):
+        return DataError(
+            f"{told}; it has one alone, {found[0]!r}",
+            found=tuple(found),
+            hint=f"are values parted by {sign!r}? Write commas, semicolons or tabs",
+        )
     near = [column for column in found if column.casefold() == name.casefold()]
     near += difflib.get_close_matches(name, found, n=3, cutoff=0.6)
     if option.endswith("subject"):
@@ -154,7 +162,6 @@ def no_column(name: str, columns: Iterable[Any], *, option: str) -> DataError:
     likely = " or ".join(map(repr, list(dict.fromkeys(near))[:3]))
     shown = ", ".join(map(repr, found[:40])) + (f" and {len(found) - 40} more" * (len(found) > 40))
     hint = f"did you mean {likely}? " if likely else ""
-    told = f"there is no column {name!r}"
     return DataError(told, found=tuple(found), hint=f"{hint}it has {shown}; set {option}")
 
 
@@ -278,14 +285,26 @@ def _read_parquet(path: Path, choose: Choice) -> pd.DataFrame:
             wanted = [given[place] for place in chosen]
             table = file.read(columns=wanted).select(wanted)
             names = [names[place] for place in chosen]
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"another: {first_line(error)}", where=path, expected="a parquet file"
-        ) from error
-    # Integers beside empty cells would otherwise become floats, and ids with them.
-    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
-    frame = frame.astype("str").set_axis(names, axis="columns")
+        # What pandas noted of an index is left aside, as the notes may be damaged. Integers beside
+        # empty cells would otherwise become floats, and ids with them.
+        bare = table.replace_schema_metadata(None)
+        bare.validate(full=True)  # texts are UTF-8, which later steps rely on
+        frame: pd.DataFrame = bare.to_pandas(integer_object_nulls=True).astype("str")
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _no_parquet(path, error) from error
+    frame = frame.set_axis(names, axis="columns")
     return frame[[name for name in names if not name.startswith("__index_level_")]]
+
+
+def _no_parquet(path: Path, error: Exception) -> DataError:
+    """Make the error of a file that is no parquet file, or a damaged one."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    told, hint = f"another: {first_line(error)}", "copy it again"
+    if not head.startswith(b"PAR1"):
+        other = find_other(head) or OtherFile("text", "name it .csv")
+        told, hint = other.what, other.hint
+    return DataError(told, where=path, expected="a parquet file", hint=hint)
 
 
 def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:

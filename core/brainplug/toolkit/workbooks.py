@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from brainplug.errors import DataError, first_line, show
+from brainplug.toolkit.other_files import OtherFile, find_other
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 EXCEL = (".xlsx", ".xlsm")
 OTHER_WORKBOOKS = (".xls", ".xlsb", ".ods", ".numbers")
+
+LARGEST = 1 << 32
+"""Bytes that the parts of a workbook may have together; a million rows of 40 columns have half."""
 
 
 def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
@@ -30,14 +34,17 @@ def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
     import openpyxl
 
     with path.open("rb") as file:
+        other = find_other(file.read(1 << 16)) or OtherFile("text", "name it .csv")
         if not zipfile.is_zipfile(file):
+            old = other.what.startswith("an older Office")
             raise DataError(
-                "another or an encrypted file",
+                "an older or an encrypted workbook" if old else other.what,
                 where=path,
                 expected="an Excel workbook",
-                hint="save it as .xlsx without a password, or as CSV",
+                hint="save it as .xlsx without a password, or as CSV" if old else other.hint,
             )
     try:
+        _refuse_bomb(path)
         with warnings.catch_warnings():
             # What openpyxl cannot keep when it writes, such as drop-down lists, is no loss here.
             warnings.simplefilter("ignore", UserWarning)
@@ -45,10 +52,15 @@ def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
             sheets = {each.title: _read_sheet(each) for each in book.worksheets}
             book.close()
-            bare = _find_uncalculated(path)
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+            bare, merged = _find_uncalculated(path), _find_merged(path)
+    except DataError:
+        raise
+    except Exception as error:  # openpyxl raises whatever comes of a damaged or an odd file
         raise DataError(
-            f"another file: {first_line(error)}", where=path, expected="an Excel workbook"
+            f"one that openpyxl cannot read: {first_line(error)}",
+            where=path,
+            expected="an Excel workbook",
+            hint="open it in Excel or LibreOffice and save it anew, or save the sheet as CSV",
         ) from error
     chosen = _choose_sheet(path, sheets, sheet)
     name = next(title for title, rows in sheets.items() if rows is chosen)
@@ -59,6 +71,14 @@ def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
             expected="values",
             found=tuple(bare[name]),
             hint="open it in Excel or LibreOffice and save it there, or save the values as CSV",
+        )
+    if merged.get(name):
+        raise DataError(
+            f"cells merged over rows, such as {show(merged[name][:3])}",
+            where=(path, f"sheet {name!r}"),
+            expected="a value in each row",
+            found=tuple(merged[name]),
+            hint="unmerge them and write the value in each row; all rows but the first have none",
         )
     return _make_sheet(chosen)
 
@@ -85,10 +105,8 @@ def _find_uncalculated(path: Path) -> dict[str, list[str]]:
     """
     import openpyxl
 
-    with zipfile.ZipFile(path) as packed:
-        sheets = [name for name in packed.namelist() if name.startswith("xl/worksheets/")]
-        if not any(b"<f" in packed.read(name) for name in sheets if name.endswith(".xml")):
-            return {}
+    if not any(b"<f" in content for content in _sheet_contents(path)):
+        return {}
     books = [
         openpyxl.load_workbook(path, read_only=True, data_only=values) for values in (False, True)
     ]
@@ -105,6 +123,52 @@ def _find_uncalculated(path: Path) -> dict[str, list[str]]:
     for book in books:
         book.close()
     return found
+
+
+def _find_merged(path: Path) -> dict[str, list[str]]:
+    """Return the ranges, by sheet, of cells merged over several rows, where the first has a value.
+
+    A reader sees one value beside all these rows, and the file holds it in the first.
+    """
+    import openpyxl
+
+    if not any(b"<mergeCell " in content for content in _sheet_contents(path)):
+        return {}
+    book = openpyxl.load_workbook(path, data_only=True)  # what is read only knows of no merging
+    return {
+        sheet.title: [
+            str(each)
+            for each in sheet.merged_cells.ranges
+            if each.max_row > each.min_row and sheet.cell(each.min_row, each.min_col).value
+        ]
+        for sheet in book.worksheets
+    }
+
+
+def _sheet_contents(path: Path) -> Iterator[bytes]:
+    """Give the XML of each sheet of a workbook."""
+    with zipfile.ZipFile(path) as packed:
+        for name in packed.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                yield packed.read(name)
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse a workbook that unpacks to more than any table has.
+
+    Raises:
+        DataError: it does.
+    """
+    with zipfile.ZipFile(path) as packed:
+        size = sum(each.file_size for each in packed.infolist())
+    if size > LARGEST:
+        raise DataError(
+            f"{size:,}",
+            where=path,
+            expected=f"a workbook of at most {LARGEST:,} bytes when unpacked",
+            found=size,
+            hint="save the sheet as CSV",
+        )
 
 
 def _read_sheet(sheet: Any) -> list[list[str | None]]:
