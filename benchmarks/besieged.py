@@ -76,16 +76,15 @@ def attempt(
     child = os.fork()
     if not child:
         work_as_child(list(map(str, arguments)), told, hook)
-    status = 0
-    while not os.waitpid(child, os.WNOHANG)[0]:
+    done = 0
+    while not done:
         if time.monotonic() - begun > limit_s:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return Outcome(None, told.read_text(errors="replace"), limit_s)
         time.sleep(0.02)
+        # Only here: who reaps a child is the one who learns how it ended.
         done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            break
     code = os.waitstatus_to_exitcode(status)
     return Outcome(code, told.read_text(errors="replace"), time.monotonic() - begun)
 

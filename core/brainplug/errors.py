@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 import copyreg
 import difflib
+import errno
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, Self
@@ -208,6 +209,11 @@ class RunError(BrainplugError):
 
     It holds `what`, `where`, `expected`, `found` and `hint`; see `BrainplugError`.
     """
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error says that a disk, or a user's share of one, is full."""
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def show(value: object) -> str:

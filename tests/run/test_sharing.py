@@ -67,9 +67,16 @@ def test_pseudonyms_of_a_run_stay(sex_run, tmp_path):
 
     assert key == own_key(files)
     assert 32 == len(key)
-    files.pseudonyms.write_text("not a key")
-    with pytest.raises(RunError, match="delete it"):
-        own_key(files)
+    written = files.pseudonyms.read_text()
+    assert 0o600 == files.pseudonyms.stat().st_mode & 0o777
+    turned = f"{'1' if written[0] == '0' else '0'}{written[1:]}"
+    # Of an emptied one everybody could tell whose pseudonym is whose.
+    for damaged in ("not a key", "", written[:20], turned, "\0" * 80, "\xff"):
+        files.pseudonyms.write_text(damaged, encoding="latin-1")
+        with pytest.raises(RunError, match="delete it"):
+            own_key(files)
+    files.pseudonyms.write_text(written.split()[0])  # as an earlier brainplug drew it
+    assert key == own_key(files)
 
 
 def test_scores_of_a_copy_are_those_of_the_run(sex_run, tmp_path):

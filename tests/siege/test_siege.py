@@ -68,6 +68,17 @@ def test_a_run_goes_on_from_whatever_a_kill_leaves(write_recipe, tmp_path, besie
         assert [] == besieged.differences(roots[0], tmp_path / "whole"), state
 
 
+def test_whoever_reaps_a_child_learns_how_it_ended(besieged, monkeypatch, tmp_path):
+    """However early it ends: a failure that counts as 0 would pass for a success."""
+    monkeypatch.setenv("SIEGE", str(tmp_path))
+    wait = os.waitpid
+    monkeypatch.setattr(os, "waitpid", lambda child, _flags: wait(child, 0))
+
+    done = besieged.attempt(("check", tmp_path / "missing.toml"))
+
+    assert (1, "") == (done.code, done.fault), done.text
+
+
 def test_a_mutated_text_may_hold_anything(besieged, monkeypatch, tmp_path, write_recipe, capsys):
     """A recipe with pieces changed is checked or refused with a message, without a traceback."""
     import siege

@@ -25,7 +25,7 @@ def write_phase(home, number, key, *, done=True):
     write_json(folder / "made-from.json", key)
     if done:
         write_text(folder / "model" / "weights", key)
-        write_json(folder / "history.json", {"phase": number})
+        write_json(folder / "history.json", {"phase": number, "history": []})
     else:
         write_text(folder / "checkpoint-7" / "complete.json", "{}")
 
@@ -185,6 +185,19 @@ def test_a_damaged_note_keeps_the_training_and_says_so(home, content):
     assert entry is None
     assert "phase-1/made-from.json cannot be read" == lines[0]
     assert "a" == (home.earlier()[0] / "model" / "weights").read_text()
+
+
+@pytest.mark.parametrize("content", [b"", b'{"key": "b", "crc32": "00000000"}'])
+def test_a_damaged_note_of_a_known_training_is_made_again(home, content):
+    """The ledger tells that it is this one: it goes on where it lies, and that is said."""
+    write_phase(home, 1, "a", done=False)
+    (home.checkpoints / "phase-1" / "made-from.json").write_bytes(content)
+
+    entry, lines = make_room(home, ["a"], key="new", entry=ENTRY, known=True)
+
+    assert (None, []) == (entry, home.earlier())
+    assert ["checkpoints/phase-1/made-from.json was damaged, and is made again"] == lines
+    assert home.is_of(["a"])
 
 
 def test_a_damaged_entry_of_a_training_put_aside_ends_nothing(home):

@@ -104,6 +104,17 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(copy, name, ho
     assert (copy / "damaged-checkpoint-4").is_dir()
 
 
+def test_a_turned_bit_in_the_mark_of_a_checkpoint_is_damage(copy):
+    """Another number of batches would give other weights in silence."""
+    mark = copy / "checkpoint-4" / "complete.json"
+    mark.write_text(mark.read_text().replace('"accumulation": 1', '"accumulation": 3'))
+    told = []
+
+    assert "checkpoint-2" == find_checkpoint(copy, told.append).name
+
+    assert "checkpoint-4 is damaged: complete.json cannot be read" == told[0]
+
+
 def test_a_training_that_fell_back_ends_with_the_same_weights(copy, whole):
     """Those of the best validation, which is done again."""
     damage(copy / "checkpoint-4" / "optimizer.pt", "zeroed")
@@ -172,7 +183,8 @@ def test_a_torso_of_an_earlier_brainplug_is_known_by_what_it_lacks(copy):
     """Its mark lists no files; a kill amid deletion left mark and weights."""
     mark = copy / "checkpoint-4" / "complete.json"
     facts = json.loads(mark.read_text())
-    mark.write_text(json.dumps({name: facts[name] for name in facts.keys() - {"best", "files"}}))
+    later = {"best", "files", "crc32"}
+    mark.write_text(json.dumps({name: facts[name] for name in facts.keys() - later}))
     assert "checkpoint-4" == find_checkpoint(copy).name
 
     (copy / "checkpoint-4" / "optimizer.pt").unlink()

@@ -22,11 +22,12 @@ from brainplug.recipe.load import read_recipe
 from brainplug.recipe.phases import plan_phases
 from brainplug.recipe.training_tables import Lora, Phase, Speed, Training
 from brainplug.registry import load_registry
-from brainplug.runtime.files import read_json, write_text
+from brainplug.runtime.files import read_json, write_json, write_text
+from brainplug.runtime.records import to_json
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.training import stage
 from brainplug.training.job import TrainingJob
-from brainplug.training.phases import copy_whole, open_folders, phase_keys
+from brainplug.training.phases import PhaseFolder, copy_whole, key_of, open_folders, phase_keys
 from brainplug.training.schedule import make_schedule
 from brainplug.training.trainer import train
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
@@ -519,23 +520,69 @@ def test_a_finished_phase_leaves_no_checkpoints(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "content"), [("model/weights", "x"), ("model.json", ""), ("history.json", "{")]
-)
-def test_a_finished_phase_that_was_damaged_is_not_done(tmp_path, name, content):
-    """Its model is no more what the next phase began from; and it says which file it is."""
+@pytest.fixture
+def ended(tmp_path) -> tuple[PhaseFolder, PhaseHistory]:
+    """The folder of a phase that has ended, and its history."""
     (folder,) = open_folders(tmp_path, "key", plan_phases(Training(), Tiny(TinyOptions())))
     facts = PhaseFacts(phase=1, seed=7, settings={}, parameters={}, selected=None)
-    history = PhaseHistory(facts=facts, history=())
+    history = PhaseHistory(facts=facts, history=({"step": 2, "loss": 0.5},))
     folder.finish(lambda model: write_text(model / "weights", "whole"), history)
     assert folder.is_done()
+    return folder, history
 
-    (folder.path / name).write_text(content)
+
+def test_a_finished_phase_that_was_damaged_is_not_done(ended):
+    """Its model is no more what the next phase began from; and it says which file it is."""
+    folder, history = ended
+    (folder.model / "weights").write_text("x")
 
     assert not folder.is_done()
-    assert name.removeprefix("model/") in folder.fault()
+    assert "weights" in folder.fault()
     folder.finish(lambda model: write_text(model / "weights", "again"), history)
     assert folder.is_done()
+
+
+@pytest.mark.parametrize("name", ["made-from.json", "model.json", "history.json"])
+@pytest.mark.parametrize("how", ["emptied", "one bit", "zeroed"])
+def test_a_damaged_note_of_a_finished_phase_is_made_again(ended, name, how):
+    """What it told is told elsewhere too, so that no training is lost for a few kilobytes."""
+    folder, history = ended
+    whole = (folder.path / name).read_bytes()
+    turned = whole.replace(b"k", b"j", 1)
+    damaged = {"emptied": b"", "one bit": turned, "zeroed": bytes(len(whole))}[how]
+    (folder.path / name).write_bytes(damaged)
+    assert folder.is_done()
+    assert history == folder.read_history()
+
+    assert [name] == folder.mend(known=False)
+
+    assert whole == (folder.path / name).read_bytes()
+    assert [] == folder.mend(known=False)
+
+
+def test_a_phase_without_any_whole_note_is_not_done(ended):
+    """Nobody knows what its model was by then."""
+    folder, _ = ended
+    for name in ("model.json", "history.json"):
+        (folder.path / name).write_text("{")
+
+    assert not folder.is_done()
+    assert "history.json cannot be read" == folder.fault()
+
+
+def test_a_phase_of_an_earlier_brainplug_is_done_as_before(ended):
+    """Its notes had no checksum, and told other things."""
+    folder, history = ended
+    note = folder.note()
+    write_json(folder.path / "model.json", note["files"])
+    write_json(folder.history, to_json(history))
+    write_json(folder.made_from, "key")
+
+    assert folder.is_done()
+    assert history == folder.read_history()
+    assert ("key", []) == (key_of(folder.path), folder.mend(known=True))
+    (folder.model / "weights").write_text("x")
+    assert not folder.is_done()
 
 
 def test_a_copy_replaces_a_folder_whole(tmp_path):

@@ -29,7 +29,7 @@ from brainplug.api.contracts import (
     members_of,
     type_in_words,
 )
-from brainplug.errors import BrainplugError, DataError, LeakageError, PluginError
+from brainplug.errors import BrainplugError, DataError, LeakageError, PluginError, is_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -162,7 +162,7 @@ class Guard:
             # An AttributeError for what is not there is how `hasattr` learns it; one from within a
             # property is the plugin's fault.
             lacks = inspect.getattr_static(behaviour, name, None) is None
-            if isinstance(error, AttributeError) and lacks:
+            if (isinstance(error, AttributeError) and lacks) or is_full(error):
                 raise
             raise origin.raised(name, error) from error
         if not callable(value) or isinstance(value, type):
@@ -249,6 +249,8 @@ def guard_method(
         except (BrainplugError, MemoryError):
             raise
         except Exception as error:
+            if is_full(error):  # is nobody's fault, and names the file
+                raise
             raise origin.raised(name, error) from error
 
     return call

@@ -97,11 +97,25 @@ def describe(error: Exception) -> str:
     notes = getattr(error, "__notes__", ())
     if not isinstance(error, OSError):
         return "\n".join((str(error), *notes))
-    where = f"{error.filename}: " if error.filename else ""
+    # Of a copy or a move the second one is where it was to go.
+    place = error.filename2 or error.filename
+    where = f"{place}: " if place else ""
+    other = "another folder in BRAINPLUG_CACHE" if in_cache(place) else "another --output"
     return (
         f"{where}{error.strerror or error}; make room or give access there, "
-        "or choose another --output; the same command goes on from here"
+        f"or choose {other}; the same command goes on from here"
     )
+
+
+def in_cache(place: object) -> bool:
+    """Tell whether a path lies in the cache."""
+    from brainplug.errors import RunError
+    from brainplug.runtime.files import cache_folder
+
+    try:
+        return isinstance(place, str) and Path(place).is_relative_to(cache_folder())
+    except RunError:  # there is no place for a cache
+        return False
 
 
 def make_parser() -> argparse.ArgumentParser:

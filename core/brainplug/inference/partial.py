@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
 
-from brainplug.runtime.files import replacing, write_text
+from brainplug.runtime.files import naming, replacing, write_text
 from brainplug.runtime.records import from_lines, to_lines
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class KeptAnswers(Generic[Row]):
 
     def add(self, rows: Iterable[Row]) -> None:
         """Add rows at the end."""
-        with self.path.open("a", encoding="utf-8", newline="\n") as file:
+        with naming(self.path), self.path.open("a", encoding="utf-8", newline="\n") as file:
             file.writelines(map(with_checksum, to_lines(rows).split("\n")[:-1]))
 
     def finish(self, path: Path, rows: Iterable[Row]) -> None:

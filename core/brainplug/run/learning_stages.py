@@ -40,7 +40,7 @@ from brainplug.run.task_stages import (
     task_paths,
 )
 from brainplug.tasks.read import iterate_tasks
-from brainplug.training.aside import TrainingHome, make_room
+from brainplug.training.aside import TrainingHome, make_room, mend_notes
 from brainplug.training.phases import phase_keys
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def training_stage(workspace: Workspace) -> Stage:
         on_every_rank=True,
         goes_on_without=("training",),  # each phase adds its own
         recall=partial(recall_training, workspace),
+        tend=partial(tend_training, workspace),
         put_aside=lambda entry: home.put_aside(entry).name,
     )
 
@@ -122,10 +123,22 @@ def training_home(files: RunFolder) -> TrainingHome:
 
 def recall_training(workspace: Workspace, made: MadeFrom, entry: dict[str, Any]) -> Recalled:
     """Put aside what is of another training, bring back what is of this one."""
-    phases = plan_phases(workspace.recipe.training, workspace.backbone)
-    keys = phase_keys(made.without("training").key, phases)
-    whole, lines = make_room(training_home(workspace.files), keys, key=made.key, entry=entry)
+    home, keys = training_home(workspace.files), keys_of_phases(workspace, made)
+    known = entry.get("made_from") == made.to_json()
+    whole, lines = make_room(home, keys, key=made.key, entry=entry, known=known)
     return Recalled(entry=whole, lines=tuple(lines))
+
+
+def tend_training(workspace: Workspace, made: MadeFrom) -> list[str]:
+    """Mend the notes of the phases of a training that is done; say which."""
+    keys = keys_of_phases(workspace, made)
+    return mend_notes(training_home(workspace.files), keys, known=True)
+
+
+def keys_of_phases(workspace: Workspace, made: MadeFrom) -> list[str]:
+    """Return the keys of the phases of a training that is made from this."""
+    phases = plan_phases(workspace.recipe.training, workspace.backbone)
+    return phase_keys(made.without("training").key, phases)
 
 
 def hash_model(workspace: Workspace) -> dict[str, str]:

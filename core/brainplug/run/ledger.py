@@ -105,6 +105,7 @@ class Stage:
             all it is made from without these sections of the settings. None: it takes none.
         recall: brings back what an earlier run made from the same, and puts aside what does not
             fit and is too dear to lose.
+        tend: mends what a stage that is done left besides its files, and says what.
         put_aside: puts aside what it left; without it that is moved with other stale results.
     """
 
@@ -118,6 +119,7 @@ class Stage:
     on_every_rank: bool = False
     goes_on_without: tuple[str, ...] | None = None
     recall: Callable[[MadeFrom, dict[str, Any]], Recalled] | None = None
+    tend: Callable[[MadeFrom], Iterable[str]] | None = None
     put_aside: Callable[[dict[str, Any]], str] | None = None
 
     def made_from(self, code: SourceTree) -> MadeFrom:

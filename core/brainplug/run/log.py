@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from brainplug.errors import visible
 from brainplug.run.ledger import now
+from brainplug.runtime.files import naming
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.runtime.signals import name_of
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 def log(folder: Path, line: str) -> None:
     """Add a line with the time to `log.txt`."""
-    with RunFolder(folder).log.open("a", encoding="utf-8") as file:
+    path = RunFolder(folder).log
+    with naming(path), path.open("a", encoding="utf-8") as file:
         file.write(f"{now()} {visible(line)}\n")
 
 

@@ -43,6 +43,7 @@ def begin_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> MadeFrom 
     """Return what a stage that is to be done is made from, None if it is done; say why."""
     made, console = stage.made_from(workspace.code), workspace.console
     if ledger.is_done(stage, made.key):
+        tend(stage, made, workspace)
         StageLine(stage.name, AS_BEFORE, style="dim").show(console)
         return None
     done = ledger.done_entry(stage, made.key, ledger.folder / stale.STALE)
@@ -66,6 +67,12 @@ def begin_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> MadeFrom 
     ledger.begin(stage, made)
     log(ledger.folder, f"{stage.name} begins" + (f": {cause}" if cause else ""))
     return made
+
+
+def tend(stage: Stage, made: MadeFrom, workspace: Workspace) -> None:
+    """Mend what a stage that is done left besides its files, and say what."""
+    for line in stage.tend(made) if stage.tend is not None else ():
+        workspace.tell(f"{stage.name}: {line}")
 
 
 def end_stage(stage: Stage, ledger: Ledger, made: MadeFrom, seconds: float) -> None:

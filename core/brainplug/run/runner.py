@@ -25,7 +25,7 @@ from brainplug.run.recipe_copy import write_recipe
 from brainplug.run.repeats import list_runs, list_splits, list_trainings
 from brainplug.run.step_counts import hold_steps
 from brainplug.run.task_stages import read_cohort
-from brainplug.runtime.files import delete_half_written, write_json
+from brainplug.runtime.files import cache_folder, delete_half_written, sweep_cache, write_json
 from brainplug.runtime.ranks import ALONE, RankError, Ranks
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.adopt import list_sources, refuse_own
@@ -75,6 +75,7 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
     with ExitStack() as stack:
         stack.enter_context(taken(RunFolder(folder)))
         delete_half_written(folder)
+        sweep_cache(cache_folder())
         if fresh:
             forget(RunFolder(folder))
         registry.before_run(recipe=recipe, folder=folder)

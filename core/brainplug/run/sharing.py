@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import zlib
 from typing import TYPE_CHECKING
 
 import attrs
 
 from brainplug.errors import RunError
-from brainplug.runtime.files import read_json, write_json, write_text
+from brainplug.runtime.files import read_json, replacing, write_json, write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from brainplug.run.context import Workspace
     from brainplug.runtime.run_folder import RunFolder
+
+KEY_BYTES = 32
 
 README = """\
 A copy of the results of a brainplug run that was made to be shared.
@@ -95,18 +98,24 @@ def own_key(files: RunFolder) -> bytes:
     That holds the ids themselves, so the key tells nobody more who can read it there.
     """
     if not files.pseudonyms.is_file():
-        files.pseudonyms.touch(mode=0o600)
-        files.pseudonyms.write_text(secrets.token_hex(32) + "\n", encoding="ascii")
-    key = files.pseudonyms.read_text(encoding="ascii").strip()
+        drawn = secrets.token_hex(KEY_BYTES)
+        with replacing(files.pseudonyms, mode=0o600) as temporary:
+            temporary.write_text(f"{drawn} {zlib.crc32(drawn.encode()):08x}\n", encoding="ascii")
     try:
-        return bytes.fromhex(key)
+        text, *sums = files.pseudonyms.read_text(encoding="ascii").split()
+        key = bytes.fromhex(text)
     except ValueError:
-        raise RunError(
-            "something else",
-            where=files.pseudonyms,
-            expected="the key of this run's pseudonyms",
-            hint="delete it, and others are drawn",
-        ) from None
+        key, sums = b"", []
+    # An earlier brainplug wrote no checksum; of an emptied key everybody could tell who is who.
+    if len(key) == KEY_BYTES and sums in ([], [f"{zlib.crc32(text.encode()):08x}"]):
+        return key
+    raise RunError(
+        "something else",
+        where=files.pseudonyms,
+        expected="the key of this run's pseudonyms",
+        hint="bring it back from a copy of the run folder; or delete it, and another is drawn, by "
+        "which people have other pseudonyms than in what was given away before",
+    )
 
 
 def safe_page(workspace: Workspace) -> str:

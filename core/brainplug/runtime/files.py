@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import tempfile
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +24,27 @@ if TYPE_CHECKING:
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}(?P<suffix>(\.[^.]*)?)")
 """Name of a file that `replacing` writes."""
 
+CACHED = ("hashes", "openings", "simulated", "sketches", "volumes")
+"""Folders of the cache."""
+
+SWEPT = ".swept"
+"""In the cache; its time tells when it was last rid of what killed writes left."""
+
+SWEEP_S = 86_400.0
+DEAD_S = 86_400.0
+"""Seconds without a write after which a file in the cache has no writer; each takes moments."""
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, mode: int | None = None) -> Iterator[Path]:
     """Give a temporary path beside `path` that takes its place when the block ends well.
 
     The file is flushed to disk before it is renamed, so that a crash leaves the old file or the
     new one. Nothing is left behind when the block fails.
+
+    Args:
+        path: what is written.
+        mode: who may read and write it; without it as the user's files are.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Beside the file, since a rename replaces in one step on one file system only; with its suffix,
@@ -37,17 +53,27 @@ def replacing(path: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        # `mkstemp` lets nobody but the owner read, and run folders are shared.
-        temporary.chmod(0o666 & ~current_umask())
-        temporary.replace(path)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say
-        raise
+        with naming(path):
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            # `mkstemp` lets nobody but the owner read, and run folders are shared.
+            temporary.chmod(0o666 & ~current_umask() if mode is None else mode)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an error of the block name the file it writes, which a full disk does not say."""
+    try:
+        yield
+    except OSError as error:
+        if error.strerror is None:  # of a library that gives a sentence alone, as numpy does
+            raise OSError(errno.EIO, str(error), str(path)) from error
+        error.filename = error.filename or str(path)
+        raise
 
 
 def walk_once(
@@ -76,11 +102,38 @@ def walk_once(
 
 def delete_half_written(folder: Path) -> None:
     """Delete what killed writes left at and below a folder that nobody else writes to."""
+    for path in half_written(folder):
+        path.unlink(missing_ok=True)
+
+
+def half_written(folder: Path) -> Iterator[Path]:
+    """Give the files at and below a folder that writes under way, or killed ones, have there."""
     for place, names in walk_once(folder):
         for name in names:
             found = TEMPORARY.fullmatch(name)
             if found and Path(found["name"]).suffix == found["suffix"]:
-                Path(place, name).unlink(missing_ok=True)
+                yield Path(place, name)
+
+
+def sweep_cache(cache: Path) -> None:
+    """Delete what killed writes left in the cache, at most once in `SWEEP_S`.
+
+    Other processes, of other machines too, may write there now: only what nobody has written to
+    for `DEAD_S` goes, by the clock of the disk itself. Whatever cannot be deleted stays.
+    """
+    mark = cache / SWEPT
+    with suppress(OSError):
+        if mark.exists() and abs(time.time() - mark.stat().st_mtime) < SWEEP_S:
+            return
+        cache.mkdir(parents=True, exist_ok=True)
+        mark.touch()  # its time is that of the disk, as those of all files there are
+        now = mark.stat().st_mtime
+        # Its own folders: somebody may have named one that holds other things as well.
+        for folder in filter(Path.is_dir, (cache / name for name in CACHED)):
+            for path in half_written(folder):
+                with suppress(OSError):
+                    if now - path.stat().st_mtime > DEAD_S:
+                        path.unlink()
 
 
 def current_umask() -> int:
@@ -110,8 +163,8 @@ def into_cache(place: Path | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunError(
-            f"the cache cannot be written: {error.strerror}",
-            where=error.filename or place,
+            f"the cache cannot be written: {error.strerror or error}",
+            where=error.filename2 or error.filename or place,
             found=error.errno,
             hint="free space there, or name another folder in BRAINPLUG_CACHE",
         ) from error

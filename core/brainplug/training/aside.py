@@ -12,7 +12,6 @@ Light, so that a run whose training is done needs no torch.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -20,9 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.runtime.files import write_json
-from brainplug.training.marks import read_mark
-from brainplug.training.phases import HISTORY, MADE_FROM, PhaseFolder
+from brainplug.runtime.notes import read_note, write_note
+from brainplug.training.phases import HISTORY, MADE_FROM, PhaseFolder, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +90,7 @@ class TrainingHome:
         # same.
         self.checkpoints.mkdir(exist_ok=True)
         if not (self.checkpoints / STAGE).exists():  # of a move that was stopped: it knows better
-            write_json(self.checkpoints / STAGE, entry)
+            write_note(self.checkpoints / STAGE, entry)
         for path in self.results:
             if path.exists():
                 path.rename(self.checkpoints / path.name)
@@ -112,7 +110,7 @@ class TrainingHome:
         for path in self.results:
             if (self.checkpoints / path.name).exists():
                 (self.checkpoints / path.name).rename(path)
-        entry = read_mark(self.checkpoints / STAGE) or {}  # a damaged one knows of none
+        entry = read_note(self.checkpoints / STAGE) or {}  # a damaged one knows of none
         # Last: as long as this file lies here, `fits` knows of a move that was stopped halfway.
         (self.checkpoints / STAGE).unlink()
         return entry
@@ -128,7 +126,7 @@ class TrainingHome:
         known = [path for path in self.earlier() if (path / STAGE).is_file()]
         for path in known:
             whole = all((path / each.name).exists() for each in self.results)
-            if whole and (read_mark(path / STAGE) or {}).get("key") == key:
+            if whole and (read_note(path / STAGE) or {}).get("key") == key:
                 return path
         fitting = [path for path in known if self.is_of(keys, path) and any(path.glob("phase-*"))]
         return max(fitting, key=progress_of, default=None)
@@ -161,8 +159,32 @@ def count_phases(keys: Sequence[str], folder: Path) -> int:
     return len(keys)
 
 
+def mend_notes(home: TrainingHome, keys: Sequence[str], *, known: bool) -> list[str]:
+    """Make damaged notes of phases again, from what else tells it; say which.
+
+    Args:
+        home: where the training is kept.
+        keys: of its phases.
+        known: whether what lies there is of this training, whatever its notes say.
+    """
+    told = []
+    for number, key in enumerate(keys, 1):
+        phase = PhaseFolder(path=home.checkpoints / f"phase-{number}", key=key)
+        if phase.path.is_dir():
+            told += [
+                f"{home.checkpoints.name}/{phase.path.name}/{name} was damaged, and is made again"
+                for name in phase.mend(known=known)
+            ]
+    return told
+
+
 def make_room(
-    home: TrainingHome, keys: Sequence[str], *, key: str, entry: dict[str, Any]
+    home: TrainingHome,
+    keys: Sequence[str],
+    *,
+    key: str,
+    entry: dict[str, Any],
+    known: bool = False,
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Make a training's home ready for one: put aside what is of another, bring back what is of it.
 
@@ -171,11 +193,12 @@ def make_room(
         keys: of the phases of the training to come.
         key: of all that it is made from.
         entry: of the ledger for the one that lies there.
+        known: whether that one is this training, as the ledger has it.
 
     Returns:
         The ledger's entry of a training that was brought back whole, and what the user is told.
     """
-    lines = []
+    lines = mend_notes(home, keys, known=known)
     if not home.fits(keys):
         if home.has_weights():
             unknown = [path for path in home.checkpoints.glob("phase-*") if key_of(path) is None]
@@ -194,14 +217,6 @@ def make_room(
     back = home.bring_back(found)
     whole = back.get("key") == key and all(path.exists() for path in home.results)
     return back if whole else None, [*lines, f"brought back from {found.name}/"]
-
-
-def key_of(phase: Path) -> str | None:
-    """Return the key that the folder of a phase was begun with, None where it does not tell."""
-    try:
-        return str(json.loads((phase / MADE_FROM).read_text(encoding="utf-8")))
-    except (OSError, ValueError):  # damaged: of no training that is known
-        return None
 
 
 def progress_of(folder: Path) -> tuple[int, int]:

@@ -19,8 +19,9 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from brainplug.errors import RunError
 from brainplug.model.plain_head import without_head
-from brainplug.runtime.files import read_json, write_json
-from brainplug.training.marks import find_fault, list_files, read_mark
+from brainplug.runtime.files import read_json
+from brainplug.runtime.notes import read_note, write_note
+from brainplug.training.marks import find_fault, list_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -34,6 +35,9 @@ COMPLETE = "complete.json"
 """Marks a checkpoint whose every file was written, and lists them."""
 
 PREFIX = f"{PREFIX_CHECKPOINT_DIR}-"
+
+LITTLE = 1 << 20
+"""Bytes below which a disk on which writing fails is full; the next file is larger."""
 
 DAMAGED = "damaged-"
 """Begins the name of a checkpoint that nothing can go on from."""
@@ -124,7 +128,7 @@ def find_checkpoint(folder: Path, tell: Callable[[str], None] = lambda _line: No
 
 def fault_of(checkpoint: Path) -> str:
     """Say how a checkpoint differs from what its mark tells, nothing where it does not."""
-    mark = read_mark(checkpoint / COMPLETE)
+    mark = read_note(checkpoint / COMPLETE)
     if mark is None or not {"world", "accumulation", "deepspeed"} <= mark.keys():
         return f"{COMPLETE} cannot be read"
     if "files" in mark:
@@ -149,9 +153,9 @@ def has_best(checkpoint: Path, whole: Collection[Path], damaged: Collection[Path
 
 def best_of(checkpoint: Path) -> int | None:
     """Return the step of the best validation by the time of a checkpoint."""
-    found = read_mark(checkpoint / COMPLETE) or {}
+    found = read_note(checkpoint / COMPLETE) or {}
     if "best" not in found:
-        found = {"best": (read_mark(checkpoint / TRAINER_STATE_NAME) or {}).get("best_global_step")}
+        found = {"best": (read_note(checkpoint / TRAINER_STATE_NAME) or {}).get("best_global_step")}
     best = found["best"]
     return best if isinstance(best, int) else None
 
@@ -189,7 +193,7 @@ def mark_whole(job: TrainingJob, start: Start, step: int, best: int | None) -> N
             "best": best,
             "files": list_files(checkpoint),
         }
-        write_json(checkpoint / COMPLETE, facts)
+        write_note(checkpoint / COMPLETE, facts)
         delete_passed(job.folder, step, best)
     job.ranks.wait_for_everyone()
 
@@ -245,8 +249,11 @@ def writing(folder: Path) -> Iterator[None]:
         # torch has no error of its own for a file it cannot write; any other stays what it is.
         if isinstance(error, RuntimeError) and not of_torch_files(error):
             raise
+        # torch tells how far it came, and not why it came no further.
+        left = shutil.disk_usage(folder).free if folder.is_dir() else LITTLE
+        full = f"the disk is full, {left:,} bytes are left" if left < LITTLE else ""
         raise RunError(
-            f"weights cannot be written: {error}",
+            f"weights cannot be written: {full or error}",
             where=folder,
             found=str(error),
             hint="make room or give access there; the same command goes on from the checkpoint "

@@ -7,9 +7,8 @@ Light, so that a run whose training is done needs no torch.
 
 from __future__ import annotations
 
-import json
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,12 +51,3 @@ def crc(path: Path) -> int:
         while piece := file.read(PIECE):
             found = zlib.crc32(piece, found)
     return found
-
-
-def read_mark(path: Path) -> dict[str, Any] | None:
-    """Return what a mark says, None where it is not there or cannot be read."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None

@@ -3,9 +3,11 @@
     checkpoints/phase-1/made-from.json   key of all that the phase depends on
     checkpoints/phase-1/checkpoint-…     while it runs
     checkpoints/phase-1/model/           what it leaves to the next phase
-    checkpoints/phase-1/model.json       lists its files, so that damage is found
-    checkpoints/phase-1/history.json     written last: the phase is done
+    checkpoints/phase-1/model.json       lists its files, and tells key and history
+    checkpoints/phase-1/history.json     the same, written last: the phase is done
 
+The last two are one note written twice, so that no damaged file of a few kilobytes costs a training
+of days; each is made again from the other, and `made-from.json` from either.
 A phase depends on those before it and on none after, so that a change of the last one keeps the
 others. What is of another training is put aside before, in `aside`. Light, so that a run whose
 training is done needs no torch.
@@ -15,13 +17,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.runtime.files import hash_text, write_json
-from brainplug.runtime.records import read_record, write_record
-from brainplug.training.marks import find_fault, list_files, read_mark
+from brainplug.runtime.files import hash_text
+from brainplug.runtime.notes import read_note, unsealed, write_note
+from brainplug.runtime.records import from_json, to_json
+from brainplug.training.marks import find_fault, list_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,10 +38,10 @@ MADE_FROM = "made-from.json"
 """The key that a phase was begun with."""
 
 HISTORY = "history.json"
-"""What a phase tells of itself, written last."""
+"""What a phase tells of itself and of its model, written last."""
 
 MODEL_FILES = "model.json"
-"""Lists the files of the model that a phase left."""
+"""The same, written before; of an earlier brainplug a list of the model's files alone."""
 
 FEATURES = "features"
 """Folder of a phase with the features of a frozen tower."""
@@ -74,7 +77,7 @@ class PhaseFolder:
     def open(self) -> None:
         """Make the folder, if it is not there."""
         if not self.made_from.exists():
-            write_json(self.made_from, self.key)
+            write_note(self.made_from, {"key": self.key})
 
     def is_done(self) -> bool:
         """Tell whether the phase ended, and what it left is there as it was left."""
@@ -84,19 +87,49 @@ class PhaseFolder:
         """Say what of a phase that ended is damaged, nothing where nothing is."""
         if not self.history.exists():
             return ""
-        if read_mark(self.history) is None:
+        note = self.note()
+        if note is None:
             return f"{HISTORY} cannot be read"
-        # An earlier brainplug listed no files.
-        files = read_mark(self.path / MODEL_FILES) if (self.path / MODEL_FILES).exists() else {}
-        if files is None:
-            return f"{MODEL_FILES} cannot be read"
-        return find_fault(self.model, files)
+        if "files" in note:
+            return find_fault(self.model, note["files"])
+        # An earlier brainplug listed the files apart, or not at all.
+        listed = self.path / MODEL_FILES
+        files = read_note(listed) if listed.exists() else {}
+        return f"{MODEL_FILES} cannot be read" if files is None else find_fault(self.model, files)
+
+    def note(self) -> dict[str, Any] | None:
+        """Return what the phase said when it ended, of which there are two copies."""
+        found = (read_note(self.path / name) for name in (HISTORY, MODEL_FILES))
+        return next((note for note in found if note and "history" in note), None)
+
+    def mend(self, *, known: bool) -> list[str]:
+        """Make damaged notes again from what else tells the same; return their names.
+
+        Args:
+            known: whether the folder is that of this phase, whatever its notes say.
+        """
+        note, mended = self.note() or {}, []
+        key = note.get("key") or (self.key if known else None)
+        if key_of(self.path) is None and key is not None:
+            write_note(self.made_from, {"key": key})
+            mended.append(MADE_FROM)
+        for name in (MODEL_FILES, HISTORY) if "files" in note else ():
+            if read_note(self.path / name) is None:
+                write_note(self.path / name, note)
+                mended.append(name)
+        return mended
 
     def read_history(self) -> PhaseHistory:
-        """Return what a phase that is done tells of itself."""
+        """Return what a phase that is done tells of itself.
+
+        Raises:
+            RunError: nothing is to be read.
+        """
         from brainplug.evaluation.history import PhaseHistory  # every class of scores with it
 
-        return read_record(self.history, PhaseHistory)
+        note = self.note() or {}
+        told = {name: note[name] for name in note.keys() & {"facts", "history"}}
+        return from_json(told, PhaseHistory, source=str(self.history))
 
     def finish(self, save: Callable[[Path], None], history: PhaseHistory) -> None:
         """Keep model and history, then delete checkpoints and features, which nothing needs.
@@ -111,12 +144,25 @@ class PhaseFolder:
         shutil.rmtree(self.model, ignore_errors=True)
         (self.path / MODEL_FILES).unlink(missing_ok=True)
         save(self.model)
-        write_json(self.path / MODEL_FILES, list_files(self.model))
+        note = {"key": self.key, "files": list_files(self.model), **to_json(history)}
+        write_note(self.path / MODEL_FILES, note)
         # Before the checkpoints go: without a history the phase would be done again, from what is
         # still there.
-        write_record(self.history, history)
+        write_note(self.history, note)
         for passed in (*self.path.glob("*checkpoint-*"), *self.path.glob(FEATURES)):
             shutil.rmtree(passed)
+
+
+def key_of(phase: Path) -> str | None:
+    """Return the key that the folder of a phase was begun with, None where it does not tell."""
+    try:
+        found = json.loads((phase / MADE_FROM).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # damaged: of no training that is known
+        return None
+    if isinstance(found, str):  # of an earlier brainplug
+        return found
+    key = (unsealed(found) or {}).get("key")
+    return key if isinstance(key, str) else None
 
 
 def phase_keys(made_from: str, phases: Sequence[PhasePlan]) -> list[str]:
