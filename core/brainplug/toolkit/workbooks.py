@@ -64,23 +64,39 @@ def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
         ) from error
     chosen = _choose_sheet(path, sheets, sheet)
     name = next(title for title, rows in sheets.items() if rows is chosen)
-    if bare.get(name):
+    _refuse_odd_cells((path, f"sheet {name!r}"), bare.get(name), merged.get(name))
+    return _make_sheet(chosen)
+
+
+def _refuse_odd_cells(
+    where: tuple[object, ...], bare: list[str] | None, merged: list[str] | None
+) -> None:
+    """Refuse a sheet with cells that only seem empty.
+
+    Args:
+        where: file and sheet.
+        bare: cells with a formula that was never calculated.
+        merged: cells merged over rows.
+
+    Raises:
+        DataError: there are some.
+    """
+    if bare:
         raise DataError(
-            f"formulas that were never calculated, such as in {show(bare[name][:3])}",
-            where=(path, f"sheet {name!r}"),
+            f"formulas that were never calculated, such as in {show(bare[:3])}",
+            where=where,
             expected="values",
-            found=tuple(bare[name]),
+            found=tuple(bare),
             hint="open it in Excel or LibreOffice and save it there, or save the values as CSV",
         )
-    if merged.get(name):
+    if merged:
         raise DataError(
-            f"cells merged over rows, such as {show(merged[name][:3])}",
-            where=(path, f"sheet {name!r}"),
+            f"cells merged over rows, such as {show(merged[:3])}",
+            where=where,
             expected="a value in each row",
-            found=tuple(merged[name]),
+            found=tuple(merged),
             hint="unmerge them and write the value in each row; all rows but the first have none",
         )
-    return _make_sheet(chosen)
 
 
 def _ask_for_reader(path: Path) -> None:
