@@ -7,8 +7,10 @@ hidden by an installed module, and from the very bytes that are hashed.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib.util
+import pkgutil
 import re
 import sys
 import traceback
@@ -30,6 +32,9 @@ HASH = "sha256:"
 
 PREFIX = "brainplug_file_"
 """Begins the names of modules that are made of such files."""
+
+ROOMS = ("brainplug", "brainplug.api", "brainplug.model", "brainplug.testing", "brainplug.toolkit")
+"""Packages of ours that a plugin may import from."""
 
 SUMS = "SHA256SUMS"
 """File of a run folder's copies that holds their hashes, as `sha256sum --check` reads it."""
@@ -201,12 +206,42 @@ def plain_message(error: BaseException) -> str:
 
 def hint_for(error: BaseException) -> str:
     """Say what to do about an error of a file."""
+    if isinstance(error, ImportError) and (meant := meant_of_ours(error)):
+        return meant
     if isinstance(error, ModuleNotFoundError):
         return (
             "a plugin file stands alone: install what it imports, or make it a package with "
             "`brainplug new`"
         )
     return "correct it; --verbose shows where it was"
+
+
+def meant_of_ours(error: ImportError) -> str:
+    """Say which module or name of brainplug was likely meant, nothing where none of ours was.
+
+    >>> meant_of_ours(ModuleNotFoundError(name="brainplug.apy"))
+    "did you mean 'brainplug.api'?"
+    >>> meant_of_ours(ModuleNotFoundError(name="brianplug"))
+    "did you mean 'brainplug'?"
+    >>> meant_of_ours(ModuleNotFoundError(name="a_library_of_others"))
+    ''
+    """
+    name = error.name or ""
+    if name.partition(".")[0] != "brainplug":
+        return suggestion(name, ["brainplug"]) if is_near(name, "brainplug") else ""
+    if isinstance(error, ModuleNotFoundError):
+        parent = name.rpartition(".")[0]
+        paths = getattr(sys.modules.get(parent), "__path__", ())
+        below = pkgutil.iter_modules(paths, f"{parent}.")
+        return suggestion(name, ROOMS if name.count(".") == 1 else [each.name for each in below])
+    asked, module = re.search(r"name '(\w+)'", error.msg), sys.modules.get(name)
+    names = getattr(module, "__all__", None) or vars(module or object)
+    return suggestion(asked[1], [each for each in names if each[0] != "_"]) if asked else ""
+
+
+def is_near(name: str, other: str) -> bool:
+    """Tell whether a name is likely another one that was misspelt."""
+    return bool(difflib.get_close_matches(name, [other], cutoff=0.85))
 
 
 def line_of(error: BaseException, path: Path) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 
 import pytest
@@ -34,12 +35,15 @@ def test_shipped_recipes_are_listed(capsys):
 
 
 def test_a_shipped_recipe_is_written_once(tmp_path, monkeypatch, capsys):
-    """Here, word for word, with what to do next; a second time nothing is overwritten."""
+    """Word for word below the line that names the schema, which lies beside; and never again."""
     monkeypatch.chdir(tmp_path)
     assert 0 == main(["init", "abcd-sex"])
     assert "next: brainplug check abcd-sex.toml" in capsys.readouterr().out
     written = (tmp_path / "abcd-sex.toml").read_text(encoding="utf-8")
-    assert shipped_recipes()["abcd-sex"].read_text(encoding="utf-8") == written
+    line, _, recipe = written.partition("\n")
+    assert "#:schema ./brainplug.schema.json" == line
+    assert "properties" in json.loads((tmp_path / "brainplug.schema.json").read_text("utf-8"))
+    assert shipped_recipes()["abcd-sex"].read_text(encoding="utf-8") == recipe
 
     assert 1 == main(["init", "abcd-sex"])
     assert "nothing is overwritten" in capsys.readouterr().err

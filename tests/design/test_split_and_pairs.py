@@ -227,6 +227,24 @@ def test_a_pairing_that_shows_people_themselves_is_refused():
     assert set(caught.value.found) <= set(pooled["scan"])
 
 
+class Spelling:
+    """Gives one reference as a text."""
+
+    def pair(self, queries, references, *, seed):
+        """Return one row a query."""
+        first = references.index[0]
+        return pd.DataFrame({"query": queries.index, "references": first})
+
+
+def test_references_that_are_a_text_are_told_as_that():
+    """Its letters are not taken for scans."""
+    cohort = make_cohort()
+    pooled = add_pools(cohort, split_cohort(Family(SHARED), cohort, seed=2))
+
+    with pytest.raises(DataError, match=r"expected a list of scans .*put a reference .* list"):
+        pair(Spelling(), pooled)
+
+
 @pytest.mark.parametrize(
     ("pools", "told"),
     [

@@ -24,6 +24,14 @@ MISTAKES: dict[str, tuple[tuple[str, ...], Any]] = {
     "unknown metric": (("evaluation", "metrics"), ["acuracy"]),
     "wrong length": (("images", "shape"), [4, 4]),
     "none of the listed values": (("images", "scans"), "some"),
+    "below its range": (("training", "epochs"), 0),
+    "above its range": (("images", "spacing_mm"), 51),
+    "at an end that is left out": (("training", "learning_rate"), 0),
+    "an item out of range": (("images", "shape"), [4, 4, 3]),
+    "range of a part": (("pairing", "references_per_query"), 0),
+    "an empty text": (("target", "column"), ""),
+    "no such tracker": (("training", "report_to"), ["tensorbord"]),
+    "an array in the place of a table": (("cohort",), "abcd"),
 }
 
 
@@ -72,6 +80,27 @@ def test_mistakes_are_not(mistake: str, validator: Any) -> None:
     for each in tables:
         place = place.setdefault(each, {})
     place[key] = value
+    assert not validator.is_valid(recipe)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("imagse", "T1/"),
+        ("use", "ukbb"),
+        ("weight", 0),
+        ("name", None),
+        ("references_per_query", 2),
+    ],
+)
+def test_mistakes_in_one_of_several_studies_are_not(key: str, value: Any, validator: Any) -> None:
+    """A typo, an unknown loader, a weight out of range, no name, a key of another table."""
+    path = next(each for each in RECIPES if each.stem == "abcd-ukb-sex")
+    recipe = tomllib.loads(path.read_text(encoding="utf-8"))
+    study = recipe["cohort"][1]
+    recipe["cohort"][1] = {name: each for name, each in study.items() if name != key}
+    if value is not None:
+        recipe["cohort"][1][key] = value
     assert not validator.is_valid(recipe)
 
 

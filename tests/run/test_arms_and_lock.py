@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from brainplug.cli.main import main
+from brainplug.errors import RunError
 from brainplug.evaluation.arms import ArmFacts, ArmList
 from brainplug.evaluation.openings import read_openings
 from brainplug.evaluation.records import (
@@ -24,7 +25,8 @@ from brainplug.evaluation.records import (
     TrainingValues,
 )
 from brainplug.recipe.evidence_table import QUERY_ALONE, SHUFFLED
-from brainplug.run.arms import shuffle_values
+from brainplug.registry import load_registry
+from brainplug.run.arms import find_alone, shuffle_values
 from brainplug.run.pooled_stages import read_arms
 from brainplug.runtime.files import read_json
 from brainplug.runtime.records import to_json, write_record
@@ -51,6 +53,36 @@ def read_files(files, split):
 
 def losses(folder):
     return [row["loss"] for row in read_json(folder / "training.json")["history"] if "loss" in row]
+
+
+@pytest.fixture
+def prompts():
+    """Give a registry of prompts by these names, each of which needs no reference."""
+    registry = load_registry()
+    part, source = registry.prompts["classification"], registry.sources["prompts", "classification"]
+
+    def of(*names):
+        sources = {("prompts", name): source for name in names}
+        return attrs.evolve(registry, prompts=dict.fromkeys(names, part), sources=sources)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [(("a-lab", "classification", "z-lab"), "classification"), (("a-lab",), "a-lab")],
+)
+def test_an_arm_without_references_has_the_named_prompt(prompts, names, chosen):
+    """Whatever comes first in the alphabet; or the only one."""
+    assert chosen == find_alone(prompts(*names), "prompts").use
+
+
+def test_of_several_prompts_none_is_taken_by_its_name(prompts):
+    """Without the named one, which of them is meant is not guessed."""
+    with pytest.raises(RunError, match="'a-lab', 'z-lab'") as caught:
+        find_alone(prompts("a-lab", "z-lab"), "prompts")
+
+    assert ("a-lab", "z-lab") == caught.value.found
 
 
 @pytest.fixture(scope="module")

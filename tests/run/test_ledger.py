@@ -49,6 +49,16 @@ def done(tmp_path):
     return ledger
 
 
+def test_what_is_forgotten_is_done_again_without_a_cause(done, tmp_path):
+    """As if for the first time, and what it left stays till then."""
+    stage = make_stage(tmp_path)
+    done.forget("split")
+
+    assert not is_done(done, stage)
+    assert [] == done.causes(stage, made(stage))
+    assert (tmp_path / "out.txt").is_file()
+
+
 def test_nothing_changed_is_done(done, tmp_path):
     """The same settings, content and code leave the stage alone."""
     write_text(tmp_path / "in.txt", "one")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainplug.cli.parser import add_command
+from brainplug.cli.schema import make_schema
 
 if TYPE_CHECKING:
     import argparse
@@ -22,6 +23,9 @@ EXAMPLES = (
 )
 
 SUFFIX = ".toml"
+
+SCHEMA = "brainplug.schema.json"
+"""What editors complete and check a recipe with, beside it."""
 
 
 def add_init(commands: Commands) -> None:
@@ -119,8 +123,9 @@ def copy_shipped(name: str, output: Path | None) -> Iterator[str]:
     if name not in recipes:
         raise RunError(f"no shipped recipe {name!r}; {suggestion(name, recipes)}")
     path = free_place(output, name)
-    write_recipe(path, recipes[name].read_text(encoding="utf-8"))
+    schema = write_recipe(path, recipes[name].read_text(encoding="utf-8"))
     yield f"{path}: relative paths in it begin in {path.absolute().parent}"
+    yield schema
     yield from next_commands(path)
 
 
@@ -132,8 +137,9 @@ def propose(given: argparse.Namespace) -> Iterator[str]:
     proposal = propose_recipe(
         given.table, given.images, sheet=given.sheet, home=path.absolute().parent
     )
-    write_recipe(path, proposal.text)
+    schema = write_recipe(path, proposal.text)
     yield str(path)
+    yield schema
     yield from proposal.facts
     yield "to state, at the places marked STATE: " + "; ".join(proposal.to_state)
     yield from next_commands(path)
@@ -165,12 +171,21 @@ def free_place(output: Path | None, name: str) -> Path:
     return path
 
 
-def write_recipe(path: Path, text: str) -> None:
-    """Write a recipe, and the folder that it is to lie in."""
+def write_recipe(path: Path, text: str) -> str:
+    """Write a recipe, and what editors check it with; say where the latter is.
+
+    Both lie in one folder, which is made if it is missing.
+    """
     from brainplug.runtime.files import write_text
 
     path.absolute().parent.mkdir(parents=True, exist_ok=True)
-    write_text(path.absolute(), text)
+    schema = path.with_name(SCHEMA)
+    there = schema.exists()
+    if not there:
+        write_text(schema.absolute(), make_schema())
+    write_text(path.absolute(), f"#:schema ./{SCHEMA}\n{text}")
+    renewed = f" as it was; brainplug schema --output {shlex.quote(str(schema))} renews it"
+    return f"{schema}: for editors that check TOML by a schema{renewed if there else ''}"
 
 
 def next_commands(path: Path) -> Iterator[str]:

@@ -121,7 +121,7 @@ def propose_recipe(table: Path, images: Path | None, *, sheet: str | None, home:
     to_state = () if study.subject or study.bids else ("subject, the column of the id",)
     return Proposal(
         text=text,
-        facts=(*told_ids(study), f"{len(choices)} columns could be the target"),
+        facts=(*told_ids(study), tell_choices(choices)),
         to_state=(*to_state, "[target], what is to be read, and the words of its codes"),
     )
 
@@ -285,6 +285,19 @@ def list_choices(study: Study) -> Iterator[str]:
         numbers = len(counts) > MOST_CODES and all(is_number(each) for each in counts)
         if name not in ids and (classes or numbers):
             yield str(name)
+
+
+def tell_choices(choices: Sequence[str]) -> str:
+    """Say how many columns could be the target.
+
+    >>> tell_choices(["sex"])
+    '1 column could be the target: "sex"'
+    """
+    count = len(choices)
+    told = ", ".join(map(quote, choices[:MOST_CHOICES]))
+    more = f" and {count - MOST_CHOICES} more" if count > MOST_CHOICES else ""
+    few = f"{count or 'no'} column{'s' if count > 1 else ''} could be the target"
+    return f"{few}: {told}{more}" if choices else few
 
 
 def choice(values: pd.Series, name: str) -> Iterator[str]:

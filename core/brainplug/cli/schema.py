@@ -28,16 +28,21 @@ def add_schema(commands: Commands) -> None:
     schema.set_defaults(command=schema_command)
 
 
-def schema_command(given: argparse.Namespace) -> None:
-    """Do `brainplug schema`."""
+def make_schema() -> str:
+    """Return the schema of the installed parts as it is written."""
     from brainplug.recipe.schema import recipe_schema
 
-    text = json.dumps(recipe_schema(open_registry()), indent=2, ensure_ascii=False)
+    return json.dumps(recipe_schema(open_registry()), indent=2, ensure_ascii=False) + "\n"
+
+
+def schema_command(given: argparse.Namespace) -> None:
+    """Do `brainplug schema`."""
+    text = make_schema()
     if given.output is None:
-        print(text)
+        print(text, end="")
         return
     try:
-        given.output.write_text(f"{text}\n", encoding="utf-8")
+        given.output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise DataError(
             "the schema cannot be written",

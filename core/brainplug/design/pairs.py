@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -149,6 +150,7 @@ def _check_pairs(
             found=tuple(pairs.columns),
         )
     asked, told = set(pairs["query"].tolist()), pairs["references"].tolist()
+    _check_lists(told, pools)
     _check_known(asked, queries.index, f"pool of {pools}")
     _check_known({scan for scans in told for scan in scans}, references.index, f"pool of {pools}")
     if asked.intersection(references.index):
@@ -167,6 +169,19 @@ def _check_pairs(
             where=f"pairs of {pools}",
             found=tuple(left),
             hint="every query must be asked at least once",
+        )
+
+
+def _check_lists(told: list[Any], pools: str) -> None:
+    """Refuse references that are a text, whose letters would be taken for scans."""
+    single = [each for each in told if isinstance(each, str) or not isinstance(each, Iterable)]
+    if single:
+        raise DataError(
+            f"{show(single[0])} ({len(single)} such rows)",
+            where=(f"pairs of {pools}", "column 'references'"),
+            expected="a list of scans in each row, empty where no reference is shown",
+            found=tuple(single),
+            hint="put a reference that stands alone into a list too",
         )
 
 
@@ -200,7 +215,7 @@ def _check_known(scans: set[Hashable], pool: pd.Index, name: str) -> None:
     unknown = sorted({str(scan) for scan in scans.difference(pool.tolist())})
     if unknown:
         raise DataError(
-            f"the pairing named {len(unknown)} scans that are not in the {name}, for example "
+            f"{len(unknown)} scans are named that are not in the {name}, for example "
             f"{show(unknown[:5])}",
             found=tuple(unknown),
         )

@@ -112,7 +112,6 @@ def ask_strategy(
         if not pools.sort_index().astype("str").equals(again.sort_index().astype("str")):
             raise DataError(
                 "other pools when the rows came in another order",
-                where="the split strategy",
                 expected="the same pools whatever the order",
                 hint="what it draws must not depend on that",
             )
@@ -121,7 +120,7 @@ def ask_strategy(
         split = pd.DataFrame({"subject": people, "pool": pools.astype("str")}).drop_duplicates()
         twice = split.loc[split["subject"].duplicated(), "subject"]
         if len(twice):
-            raise LeakageError("the split strategy put subjects into two pools", twice)
+            raise LeakageError("subjects are put into two pools", twice)
     return split
 
 
@@ -230,7 +229,6 @@ def _check_names(pools: pd.Series, cohort: pd.DataFrame) -> None:
     if not pools.index.sort_values().equals(cohort.index):
         raise DataError(
             str(len(pools)),
-            where="the split strategy",
             expected=f"one pool for each of {len(cohort)} rows with their index",
             found=len(pools),
         )
@@ -240,7 +238,6 @@ def _check_names(pools: pd.Series, cohort: pd.DataFrame) -> None:
         raise DataError(
             f"{unknown.iloc[0]!r} for subject {cohort.loc[unknown.index[0], 'subject']!r} "
             f"({len(unknown)} such rows)",
-            where="the split strategy",
             expected=f"one of {', '.join(known)}",
             found=tuple(unknown.unique()),
         )

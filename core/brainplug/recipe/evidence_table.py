@@ -11,6 +11,9 @@ from brainplug.api.roles import about
 Arm = Literal["query-alone", "shuffled-labels"]
 QUERY_ALONE: Arm = "query-alone"
 SHUFFLED: Arm = "shuffled-labels"
+ALONE = {"pairings": "alone", "prompts": "classification"}
+"""Parts of an arm without references; its prompt is the recipe's own where that can do without."""
+
 Baseline = Literal[
     "site",
     "confounds",

@@ -21,6 +21,7 @@ from brainplug.recipe.options import (
     members,
     plain,
 )
+from brainplug.recipe.schema_bounds import add_bounds, bounds_of
 from brainplug.recipe.tables import ExternalStudy, Recipe, Study
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def table_schema(table: type[Any], registry: Registry) -> Schema:
 def field_schema(field: attrs.Attribute[Any], registry: Registry) -> Schema:
     """Return the schema of a key, with its meaning, unit and default."""
     about, unit = (field.metadata.get(key, "") for key in ("about", "unit"))
-    schema = dict(type_schema(field.type, registry))
+    schema = add_bounds(type_schema(field.type, registry), bounds_of(field.validator))
     if about or unit:
         schema["description"] = f"{about} [{unit}]" if unit else about
     default = field.default
@@ -91,7 +92,8 @@ def type_schema(expected: Any, registry: Registry) -> Schema:
 def studies_schema(_: Any, registry: Registry) -> Schema:
     """Return the schema of one `[cohort]`, or of several `[[cohort]]`."""
     one = study_schema(Study, registry)
-    return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}]}
+    named = {"anyOf": [{"maxItems": 1}, {"items": {"required": ["name"]}}]}
+    return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one, **named}]}
 
 
 def union_schema(expected: Any, registry: Registry) -> Schema:

@@ -16,7 +16,7 @@ import numpy as np
 from brainplug.api.roles import ShowsNone, WordsAlone, able
 from brainplug.design.split import ask_everybody
 from brainplug.errors import DataError, RunError
-from brainplug.recipe.evidence_table import QUERY_ALONE, SHUFFLED, Evidence
+from brainplug.recipe.evidence_table import ALONE, QUERY_ALONE, SHUFFLED, Evidence
 from brainplug.recipe.tables import Chosen
 from brainplug.run.choosing import LARGE
 from brainplug.run.context import Workspace
@@ -68,20 +68,28 @@ def arm_recipe(recipe: Recipe, arm: str, registry: Registry, *, test: bool) -> R
 
 
 def find_alone(registry: Registry, role: str) -> Chosen[Any]:
-    """Return the first part of a role that shows no reference, with its defaults.
+    """Return the part of a role that stands for "without references", with its defaults.
+
+    That is the one named in `ALONE`; where it is not installed, the only one that shows none.
 
     Raises:
-        RunError: no plugin offers one.
+        RunError: no plugin offers one, or several do and none is the named one.
     """
-    for name, part in registry.parts(role).items():
-        if ShowsNone in getattr(part.make, "abilities", ()):
-            origin = registry.origin(role, name)
-            return Chosen(use=name, options=part.options(), part=part, origin=origin)
+    parts = registry.parts(role)
+    found = [name for name in parts if ShowsNone in getattr(parts[name].make, "abilities", ())]
+    named = [name for name in found if name == ALONE[role]] or found
+    if len(named) == 1:
+        name, part = named[0], parts[named[0]]
+        return Chosen(
+            use=name, options=part.options(), part=part, origin=registry.origin(role, name)
+        )
     raise RunError(
-        "none",
+        ", ".join(map(repr, found)) or "none",
         where=role,
-        expected=f"a part that shows no reference, for the arm {QUERY_ALONE!r}",
-        hint="install brainplug whole, or set arms = [] in [evidence]",
+        expected=f"the part {ALONE[role]!r}, or one alone that shows no reference, for the arm "
+        f"{QUERY_ALONE!r}",
+        found=tuple(found),
+        hint="install brainplug whole, or leave that arm out of arms in [evidence]",
     )
 
 
@@ -145,7 +153,8 @@ def change_people(workspace: Workspace, arm: str) -> list[str]:
         if able(workspace.template, WordsAlone):
             return []
         used = workspace.recipe.prompt.use
-        return [f"The prompt {used!r} cannot word a query alone; the arm has its own wording."]
+        other = find_alone(workspace.registry, "prompts").use
+        return [f"The prompt {used!r} cannot word a query alone; {other!r} words the arm's."]
     cohort = read_cohort(workspace)
     values = shuffle_values(cohort, split, seed=workspace.recipe.seed)
     trained = cohort["subject"].map(values)

@@ -9,6 +9,7 @@ from brainplug.errors import RunError
 from brainplug.evaluation.pooled_records import Summary
 from brainplug.recipe.load import read_recipe
 from brainplug.run.context import Workspace
+from brainplug.run.ledger import Ledger
 from brainplug.run.lock import taken
 from brainplug.run.openings import open_test, trained
 from brainplug.run.repeats import list_runs
@@ -102,12 +103,12 @@ def report_run(folder: Path, *, registry: Registry, console: Console) -> None:
         for home in dict.fromkeys((files, *scored)):
             stack.enter_context(taken(home))
         for home in scored:
-            home.report.unlink(missing_ok=True)
+            Ledger(home.path).forget("report")
             within = files.run_list.is_file()
             workspace = open_workspace(home, registry, console, ALONE, within=within)
             do_stages(workspace, "report", only=("report",))
         if files.run_list.is_file():
-            files.report.unlink(missing_ok=True)
+            Ledger(files.path).forget("report")
         # The older scores of a run that failed since stay out of the whole.
         sum_up(files, registry, console, keep_lost=True)
 

@@ -251,6 +251,12 @@ class Ledger:
         """Remember something of a stage."""
         write_json(self.folder / LEDGER, {**self.read(), stage.name: entry})
 
+    def forget(self, name: str) -> None:
+        """Remember nothing of a stage, so that it is done again, as if for the first time."""
+        entries = self.read()
+        if entries.pop(name, None) is not None:
+            write_json(self.folder / LEDGER, entries)
+
     def read(self) -> dict[str, Any]:
         """Return the entries; seconds of work and time of the end for each stage."""
         path = self.folder / LEDGER
