@@ -58,7 +58,7 @@ def test_a_workbook_names_the_extra_that_reads_it(lacking, tmp_path):
     lacking("openpyxl")
 
     with pytest.raises(DataError, match=r"brainplug\[excel\]"):
-        workbooks.read_sheet(tmp_path / "people.xlsx", None)
+        workbooks.read_sheet(tmp_path / "people.xlsx", None, lambda _: None)
 
 
 def test_every_extra_that_is_named_exists():

@@ -10,13 +10,18 @@ import pandas as pd
 import pytest
 
 from brainplug.cli.main import main
+from brainplug.cohort.build import StudyParts
 from brainplug.errors import RecipeError
 from brainplug.evaluation.openings import read_external_openings
 from brainplug.recipe.load import read_recipe, recipe_text
 from brainplug.registry import load_registry
+from brainplug.run.asked_columns import columns_asked
+from brainplug.run.check_external import read_headers_of
 from brainplug.runtime.files import read_json
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.read import read_tasks
+from brainplug.testing import make_study
+from brainplug.toolkit.wide import WIDE
 
 ALSO = """
 [[evaluation.also]]
@@ -162,6 +167,26 @@ def test_check_says_who_would_be_asked(sex_run, tmp_path, capsys):
 
     recipe.write_text(text + ALSO.format(more=""))
     assert 1 == main(["check", str(recipe)])
+
+
+def test_of_a_wide_table_what_the_recipe_names_is_read(write_recipe, tmp_path):
+    """As of a study that is trained on; and the stage knows which columns those were."""
+    folder = make_study(tmp_path / "other", 4, layout="table")
+    (folder / "scans").rename(folder / "T1")
+    people = pd.read_csv(folder / "people.csv", dtype=str)
+    more = pd.DataFrame({f"x{number}": ["7"] * 4 for number in range(WIDE + 1)})
+    people.join(more).to_csv(folder / "people.csv", index=False)
+    path = write_recipe()
+    path.write_text(path.read_text() + TABLE.format(folder=folder, more=""))
+    recipe = read_recipe(path, load_registry()).recipe
+
+    found = read_headers_of(recipe, recipe.evaluation.also[0])
+
+    assert {"family", "site", "target"} <= set(found.columns)
+    assert not {name for name in found.columns if name.startswith("x")}
+    loader = recipe.evaluation.also[0].loader.make()
+    (parts,) = [StudyParts(loader=loader, head=recipe.target.make())]
+    assert columns_asked(recipe, [parts]) is not None
 
 
 def test_it_is_read_and_written_as_a_recipe_has_it(sex_run, tmp_path):

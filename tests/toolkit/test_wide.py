@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +24,8 @@ def write_wide(path, own, fillers=FILLERS):
     frame = pd.concat([frame.iloc[:, :700], pd.DataFrame(own), frame.iloc[:, 700:]], axis=1)
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
+    elif path.suffix == ".xlsx":
+        frame.to_excel(path, index=False)
     else:
         frame.to_csv(path, index=False, sep="\t" if path.suffix == ".tsv" else ",")
     return path
@@ -31,7 +34,7 @@ def write_wide(path, own, fillers=FILLERS):
 OWN = {"participant_id": ["a", "b", "c"], "bmi.z": ["1", "n/a", "3"], "bmi": ["4", "5", " 6 "]}
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.parquet"])
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.parquet", "t.xlsx"])
 def test_named_and_known_columns_are_read_and_the_rest_is_told(tmp_path, name):
     """What is read is as it is in a narrow table; a note counts both."""
     path = write_wide(tmp_path / name, OWN)
@@ -66,6 +69,38 @@ def test_a_row_that_is_empty_where_it_was_read_stays(tmp_path):
 
     with asking(["bmi"]):
         assert 2 == len(read_table(path))
+
+
+def test_a_wide_sheet_is_that_of_a_narrow_one(tmp_path):
+    """Rows that hold something elsewhere stay, and those that hold nothing at all do not.
+
+    Formulas that were never calculated matter where they are read; columns of one name anywhere.
+    """
+    own = {"participant_id": ["a", None, "c", None], "age": [41, None, 42.5, None]}
+    path = write_wide(tmp_path / "t.xlsx", own)
+    book = openpyxl.load_workbook(path)
+    sheet = book.active
+    for column in range(1, sheet.max_column + 1):
+        sheet.cell(5, column).value = None
+    sheet.cell(6, 9).number_format = "0.00"
+    sheet.cell(2, 9).value = "=1+1"
+    book.create_sheet("empty")
+    book.save(path)
+
+    with asking(["age"]):
+        table = read_table(path)
+        assert len(take_notes()) == 1
+
+    assert ["participant_id", "age"] == table.columns.tolist()
+    assert ["a", "c"] == table["participant_id"].dropna().tolist()
+    assert ["41", "42.5"] == table["age"].dropna().tolist()
+    assert 3 == len(table)
+    with asking([sheet.cell(1, 9).value]), pytest.raises(DataError, match="never calculated"):
+        read_table(path)
+    sheet.cell(1, 40).value = sheet.cell(1, 41).value
+    book.save(path)
+    with asking(["age"]), pytest.raises(DataError, match="each column once"):
+        read_table(path)
 
 
 def test_a_misspelt_column_is_suggested_among_those_not_read(tmp_path):

@@ -10,8 +10,10 @@ from brainplug.runtime.files import hash_text
 from brainplug.toolkit.wide import is_wide, texts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from brainplug.cohort.build import StudyParts
     from brainplug.recipe.tables import Recipe
-    from brainplug.run.context import Workspace
 
 
 def column_names(recipe: Recipe) -> frozenset[str]:
@@ -23,9 +25,9 @@ def column_names(recipe: Recipe) -> frozenset[str]:
     return frozenset(texts_of(resolve(recipe))) | compared
 
 
-def columns_asked(workspace: Workspace) -> Any:
-    """Return what the cohort of wide tables depends on besides its own settings; else nothing."""
-    sources = (path for study in workspace.studies for path in study.loader.sources())
+def columns_asked(recipe: Recipe, studies: Iterable[StudyParts]) -> Any:
+    """Return what studies of wide tables depend on besides their own settings; else nothing."""
+    sources = (path for study in studies for path in study.loader.sources())
     if not any(map(is_wide, sources)):
         return None
-    return {"columns": hash_text("\n".join(sorted(column_names(workspace.recipe))))}
+    return {"columns": hash_text("\n".join(sorted(column_names(recipe))))}

@@ -31,6 +31,7 @@ from brainplug.errors import show
 from brainplug.findings import refuse_findings
 from brainplug.imaging.cache import fill_cache
 from brainplug.run.arithmetic import settled
+from brainplug.run.asked_columns import column_names, columns_asked
 from brainplug.run.asking import asking_facts, asking_settings, open_session
 from brainplug.run.ledger import Stage
 from brainplug.run.openings import record_external_openings
@@ -49,6 +50,7 @@ from brainplug.tasks.study_facts import CohortFacts
 from brainplug.tasks.task import task_file, write_rows
 from brainplug.toolkit.study_ids import mark
 from brainplug.toolkit.tables import stack_exclusions
+from brainplug.toolkit.wide import asking
 
 if TYPE_CHECKING:
     from brainplug.cohort.build import Cohort
@@ -82,6 +84,7 @@ def external_stage(workspace: Workspace) -> Stage:
             workspace.files.split,
             *(path for study in studies for path in study.loader.sources()),
         ],
+        facts=lambda: columns_asked(workspace.recipe, studies),
         writes=(workspace.files.external,),
         uses=(
             *workspace.parts("evaluation", "pairing", "prompt", "target"),
@@ -151,7 +154,7 @@ def read_study(workspace: Workspace, parts: StudyParts) -> Cohort:
     if able(parts.loader, Prepares):
         with workspace.progress("external: writing scan") as report:
             parts.loader.prepare(report)
-    with workspace.progress("external: reading scan") as report:
+    with workspace.progress("external: reading scan") as report, asking(column_names(recipe)):
         return gather(
             [parts],
             images=attrs.evolve(recipe.images, scans="all"),

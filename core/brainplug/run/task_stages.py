@@ -76,7 +76,7 @@ def cohort_stage(workspace: Workspace) -> Stage:
             *(behind(part) for study in studies for part in (study.loader, study.head)),
             *(recipe.images, recipe.audit),
         ),
-        facts=lambda: columns_asked(workspace),
+        facts=lambda: columns_asked(workspace.recipe, workspace.studies),
         run=partial(run_cohort, workspace),
     )
 

@@ -115,7 +115,7 @@ def read_table(
         return chosen
 
     if suffix in EXCEL:
-        frame = _read_excel(path, sheet)
+        frame = _read_excel(path, sheet, choose)
     elif suffix in PARQUET:
         frame = _read_parquet(path, choose)
     else:
@@ -307,8 +307,12 @@ def _no_parquet(path: Path, error: Exception) -> DataError:
     return DataError(told, where=path, expected="a parquet file", hint=hint)
 
 
-def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
-    frame = read_sheet(path, sheet)
+def _read_excel(path: Path, sheet: str | None, choose: Choice) -> pd.DataFrame:
+    def check_and_choose(names: Sequence[str]) -> list[int] | None:
+        check_names(path, names)
+        return choose(names)
+
+    frame = read_sheet(path, sheet, check_and_choose)
     check_names(path, frame.columns.tolist())
     return frame
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.toolkit.sheet_files import is_wide_sheet
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 WIDE = 1000
 """Columns up to which a table is read whole."""
 
-TABLES = (".csv", ".tsv", ".txt", ".tab", ".parquet", ".pq")
+WORKBOOKS = (".xlsx", ".xlsm")
+TABLES = (".csv", ".tsv", ".txt", ".tab", ".parquet", ".pq", *WORKBOOKS)
 LONGEST_HEADER = 1 << 24
 
 
@@ -110,6 +113,8 @@ def is_wide(path: Path) -> bool:
         return any(is_wide(path / name) for name in names if (path / name).is_file())
     if path.suffix.lower() not in TABLES or not path.is_file():
         return False
+    if path.suffix.lower() in WORKBOOKS:
+        return is_wide_sheet(path, WIDE)
     if path.suffix.lower() in (".parquet", ".pq"):
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -12,10 +12,13 @@ import pandas as pd
 
 from brainplug.errors import DataError, first_line, show
 from brainplug.toolkit.other_files import OtherFile, find_other
+from brainplug.toolkit.sheet_files import is_wide_sheet, narrow, sheet_names
+from brainplug.toolkit.wide import WIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import IO
 
 EXCEL = (".xlsx", ".xlsm")
 OTHER_WORKBOOKS = (".xls", ".xlsb", ".ods", ".numbers")
@@ -24,8 +27,15 @@ LARGEST = 1 << 32
 """Bytes that the parts of a workbook may have together; a million rows of 40 columns have half."""
 
 
-def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
+def read_sheet(
+    path: Path, sheet: str | None, choose: Callable[[Sequence[str]], list[int] | None]
+) -> pd.DataFrame:
     """Read the named sheet of a workbook, or the only one with data; every value becomes text.
+
+    Args:
+        path: the workbook.
+        sheet: its name; None for the only one.
+        choose: gives the places of the columns that are read, None for all; of a wide sheet alone.
 
     Raises:
         DataError: the file is no workbook, or the sheet is not there, empty or one of several.
@@ -48,11 +58,14 @@ def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
         with warnings.catch_warnings():
             # What openpyxl cannot keep when it writes, such as drop-down lists, is no loss here.
             warnings.simplefilter("ignore", UserWarning)
-            # `data_only` gives what a formula came to when the file was saved, not the formula.
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            sheets = {each.title: _read_sheet(each) for each in book.worksheets}
+            heads = {each.title: next(_read_rows(each), []) for each in book.worksheets}
+            name = _choose_sheet(path, heads, sheet)
+            names = [text or f"column {place}" for place, text in enumerate(heads[name], 1)]
+            chosen = choose(names) if is_wide_sheet(path, WIDE) else None
+            source = path if chosen is None else narrow(path, book[name], chosen)
             book.close()
-            bare, merged = _find_uncalculated(path), _find_merged(path)
+            return _read_one(path, source, name, chosen)
     except DataError:
         raise
     except Exception as error:  # openpyxl raises whatever comes of a damaged or an odd file
@@ -62,10 +75,28 @@ def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
             expected="an Excel workbook",
             hint="open it in Excel or LibreOffice and save it anew, or save the sheet as CSV",
         ) from error
-    chosen = _choose_sheet(path, sheets, sheet)
-    name = next(title for title, rows in sheets.items() if rows is chosen)
+
+
+def _read_one(
+    path: Path, source: Path | IO[bytes], name: str, chosen: Sequence[int] | None
+) -> pd.DataFrame:
+    """Read one sheet.
+
+    Args:
+        path: the workbook.
+        source: the same, or one with the cells of the chosen columns alone.
+        name: of the sheet.
+        chosen: places of the columns that are read, None for all.
+    """
+    import openpyxl
+
+    # `data_only` gives what a formula came to when the file was saved, not the formula.
+    book = openpyxl.load_workbook(source, read_only=True, data_only=True)
+    rows = list(_read_rows(book[name], chosen))
+    book.close()
+    bare, merged = _find_uncalculated(source), _find_merged(source)
     _refuse_odd_cells((path, f"sheet {name!r}"), bare.get(name), merged.get(name))
-    return _make_sheet(chosen)
+    return _make_sheet(rows, chosen)
 
 
 def _refuse_odd_cells(
@@ -114,7 +145,7 @@ def _ask_for_reader(path: Path) -> None:
         )
 
 
-def _find_uncalculated(path: Path) -> dict[str, list[str]]:
+def _find_uncalculated(path: Path | IO[bytes]) -> dict[str, list[str]]:
     """Return the cells, by sheet, that hold a formula and not what it comes to.
 
     Programs that write workbooks without calculating leave such cells, which read as empty.
@@ -141,7 +172,7 @@ def _find_uncalculated(path: Path) -> dict[str, list[str]]:
     return found
 
 
-def _find_merged(path: Path) -> dict[str, list[str]]:
+def _find_merged(path: Path | IO[bytes]) -> dict[str, list[str]]:
     """Return the ranges, by sheet, of cells merged over several rows, where the first has a value.
 
     A reader sees one value beside all these rows, and the file holds it in the first.
@@ -161,12 +192,11 @@ def _find_merged(path: Path) -> dict[str, list[str]]:
     }
 
 
-def _sheet_contents(path: Path) -> Iterator[bytes]:
+def _sheet_contents(path: Path | IO[bytes]) -> Iterator[bytes]:
     """Give the XML of each sheet of a workbook."""
     with zipfile.ZipFile(path) as packed:
-        for name in packed.namelist():
-            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                yield packed.read(name)
+        for name in sheet_names(packed):
+            yield packed.read(name)
 
 
 def _refuse_bomb(path: Path) -> None:
@@ -187,12 +217,15 @@ def _refuse_bomb(path: Path) -> None:
         )
 
 
-def _read_sheet(sheet: Any) -> list[list[str | None]]:
-    """Return the rows of a sheet that hold anything."""
+def _read_rows(sheet: Any, chosen: Sequence[int] | None = None) -> Iterator[list[str | None]]:
+    """Give the rows of a sheet that hold anything, in the chosen columns."""
     # Some programs write a wrong size of the sheet, beyond which openpyxl would not look.
     sheet.reset_dimensions()
-    rows = ([_cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True))
-    return [row for row in rows if any(row)]
+    for row in sheet.iter_rows(values_only=True):
+        cells = row if chosen is None else [row[place] for place in chosen if place < len(row)]
+        texts = [_cell_text(value) for value in cells]
+        if any(texts) or (chosen is not None and any(value is not None for value in row)):
+            yield texts
 
 
 def _cell_text(value: Any) -> str | None:
@@ -213,16 +246,20 @@ def _cell_text(value: Any) -> str | None:
     return str(value).strip()
 
 
-def _choose_sheet(
-    path: Path, sheets: Mapping[str, list[list[str | None]]], wanted: str | None
-) -> list[list[str | None]]:
-    """Return the rows of the sheet that is named, or of the only one that holds data."""
-    names = ", ".join(map(repr, sheets))
-    if wanted is not None and wanted not in sheets:
+def _choose_sheet(path: Path, heads: Mapping[str, Sequence[object]], wanted: str | None) -> str:
+    """Return the sheet that is named, or the only one that holds data.
+
+    Args:
+        path: the workbook.
+        heads: first row that holds anything, by sheet.
+        wanted: the sheet that is named.
+    """
+    names = ", ".join(map(repr, heads))
+    if wanted is not None and wanted not in heads:
         raise DataError(
-            where=path, expected=f"a sheet {wanted!r}", found=tuple(sheets), hint="set cohort.sheet"
+            where=path, expected=f"a sheet {wanted!r}", found=tuple(heads), hint="set cohort.sheet"
         )
-    full = [name for name, rows in sheets.items() if rows] if wanted is None else [wanted]
+    full = [name for name, row in heads.items() if row] if wanted is None else [wanted]
     if len(full) > 1:
         raise DataError(
             f"{len(full)}: {show(full)}",
@@ -231,18 +268,24 @@ def _choose_sheet(
             found=tuple(full),
             hint="name one with sheet in [cohort]",
         )
-    if not full or not sheets[full[0]]:
+    if not full or not heads[full[0]]:
         raise DataError(
-            f"an empty workbook with {names}", where=path, expected="a table", found=tuple(sheets)
+            f"an empty workbook with {names}", where=path, expected="a table", found=tuple(heads)
         )
-    return sheets[full[0]]
+    return full[0]
 
 
-def _make_sheet(rows: list[list[str | None]]) -> pd.DataFrame:
-    """Take the first row as names; columns without name and values go."""
+def _make_sheet(rows: list[list[str | None]], chosen: Sequence[int] | None) -> pd.DataFrame:
+    """Take the first row as names; columns without name and values go.
+
+    Args:
+        rows: of the chosen columns.
+        chosen: their places, None for all.
+    """
     width = max(map(len, rows))
     filled = [row + [None] * (width - len(row)) for row in rows]
     frame = pd.DataFrame(filled[1:], columns=range(width), dtype="str")
     used = [index for index in range(width) if filled[0][index] or frame[index].notna().any()]
-    names = [filled[0][index] or f"column {index + 1}" for index in used]
+    places = range(width) if chosen is None else chosen
+    names = [filled[0][index] or f"column {places[index] + 1}" for index in used]
     return frame[used].set_axis(names, axis="columns")
