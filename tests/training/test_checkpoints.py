@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from transformers import TrainerState
 
 from brainplug.errors import RunError
+from brainplug.runtime.notes import read_note, write_note
 from brainplug.training import checkpoints
 from brainplug.training.checkpoints import find_checkpoint, writing
+from brainplug.training.marks import list_files
 from brainplug.training.trainer import ComparisonTrainer, list_logged
 from teaching import TASKS, teach
 
@@ -113,6 +116,33 @@ def test_a_turned_bit_in_the_mark_of_a_checkpoint_is_damage(copy):
     assert "checkpoint-2" == find_checkpoint(copy, told.append).name
 
     assert "checkpoint-4 is damaged: complete.json cannot be read" == told[0]
+
+
+class Pwn:
+    """What leaves a trace when a reader runs it, as pickles can have it."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "rng_state.pth", "scheduler.pt"])
+def test_code_in_a_checkpoint_is_refused_and_not_run(copy, tmp_path, name):
+    """Whoever passes on a run folder can put anything in it, and make its marks anew."""
+    trace = tmp_path / "ran"
+    for checkpoint in copy.glob("checkpoint-*"):
+        torch.save({"state": Pwn(trace)}, checkpoint / name)
+        (checkpoint / "complete.json").rename(tmp_path / "mark.json")
+        facts = read_note(tmp_path / "mark.json") | {"files": list_files(checkpoint)}
+        write_note(checkpoint / "complete.json", facts)
+
+    with pytest.raises(RunError, match="cannot be read") as caught:
+        train(copy)
+
+    assert (copy / "checkpoint-4",) == caught.value.where
+    assert not trace.exists()
 
 
 def test_a_training_that_fell_back_ends_with_the_same_weights(copy, whole):

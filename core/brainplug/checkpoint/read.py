@@ -14,6 +14,7 @@ from brainplug.checkpoint.chat_template import compare_template, find_template
 from brainplug.checkpoint.own_tower import TOWER
 from brainplug.checkpoint.processor import check_processor
 from brainplug.checkpoint.tensors import (
+    MOST_LAYERS,
     PATCH_FILE,
     Weight,
     compare_weights,
@@ -64,8 +65,8 @@ QWEN2: dict[str, Any] = {
 }
 """What transformers takes where `config.json` leaves a key out, which it does with defaults."""
 
-MOST, MOST_LAYERS = 100_000_000, 1000
-"""Largest size and number of layers that a config may name; no model comes near."""
+MOST = 100_000_000
+"""Largest size that a config may name; no model comes near."""
 
 SECTIONS = (("vision_config", SIGLIP, "siglip_vision_model"), ("text_config", QWEN2, "qwen2"))
 """Section of `config.json`, its defaults, and the model it must be of."""

@@ -38,6 +38,9 @@ LONGEST_TABLE = 100_000_000
 LARGEST_OBJECT = 1 << 28
 """Bytes that a JSON file may have; a large vocabulary has ten million."""
 
+MOST_LAYERS = 1000
+"""Layers that a tower or a language model may have; none has a tenth."""
+
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 """Types of numbers, as safetensors names them, that are weights as they stand."""
 
@@ -118,13 +121,25 @@ def tower_weights(vision: Mapping[str, Any]) -> Names:
         f"{PATCHES}position_embedding.weight": (count_positions(vision), width),
         **norm("vision_tower.post_layernorm", width),
     }
-    for number in range(vision["num_hidden_layers"]):
+    for number in layers_of(vision):
         layer = f"vision_tower.encoder.layers.{number}"
         found |= norm(f"{layer}.layer_norm1", width) | norm(f"{layer}.layer_norm2", width)
         for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
             found |= linear(f"{layer}.self_attn.{part}", width, width)
         found |= perceptron(f"{layer}.mlp", width, inner)
     return found | (pooling_weights(width, inner) if vision["vision_use_head"] else {})
+
+
+def layers_of(config: Mapping[str, Any]) -> range:
+    """Return the numbers of the layers, each of which is listed.
+
+    Raises:
+        DataError: there are more than any model has.
+    """
+    count = config["num_hidden_layers"]
+    if count > MOST_LAYERS:
+        raise DataError(f"{count:,}", where="layers", expected=f"at most {MOST_LAYERS:,}")
+    return range(count)
 
 
 def perceptron(name: str, width: int, inner: int) -> Names:
@@ -165,7 +180,7 @@ def language_weights(text: Mapping[str, Any], *, tied: bool) -> Names:
         "language_model.embed_tokens.weight": (words, width),
         "language_model.norm.weight": (width,),
     }
-    for number in range(text["num_hidden_layers"]):
+    for number in layers_of(text):
         layer = f"language_model.layers.{number}"
         found[f"{layer}.input_layernorm.weight"] = (width,)
         found[f"{layer}.post_attention_layernorm.weight"] = (width,)

@@ -73,7 +73,7 @@ def start_ranks(devices: int, arguments: Sequence[str]) -> None:
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=logs),
         )
-        elastic_launch(config, sys.executable)("-u", "-m", "brainplug", *arguments)
+        elastic_launch(config, sys.executable)("-P", "-u", "-m", "brainplug", *arguments)
 
 
 def check_devices(devices: int) -> None:

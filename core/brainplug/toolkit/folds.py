@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from attrs.validators import and_, ge, gt, lt, optional
+from attrs.validators import and_, ge, gt, le, lt, optional
 
 from brainplug.api.roles import about
+
+MOST_FOLDS = 1000
+"""Each is a training of its own, and all are listed."""
 
 
 def folds_option() -> Any:
     """Make the option `folds` of a split strategy."""
     return attrs.field(
         default=None,
-        validator=optional(ge(3)),
+        validator=optional(and_(ge(3), le(MOST_FOLDS))),
         metadata=about(
             "number of folds of a cross-validation: in each run all of one fold are asked, the "
             "next one gives the references of test and validation (with shared pools or anchors "

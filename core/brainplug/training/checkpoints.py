@@ -17,7 +17,7 @@ import attrs
 from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from brainplug.errors import RunError
+from brainplug.errors import RunError, first_line
 from brainplug.model.plain_head import without_head
 from brainplug.runtime.files import read_json
 from brainplug.runtime.notes import read_note, write_note
@@ -26,6 +26,7 @@ from brainplug.training.marks import find_fault, list_files
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
+    from types import FrameType
 
     from transformers import TrainerState
 
@@ -38,6 +39,11 @@ PREFIX = f"{PREFIX_CHECKPOINT_DIR}-"
 
 LITTLE = 1 << 20
 """Bytes below which a disk on which writing fails is full; the next file is larger."""
+
+READERS = frozenset(
+    {"_load_from_checkpoint", "_load_optimizer_and_scheduler", "_load_rng_state", "load_from_json"}
+)
+"""Functions of transformers that read a checkpoint."""
 
 DAMAGED = "damaged-"
 """Begins the name of a checkpoint that nothing can go on from."""
@@ -261,6 +267,40 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def reading(checkpoint: Path | None) -> Iterator[None]:
+    """Say which checkpoint transformers cannot read, whatever it raises.
+
+    Damage is found beforehand by the checkpoint's mark; what passes that was changed on purpose.
+    Pickles in it are read by torch without the code that they could run, and refused where they
+    hold some.
+
+    Args:
+        checkpoint: that is gone on from in the block; None where there is none.
+
+    Raises:
+        RunError: the checkpoint could not be read.
+    """
+    try:
+        yield
+    except Exception as error:
+        inner = [frame for frame, _ in walk_tb(error.__traceback__)]
+        if checkpoint is None or not any(map(reads_checkpoints, inner)):
+            raise
+        raise RunError(
+            f"it cannot be read: {first_line(error)}",
+            where=checkpoint,
+            found=str(error),
+            hint="it is not what was written; start over with --fresh",
+        ) from error
+
+
+def reads_checkpoints(frame: FrameType) -> bool:
+    """Tell whether a frame is where transformers reads a checkpoint."""
+    module = str(frame.f_globals.get("__name__"))
+    return frame.f_code.co_name in READERS and module.startswith("transformers.")
+
+
 def of_torch_files(error: Exception) -> bool:
     """Tell whether an error comes from where torch writes and reads files."""
     frames = walk_tb(error.__traceback__)
@@ -308,7 +348,7 @@ def make_universal(checkpoint: Path) -> None:
     target = state.with_name(f"{state.name}_universal")
     if not (checkpoint / "latest_universal").exists():
         command = [
-            *(sys.executable, "-m", "deepspeed.checkpoint.ds_to_universal"),
+            *(sys.executable, "-P", "-m", "deepspeed.checkpoint.ds_to_universal"),
             *("--input_folder", str(state), "--output_folder", str(target)),
             *("--num_extract_workers", "1", "--num_merge_workers", "1", "--inject_missing_state"),
         ]

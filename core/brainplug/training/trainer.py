@@ -26,6 +26,7 @@ from brainplug.training.checkpoints import (
     find_start,
     load_weights,
     mark_whole,
+    reading,
     refuse_lost_best,
     refuse_misfit,
     writing,
@@ -287,7 +288,8 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
     again = job.options.gradient_checkpointing
     # In turns one branch at a time is kept, so there is little left to gain by computing it twice.
     llava.recompute(bundle.model, tower=again, language=again and not ways.in_turns)
-    trainer.train(resume_from_checkpoint=start.checkpoint and str(start.checkpoint))
+    with reading(start.checkpoint):
+        trainer.train(resume_from_checkpoint=start.checkpoint and str(start.checkpoint))
     refuse_lost_best(job, trainer.state)
     throw_head_away(bundle.model)
     whole = whole_bundle(bundle, job.options)

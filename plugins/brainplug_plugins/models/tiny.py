@@ -21,7 +21,12 @@ from brainplug.checkpoint.entry import (
     widths_option,
 )
 from brainplug.checkpoint.own_tower import TowerPlan, check_tower, find_tower
-from brainplug.checkpoint.tensors import count_weights, language_weights, projector_weights
+from brainplug.checkpoint.tensors import (
+    MOST_LAYERS,
+    count_weights,
+    language_weights,
+    projector_weights,
+)
 from brainplug.errors import DataError
 from brainplug.model.design import BYTE_TOKENS, make_byte_tokenizer
 
@@ -32,6 +37,9 @@ if TYPE_CHECKING:
 
     from brainplug.api.roles import ModelBackbone
     from brainplug.model.bundle import ModelBundle
+
+MOST_TOKENS = 10_000_000
+"""Of a dialogue; no model takes as many."""
 
 VOCABULARY = BYTE_TOKENS["vocab_size"]
 
@@ -50,17 +58,23 @@ class TinyOptions:
         validator=and_(ge(8), le(4096)),
         metadata=about("width of tower and language model; a multiple of heads"),
     )
-    heads: int = attrs.field(default=4, validator=ge(1), metadata=about("attention heads"))
+    heads: int = attrs.field(
+        default=4, validator=and_(ge(1), le(4096)), metadata=about("attention heads")
+    )
     vision_layers: int = attrs.field(
         default=0,
-        validator=ge(0),
+        validator=and_(ge(0), le(MOST_LAYERS)),
         metadata=about("layers of the vision tower; 0 leaves the patch embedding, or stem, alone"),
     )
     language_layers: int = attrs.field(
-        default=2, validator=ge(1), metadata=about("layers of the language model")
+        default=2,
+        validator=and_(ge(1), le(MOST_LAYERS)),
+        metadata=about("layers of the language model"),
     )
     context_length: int = attrs.field(
-        default=4096, validator=ge(64), metadata=about("longest dialogue", unit="tokens")
+        default=4096,
+        validator=and_(ge(64), le(MOST_TOKENS)),
+        metadata=about("longest dialogue", unit="tokens"),
     )
     standardise: Standardise = attrs.field(
         default="grid",
