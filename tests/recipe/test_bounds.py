@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from brainplug.checkpoint.tensors import layers_of
 from brainplug.errors import DataError, RecipeError
 from brainplug.recipe.strict import read_toml
+from brainplug.toolkit.hashed_pools import DrawOptions
+from brainplug_plugins.models.tiny import TinyOptions
+from brainplug_plugins.splits.stratified import StratifiedOptions
 
 
 def refusal(tmp_path, text) -> str:
@@ -44,3 +48,26 @@ def test_texts_of_errors_have_an_end():
     assert 41 == len(str(many).splitlines())
     assert str(many).endswith("r.toml: and 49,960 more problems")
     assert 50_000 == len(many.problems)
+
+
+@pytest.mark.parametrize(
+    ("make", "key"),
+    [
+        (lambda: TinyOptions(vision_layers=10**9), "vision_layers"),
+        (lambda: TinyOptions(language_layers=2**63 - 1), "language_layers"),
+        (lambda: TinyOptions(heads=10**12, hidden_size=4096), "heads"),
+        (lambda: TinyOptions(context_length=10**15), "context_length"),
+        (lambda: DrawOptions(folds=2**31), "folds"),
+        (lambda: StratifiedOptions(folds=2**31), "folds"),
+    ],
+)
+def test_what_is_listed_one_by_one_has_a_bound(make, key):
+    """Layers and folds by the billion would be written out by `check`, for ever."""
+    with pytest.raises(ValueError, match=f"'{key}' must be <= "):
+        make()
+
+
+def test_a_model_of_ones_own_has_a_bound_too():
+    """Whatever its options allow."""
+    with pytest.raises(DataError, match="at most 1,000"):
+        layers_of({"num_hidden_layers": 10**9})

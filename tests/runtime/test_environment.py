@@ -63,12 +63,13 @@ def test_what_kubernetes_sets_makes_no_other_machines(monkeypatch):
     monkeypatch.setenv("PET_NNODES", "2")
     monkeypatch.setattr(
         "torch.distributed.launcher.api.elastic_launch",
-        lambda config, _: lambda *_: seen.append((config.min_nodes, config.max_nodes)),
+        lambda config, _: lambda *given: seen.append((config.min_nodes, config.max_nodes, given)),
     )
 
     torchrun.start_ranks(2, ["run"])
 
-    assert [(1, 1)] == seen
+    # A `random.py` that happens to lie in the working folder is not imported either.
+    assert [(1, 1, ("-P", "-u", "-m", "brainplug", "run"))] == seen
 
 
 def test_a_folder_of_names_that_are_not_utf_8_has_a_hash(tmp_path):

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, LlavaConfig
 from brainplug.checkpoint.entry import ScanEntry
 from brainplug.checkpoint.read import CONFIG
 from brainplug.checkpoint.tensors import PATCH_FILE, find_weights, read_object
-from brainplug.errors import DataError
+from brainplug.errors import BrainplugError, DataError, first_line
 from brainplug.model.llava import embeddings_of
 from brainplug.model.llava3d import Llava3d, Llava3dConfig
 from brainplug.model.patches import count_patches
@@ -62,8 +62,26 @@ def load_bundle(folder: Path) -> ModelBundle:
     """Load what `ModelBundle.save` wrote; the same input gives identical logits.
 
     Raises:
-        DataError: the folder has no patch file, or one that is not known here, or weights are
-            missing, cut short or left over.
+        DataError: the folder has no patch file, or one that is not known here, weights are
+            missing, cut short or left over, or transformers cannot read it. Its code is never run.
+    """
+    try:
+        return open_bundle(folder)
+    except (BrainplugError, MemoryError):
+        raise
+    except Exception as error:  # whatever is odd about its files, it is the folder's
+        raise DataError(
+            f"this model cannot be loaded: {first_line(error)}",
+            where=folder,
+            hint="are its files as they were written? Copy it again",
+        ) from error
+
+
+def open_bundle(folder: Path) -> ModelBundle:
+    """Load a model folder, or raise what transformers raises.
+
+    Raises:
+        DataError: as `load_bundle`.
     """
     if not (folder / PATCH_FILE).exists():
         raise DataError(

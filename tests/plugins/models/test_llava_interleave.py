@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -394,6 +395,48 @@ def test_what_transformers_cannot_load_is_an_error_of_the_folder(tmp_path):
         build(folder)
 
     assert "no such function" in caught.value.what
+
+
+class Pwn:
+    """What leaves a trace when a reader runs it, as pickles can have it."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
+
+
+def poison(folder, trace):
+    """Put code into a model folder in all the ways that somebody's loader runs it."""
+    (folder / "evil.py").write_text(f"open({str(trace)!r}, 'w').close()\n")
+    names = dict.fromkeys(("AutoConfig", "AutoModel", "AutoModelForImageTextToText"), "evil.M")
+    for name in ("config", "tokenizer_config", "processor_config", "generation_config"):
+        path = folder / f"{name}.json"
+        facts = json.loads(path.read_text()) if path.exists() else {}
+        facts["auto_map"] = names | {
+            "AutoTokenizer": ["evil.T", "evil.T"],
+            "AutoProcessor": "evil.P",
+        }
+        path.write_text(json.dumps(facts | {"tokenizer_class": "T", "trust_remote_code": True}))
+    for name in ("pytorch_model.bin", "adapter_model.bin", "training_args.bin", "tokenizer.pkl"):
+        torch.save(Pwn(trace), folder / name)
+
+
+def test_code_in_a_model_folder_is_never_run(tmp_path, monkeypatch):
+    """Neither that which its configs name, nor that of pickles; nobody is asked."""
+    trace, folder = tmp_path / "ran", write_checkpoint(tmp_path / "hub")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")  # transformers would ask on a terminal
+    saved = tmp_path / "saved"
+    build(folder).save(saved)
+    for each in (folder, saved):
+        poison(each, trace)
+
+    build(folder)
+    with pytest.raises(DataError, match="this model cannot be loaded"):
+        load_bundle(saved)
+
+    assert not trace.exists()
 
 
 def test_several_feature_layers_are_shown_together(tmp_path):
