@@ -9,6 +9,7 @@ import numpy as np
 from brainplug.model import llava
 from brainplug.model.lora import add_adapters
 from brainplug.recipe.training_tables import Speed, Training
+from brainplug.runtime.curves import Curves
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.training.job import TrainingJob
 from brainplug.training.trainer import train
@@ -63,6 +64,7 @@ def teach(
     told=lambda _now: None,
     warm_up=False,
     soft=None,
+    curves=None,
     tasks=TASKS,
     **options,
 ):
@@ -89,6 +91,7 @@ def teach(
         warm_up=warm_up,
         seed=11,
         folder=folder,
+        curves=curves or Curves(),
         progress=told,
         tell=told,
     )

@@ -16,6 +16,7 @@ def home(tmp_path) -> TrainingHome:
         checkpoints=tmp_path / "checkpoints",
         model=tmp_path / "model",
         history=tmp_path / "training.json",
+        curves=tmp_path / "curves",
     )
 
 
@@ -211,3 +212,17 @@ def test_a_damaged_entry_of_a_training_put_aside_ends_nothing(home):
     entry, lines = make(home, "a", key="old")
     assert entry is None
     assert lines[-1].startswith("brought back from")
+
+
+def test_curves_go_with_their_training(home):
+    """Put aside, taken over with the first phase of another, and brought back."""
+    finish(home, "a", "b")
+    write_text(home.curves / "phase-1" / "events", "one")
+    write_text(home.curves / "phase-2" / "events", "two")
+
+    make(home, "a", "c")
+    assert {"phase-1"} == names(home.curves)
+
+    finish(home, "a", "c")
+    make(home, "a", "b", key="old", entry={"key": "new"})
+    assert {"phase-1", "phase-2"} == names(home.curves)

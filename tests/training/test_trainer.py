@@ -10,6 +10,7 @@ from brainplug.api.records import MODEL_PARTS
 from brainplug.evaluation.records import SelectedCheckpoint
 from brainplug.model import llava
 from brainplug.recipe.training_tables import Lora, Speed
+from brainplug.runtime.curves import Curves
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.training.trainer import ComparisonTrainer
 from brainplug_plugins.models.tiny import Tiny, TinyOptions
@@ -147,13 +148,17 @@ def test_bfloat16_keeps_the_weights_in_float32(tmp_path, losses):
 
 
 def test_curves_go_to_tensorboard(tmp_path, monkeypatch):
-    """Beside the checkpoints, unless the environment names a folder."""
+    """Outside the checkpoints, unless the environment names a folder: there under run and phase."""
     pytest.importorskip("tensorboard")
+    own = Curves(trackers=("tensorboard",), folder=tmp_path / "run" / "curves", run="run")
+    folder = tmp_path / "run" / "checkpoints" / "phase-1"
+
+    teach(folder, epochs=1, curves=own)
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "elsewhere"))
 
-    teach(tmp_path / "run", epochs=1, report_to=("tensorboard",))
-
-    assert list((tmp_path / "elsewhere").rglob("events.out.tfevents.*"))
+    assert list((tmp_path / "run" / "curves" / "phase-1").glob("events.out.tfevents.*"))
+    assert not list(folder.rglob("events.out.tfevents.*"))
+    assert tmp_path / "elsewhere" / "run" / "phase-1" == own.events("phase-1")
 
 
 def test_a_token_budget_cuts_batches(tmp_path, losses):

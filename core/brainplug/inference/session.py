@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from brainplug.api.roles import Answers, Metric
     from brainplug.model.bundle import ModelBundle
     from brainplug.recipe.tables import Recipe
+    from brainplug.runtime.curves import Curves
     from brainplug.runtime.ranks import Ranks
     from brainplug.tasks.task import Tasks
 
@@ -49,6 +50,7 @@ class ModelSession:
         show: tells a detail, such as a table.
         tell: says a line, on the terminal and in the log.
         progress: shows how far what it is given is; gives `report(done, total, said="")`.
+        curves: where losses and scores of a training are sent besides; None while asking.
     """
 
     recipe: Recipe
@@ -62,6 +64,7 @@ class ModelSession:
     tell: Callable[[str], None]
     progress: Progress
     spoken: tuple[tuple[float, float], ...] = ()
+    curves: Curves | None = None
 
     @cached_property
     def forms(self) -> AnswerForms:

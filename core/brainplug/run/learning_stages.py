@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from rich.text import Text
 
 from brainplug.api.guard import behind
@@ -39,6 +40,7 @@ from brainplug.run.task_stages import (
     read_cohort,
     task_paths,
 )
+from brainplug.runtime.curves import Curves
 from brainplug.tasks.read import iterate_tasks
 from brainplug.training.aside import TrainingHome, make_room, mend_notes
 from brainplug.training.phases import phase_keys
@@ -118,7 +120,12 @@ def phase_settings(workspace: Workspace) -> dict[str, Any]:
 
 def training_home(files: RunFolder) -> TrainingHome:
     """Return where the run keeps its training."""
-    return TrainingHome(checkpoints=files.checkpoints, model=files.model, history=files.training)
+    return TrainingHome(
+        checkpoints=files.checkpoints,
+        model=files.model,
+        history=files.training,
+        curves=files.curves,
+    )
 
 
 def recall_training(workspace: Workspace, made: MadeFrom, entry: dict[str, Any]) -> Recalled:
@@ -171,7 +178,10 @@ def run_training(workspace: Workspace, key: str) -> None:
     hold_metrics(workspace.metrics, fit_answers(workspace).labels)
     name, metrics = settle_selecting(workspace), workspace.metrics
     told = dict.fromkeys((workspace.headline, *([name] if name in metrics else [])))
-    session = open_session(settled(workspace), workspace.plan)
+    session = attrs.evolve(
+        open_session(settled(workspace), workspace.plan),
+        curves=Curves.of(workspace.recipe.training.report_to, workspace.files),
+    )
     for note in few_validate(name, len({task.subject for task in session.tasks["val"]})):
         workspace.console.print(Text(note, style="yellow"))
     train_model(

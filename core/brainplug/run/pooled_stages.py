@@ -16,7 +16,7 @@ from brainplug.recipe.load import resolve
 from brainplug.run.external_stages import external_reads, read_external_answers, tests_others
 from brainplug.run.ledger import Stage
 from brainplug.run.repeats import list_runs
-from brainplug.run.result_stages import arm_homes, run_report
+from brainplug.run.result_stages import arm_homes, run_report, tell_trackers
 from brainplug.run.task_stages import all_task_files, read_all_tasks, read_cohort
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def run_pooled_metrics(workspace: Workspace, failed: Mapping[str, str]) -> None:
     write_predictions(files.predictions, join_predictions(tables))
     write_record(files.summary, metrics.runs)
     write_record(files.metrics, metrics)
+    tell_trackers(workspace, metrics)
 
 
 def read_run(workspace: Workspace, home: RunFolder) -> OneRun:

@@ -13,6 +13,7 @@ from brainplug.run.arms import choose_arms
 from brainplug.run.external_stages import external_reads, read_external_answers, tests_others
 from brainplug.run.ledger import Stage
 from brainplug.run.task_stages import all_task_files, fit_answers, read_all_tasks, read_cohort
+from brainplug.runtime.curves import Curves
 from brainplug.tasks.read import iterate_tasks
 
 if TYPE_CHECKING:
@@ -91,16 +92,33 @@ def run_metrics(workspace: Workspace) -> None:
     training = read_record(files.training, TrainingHistory)
     changed = read_as_headline(read_interventions(files.interventions), metrics)
     interventions = score_interventions(changed, told, scoring.measure(facts))
-    write_record(
-        files.metrics,
-        attrs.evolve(
-            metrics,
-            selected=training.selected,
-            interventions=interventions,
-            external=score_others(workspace, scoring, metrics) if tests_others(workspace) else {},
-            arms=score_arms(workspace, metrics, facts),
-        ),
+    whole = attrs.evolve(
+        metrics,
+        selected=training.selected,
+        interventions=interventions,
+        external=score_others(workspace, scoring, metrics) if tests_others(workspace) else {},
+        arms=score_arms(workspace, metrics, facts),
     )
+    write_record(files.metrics, whole)
+    tell_trackers(workspace, whole)
+
+
+def tell_trackers(workspace: Workspace, metrics: Metrics) -> None:
+    """Send the model's scores to where its curves went, if they went anywhere."""
+    curves = Curves.of(workspace.recipe.training.report_to, workspace.files)
+    if not curves.trackers:
+        return
+    from brainplug.training.trackers import send_scores
+
+    scores = {
+        f"{split}/{name}": score.value
+        for split, scored in metrics.splits.items()
+        for name, score in scored.metrics.items()
+        if score.value is not None
+    }
+    step = metrics.selected.step if metrics.selected else 0
+    for line in send_scores(curves, scores, step=step):
+        workspace.tell(line)
 
 
 def score_others(

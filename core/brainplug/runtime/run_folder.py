@@ -58,6 +58,7 @@ class RunFolder:
     baseline_answers = Entry("baselines.parquet")
     covariates = Entry("covariates.parquet")
     checkpoints = Entry("checkpoints")
+    curves = Entry("curves")
     model = Entry("model")
     card = Entry("model/README.md")
     training = Entry("training.json")

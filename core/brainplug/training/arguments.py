@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,17 +12,22 @@ from brainplug.training.deepspeed import make_deepspeed
 from brainplug.training.schedule import make_schedule
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from brainplug.training.checkpoints import Start
     from brainplug.training.job import TrainingJob
 
 
-def make_arguments(job: TrainingJob, start: Start, *, steps_per_epoch: int) -> TrainingArguments:
+def make_arguments(
+    job: TrainingJob, start: Start, *, steps_per_epoch: int, named: Mapping[str, str]
+) -> TrainingArguments:
     """Say a training's settings in transformers' words.
 
     Args:
         job: the training.
         start: what it goes on from.
         steps_per_epoch: optimiser steps of an epoch.
+        named: arguments that name it to trackers.
 
     Raises:
         RunError: the warm-up would never end.
@@ -31,7 +35,6 @@ def make_arguments(job: TrainingJob, start: Start, *, steps_per_epoch: int) -> T
     options = job.options
     schedule = make_schedule(options, steps_per_epoch=steps_per_epoch)
     chooses = job.select_by != LAST and not job.warm_up
-    point_trackers(job)
     return TrainingArguments(
         output_dir=str(job.folder),
         num_train_epochs=options.epochs,
@@ -66,11 +69,12 @@ def make_arguments(job: TrainingJob, start: Start, *, steps_per_epoch: int) -> T
         # Every weight that learns gets a gradient (see `train_only`), so DDP need not search the
         # graph at each step.
         ddp_find_unused_parameters=False,
-        report_to=list(options.report_to),
+        report_to=[],  # `trackers` adds its own
         dataloader_pin_memory=False,
         use_cpu=not torch.cuda.is_available(),
         seed=job.seed,
         data_seed=job.seed,
+        **named,
         **precision_and_deepspeed(job, start),
     )
 
@@ -85,12 +89,3 @@ def precision_and_deepspeed(job: TrainingJob, start: Start) -> dict[str, Any]:
     if start.universal:
         settings = {**settings, "checkpoint": {"load_universal": True}}
     return {"deepspeed": settings}
-
-
-def point_trackers(job: TrainingJob) -> None:
-    """Let trackers write beside the checkpoints, unless the environment says where."""
-    curves = str(job.folder / "curves")
-    if "tensorboard" in job.options.report_to:
-        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", curves)
-    if "wandb" in job.options.report_to:
-        os.environ.setdefault("WANDB_DIR", str(job.folder))

@@ -3,6 +3,7 @@
     checkpoints.before-20260131-174502/phase-1/…     as they lay in checkpoints/
     checkpoints.before-20260131-174502/model/        the weights that were chosen
     checkpoints.before-20260131-174502/training.json how they came about
+    checkpoints.before-20260131-174502/curves/       what trackers were sent
     checkpoints.before-20260131-174502/stage.json    what the training was made from
 
 Weights take days; nothing here deletes any. What `--fresh` puts aside is called
@@ -38,11 +39,13 @@ class TrainingHome:
         checkpoints: folder of the phases.
         model: folder of the chosen weights.
         history: file that tells of the training.
+        curves: folder of what trackers were sent.
     """
 
     checkpoints: Path
     model: Path
     history: Path
+    curves: Path
 
     @property
     def results(self) -> tuple[Path, Path]:
@@ -91,7 +94,7 @@ class TrainingHome:
         self.checkpoints.mkdir(exist_ok=True)
         if not (self.checkpoints / STAGE).exists():  # of a move that was stopped: it knows better
             write_note(self.checkpoints / STAGE, entry)
-        for path in self.results:
+        for path in (*self.results, self.curves):
             if path.exists():
                 path.rename(self.checkpoints / path.name)
         # `earlier` looks for a digit behind `before-`, so it never finds those of `--fresh`.
@@ -107,8 +110,9 @@ class TrainingHome:
         """Move a training back to its place; return the ledger's entry for it."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)  # holds no weights by now
         folder.rename(self.checkpoints)
-        for path in self.results:
+        for path in (*self.results, self.curves):
             if (self.checkpoints / path.name).exists():
+                shutil.rmtree(path, ignore_errors=True)  # curves of what holds no weights
                 (self.checkpoints / path.name).rename(path)
         entry = read_note(self.checkpoints / STAGE) or {}  # a damaged one knows of none
         # Last: as long as this file lies here, `fits` knows of a move that was stopped halfway.
@@ -147,6 +151,10 @@ class TrainingHome:
         for number in range(1, counts[best] + 1):
             name = f"phase-{number}"
             shutil.copytree(best / name, self.checkpoints / name, copy_function=link)
+            told = best / self.curves.name / name
+            if told.is_dir():
+                target = self.curves / name
+                shutil.copytree(told, target, copy_function=link, dirs_exist_ok=True)
         return best
 
 

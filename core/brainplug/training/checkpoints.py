@@ -65,6 +65,11 @@ class Start:
     accumulation: int
     universal: bool = False
 
+    @property
+    def step(self) -> int:
+        """Optimiser steps that were taken by then."""
+        return int(self.checkpoint.name.rpartition("-")[2]) if self.checkpoint else 0
+
 
 def find_start(job: TrainingJob) -> Start:
     """Find what a training goes on from; half-written checkpoints are deleted.

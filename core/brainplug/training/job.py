@@ -14,6 +14,7 @@ from brainplug.evaluation.records import SelectedCheckpoint
 from brainplug.imaging.augment import Augmenter
 from brainplug.model.bundle import ModelBundle
 from brainplug.recipe.training_tables import Speed, Training
+from brainplug.runtime.curves import Curves
 from brainplug.runtime.ranks import Ranks
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.tasks.task import Task
@@ -83,7 +84,8 @@ class TrainingJob:
         warm_up: learn from single scans by the head, and from no dialogue; nothing is validated,
             and the last weights are kept.
         seed: of order and dropout.
-        folder: where checkpoints are kept.
+        folder: where checkpoints are kept; its name is that of the phase.
+        curves: where losses and scores are sent besides.
         ranks: this process among those that train together.
         progress: told how far it is, after each step.
         tell: takes what is to be said once, in words.
@@ -107,6 +109,7 @@ class TrainingJob:
     warm_up: bool = False
     seed: int
     folder: Path
+    curves: Curves = attrs.field(factory=Curves)
     ranks: Ranks = attrs.field(factory=Ranks)
     progress: Callable[[TrainingProgress], None]
     tell: Callable[[str], None] = lambda _line: None

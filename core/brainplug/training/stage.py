@@ -19,6 +19,7 @@ from brainplug.model.llava import train_only
 from brainplug.model.lora import Count, add_adapters, count_weights, merge_adapters
 from brainplug.model.processor_file import write_processor
 from brainplug.recipe.phases import plan_phases
+from brainplug.runtime.curves import Curves
 from brainplug.runtime.quiet import quieten
 from brainplug.runtime.records import write_record
 from brainplug.training.checkpoints import writing
@@ -87,6 +88,8 @@ def train_model(
     """
     quieten()
     recipe, ranks = session.recipe, session.ranks
+    for line in session.curves.where() if session.curves else ():
+        session.tell(line)
     phases = plan_phases(recipe.training, backbone)
     kept = ranks.on_main_process(lambda: open_folders(folders.checkpoints, made_from, phases))
     begin = partial(backbone.build, recipe.images.shape, seed=recipe.training_seed)
@@ -159,6 +162,7 @@ def train_phase(
             warm_up=phase.use == "warm-up",
             seed=seed,
             folder=folder.path,
+            curves=session.curves or Curves(),
             ranks=session.ranks,
             progress=lambda now: report(now.step, now.steps, now.known),
             tell=lambda line: session.tell(f"{phase.title}: {line}"),

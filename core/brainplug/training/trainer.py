@@ -35,6 +35,7 @@ from brainplug.training.deepspeed import mend_universal
 from brainplug.training.job import TrainingJob, TrainingProgress, TrainingResult
 from brainplug.training.losses import RecallLosses, keep_losses
 from brainplug.training.selection import Patience, describe_selected, order_of
+from brainplug.training.trackers import Tracking
 from brainplug.training.weight_groups import group_weights
 from brainplug.training.zero3 import forget_deepspeed, whole_bundle
 
@@ -282,8 +283,16 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
         attach_head(bundle.model, job.values.num_labels)
     start = find_start(job)
     plan = make_plan(job, start)
-    arguments = make_arguments(job, start, steps_per_epoch=-(-len(plan) // start.accumulation))
+    tracking = begin_tracking(job, start)
+    arguments = make_arguments(
+        job,
+        start,
+        steps_per_epoch=-(-len(plan) // start.accumulation),
+        named=tracking.named() if tracking else {},
+    )
     trainer = make_trainer(bundle, job, arguments=arguments, plan=plan, start=start)
+    for tells in tracking.callbacks() if tracking else ():
+        trainer.add_callback(tells)
     ways = trainer.ways
     again = job.options.gradient_checkpointing
     # In turns one branch at a time is kept, so there is little left to gain by computing it twice.
@@ -307,6 +316,13 @@ def train(bundle: ModelBundle, job: TrainingJob) -> TrainingResult:
         steps=trainer.state.global_step,
         every=int(arguments.eval_steps) if arguments.do_eval and arguments.eval_steps else None,
     )
+
+
+def begin_tracking(job: TrainingJob, start: Start) -> Tracking | None:
+    """Open the phase to trackers; the first rank alone tells them."""
+    if not (job.curves.trackers and job.ranks.is_main_process):
+        return None
+    return Tracking.begin(job.curves, job.folder.name, step=start.step)
 
 
 def list_logged(state: TrainerState) -> list[dict[str, Any]]:
