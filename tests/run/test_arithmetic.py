@@ -14,6 +14,7 @@ from brainplug.inference.generator import Generator
 from brainplug.model import kernels, llava
 from brainplug.run.arithmetic import read_arithmetic, settle
 from brainplug.runtime.files import read_json, write_json
+from brainplug.runtime.notes import read_note
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.runtime.threads import SAID
 from brainplug.training.trainer import ComparisonTrainer
@@ -84,7 +85,7 @@ def test_what_a_run_began_with_stays(tmp_path, suits):
 
     assert {"onednn": True} == settle("auto", RunFolder(tmp_path))
     expected = {"onednn": True, "from": "MKL on a processor of maker AuthenticAMD"}
-    assert {"seed": 7, "arithmetic": expected} == read_json(tmp_path / "record.json")
+    assert {"seed": 7, "arithmetic": expected} == read_note(tmp_path / "record.json")
 
 
 def test_the_recipe_comes_first_and_binds_no_later_auto(tmp_path, suits):

@@ -211,7 +211,7 @@ def test_the_test_is_opened_on_request_and_counted(run, place, tmp_path, capsys,
     assert 0 == main(["run", str(tmp_path / "changed.toml"), "--output", str(other)])
     assert 2 == read_openings(RunFolder(other), "test").count
     (line, _) = next((tmp_path / "cache" / "openings").iterdir()).read_text().splitlines()
-    assert {"when", "run", "within", "made", "brainplug"} == set(json.loads(line))
+    assert {"when", "run", "within", "made", "brainplug", "crc32"} == set(json.loads(line))
 
 
 def test_a_training_anew_locks_the_test_again(run, place, capsys):

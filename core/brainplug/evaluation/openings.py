@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.runtime.files import read_json
+from brainplug.runtime.notes import read_known
 from brainplug.runtime.records import from_json
 
 if TYPE_CHECKING:
@@ -67,12 +67,17 @@ def count_openings(lines: Iterable[Opening], people: int) -> Openings:
     for (run, _), made in first.items():
         for number, when in enumerate(made.values()):
             looks[run, number] = min(when, looks.get((run, number), when))
-    return Openings(people=people, count=len(looks), dates=tuple(sorted(looks.values())))
+    dates = tuple(sorted(filter(None, looks.values())))  # of a damaged line it is not known
+    return Openings(people=people, count=len(looks), dates=dates)
 
 
 def read_lock(files: RunFolder) -> dict[str, Any]:
-    """Return what a run folder remembers of its test, empty where it never was opened."""
-    return dict(read_json(files.test_lock)) if files.test_lock.is_file() else {}
+    """Return what a run folder remembers of its test, empty where it never was opened.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    return read_known(files.test_lock)
 
 
 def read_openings(files: RunFolder, split: str) -> Openings | None:

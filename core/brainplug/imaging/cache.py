@@ -25,6 +25,7 @@ from brainplug.imaging.volume_file import has_length, is_whole, open_volume, wri
 from brainplug.runtime import files
 from brainplug.runtime.code_closure import ENGINE, SourceTree
 from brainplug.runtime.memo import remembered
+from brainplug.runtime.notes import read_note, write_note
 from brainplug.runtime.workers import in_processes
 
 if TYPE_CHECKING:
@@ -282,11 +283,9 @@ def _fill(settings: Settings, path: Path) -> Refusal | None:
 
 def _known_refusal(path: Path, place: Path) -> Refusal | None:
     """Return why a scan was refused before; None where no note says so, or none that is whole."""
-    try:
-        note = files.read_json(place.with_suffix(".json"))
-        return Refusal(str(path), str(note["reason"]), str(note["detail"]))
-    except (OSError, RunError, KeyError, TypeError):
-        return None
+    note = read_note(place.with_suffix(".json")) or {}
+    known = {"reason", "detail"} <= note.keys()
+    return Refusal(str(path), str(note["reason"]), str(note["detail"])) if known else None
 
 
 def _compute(grid: Grid, path: Path, place: Path) -> Refusal | None:
@@ -299,7 +298,7 @@ def _compute(grid: Grid, path: Path, place: Path) -> Refusal | None:
         if not passing and getattr(error.__cause__, "errno", None) is None:
             note = {"reason": refusal.reason, "detail": refusal.detail}
             with files.into_cache(place):
-                files.write_json(place.with_suffix(".json"), note)
+                write_note(place.with_suffix(".json"), note)
         return refusal
     with files.into_cache(place), files.replacing(place) as temporary, temporary.open("wb") as file:
         write_volume(file, volume)

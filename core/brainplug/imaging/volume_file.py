@@ -45,9 +45,22 @@ def has_length(path: Path, shape: tuple[int, ...]) -> bool:
 
 def is_whole(path: Path, shape: tuple[int, ...]) -> bool:
     """Tell whether a file holds the volume that was written into it, which is read for that."""
-    if not has_length(path, shape):
-        return False
-    content = path.read_bytes()
+    return has_length(path, shape) and _has_checksum(path.read_bytes())
+
+
+def read_whole(path: Path) -> np.ndarray | None:
+    """Return the array that was written into a file; None where that is damaged or not there."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if not _has_checksum(content):
+        return None
+    array: np.ndarray = np.load(io.BytesIO(content))
+    return array
+
+
+def _has_checksum(content: bytes) -> bool:
     end = MARK + zlib.crc32(memoryview(content)[:-8]).to_bytes(4, "little")
     return content.endswith(end)
 

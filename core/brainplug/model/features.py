@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 import torch
 
+from brainplug.imaging.volume_file import read_whole, write_volume
 from brainplug.model import llava
 from brainplug.runtime.files import replacing
 
@@ -39,12 +40,17 @@ class FeatureStore:
     precision: torch.dtype = torch.float32
 
     def get(self, file: Path) -> torch.Tensor:
-        """Return the `(P, D)` float32 features of a scan, computed first where they lack."""
+        """Return the `(P, D)` float32 features of a scan, computed first where they lack.
+
+        They are read in every epoch, so a file that the disk has damaged is written anew.
+        """
         place = self.place(file)
-        if not place.exists():
+        found = read_whole(place)
+        if found is None:
+            found = self.compute(file)
             with replacing(place) as temporary, temporary.open("wb") as opened:
-                np.save(opened, self.compute(file))
-        return torch.from_numpy(np.load(place))
+                write_volume(opened, found)
+        return torch.from_numpy(found)
 
     def compute(self, file: Path) -> np.ndarray:
         """Let the tower see a scan."""

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from brainplug.runtime.files import read_json, write_json
+from brainplug.runtime.notes import read_known, write_note
 
 if TYPE_CHECKING:
     from brainplug.run.context import Workspace
     from brainplug.runtime.run_folder import RunFolder
 
 RECIPE = "the recipe"
+FROM_LEDGER = "stages.json, since record.json was damaged"
 
 
 def settled(workspace: Workspace) -> Workspace:
@@ -46,7 +47,7 @@ def settle(onednn: Literal["auto"] | bool, files: RunFolder) -> dict[str, bool]:
     else:
         found = kept
     if found != kept:
-        write_json(files.record, read_record(files) | {"arithmetic": found})
+        write_note(files.record, read_record(files) | {"arithmetic": found})
     return {"onednn": found["onednn"]}
 
 
@@ -56,5 +57,9 @@ def read_arithmetic(files: RunFolder) -> dict[str, Any] | None:
 
 
 def read_record(files: RunFolder) -> dict[str, Any]:
-    """Return the record of a run folder, empty where there is none yet."""
-    return dict(read_json(files.record)) if files.record.is_file() else {}
+    """Return the record of a run folder, empty where there is none yet.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    return read_known(files.record)

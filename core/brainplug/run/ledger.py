@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.errors import RunError
 from brainplug.run.changes import MISSING, plain_facts, say_changes
-from brainplug.runtime.files import hash_text, read_json, walk_once, write_json
+from brainplug.runtime.files import hash_text, walk_once, write_json
+from brainplug.runtime.notes import sealed, unsealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from brainplug.runtime.code_closure import SourceTree
 
@@ -223,21 +225,27 @@ class Ledger:
 
     def note(self, stage: Stage, made: MadeFrom, seconds: float) -> None:
         """Remember that a stage is done, and from what."""
-        folders = [path for path in stage.writes if path.is_dir()]
-        files = [self.name_of(file) for path in folders for file in path.iterdir()]
         entry = {
             "key": made.key,
             "seconds": round(seconds, 2),
             "finished": now(),
-            "files": sorted(files),
-            "written": {
-                name: state_of(self.folder / name)
-                for name in (*sorted(files), *map(self.name_of, stage.writes))
-                if (self.folder / name).is_file()
-            },
+            "files": self.files_in(stage),
+            "written": self.written(stage),
             "made_from": made.to_json(),
         }
         self.put(stage, entry)
+
+    def files_in(self, stage: Stage) -> list[str]:
+        """Return the names of the files in the folders that a stage writes."""
+        folders = [path for path in stage.writes if path.is_dir()]
+        return sorted(self.name_of(file) for path in folders for file in path.iterdir())
+
+    def written(self, stage: Stage) -> dict[str, list[Any]]:
+        """Return length and hash of each file that a stage has written, by its name."""
+        names = (*self.files_in(stage), *map(self.name_of, stage.writes))
+        return {
+            name: state_of(self.folder / name) for name in names if (self.folder / name).is_file()
+        }
 
     def name_of(self, path: Path) -> str:
         """Return how the ledger names a file."""
@@ -249,18 +257,59 @@ class Ledger:
 
     def put(self, stage: Stage, entry: dict[str, Any]) -> None:
         """Remember something of a stage."""
-        write_json(self.folder / LEDGER, {**self.read(), stage.name: entry})
+        self.write({**self.read(), stage.name: entry})
+
+    def renew(self, stage: Stage, made: MadeFrom) -> None:
+        """Complete the entry of a stage that is done, of which only the key is remembered."""
+        entry = self.entry(stage)
+        if "made_from" not in entry:
+            told = {"made_from": made.to_json(), "written": self.written(stage)}
+            self.put(stage, entry | told)
 
     def forget(self, name: str) -> None:
         """Remember nothing of a stage, so that it is done again, as if for the first time."""
         entries = self.read()
         if entries.pop(name, None) is not None:
-            write_json(self.folder / LEDGER, entries)
+            self.write(entries)
 
     def read(self) -> dict[str, Any]:
-        """Return the entries; seconds of work and time of the end for each stage."""
+        """Return the entries; seconds of work and time of the end for each stage.
+
+        Damaged ones are left out: a run has told of them before it comes here.
+
+        Raises:
+            RunError: none can be read.
+        """
+        entries, damaged = self.read_whole()
+        if "" in damaged:
+            raise RunError(
+                "something else",
+                where=self.folder / LEDGER,
+                expected="the stages of a run",
+                hint="the same `brainplug run` makes it again",
+            )
+        return entries
+
+    def read_whole(self) -> tuple[dict[str, Any], list[str]]:
+        """Return the entries that are as they were written, and the names of those that are not.
+
+        Where nothing can be read, that is one without a name.
+        """
         path = self.folder / LEDGER
-        return dict(read_json(path)) if path.exists() else {}
+        try:
+            found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except ValueError:  # also text that is not UTF-8
+            found = None
+        if not isinstance(found, dict):
+            return {}, [""]
+        entries = {name: unsealed(entry) for name, entry in found.items()}
+        whole = {name: entry for name, entry in entries.items() if entry is not None}
+        return whole, [name for name in entries if name not in whole]
+
+    def write(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write all entries, each with its checksum."""
+        sealed_ones = {name: sealed(entry) for name, entry in entries.items()}
+        write_json(self.folder / LEDGER, sealed_ones)
 
 
 def state_of(path: Path) -> list[Any]:

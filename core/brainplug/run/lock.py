@@ -9,7 +9,8 @@ from filelock import FileLock, Timeout
 
 from brainplug.errors import RunError
 from brainplug.run.ledger import now
-from brainplug.runtime.files import read_json, write_json
+from brainplug.runtime.files import write_json
+from brainplug.runtime.notes import read_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ def held(files: RunFolder) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        holder = read_json(files.holder) if files.holder.exists() else {}
+        holder = read_note(files.holder) or {}
         raise RunError(
             f"held by process {holder.get('process', 'unknown')} on "
             f"{holder.get('host', 'an unknown host')} since {holder.get('since', '(unknown)')}",

@@ -43,6 +43,7 @@ def begin_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> MadeFrom 
     """Return what a stage that is to be done is made from, None if it is done; say why."""
     made, console = stage.made_from(workspace.code), workspace.console
     if ledger.is_done(stage, made.key):
+        ledger.renew(stage, made)
         tend(stage, made, workspace)
         StageLine(stage.name, AS_BEFORE, style="dim").show(console)
         return None

@@ -7,6 +7,7 @@ or seed on the same people is counted with them.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import uuid
@@ -17,7 +18,8 @@ import attrs
 
 from brainplug.evaluation.openings import Opening, Openings, count_openings, read_lock
 from brainplug.run.ledger import now
-from brainplug.runtime.files import hash_text, into_cache, read_json, write_json
+from brainplug.runtime.files import hash_text, into_cache, read_json
+from brainplug.runtime.notes import sealed, unsealed, write_note
 from brainplug.runtime.records import to_json
 from brainplug.runtime.run_folder import RunFolder
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 FOLDER = "openings"
 """In the user's cache."""
 
+LEDGER_HINT = "the same `brainplug run` makes it again"
+
 WITHIN = ("runs", "arms")
 """Folders of a run folder that hold other runs."""
 
@@ -35,7 +39,8 @@ WITHIN = ("runs", "arms")
 def trained(files: RunFolder) -> str:
     """Return what tells the training of a run folder from any other, empty before its end."""
     # Read as it is: all that answers would else depend on the code of the ledger.
-    entry = read_json(files.ledger).get("training", {}) if files.ledger.is_file() else {}
+    entries = read_json(files.ledger, LEDGER_HINT) if files.ledger.is_file() else {}
+    entry = unsealed(entries.get("training", {})) or {}
     return f"{entry['key']} {entry.get('finished', '')}" if "key" in entry else ""
 
 
@@ -49,7 +54,7 @@ def open_test(files: RunFolder) -> None:
     """Allow the training that lies in a run folder to be asked the test."""
     lock = read_lock(files)
     opened = [*lock.get("opened", ()), trained(files)]
-    write_json(files.test_lock, {**lock, "opened": list(dict.fromkeys(opened))})
+    write_note(files.test_lock, {**lock, "opened": list(dict.fromkeys(opened))})
 
 
 def number_of(files: RunFolder) -> str:
@@ -57,7 +62,7 @@ def number_of(files: RunFolder) -> str:
     lock = read_lock(files)
     if "run" not in lock:
         lock = {"run": uuid.uuid4().hex, **lock}
-        write_json(files.test_lock, lock)
+        write_note(files.test_lock, lock)
     return str(lock["run"])
 
 
@@ -96,7 +101,7 @@ def record_opening(
     counts = add_opening(files, cache, dict.fromkeys(asked, target), how=how, asked=asked)
     everybody = sum(map(len, asked.values()))
     found = attrs.evolve(max(counts.values(), key=lambda each: each.count), people=everybody)
-    write_json(files.test_lock, {**read_lock(files), "openings": to_json(found)})
+    write_note(files.test_lock, {**read_lock(files), "openings": to_json(found)})
 
 
 def record_external_openings(
@@ -122,7 +127,7 @@ def record_external_openings(
     if files.arm.is_file():
         return
     counts = add_opening(files, cache, targets, how=how, asked=group_people(people))
-    write_json(files.test_lock, {**read_lock(files), "external": to_json(counts)})
+    write_note(files.test_lock, {**read_lock(files), "external": to_json(counts)})
 
 
 def add_opening(
@@ -184,24 +189,35 @@ def add_line(path: Path, line: Opening) -> None:
     if (line.run, line.within, line.made) in known:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(attrs.asdict(line), ensure_ascii=False) + "\n"
+    text = (json.dumps(sealed(attrs.asdict(line)), ensure_ascii=False) + "\n").encode()
     # One write at the end of a file, which no other process can cut in two.
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(handle, text.encode())
+        size = os.fstat(handle).st_size
+        if size and os.pread(handle, 1, size - 1) != b"\n":  # a damaged end
+            text = b"\n" + text
+        if os.write(handle, text) < len(text):
+            os.ftruncate(handle, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
 def read_lines(path: Path) -> list[Opening]:
-    """Return the openings of a list, in their order; a line that was cut short is passed over."""
+    """Return the openings of a list, in their order.
+
+    A damaged line was one too, nobody knows of what, and counts by itself.
+    """
     if not path.is_file():
         return []
     found = []
-    for text in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    for number, text in enumerate(lines, 1):
         try:
-            found.append(Opening(**json.loads(text)))
+            found.append(Opening(**(unsealed(json.loads(text)) or {})))
         except (ValueError, TypeError):
-            continue
+            if text.strip():
+                unknown = f"damaged line {number}"
+                found.append(Opening(when="", run=unknown, within="", made="", brainplug=""))
     return found

@@ -11,8 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brainplug.evaluation.openings import read_lock
 from brainplug.run.arithmetic import read_arithmetic
-from brainplug.runtime.files import write_json
+from brainplug.runtime.notes import write_note
 
 if TYPE_CHECKING:
     from brainplug.run.context import Workspace
@@ -65,7 +66,10 @@ def make_record(
 
 
 def write_provenance(workspace: Workspace, ledger: Ledger) -> None:
-    """Write down versions, seed, hardware and the times of the stages done so far."""
+    """Write down versions, seed, hardware and the times of the stages done so far.
+
+    What is known of the test stands there a second time, since nothing else could tell it again.
+    """
     unrecorded = {"made_from", "last", "written"}
     record = make_record(
         seeds={"seed": workspace.recipe.seed, "training_seed": workspace.recipe.training_seed},
@@ -77,7 +81,8 @@ def write_provenance(workspace: Workspace, ledger: Ledger) -> None:
         arithmetic=read_arithmetic(workspace.files),
         processes=workspace.ranks.world_size,
     )
-    write_json(workspace.files.record, record)
+    lock = read_lock(workspace.files)
+    write_note(workspace.files.record, record | ({"test": lock} if lock else {}))
 
 
 @cache  # asked for after every stage

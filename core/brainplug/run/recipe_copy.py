@@ -27,7 +27,8 @@ def copy_plugin_files(workspace: Workspace) -> None:
     files, folder = workspace.registry.files, workspace.files.plugins
     sums = "".join(f"{file.sha256}  {file.path.name}\n" for file in files)
     listed = folder / SUMS
-    if not files or (listed.is_file() and listed.read_text(encoding="utf-8") == sums):
+    kept = {listed: sums.encode()} | {folder / file.path.name: file.content for file in files}
+    if not files or all(path.is_file() and path.read_bytes() == kept[path] for path in kept):
         return
     # Without it nothing is compared: a run that is killed amid the copies leaves none that lie.
     listed.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from brainplug.run.learning_stages import make_stages, training_home
 from brainplug.run.ledger import Ledger, Stage
 from brainplug.run.lock import taken
 from brainplug.run.log import log, log_stopped
+from brainplug.run.mending import mend
 from brainplug.run.one_stage import do_stage
 from brainplug.run.pooled_stages import pooled_stages
 from brainplug.run.provenance import write_provenance
@@ -109,6 +110,8 @@ def do_stages(workspace: Workspace, until: str, *, only: Collection[str] = ()) -
     if workspace.recipe.tasks is not None:
         # Before anything is written or put aside: the files named may lie where copies would go.
         refuse_own(list_sources(workspace.recipe.tasks), workspace.files.tasks)
+    for line in mend(workspace.files):
+        workspace.tell(line)
     write_recipe(workspace)
     ledger = Ledger(workspace.files.path)
     done: list[Stage] = []
@@ -281,7 +284,7 @@ def all_share(files: RunFolder, done: Sequence[Stage]) -> bool:
     common = Ledger(files.path)
     keys = {stage.name: common.entry(stage).get("key") for stage in done}
     runs = [path for path in files.runs.iterdir() if RunFolder(path).ledger.is_file()]
-    homes = [Ledger(path).read() for path in runs]
+    homes = [Ledger(path).read_whole()[0] for path in runs]
     return all(home.get(name, {}).get("key") == key for home in homes for name, key in keys.items())
 
 
@@ -336,6 +339,8 @@ def do_run(
     files = workspace.files.of_run(name)
     with ExitStack() as stack:
         stack.enter_context(taken(files))
+        for line in mend(files):
+            workspace.tell(f"run {name}: {line}")
         share_stages(workspace.files, files, shared)
         inner = Workspace.open(
             recipe,
@@ -362,7 +367,7 @@ def share_stages(files: RunFolder, own: RunFolder, stages: Sequence[Stage]) -> N
             else:
                 shutil.copy2(path, copy)
     known = {stage.name: entries[stage.name] for stage in stages}
-    write_json(own.ledger, {**Ledger(own.path).read(), **known})
+    Ledger(own.path).write({**Ledger(own.path).read(), **known})
 
 
 def forget(files: RunFolder) -> None:
@@ -371,6 +376,7 @@ def forget(files: RunFolder) -> None:
     for folder in map(RunFolder, sorted(homes)):
         home = training_home(folder)
         if home.has_weights():
-            home.put_aside(Ledger(folder.path).read().get("training", {}), fresh=True)
+            entries, _ = Ledger(folder.path).read_whole()
+            home.put_aside(entries.get("training", {}), fresh=True)
         folder.ledger.unlink(missing_ok=True)
         folder.record.unlink(missing_ok=True)

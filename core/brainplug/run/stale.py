@@ -77,7 +77,8 @@ def remove(path: Path) -> None:
 def read_reasons(folder: Path) -> dict[str, str]:
     """Return why each thing in `stale/` lies there, from its page."""
     path = folder / STALE / README
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    lines = text.splitlines()
     said = dict(line[2:].split(": ", 1) for line in lines if line.startswith("- ") and ": " in line)
     return {name: why for name, why in said.items() if (folder / STALE / name).exists()}
 

@@ -43,9 +43,10 @@ def summarise(folder: Path) -> RunSummary:
     """Read what a run came to."""
     files = RunFolder(folder)
     ledger: dict[str, dict[str, Any]] = read_json(files.ledger) if files.ledger.is_file() else {}
+    done = {name: each for name, each in ledger.items() if "key" in each}
     facts: dict[str, Any] = {
         "folder": str(folder),
-        "stages": {name: each["seconds"] for name, each in ledger.items() if "key" in each},
+        "stages": {name: each.get("seconds", 0.0) for name, each in done.items()},
         "report": str(files.report) if files.report.is_file() else None,
     }
     if not files.metrics.is_file():

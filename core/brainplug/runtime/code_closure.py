@@ -35,6 +35,7 @@ from brainplug.runtime.imports import (
     definitions_of,
     uses_of,
 )
+from brainplug.runtime.notes import read_note, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -212,16 +213,13 @@ class SourceTree:
 
     @cached_property
     def _remembered(self) -> dict[str, Any]:
-        try:
-            known = json.loads(self.memo.read_text(encoding="utf-8")) if self.memo else {}
-        except (OSError, ValueError):
-            return {}
-        return known if isinstance(known, dict) and len(known) < MOST_REMEMBERED else {}
+        known = self.memo and read_note(self.memo)  # a damaged one would hide an import
+        return known if known and len(known) < MOST_REMEMBERED else {}
 
     def _remember(self) -> None:
         assert self.memo is not None
         with suppress(OSError):  # a full disk, or one that cannot be written, only costs time
-            write_text(self.memo, json.dumps(self._remembered))
+            write_text(self.memo, json.dumps(sealed(self._remembered)))
 
     def data_beside(self, source: Source) -> dict[str, str]:
         """Return the files of a module's packages that are no Python, by name, with their hashes.

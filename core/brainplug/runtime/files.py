@@ -175,8 +175,12 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, hint: str = "delete it, and the same command makes it anew") -> Any:
     """Read a JSON file.
+
+    Args:
+        path: the file.
+        hint: what to do where it is damaged.
 
     Raises:
         RunError: it holds something else, since it was cut or edited.
@@ -188,7 +192,7 @@ def read_json(path: Path) -> Any:
             f"other content ({error})",
             where=path,
             expected="JSON",
-            hint="delete it, and the same command makes it anew",
+            hint=hint,
         ) from error
 
 

@@ -13,6 +13,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from brainplug.errors import RunError
 from brainplug.runtime.files import write_json
 
 if TYPE_CHECKING:
@@ -37,13 +38,32 @@ def read_note(path: Path) -> dict[str, Any] | None:
     return unsealed(found)
 
 
+def read_known(path: Path) -> dict[str, Any]:
+    """Return the facts of a note of a run folder, none where it is not there.
+
+    Raises:
+        RunError: it is not as it was written.
+    """
+    found = read_note(path) if path.is_file() else {}
+    if found is None:
+        raise RunError(
+            "something else",
+            where=path,
+            expected="what a run wrote there",
+            hint="the same `brainplug run` makes it again, or says what is lost without it",
+        )
+    return found
+
+
 def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return facts with their checksum.
 
     >>> unsealed(sealed({"step": 4}))
     {'step': 4}
     """
-    return {**facts, CRC: checksum(facts)}
+    # As it will be read back, where numbers as keys have become texts.
+    plain = json.loads(json.dumps(facts))
+    return {**plain, CRC: checksum(plain)}
 
 
 def unsealed(found: object) -> dict[str, Any] | None:

@@ -1,0 +1,158 @@
+"""Damaged files by which a run folder knows itself: made again from each other, and told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from brainplug.cli.main import main
+from brainplug.errors import RunError
+from brainplug.evaluation.openings import Opening, count_openings, read_lock
+from brainplug.run.arithmetic import read_arithmetic
+from brainplug.run.ledger import Ledger, MadeFrom, Stage
+from brainplug.run.mending import mend
+from brainplug.run.openings import add_line, is_open, open_test, read_lines, trained
+from brainplug.runtime.files import read_json, write_text
+from brainplug.runtime.notes import write_note
+from brainplug.runtime.run_folder import RunFolder
+
+MADE = MadeFrom(settings=None, reads={}, facts={"arithmetic": {"onednn": True}}, code={})
+RECORD = {"seed": 7, "arithmetic": {"onednn": True, "from": "MKL"}}
+STAGES = ("cohort", "training")
+
+
+def stage_of(folder, name) -> Stage:
+    writes = (folder / f"{name}.csv",)
+    return Stage(name=name, settings=None, reads=list, writes=writes, run=lambda: None)
+
+
+@pytest.fixture
+def files(tmp_path) -> RunFolder:
+    """A folder in which two stages are done and the test was opened."""
+    found, ledger = RunFolder(tmp_path), Ledger(tmp_path)
+    for name in STAGES:
+        write_text(tmp_path / f"{name}.csv", name)
+        ledger.note(stage_of(tmp_path, name), MADE, 1.0)
+    open_test(found)
+    stages = {
+        name: {key: entry[key] for key in ("key", "seconds", "finished", "files")}
+        for name, entry in ledger.read().items()
+    }
+    write_note(found.record, RECORD | {"stages": stages, "test": read_lock(found)})
+    return found
+
+
+DAMAGES = {
+    "emptied": lambda _: b"",
+    "zeroed": lambda content: bytes(len(content)),
+    "cut": lambda content: content[:-9],
+    "a list": lambda _: b"[]",
+    "one bit": lambda content: content.replace(b"1", b"3", 1),
+    "not UTF-8": lambda content: content[:-4] + b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("name", ["stages.json", "record.json", "test.json"])
+def test_each_is_made_again_from_the_others(files, name, how):
+    """What is done stays done, the test stays open, and sums stay in their order."""
+    path = files.path / name
+    whole, known = path.read_bytes(), trained(files)
+    path.write_bytes(DAMAGES[how](whole))
+    assert whole != path.read_bytes()
+
+    told = list(mend(files))
+
+    assert 1 == len(told)
+    assert told[0].startswith(f"{name} was damaged, and is made again")
+    assert [] == list(mend(files))
+    ledger = Ledger(files.path)
+    for stage in STAGES:
+        assert ledger.is_done(stage_of(files.path, stage), MADE.key)
+    assert known == trained(files)
+    assert is_open(files)
+    assert read_arithmetic(files)["onednn"] is True
+
+
+def test_an_entry_that_was_made_again_is_completed(files):
+    """Once its stage is known to be done, damage of its files is found as before."""
+    stage = stage_of(files.path, "cohort")
+    files.ledger.write_bytes(b"")
+    list(mend(files))
+
+    Ledger(files.path).renew(stage, MADE)
+
+    (files.path / "cohort.csv").write_text("cohorT")
+    assert ["cohort.csv is damaged, its content is not what was written"] == Ledger(
+        files.path
+    ).damaged(stage)
+
+
+def test_what_nothing_else_tells_is_done_again(files):
+    """Where the record is damaged as well; what was trained is kept in any case."""
+    for path in (files.ledger, files.record):
+        path.write_bytes(b"")
+
+    told = list(mend(files))
+
+    assert "nothing else tells it; done again is what that does not tell of" in told[0]
+    assert {} == Ledger(files.path).read()
+
+
+def test_openings_that_nothing_tells_are_not_made_up(files):
+    """The message says what is lost by deleting them; the same run goes on after that."""
+    for path in (files.test_lock, files.record):
+        path.write_bytes(b"")
+
+    with pytest.raises(RunError, match="no longer knows that its test was opened") as caught:
+        list(mend(files))
+
+    assert (files.test_lock,) == caught.value.where
+    files.test_lock.unlink()
+    list(mend(files))
+    assert not is_open(files)
+
+
+def test_a_run_goes_on_from_damaged_notes(sex_run, tmp_path, capsys):
+    """Nothing is done again; what cannot be read without the run says which command mends it."""
+    folder = Path(shutil.copytree(sex_run, tmp_path / "run"))
+    before = {name: read_json(folder / name) for name in ("stages.json", "metrics.json")}
+    for name in ("stages.json", "test.json"):
+        (folder / name).write_bytes(b"")
+    assert 1 == main(["evaluate", str(folder)])
+    assert "the same `brainplug run` makes it again" in capsys.readouterr().err
+
+    assert 0 == main(["run", str(sex_run.parent / "sex.toml"), "--output", str(folder)])
+
+    printed = capsys.readouterr().out
+    assert "stages.json was damaged, and is made again: record.json tells of" in printed
+    assert " s\n" not in printed.split("\n\n")[0]
+    assert before["stages.json"].keys() == read_json(folder / "stages.json").keys()
+    assert before["metrics.json"] == read_json(folder / "metrics.json")
+
+
+def test_damaged_openings_still_count(tmp_path):
+    """A turned bit would hide one; an end that was cut would swallow the next."""
+    path = tmp_path / "list.jsonl"
+    lines = [
+        Opening(when=f"2026-01-0{day}", run=str(day), within="", made="m", brainplug="1")
+        for day in (1, 2, 3)
+    ]
+    for line in lines[:2]:
+        add_line(path, line)
+    assert lines[:2] == read_lines(path)
+    text = path.read_bytes()
+    path.write_bytes(text.replace(b'"run": "1"', b'"rtn": "1"')[:-5])
+
+    add_line(path, lines[2])
+
+    found = read_lines(path)
+    assert lines[2] == found[-1]
+    counted = count_openings(found, 9)
+    assert (3, ("2026-01-03",)) == (counted.count, counted.dates)
+    older = {name: getattr(lines[0], name) for name in ("when", "run", "within", "made")}
+    path.write_text(json.dumps(older | {"brainplug": "0.1"}) + "\n")
+    assert "0.1" == read_lines(path)[0].brainplug
