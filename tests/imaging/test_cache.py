@@ -277,9 +277,9 @@ def test_a_run_reads_each_scan_once(write_recipe, tmp_path, monkeypatch):
     """What the cohort stage read is in the cache when the stage of volumes asks for it."""
     seen = []
 
-    def noting(path):
+    def noting(path, max_gib):
         seen.append(path)
-        return read_scan(path)
+        return read_scan(path, max_gib)
 
     monkeypatch.setenv("BRAINPLUG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("brainplug.runtime.workers.available_cores", lambda: 1)

@@ -16,8 +16,8 @@ import pytest
 from brainplug.api.records import Grid
 from brainplug.errors import ScanError
 from brainplug.imaging.cache import fill_cache, make_volume, read_headers
-from brainplug.imaging.formats import LARGEST_GIB
 from brainplug.imaging.scan import read_header, read_scan
+from brainplug.recipe.tables import Images
 
 GRID = Grid(shape=(16, 16, 16), spacing_mm=(12.0, 12.0, 12.0))
 EDGE = 6.0
@@ -251,13 +251,31 @@ def test_a_header_is_not_believed_beyond_its_file_and_the_limit(tmp_path):
     bomb = write(tmp_path / "b.nii.gz", header, tail=bytes(1000))
     tracemalloc.start()
 
-    with pytest.raises(ScanError, match=f"more than the limit of {LARGEST_GIB} GiB"):
+    with pytest.raises(ScanError, match=r"more than the limit of 2 GiB, max_gib in \[images\]"):
         read_scan(packed)
     with pytest.raises(ScanError, match="the file can hold"):
         read_scan(bomb)
 
     assert tracemalloc.get_traced_memory()[1] < 1 << 24
     tracemalloc.stop()
+
+
+def test_the_limit_of_memory_is_that_of_the_recipe(tmp_path):
+    """Of header and voxels alike; a scan that was too large is read where more is allowed."""
+    path = write(tmp_path / "a.nii")
+    low, high = (
+        Images(shape=GRID.shape, spacing_mm=GRID.spacing_mm[0], max_gib=gib).grid
+        for gib in (1e-4, 2)
+    )
+
+    def fill(grid):
+        return fill_cache([path], grid=grid, cache=tmp_path / "c", progress=lambda *_: None)
+
+    refused = fill(low)[path]
+    assert "too large" == refused.reason
+    assert "limit of 0.0001 GiB, max_gib in [images]" in refused.detail
+    assert refused.detail == read_headers([path], lambda *_: None, low.max_gib)[path].detail
+    assert {} == fill(high) == read_headers([path], lambda *_: None, high.max_gib)
 
 
 def test_a_grid_that_needs_a_filter_of_thousands_of_voxels_is_refused(tmp_path):

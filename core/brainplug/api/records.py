@@ -75,6 +75,10 @@ SCAN_COLUMNS: tuple[str, ...] = ("subject", "session", "image", "family", "site"
 EXCLUSION_COLUMNS: tuple[str, ...] = ("subject", "session", "image", "reason", "detail")
 
 
+LARGEST_GIB = 2.0
+"""Most memory that the voxels of a scan may take as float32, unless a recipe says otherwise."""
+
+
 @attrs.frozen(kw_only=True)
 class Grid:
     """The common voxel grid of a run, centred on the head.
@@ -82,10 +86,12 @@ class Grid:
     Attributes:
         shape: number of voxels along right, anterior, superior.
         spacing_mm: edge of a voxel along the same axes.
+        max_gib: most memory that the voxels of a scan may take, as float32, to be brought to it.
     """
 
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
+    max_gib: float = LARGEST_GIB
 
 
 @attrs.frozen(kw_only=True)

@@ -360,7 +360,7 @@ def refuse(
     paths = [Path(image) for image in scans["image"]]
     if cache is not None and images.scans == "all":
         return fill_cache(paths, grid=images.grid, cache=cache, progress=progress)
-    return read_headers(paths, progress)
+    return read_headers(paths, progress, images.max_gib)
 
 
 def drop_unreadable(

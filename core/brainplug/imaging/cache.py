@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from brainplug.api.records import EXTENSIONS
+from brainplug.api.records import EXTENSIONS, LARGEST_GIB
 from brainplug.errors import RunError, ScanError
+from brainplug.imaging.formats import TOO_LARGE
 from brainplug.imaging.resample import BLUR_REACH, Head, blur_sigmas, find_head, normalise, resample
 from brainplug.imaging.scan import HEAD_MM, Header, Scan, read_header, read_scan
 from brainplug.imaging.volume_file import has_length, is_whole, open_volume, write_volume
@@ -111,7 +112,7 @@ def make_volume(path: Path, grid: Grid) -> Volume:
     Raises:
         ScanError: the scan cannot be used.
     """
-    scan = read_scan(path)
+    scan = read_scan(path, grid.max_gib)
     head = _plausible_head(path, scan, grid)
     volume = normalise(resample(scan, grid, head))
     if not volume.any():
@@ -180,7 +181,7 @@ def load_volume(
     try:
         state = path.stat()
     except OSError:
-        raise _why_unread(path) from None
+        raise _why_unread(path, grid) from None
     scan = (settings, path.absolute(), state.st_size, state.st_mtime_ns)
     # Somebody may have emptied the cache since, as its folder is theirs to clear.
     if scan not in _found or not _found[scan].exists():
@@ -239,13 +240,21 @@ def fill_cache(
 
 
 def read_headers(
-    paths: Sequence[Path], progress: Callable[[int, int], None]
+    paths: Sequence[Path],
+    progress: Callable[[int, int], None],
+    max_gib: float = LARGEST_GIB,
 ) -> dict[Path, ScanError]:
-    """Return the scans whose headers cannot be used."""
+    """Return the scans whose headers cannot be used.
+
+    Args:
+        paths: the scans.
+        progress: called with scans done and scans in all.
+        max_gib: most memory that the voxels of one may take as float32.
+    """
     refused = {}
     for done, path in enumerate(paths, 1):
         try:
-            read_header(path)
+            read_header(path, max_gib)
         except ScanError as error:
             refused[path] = error
         progress(done, len(paths))
@@ -274,7 +283,7 @@ def _fill(settings: Settings, path: Path) -> Refusal | None:
     try:
         place = _place(settings, path)
     except OSError:
-        return _refusal(path, _why_unread(path))
+        return _refusal(path, _why_unread(path, settings.grid))
     # One that was cut short is made again.
     if has_length(place, settings.grid.shape):
         return None
@@ -293,8 +302,8 @@ def _compute(grid: Grid, path: Path, place: Path) -> Refusal | None:
         volume = make_volume(path, grid)
     except ScanError as error:
         refusal = _refusal(path, error)
-        # What disk (an error number) or memory refused today they may give tomorrow: not kept.
-        passing = isinstance(error.__cause__, MemoryError)
+        # What disk (an error number), memory or the recipe refuse today they may give tomorrow.
+        passing = isinstance(error.__cause__, MemoryError) or error.reason == TOO_LARGE
         if not passing and getattr(error.__cause__, "errno", None) is None:
             note = {"reason": refusal.reason, "detail": refusal.detail}
             with files.into_cache(place):
@@ -312,10 +321,10 @@ def _place(settings: Settings, path: Path) -> Path:
     return _spread(settings.cache / "volumes", key, ".npy")
 
 
-def _why_unread(path: Path) -> ScanError:
+def _why_unread(path: Path, grid: Grid) -> ScanError:
     """Return why a file whose content cannot even be read is refused."""
     try:
-        read_header(path)
+        read_header(path, grid.max_gib)
     except ScanError as error:
         return error
     return ScanError(str(path), "unreadable file")

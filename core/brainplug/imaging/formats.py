@@ -2,7 +2,7 @@
 
 The content tells the format, so a packed file may be called `.nii` and a plain one `.nii.gz`.
 Whatever a reader raises for a file is that file's fault and becomes a `ScanError`. A header is
-believed only up to what its file can hold and to `LARGEST_GIB`.
+believed only up to what its file can hold and to a limit.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from brainplug.api.records import Affine, Volume
 
-LARGEST_GIB = 2
-"""Most memory that the voxels of a scan may take as float32."""
+TOO_LARGE = "too large"
 
 MOST_PACKED = 1032
 """Bytes that a packed byte can stand for at most (zlib's deflate)."""
@@ -126,7 +125,7 @@ def _is_annexed(path: Path) -> bool:
         return False
 
 
-def read_voxels(path: Path, stored: Stored) -> Volume:
+def read_voxels(path: Path, stored: Stored, max_gib: float) -> Volume:
     """Read the voxels, scaled as the header says, and the file to its end and checksum.
 
     What is too large for float32 becomes infinite.
@@ -134,7 +133,7 @@ def read_voxels(path: Path, stored: Stored) -> Volume:
     Raises:
         ScanError: `too large`, or `damaged file`.
     """
-    check_size(path, stored)
+    check_size(path, stored, max_gib)
     with _blaming(path, "damaged file"):
         if hasattr(stored.source, "dataobj"):
             return _voxels_elsewhere(stored.source)
@@ -147,17 +146,23 @@ def read_voxels(path: Path, stored: Stored) -> Volume:
         return voxels
 
 
-def check_size(path: Path, stored: Stored) -> None:
+def check_size(path: Path, stored: Stored, max_gib: float) -> None:
     """Refuse voxels that the file cannot hold, or that are more than memory is given for.
+
+    Args:
+        path: the file.
+        stored: what its header says.
+        max_gib: most memory of the voxels as float32.
 
     Raises:
         ScanError: `too large`, or `damaged file`.
     """
     count = math.prod(stored.shape)
     gib = count * 4 / 2**30
-    if gib > LARGEST_GIB:
+    if gib > max_gib:
         told = f"{' x '.join(map(str, stored.shape))} voxels take {gib:,.1f} GiB as float32"
-        raise ScanError(str(path), "too large", f"{told}, more than the limit of {LARGEST_GIB} GiB")
+        limit = f"more than the limit of {max_gib:g} GiB, max_gib in [images]"
+        raise ScanError(str(path), TOO_LARGE, f"{told}, {limit}")
     wanted = stored.offset + count * stored.dtype.itemsize
     holds = _capacity(_voxel_file(path, stored.source))
     if wanted > holds:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from brainplug.api.records import LARGEST_GIB
 from brainplug.errors import ScanError
 from brainplug.imaging.formats import check_size, read_stored, read_voxels
 
@@ -51,36 +52,44 @@ class Scan:
     affine: Affine
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, max_gib: float = LARGEST_GIB) -> Header:
     """Read shape and orientation without reading the voxels.
+
+    Args:
+        path: the scan.
+        max_gib: most memory that its voxels may take as float32.
 
     Raises:
         ScanError: `file missing`, `not a plain file`, `empty file`, `unreadable file`,
             `not a 3-D scan`, `too large`, `damaged file`, `no orientation` or `implausible size`.
     """
-    return _header(path, read_stored(path))
+    return _header(path, read_stored(path), max_gib)
 
 
-def read_scan(path: Path) -> Scan:
+def read_scan(path: Path, max_gib: float = LARGEST_GIB) -> Scan:
     """Read a scan and turn its axes to the nearest of right, anterior, superior.
 
     Axes are permuted and reversed together with the affine, so every voxel keeps its place in
     the world. Nothing is interpolated.
+
+    Args:
+        path: the scan.
+        max_gib: most memory that its voxels may take as float32.
 
     Raises:
         ScanError: a reason of `read_header`, or `non-finite voxels`, `empty image`,
             `constant image`.
     """
     stored = read_stored(path)
-    header = _header(path, stored)
-    voxels = read_voxels(path, stored).reshape(header.shape)
+    header = _header(path, stored, max_gib)
+    voxels = read_voxels(path, stored, max_gib).reshape(header.shape)
     _check_voxels(path, voxels)
     return _canonical(voxels, header.affine)
 
 
-def _header(path: Path, stored: Stored) -> Header:
+def _header(path: Path, stored: Stored, max_gib: float) -> Header:
     shape = _three_axes(path, stored)
-    check_size(path, stored)
+    check_size(path, stored, max_gib)
     affine = _affine(path, stored)
     edges = _edges(affine)
     header = Header(

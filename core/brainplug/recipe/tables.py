@@ -9,7 +9,7 @@ import attrs
 from attrs.validators import and_, deep_iterable, ge, gt, le, lt, matches_re, min_len, optional
 
 from brainplug.api.guard import Origin, build
-from brainplug.api.records import Grid
+from brainplug.api.records import LARGEST_GIB, Grid
 from brainplug.api.roles import (
     CohortLoader,
     Metric,
@@ -174,12 +174,20 @@ class Images:
             "header, or nothing (files are listed only)"
         ),
     )
+    max_gib: float = attrs.field(
+        default=LARGEST_GIB,
+        validator=[gt(0), le(1024)],
+        metadata=about(
+            "most memory that the voxels of a scan may take as float32; larger ones are left out",
+            unit="GiB",
+        ),
+    )
 
     @property
     def grid(self) -> Grid:
         """The grid in voxels and mm."""
         edge = self.spacing_mm or FIELD_OF_VIEW_MM / max(self.shape)
-        return Grid(shape=self.shape, spacing_mm=(edge, edge, edge))
+        return Grid(shape=self.shape, spacing_mm=(edge, edge, edge), max_gib=float(self.max_gib))
 
 
 @attrs.frozen(kw_only=True)

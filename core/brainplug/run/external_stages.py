@@ -101,7 +101,7 @@ def external_settings(workspace: Workspace) -> dict[str, Any]:
     tables, audit = workspace.settings("evaluation"), workspace.recipe.audit
     return workspace.settings("seed", "pairing", "prompt", "target") | {
         "evaluation": {"also": tables["evaluation"]["also"]},
-        "images": workspace.grid(),
+        "images": {**workspace.grid(), "max_gib": workspace.recipe.images.max_gib},
         "audit": {"join_loss": audit.join_loss, "duplicates": audit.duplicates},
     }
 

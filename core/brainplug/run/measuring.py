@@ -31,4 +31,7 @@ def measure_training(workspace: Workspace) -> FamiliarScans:
     )
     # Evenly over all, and not the first, which may be of one site.
     chosen = shown[:: -(-len(shown) // MOST)]
-    return sum_up(look_at(workspace.load_volume(scan), read_header(scan), grid) for scan in chosen)
+    return sum_up(
+        look_at(workspace.load_volume(scan), read_header(scan, grid.max_gib), grid)
+        for scan in chosen
+    )

@@ -362,4 +362,4 @@ def warnings_of(
 def strangeness(path: Path, parts: RunParts, known: FamiliarScans, cache: Path) -> Iterator[str]:
     """Say in what a scan is unlike the training scans."""
     volume = load_volume(path, parts.grid, cache)
-    return strange(look_at(volume, read_header(path), parts.grid), known)
+    return strange(look_at(volume, read_header(path, parts.grid.max_gib), parts.grid), known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,11 @@ from brainplug.api.guard import behind
 from brainplug.audit.leakage import find_likeness
 from brainplug.cohort.copies import find_copies
 from brainplug.design.split import pool_scans
-from brainplug.errors import DataError, show
+from brainplug.errors import SHOWN, DataError, show
 from brainplug.findings import refuse_findings
 from brainplug.imaging.cache import content_hash, fill_cache
 from brainplug.run.ledger import Stage
+from brainplug.run.log import log
 from brainplug.run.measuring import measure_training
 from brainplug.run.task_stages import (
     all_task_files,
@@ -26,9 +28,10 @@ from brainplug.runtime.records import to_json, write_record
 from brainplug.tasks.read import iterate_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from brainplug.errors import ScanError
     from brainplug.findings import Finding
     from brainplug.run.context import Workspace
 
@@ -67,10 +70,15 @@ def scans_of_tasks(workspace: Workspace) -> list[Path]:
 def hash_scans(workspace: Workspace) -> dict[str, str]:
     """Return the content hash of every scan; files that have not changed are not read again."""
     memo = workspace.cache / "hashes"
-    return {
-        str(scan): content_hash(scan, memo) if scan.is_file() else "missing"
-        for scan in scans_of_tasks(workspace)
-    }
+    return {str(scan): hash_scan(scan, memo) for scan in scans_of_tasks(workspace)}
+
+
+def hash_scan(scan: Path, memo: Path) -> str:
+    """Return the content hash of a scan; that it cannot be read is told where volumes are made."""
+    try:
+        return content_hash(scan, memo) if scan.is_file() else "missing"
+    except OSError:
+        return "unreadable"
 
 
 def run_volumes(workspace: Workspace) -> None:
@@ -80,16 +88,35 @@ def run_volumes(workspace: Workspace) -> None:
     with workspace.progress("volumes: scan") as report:
         refused = fill_cache(scans, grid=grid, cache=workspace.cache, progress=report)
     if refused:
-        first = next(iter(refused.values()))
-        raise DataError(
-            f"{len(refused)} scans of the tasks cannot be read, for example {first}",
-            found=tuple(map(str, refused)),
-            hint='set scans = "all" in [images], so that they are left out before references are '
-            "drawn",
-        )
+        refuse_unread(workspace, refused)
     settle_copies(workspace, scans)
     write_record(workspace.files.familiar, measure_training(workspace))
     write_json(workspace.files.volumes, {"scans": len(scans), "content": hash_scans(workspace)})
+
+
+def refuse_unread(workspace: Workspace, refused: Mapping[Path, ScanError]) -> None:
+    """Refuse scans that cannot be read and that tasks show already; all are named, with why.
+
+    Raises:
+        DataError: always.
+    """
+    lines = list(map(str, refused.values()))
+    for line in lines:
+        log(workspace.files.path, f"cannot be read: {line}")
+    more = [f"{len(lines) - SHOWN} more, all of them in log.txt"] if len(lines) > SHOWN else []
+    reasons = Counter(error.reason for error in refused.values())
+    hint = (
+        "mend them, or leave the tasks that name them out of the task files"
+        if workspace.recipe.tasks is not None
+        else 'set scans = "all" in [images]: the same command then reads all scans first, leaves '
+        "these out with their reasons, and draws references among the others"
+    )
+    raise DataError(
+        "\n  ".join((f"{len(lines)}, {show(dict(reasons))}", *lines[:SHOWN], *more)),
+        where=(workspace.files.tasks, "scans that cannot be read"),
+        found=tuple(map(str, refused)),
+        hint=hint,
+    )
 
 
 def settle_copies(workspace: Workspace, scans: Sequence[Path]) -> None:

@@ -96,7 +96,8 @@ def cohort_settings(workspace: Workspace) -> dict[str, Any]:
     return {
         "cohort": studies if isinstance(found, list) else studies[0],
         "target": tables["target"],
-        "images": {"scans": images.scans} | (workspace.grid() if images.scans == "all" else {}),
+        "images": {"scans": images.scans, "max_gib": images.max_gib}
+        | (workspace.grid() if images.scans == "all" else {}),
         "audit": {"join_loss": audit.join_loss, "duplicates": audit.duplicates},
     }
 
