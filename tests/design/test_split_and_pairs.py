@@ -13,11 +13,13 @@ from brainplug.design.split import (
     add_pools,
     count_asked,
     describe_pools,
+    load_split,
     split_cohort,
     tell_split,
     training_values,
 )
 from brainplug.errors import DataError
+from brainplug.runtime.files import write_csv
 from brainplug.toolkit.hashed_pools import DrawOptions
 from brainplug_plugins.heads.categorical import Categorical, CategoricalOptions
 from brainplug_plugins.pairings.anchors import Anchors, AnchorsOptions
@@ -129,6 +131,15 @@ def test_everybody_of_a_shared_split_is_asked():
     assert set(cohort["subject"]) == set(pairs["query"])
     assert told["split"].tolist() == pools.loc[told["references"]].tolist()
     assert told["split"].tolist() == pools.loc[told["query"]].tolist()
+
+
+def test_ids_are_read_back_as_the_text_they_are(tmp_path):
+    """No id is taken for a number, a truth value, a date or a missing one."""
+    ids = ["000", "007", "1e5", "1.0", "NA", "nan", "TRUE", "2020-01-01", " x", "0x1F"]
+    split = pd.DataFrame({"subject": ids, "pool": "train_query"}, dtype="str")
+    write_csv(tmp_path / "split.csv", split)
+
+    pd.testing.assert_frame_equal(split, load_split(tmp_path / "split.csv"))
 
 
 def test_training_values_are_of_all_who_train():

@@ -14,6 +14,7 @@ from brainplug.toolkit.study_ids import unmark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from brainplug.api.records import Split
     from brainplug.api.roles import SplitStrategy
@@ -66,6 +67,14 @@ def split_cohort(
         split = ask_everybody(split, SPLITS if shows_none else SPLITS[1:])
     _check_filled(split)
     return split
+
+
+def load_split(path: Path) -> pd.DataFrame:
+    """Read the pools back from `split.csv`; ids stay the text that they are.
+
+    pandas' engine "pyarrow" would be faster, and before pandas 3.1 takes the id 007 for 7.
+    """
+    return pd.read_csv(path, dtype="str", keep_default_na=False)
 
 
 def ask_everybody(split: pd.DataFrame, names: Sequence[Split]) -> pd.DataFrame:

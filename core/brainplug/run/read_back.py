@@ -14,7 +14,7 @@ import pandas as pd
 
 from brainplug.api import laws
 from brainplug.api.roles import PromptTemplate, TaskHead
-from brainplug.design.split import training_values
+from brainplug.design.split import load_split, training_values
 from brainplug.errors import RecipeError
 from brainplug.recipe.load import recipe_converter
 from brainplug.recipe.strict import ProblemsError, read_toml
@@ -100,8 +100,7 @@ class RunParts:
     def train_values(self) -> pd.Series:
         """The values of the training scans."""
         cohort = pd.read_parquet(self.files.cohort, columns=["subject", "target"])
-        split = pd.read_csv(self.files.split, dtype="str", keep_default_na=False, engine="pyarrow")
-        return training_values(cohort, split)
+        return training_values(cohort, load_split(self.files.split))
 
     @cached_property
     def answers(self) -> Answers:

@@ -29,6 +29,7 @@ from brainplug.design.pairs import make_pairs, reference_split
 from brainplug.design.split import (
     add_pools,
     count_asked,
+    load_split,
     pool_scans,
     split_cohort,
     tell_split,
@@ -162,7 +163,7 @@ def read_cohort(workspace: Workspace, *columns: str) -> pd.DataFrame:
 
 def read_split(workspace: Workspace) -> pd.DataFrame:
     """Read the pools back; ids are text."""
-    return pd.read_csv(workspace.files.split, dtype="str", keep_default_na=False, engine="pyarrow")
+    return load_split(workspace.files.split)
 
 
 def pairs_stage(workspace: Workspace) -> Stage:
