@@ -44,7 +44,7 @@ class Raising:
         raise AttributeError("of another thing")
 
 
-@pytest.mark.parametrize("error", [KeyError("id"), OSError(28, "No space"), StopIteration()])
+@pytest.mark.parametrize("error", [KeyError("id"), OSError(5, "Input error"), StopIteration()])
 def test_what_a_method_raises_names_part_package_and_method(error):
     """The facts are attributes, and the text says what to do."""
     with pytest.raises(PluginError) as caught:

@@ -149,8 +149,15 @@ def test_the_door_is_light(tmp_path):
     loaded = {name: set(rest) for name, *rest in map(str.split, ran.splitlines())}
     heavy = {"torch", "transformers", "sklearn", "scipy.stats", "matplotlib", "nilearn"}
     assert not loaded["--help"] & {*heavy, "numpy", "pandas", "pyarrow", "rich", "cattrs", "scipy"}
-    assert not loaded["check"] & {*heavy, "brainplug.report.page", "brainplug.evaluation.records"}
-    assert not loaded["prepare"] & {*heavy, "brainplug.report.page"}
+    scores = {"brainplug.report.page", "brainplug.report.sentence", "brainplug.evaluation.records"}
+    assert not loaded["check"] & {*heavy, *scores, "jaxtyping", "asyncio", "unittest.mock"}
+    assert not loaded["prepare"] & {
+        *heavy,
+        *scores,
+        "jaxtyping",
+        "asyncio",
+        "brainplug.evaluation.arms",
+    }
 
 
 def test_every_shipped_recipe_is_a_recipe():

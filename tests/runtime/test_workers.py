@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from brainplug.errors import RunError
 from brainplug.runtime import workers
-from brainplug.runtime.workers import THREADS, in_processes
+from brainplug.runtime.workers import THREADS, in_processes, seldom_collected, uncollected
 
 ITEMS = list(range(30))
 
@@ -129,3 +130,17 @@ def test_no_process_outlives_its_parent(at_work):
     process.kill()
 
     assert wait_for_the_end(worker)
+
+
+def test_the_search_for_garbage_goes_on_as_before():
+    """Whether it was paused within another pause, or only made rarer."""
+    usual = gc.get_threshold()
+
+    with seldom_collected(), uncollected():
+        with uncollected():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+        assert usual[0] < gc.get_threshold()[0]
+
+    assert gc.isenabled()
+    assert usual == gc.get_threshold()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
+import numpy as np
 
 from brainplug.api import metric_roles, records, roles
 from brainplug.api.roles import (
@@ -99,6 +100,52 @@ class Named:
     name: str
 
 
+class ArrayType(type):
+    """The type of arrays of one sort of number and so many axes.
+
+    As jaxtyping has it, with which protocols are written; its import brings asyncio along, which
+    `check` would wait for.
+    """
+
+    sort: str
+    axes: tuple[str, ...]
+
+    def __instancecheck__(cls, value: object) -> bool:
+        """Look at numbers and axes, and at the length of an axis that is named by it."""
+        return (
+            isinstance(value, np.ndarray)
+            and value.dtype.kind == cls.sort
+            and value.ndim == len(cls.axes)
+            and all(
+                not axis.isdigit() or int(axis) == size
+                for axis, size in zip(cls.axes, value.shape, strict=True)
+            )
+        )
+
+
+@attrs.frozen
+class AnyArray:
+    """What stands for `Float` and `Bool` of jaxtyping where a protocol is read.
+
+    Attributes:
+        sort: of its numbers, as numpy names it.
+
+    >>> isinstance(np.zeros((2, 3)), AnyArray("f")[np.ndarray, "people classes"])
+    True
+    >>> isinstance(np.zeros((2, 3)), AnyArray("f")[np.ndarray, "people 2"])
+    False
+    >>> isinstance(np.zeros(2), AnyArray("b")[np.ndarray, " people"])
+    False
+    """
+
+    sort: str
+
+    def __getitem__(self, item: tuple[type, str]) -> type:
+        """Return the type of such an array with the axes that are named."""
+        _, axes = item
+        return ArrayType("Array", (), {"sort": self.sort, "axes": tuple(axes.split())})
+
+
 @attrs.frozen
 class Member:
     """Something a protocol asks for.
@@ -106,14 +153,17 @@ class Member:
     Attributes:
         name: of the attribute or the method.
         text: the type of the attribute, or of what the method returns, as the protocol has it.
-        type: the same as an object.
         signature: how the method is called; None for an attribute.
     """
 
     name: str
     text: str
-    type: Any
     signature: inspect.Signature | None = None
+
+    @property
+    def type(self) -> Any:
+        """The type as an object; worked out when asked for, since most are not."""
+        return resolve(self.text)
 
     def __str__(self) -> str:
         """Write the member as its author would declare it.
@@ -141,24 +191,26 @@ def members_of(protocol: type) -> tuple[Member, ...]:
             continue
         if isinstance(value, property):
             text = inspect.get_annotations(value.fget)["return"] if value.fget else "Any"
-            found.append(Member(name, text, resolve(text)))
+            found.append(Member(name, text))
         elif inspect.isfunction(value):
             signature = inspect.signature(value)
             # Without `self`, as the method of an object shows itself.
             own = signature.replace(parameters=list(signature.parameters.values())[1:])
             text = str(signature.return_annotation)
-            found.append(Member(name, text, resolve(text), own))
+            found.append(Member(name, text, own))
     for name, annotation in inspect.get_annotations(protocol).items():
-        found.append(Member(name, str(annotation), resolve(str(annotation))))
+        found.append(Member(name, str(annotation)))
     return tuple(sorted(found, key=lambda member: member.signature is None))
 
 
+@cache
 def resolve(annotation: str) -> Any:
     """Turn an annotation of a protocol into a type."""
     # `get_type_hints` reads text as Python does, and is content with any object that has
     # annotations.
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
-    known = {**vars(records), **vars(metric_roles), **vars(roles), "Path": Path}
+    arrays = {"Bool": AnyArray("b"), "Float": AnyArray("f")}
+    known = {**vars(records), **vars(metric_roles), **vars(roles), "Path": Path, **arrays}
     try:
         return get_type_hints(holder, known)["it"]
     except NameError:

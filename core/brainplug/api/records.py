@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
 
-Volume = Float[np.ndarray, "i j k"]
-Affine = Float[np.ndarray, "4 4"]
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+    Volume = Float[np.ndarray, "i j k"]
+    Affine = Float[np.ndarray, "4 4"]
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Make the types of arrays when first asked for: jaxtyping brings asyncio along."""
+        axes = {"Volume": "i j k", "Affine": "4 4"}
+        if name not in axes:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from jaxtyping import Float
+
+        return Float[np.ndarray, axes[name]]
+
 
 TargetKind = Literal["categorical", "numerical"]
 TargetValue = str | float

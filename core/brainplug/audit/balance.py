@@ -11,6 +11,7 @@ from brainplug.api.records import list_pools
 from brainplug.audit.leakage import apart
 from brainplug.audit.records import PoolBalance, PoolCounts, SplitAudit
 from brainplug.toolkit.common_columns import COMMON_COLUMNS, find_common
+from brainplug.toolkit.cross_counts import cross_counts
 
 MOST_CLASSES = 12
 """A column of the study with at most this many values is compared class by class."""
@@ -110,8 +111,10 @@ def describe_numbers(values: pd.Series, inside: pd.Series) -> PoolBalance:
 def describe_classes(values: pd.Series, pools: pd.Series) -> dict[str, PoolBalance]:
     """Describe the classes of every pool, from one table of counts."""
     names = list_pools(pools.unique())
-    table = pd.crosstab(pools, values).reindex(list(names), fill_value=0)
-    counts, labels = table.to_numpy(), table.columns.tolist()
+    counted, labels, table = cross_counts(pools, values)
+    places = {pool: place for place, pool in enumerate(counted)}
+    none = np.zeros(len(labels), dtype=table.dtype)
+    counts = np.array([table[places[pool]] if pool in places else none for pool in names])
     found = {}
     for pool, here in zip(names, counts, strict=True):
         moments = [share_moments(part.astype(float)) for part in (here, counts.sum(axis=0) - here)]

@@ -14,6 +14,7 @@ from brainplug.audit.balance import plain
 from brainplug.audit.records import Information, ShortcutTest, WordsAudit
 from brainplug.findings import Finding
 from brainplug.tasks.baselines import TEXT, rule_predictions, rules_for
+from brainplug.toolkit.cross_counts import cross_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -236,7 +237,8 @@ def information(tasks: Sequence[Asked], answers: Answers) -> Information:
     if not pairs:
         return Information(plug_in=0.0, corrected=0.0)
     truth, told = (answers.strata(pd.Series(column)) for column in zip(*pairs, strict=True))
-    joint = pd.crosstab(truth, told, normalize=True).to_numpy()
+    counts = cross_counts(truth, told)[2]
+    joint = counts / counts.sum()
     expected = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     seen = joint > 0
     bits = float((joint[seen] * np.log2(joint[seen] / expected[seen])).sum())

@@ -5,11 +5,12 @@ Everything heavy is imported inside a command, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import argparse
+import gc
 import os
 import sys
 import traceback
 from contextlib import nullcontext, suppress
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,38 @@ from brainplug.cli.schema import add_schema
 from brainplug.cli.show import add_show
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from brainplug.cli.parser import Commands
     from brainplug.runtime.ranks import Ranks
+
+
+def start() -> int:
+    """Do the command that this process was started for; return the exit code.
+
+    As `main`, for a process that ends with it: Python would look through all that is still there,
+    a million objects, for cycles, and then end.
+    """
+    code = main()
+    # Networks hold devices and worker processes, which want their usual end.
+    if "torch" not in sys.modules:
+        gc.freeze()
+    return code
+
+
+class Version(argparse.Action):
+    """Prints the version, which is looked up when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        """Take no value."""
+        super().__init__(option_strings, dest, nargs=0, help="show the version and end")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_given: object) -> None:
+        """Print and end."""
+        from importlib import metadata
+
+        print(f"brainplug {metadata.version('brainplug')}")
+        parser.exit()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,9 +155,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="begin with:\n  brainplug run demo\n  brainplug init\n\n"
         "brainplug COMMAND --help shows examples, environment variables and exit codes",
     )
-    parser.add_argument(
-        "--version", action="version", version=f"brainplug {metadata.version('brainplug')}"
-    )
+    parser.add_argument("--version", action=Version)
     parser.set_defaults(program=parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     add_run(commands)

@@ -254,32 +254,37 @@ def arguments_of_ranks(given: argparse.Namespace) -> list[str]:
 
 def check_command(given: argparse.Namespace) -> None:
     """Do `brainplug check`."""
-    file, registry = open_recipe(given)
-    from brainplug.run.dry_run import check_recipe
+    from brainplug.runtime.workers import seldom_collected
 
-    found = check_recipe(
-        file, registry=registry, console=make_console(verbose=given.verbose, stderr=given.json)
-    )
+    with seldom_collected():
+        file, registry = open_recipe(given)
+        from brainplug.run.dry_run import check_recipe
+
+        found = check_recipe(
+            file, registry=registry, console=make_console(verbose=given.verbose, stderr=given.json)
+        )
     if given.json:
         print_json(found)
 
 
 def prepare_command(given: argparse.Namespace) -> None:
     """Do `brainplug prepare`."""
-    file, registry = open_recipe(given)
-    from brainplug.run.exporting import export_run
-    from brainplug.run.runner import run_recipe
+    from brainplug.runtime.workers import seldom_collected
 
-    folder = folder_of(given)
-    console = make_console(verbose=given.verbose)
-    run_recipe(
-        file,
-        registry=registry,
-        folder=folder,
-        until="dialogues",
-        fresh=given.fresh,
-        console=console,
-    )
+    folder, console = folder_of(given), make_console(verbose=given.verbose)
+    with seldom_collected():
+        file, registry = open_recipe(given)
+        from brainplug.run.exporting import export_run
+        from brainplug.run.runner import run_recipe
+
+        run_recipe(
+            file,
+            registry=registry,
+            folder=folder,
+            until="dialogues",
+            fresh=given.fresh,
+            console=console,
+        )
     for path in export_run(folder, given.format):
         # Paths are copied, so none is broken at the edge of the window, and a bracket in it is no
         # markup.

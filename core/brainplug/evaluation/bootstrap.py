@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-from jaxtyping import Int
 
 from brainplug.api.roles import HasScale, RanksPeople, ScoresResamples, able
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
 
     from brainplug.api.records import Predictions
     from brainplug.api.roles import Metric

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-from jaxtyping import Float
 
 from brainplug.imaging.sketch import average_blocks, measure_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from jaxtyping import Float
 
     from brainplug.api.records import Grid, Volume
     from brainplug.imaging.scan import Header

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import pandas as pd
 
 from brainplug.api.laws import fit_answers, hold_metrics, hold_sources
 from brainplug.api.records import SPLITS, Image, list_pools
@@ -51,11 +50,13 @@ from brainplug.run.step_counts import Asked, count_phases, count_read
 from brainplug.tasks.adopt import Adopted, list_sources, peek_target, refuse_empty, take_over
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.read import Glance
+from brainplug.toolkit.cross_counts import cross_counts
 from brainplug.toolkit.wide import asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    import pandas as pd
     from rich.console import Console
     from rich.table import Table
 
@@ -191,7 +192,7 @@ def check_mute(recipe: Recipe, pairs: pd.DataFrame, pooled: pd.DataFrame) -> Non
     glances, studies = [], []
     for query, references in zip(pairs["query"].tolist(), pairs["references"], strict=True):
         subject, study, truth = scans[query]
-        told = tuple(scans[name][2] for name in references)
+        told = tuple([scans[name][2] for name in references])
         kind: TargetKind = "categorical" if isinstance(truth, str) else "numerical"
         glances.append(Glance("", kind, "", subject, truth, tuple(references), told, "", ""))
         studies.append(study)
@@ -292,9 +293,9 @@ def tell_findings(report: CheckReport, findings: Iterable[Finding]) -> None:
 
 def count_pools(pooled: pd.DataFrame, strata: pd.Series) -> dict[str, dict[str, int]]:
     """Count the scans of each class or value bin in each pool, and all as `scans`."""
-    counts = pd.crosstab(pooled["pool"], strata)
-    rows = dict(zip(counts.index.tolist(), counts.to_numpy().tolist(), strict=True))
-    names = list(map(str, counts.columns))
+    found, columns, counts = cross_counts(pooled["pool"], strata)
+    rows = dict(zip(found, counts.tolist(), strict=True))
+    names = list(map(str, columns))
     return {
         pool: dict(zip(names, rows[pool], strict=True)) | {"scans": sum(rows[pool])}
         for pool in list_pools(pooled["pool"].unique())

@@ -1,4 +1,7 @@
-"""How a command ends on the terminal: the result, where it lies, what to do next, the time."""
+"""How a command ends on the terminal: the result, where it lies, what to do next, the time.
+
+What knows scores is imported where there are some: `prepare` ends here too, and would wait for it.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,15 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from brainplug.evaluation.openings import tell_openings
-from brainplug.evaluation.records import Metrics
 from brainplug.run.repeats import list_runs
 from brainplug.run.stage_lines import took
-from brainplug.run.summary_table import summary_table
 from brainplug.runtime.records import read_record
-from brainplug.tasks.answers import read_answers
 from brainplug.tasks.study_facts import CohortFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from brainplug.evaluation.records import Metrics
     from brainplug.report.sentence import Setting
     from brainplug.run.context import Workspace
     from brainplug.runtime.run_folder import RunFolder
@@ -53,8 +53,11 @@ def tell(workspace: Workspace, label: str, line: str) -> None:
 
 def show_scores(workspace: Workspace) -> None:
     """Show the sentence of the page and the scores beside the baselines', of all and each study."""
+    from brainplug.evaluation.openings import tell_openings
+    from brainplug.evaluation.records import Metrics
     from brainplug.report.headline import show_result
     from brainplug.report.sentence import shown_split
+    from brainplug.run.summary_table import summary_table
 
     files, console = workspace.files, workspace.console
     metrics = read_record(files.metrics, Metrics)
@@ -76,6 +79,7 @@ def show_scores(workspace: Workspace) -> None:
 def read_setting(files: RunFolder, metrics: Metrics) -> Setting:
     """Return what the sentence says of studies and references."""
     from brainplug.report.sentence import Setting
+    from brainplug.tasks.answers import read_answers
 
     studies = read_record(files.facts, CohortFacts).studies
     homes = [files] if metrics.runs is None else list_runs(files).values()
@@ -85,12 +89,13 @@ def read_setting(files: RunFolder, metrics: Metrics) -> Setting:
 
 def next_steps(files: RunFolder, until: str) -> Iterator[str]:
     """Say what is sensible to do now, a command each."""
-    from brainplug.report.sentence import shown_split
-
     run = near(files.path)
     if until != "report":
         yield "the same command goes on from here; without --until to the page"
         return
+    from brainplug.evaluation.records import Metrics
+    from brainplug.report.sentence import shown_split
+
     single = not files.run_list.is_file()
     if single and shown_split(read_record(files.metrics, Metrics).splits) != "test":
         yield f"brainplug evaluate {run} --test, once nothing is to be changed any more"

@@ -1,4 +1,7 @@
-"""What the terminal says of a stage that was just done: one fact, read back from its files."""
+"""What the terminal says of a stage that was just done: one fact, read back from its files.
+
+What knows trainings and scores is imported where a stage has made some: `prepare` has none.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,7 @@ import orjson
 import pandas as pd
 
 from brainplug.audit.records import Audit
-from brainplug.baselines.records import BaselinesRecord
 from brainplug.errors import BrainplugError
-from brainplug.evaluation.arms import ArmList
-from brainplug.evaluation.history import TrainingHistory
-from brainplug.evaluation.records import Metrics
-from brainplug.report.sentence import SPLIT_NAMES, own_scores, shown_split
 from brainplug.report.wording import count_of, join_words, metric_name, show_estimate, show_number
 from brainplug.runtime.files import read_json
 from brainplug.runtime.records import read_record
@@ -101,6 +99,8 @@ def volumes_fact(files: RunFolder) -> str:
 
 def baselines_fact(files: RunFolder) -> str:
     """Name the readers that were taught."""
+    from brainplug.baselines.records import BaselinesRecord
+
     names = list(read_record(files.baselines, BaselinesRecord).baselines)
     return (
         f"{count_of(len(names), 'reader')} without a language model" if names else "none asked for"
@@ -109,6 +109,8 @@ def baselines_fact(files: RunFolder) -> str:
 
 def training_fact(files: RunFolder) -> str:
     """Say how long was trained, and which weights are kept."""
+    from brainplug.evaluation.history import TrainingHistory
+
     history = read_record(files.training, TrainingHistory)
     steps = [phase.steps for phase in history.phases]
     told = f"{sum(each or 0 for each in steps):,} steps" if all(steps) else "done"
@@ -147,6 +149,8 @@ def interventions_fact(files: RunFolder) -> str:
 
 def arms_fact(files: RunFolder) -> str:
     """Name the trainings beside the main one, and those that failed."""
+    from brainplug.evaluation.arms import ArmList
+
     arms = read_record(files.arm_list, ArmList).arms
     told = [f"{name} (failed)" if arm.failed else name for name, arm in arms.items()]
     return f"trained beside it: {', '.join(told)}" if told else "none asked for"
@@ -154,6 +158,9 @@ def arms_fact(files: RunFolder) -> str:
 
 def metrics_fact(files: RunFolder) -> str:
     """Say the headline score."""
+    from brainplug.evaluation.records import Metrics
+    from brainplug.report.sentence import SPLIT_NAMES, own_scores, shown_split
+
     metrics = read_record(files.metrics, Metrics)
     split = shown_split(metrics.splits)
     name, score = next(iter(own_scores(metrics.splits[split], metrics).items()))

@@ -34,6 +34,9 @@ and what is in a cache already is done before that."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What libraries of linear algebra read, when they are imported, on how many threads to start."""
 
+SELDOM = 50_000
+"""New objects after which Python looks for cycles; by itself it does so after some hundreds."""
+
 _shared: list[Any] = []
 
 
@@ -105,11 +108,27 @@ def uncollected() -> Iterator[None]:
 
     It would look through millions of tuples of a biobank over and over, in vain.
     """
+    paused = not gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if not paused:
+            gc.enable()
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Let the search for cyclic garbage wait for more of it than Python does by itself.
+
+    Modules and tables are a million objects, through which it would look a hundred times.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def available_cores() -> int:

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-from jaxtyping import Float, Int
 
 from brainplug.tasks.chat import ChatEncoder
 from brainplug.toolkit.letters import find_said, split_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from jaxtyping import Float, Int
 
     from brainplug.api.roles import Answers
     from brainplug.tasks.task import Task

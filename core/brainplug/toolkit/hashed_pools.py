@@ -140,9 +140,10 @@ def uniform(salt: str, keys: Iterable[str]) -> Float[np.ndarray, " n"]:
     np.True_
     """
     # The line break keeps salt and key apart: `1` with `2a` must not be drawn as `12` with `a`.
-    digests = (hashlib.sha256(f"{salt}\n{key}".encode()).digest() for key in keys)
+    sha256, salted = hashlib.sha256, f"{salt}\n".encode()
+    heads = b"".join([sha256(salted + key.encode()).digest()[:8] for key in keys])
     # 53 bits, as a float holds no more: the largest of 64 would be rounded up to 1.
-    return np.array([int.from_bytes(digest[:8]) >> 11 for digest in digests], dtype=float) / 2**53
+    return (np.frombuffer(heads, dtype=">u8") >> np.uint64(11)).astype(float) / 2**53
 
 
 def draw_numbers(salt: str, groups: pd.Series) -> Float[np.ndarray, " n"]:
