@@ -211,9 +211,7 @@ def dialogues_stage(workspace: Workspace) -> Stage:
             workspace.files.pairs,
             workspace.files.pair_notes,
         ),
-        facts=lambda: {
-            "references": {split: reference_split(pairing, split) for split in SPLITS},
-        },
+        facts=lambda: {"references": {name: reference_split(pairing, name) for name in SPLITS}},
         writes=(workspace.files.tasks, workspace.files.audit),
         uses=(
             *workspace.parts("prompt", "target"),
