@@ -32,6 +32,17 @@ SECRET = ("jane", "smith", "Lab", "nas", "Study", "users", "host")
         ("path=/home/jane/a.csv;/home/jane/b c/d.csv", "path=…/a.csv;…/d.csv"),
         ("['/nas/b c/d', '/smith/f/g']", "['…/d', '…/g']"),
         ("PosixPath('/home/jane/')", "PosixPath('…/')"),
+        (r"D:\smith Lab (old)\jane [2]\t.csv: no", "…/t.csv: no"),
+        ("/mnt/Lab (old)/jane [2]/t.csv: no", "…/t.csv: no"),
+        ("/mnt/Lab Data/smith, jane/t.csv: no", "…/t.csv: no"),
+        ("jane@host.org:/data/t.csv", "…/t.csv"),
+        (r"$env:USERPROFILE\jane\t.csv", "…/t.csv"),
+        (r"C:jane\t.csv", "…/t.csv"),
+        (r"\\?\C:\users\jane\t.csv", "…/t.csv"),
+        (r"\\wsl.localhost\Ubuntu\home\jane\t.csv", "…/t.csv"),
+        ("at /home/jane.", "at …."),
+        (r"HOME is C:\Users\jane", "HOME is …"),
+        ("'/Users/jane smith' of jänes, no: /home/jane", "'…' of jänes, no: …"),
     ],
 )
 def test_folders_are_cut(text, shown):
@@ -50,6 +61,8 @@ def test_folders_are_cut(text, shown):
         "1/2 of T1/sub-01/x.nii.gz; km/h, n/a and / or a / b / c",
         r"a label $\frac{1}{2}$ \alpha",
         "the ratio is 3:1 at 10:30",
+        "in T1 (one of 2), a/b and c (d) e/f; x: y, z/w",
+        "ask jane@example.org: no",
     ],
 )
 def test_what_is_no_path_from_outside_stays(text):

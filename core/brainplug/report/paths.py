@@ -12,11 +12,12 @@ from brainplug.report.sharing import HIDDEN
 
 ROOT = r"""(?:
     (?!https?:) [A-Za-z][\w+.-]+ :/{2,3}    # file:///home, smb://server; a page on the web is none
-  | [A-Za-z] : [\\/]+                       # C:\Users, C:/Users, and C:\\Users as a string has it
+  | [A-Za-z] : (?: [\\/]+ | (?=[\w .-]+\\)) # C:\Users, C:/Users, and C:\\Users as a string has it
   | \\\\+                                   # \\server\share
   | ~ [\w.-]* [\\/]+                        # ~/data, ~somebody/data
-  | \$ \{? \w+ \}? [\\/]+ | % \w+ % [\\/]+  # $HOME/data, %USERPROFILE%\data
+  | \$ \{? (?:env:)? \w+ \}? [\\/]+ | % \w+ % [\\/]+  # $HOME/data, %USERPROFILE%\data
   | (?: \.\.? [\\/]+ )+                     # ../somebody/data
+  | [\w.-]+ @ [\w.-]+ : /+                 # somebody@server:/data
   | /+
 )"""
 """How a path begins that names folders outside of the recipe's own."""
@@ -27,6 +28,8 @@ FOLDER = r"""(?:
     [^\\/\s"'`<>|;]
   | (?<=\w) ' (?=\w)
   | (?<![\s,;:)\]]) (?<!\.\w\w) (?<!\.\w{3}) (?<!\.\w{4}) [ ] (?=[^\s\\/"'(])
+  | (?<!\.\w\w) (?<!\.\w{3}) (?<!\.\w{4}) [ ] \( [^()\n\\/]* \) (?=[\\/])  # Data (1)
+  | (?<=\w,) (?<!\.\w\w,) (?<!\.\w{3},) (?<!\.\w{4},) [ ] (?=\w+[\\/])  # Doe, Jane
 )+"""
 
 NOT_AMID = r"(?<![\w.…/\\])"
@@ -37,6 +40,14 @@ QUOTED = re.compile(
 BARE = re.compile(rf"{NOT_AMID} (?<!http:) (?<!https:) {ROOT} (?: {FOLDER} [\\/]+ )+", re.VERBOSE)
 HOME = re.compile(rf"{NOT_AMID}(?:~[\w.-]*|\$\{{?\w+\}}?|%\w+%)[\\/]+(?=[^\s\\/])")
 """A home folder that a file lies right in, so that there is no other folder to cut."""
+
+USERS = r"(?: / (?:home|Users) | [A-Za-z]:[\\/]+Users ) [\\/]+"
+SOMEBODY = re.compile(
+    rf"""(["'`]) {USERS} (?: (?!\1) [^\\/\n] )+ (?=[\\/]*\1)
+    | {NOT_AMID} {USERS} \w [\w-]* (?:\.[\w-]+)* (?![\w'\\/]|[ ]\w+[\\/])""",
+    re.VERBOSE,
+)
+"""A home folder itself, whose last name is that of a person."""
 
 
 def without_paths(text: str, *, individual: bool) -> str:
@@ -53,4 +64,5 @@ def without_paths(text: str, *, individual: bool) -> str:
     """
     if individual:
         return text
+    text = SOMEBODY.sub(lambda found: f"{found[1] or ''}{HIDDEN}", text)
     return HOME.sub(f"{HIDDEN}/", BARE.sub(f"{HIDDEN}/", QUOTED.sub(rf"\1{HIDDEN}/", text)))
