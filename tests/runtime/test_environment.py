@@ -11,7 +11,7 @@ from brainplug.cli.main import main
 from brainplug.errors import RunError
 from brainplug.run.ledger import hash_folder
 from brainplug.runtime import torchrun
-from brainplug.runtime.files import cache_folder
+from brainplug.runtime.files import cache_folder, walk_once
 from brainplug.runtime.ranks import Ranks
 from brainplug.runtime.threads import choose_threads
 
@@ -77,3 +77,19 @@ def test_a_folder_of_names_that_are_not_utf_8_has_a_hash(tmp_path):
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/Jos\xe9.nii.gz")).touch()
 
     assert 64 == len(hash_folder(tmp_path))
+
+
+def test_a_folder_that_is_gone_while_it_is_walked_is_passed_over(tmp_path, monkeypatch):
+    """Folders of processes and of other users' work come and go."""
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+    look = os.stat
+
+    def stat(path, *more, **options):
+        if str(path).endswith("b"):
+            raise FileNotFoundError(path)
+        return look(path, *more, **options)
+
+    monkeypatch.setattr("brainplug.runtime.files.os.stat", stat)
+
+    assert ["a", "c"] == [Path(place).name for place, _ in walk_once(tmp_path)][1:]

@@ -34,3 +34,9 @@ def test_a_damaged_file_is_told_with_what_to_do(tmp_path, content):
 
     assert str(path) in str(caught.value)
     assert "delete it" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000])
+def test_a_file_that_json_gives_up_on_is_told_too(tmp_path, content):
+    """Nesting without end, and numbers of thousands of digits."""
+    test_a_damaged_file_is_told_with_what_to_do(tmp_path, content)

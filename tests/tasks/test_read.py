@@ -273,3 +273,24 @@ def test_orjson_and_json_agree_on_our_files(tmp_path):
     rows = json.loads(path.read_text(encoding="utf-8"))
 
     assert orjson.loads(path.read_bytes()) == rows == [task.to_json() for task in NUMERICAL]
+
+
+ODD = {
+    "nested without end": "[" * 100_000,
+    "thousands of digits": "9" * 5000,
+    "half a letter": '"\\ud800"',
+    "no number": "NaN",
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("layout", ["one a line", "indented", "one line", "jsonl"])
+def test_json_that_no_tool_writes_is_refused(tmp_path, what, layout):
+    """Each would end a later step, or the program; the message names the file."""
+    suffix, lay_out = LAYOUTS[layout]
+    rows = [task.to_json() for task in CATEGORICAL]
+    rows[1]["task_id"] = "@"
+    path = write(tmp_path, lay_out(rows).replace('"@"', ODD[what]), suffix)
+
+    with pytest.raises(DataError, match="cannot be read as a task file"):
+        read_tasks(path)

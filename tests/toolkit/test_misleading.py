@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import openpyxl
 import pandas as pd
 import pytest
 
 from brainplug.errors import DataError
+from brainplug.toolkit.image_matching import find_images
 from brainplug.toolkit.tables import get_column, read_table
 from brainplug_plugins.cohorts.abcd import Abcd, AbcdOptions
 from brainplug_plugins.cohorts.bids import Bids, BidsOptions
@@ -204,3 +207,43 @@ def test_a_damaged_parquet_file_is_refused(tmp_path, old, new):
             read_table(path)
     else:
         assert [str(n) for n in range(9)] == read_table(path)["age"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a.IMG", "Analyze or NIfTI in two files"),
+        ("deep/a.nrrd", "NRRD"),
+        ("a.nii.zip", "packed otherwise"),
+        ("a.nii.gz.gz", "packed otherwise"),
+        ("a.nii.gz.part", "half a download"),
+        ("a.nii.gz.txt", "named .txt by a download"),
+    ],
+)
+def test_scans_of_other_formats_are_called_what_they_are(tmp_path, name, told):
+    """There are images, so that "none" would be wrong."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+
+    with pytest.raises(DataError) as caught:
+        find_images(tmp_path)
+
+    assert f"{name!r} and the like, which are {told}" == caught.value.what
+
+
+def test_a_folder_without_any_image_says_so(tmp_path):
+    """No pattern is at fault."""
+    (tmp_path / "t.csv").write_text("id\na\n")
+    (tmp_path / "images").mkdir()
+    options = TableOptions(table=tmp_path / "t.csv", images=tmp_path / "images", subject="id")
+
+    with pytest.raises(DataError, match="none, not even in its folders"):
+        Table(options).load()
+
+
+def test_a_pipe_is_no_missing_table(tmp_path):
+    """It is not opened, and it is there."""
+    os.mkfifo(tmp_path / "t.csv")
+
+    with pytest.raises(DataError, match="found a pipe or a device"):
+        read_table(tmp_path / "t.csv")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brainplug.errors import DataError, show
+from brainplug.errors import DataError, elide, show
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from brainplug.api.records import CohortTable
     from brainplug.recipe.tables import Audit
+
+LONGEST = 160
+"""Letters of what was found at a row."""
 
 
 def check_join(table: CohortTable, audit: Audit) -> None:
@@ -52,9 +55,12 @@ def tell_spare(table: CohortTable) -> tuple[str, ...]:
 
 
 def count_reasons(exclusions: pd.DataFrame) -> str:
-    """Say how many rows each reason cost, each with the first of them."""
+    """Say how many rows each reason cost, each with the first of them and what was found there."""
     told = []
-    for reason, rows in exclusions.groupby("reason", sort=False)["subject"]:
-        first = next(iter(rows.dropna()), None)
-        told.append(f"{reason} ({len(rows)}" + (f", such as {first!r})" if first else ")"))
+    for reason, rows in exclusions.groupby("reason", sort=False):
+        known = rows[rows["subject"].notna()].head(1)
+        told.append(f"{reason} ({len(rows)}")
+        for first, detail in zip(known["subject"], known["detail"].fillna(""), strict=True):
+            told[-1] += f", such as {first!r}" + f": {elide(detail, LONGEST)}" * bool(detail)
+        told[-1] += ")"
     return ", ".join(told)

@@ -20,7 +20,10 @@ def read_settings(path: Path) -> dict[str, Any]:
         ValueError: it is no JSON, or no object.
         OSError: it cannot be read.
     """
-    settings = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested without end") from error
     if not isinstance(settings, dict):
         raise ValueError(f"expected a JSON object, got a {type(settings).__name__}")  # noqa: TRY004
     return settings

@@ -91,7 +91,11 @@ def walk_once(
     for place, folders, names in os.walk(folder, followlinks=True):
         # A link may lead back to a folder above; device and inode tell folders apart, whatever the
         # path.
-        state = os.stat(place)  # noqa: PTH116 (a Path for each of a million is slow)
+        try:
+            state = os.stat(place)  # noqa: PTH116 (a Path for each of a million is slow)
+        except OSError:  # gone since it was listed, as folders of processes are
+            folders.clear()
+            continue
         if (state.st_dev, state.st_ino) in seen:
             folders.clear()
             continue
@@ -187,7 +191,7 @@ def read_json(path: Path, hint: str = "delete it, and the same command makes it 
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # also text that is not UTF-8
+    except (ValueError, RecursionError) as error:  # also text that is not UTF-8
         raise RunError(
             f"other content ({error})",
             where=path,

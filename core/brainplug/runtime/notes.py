@@ -33,7 +33,7 @@ def read_note(path: Path) -> dict[str, Any] | None:
     """Return the facts of a note; None where it is not there, or not as it was written."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return unsealed(found)
 

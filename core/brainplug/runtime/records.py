@@ -109,7 +109,7 @@ def parse_line(line: str, *, where: str) -> Any:
     """
     try:
         return json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(
             f"another text ({error})",
             where=where,

@@ -24,6 +24,9 @@ Read = TypeVar("Read")
 BLOCK = 1 << 20
 """Characters read at once where tasks do not stand one a line."""
 
+HALF_LETTER = "\\ud"
+"""Begins the escape of half a letter, in small letters."""
+
 _BETWEEN = re.compile(r"[\s,]*")
 
 KEYS = ("task_id", "subject_ids", "images", "conversations", "metadata")
@@ -129,7 +132,8 @@ def rows_of(path: Path) -> Iterator[Any]:
                 yield from _lines_of_array(file, path)
             else:
                 yield from _objects_of_array(path)
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    # Also text that is not UTF-8, numbers of thousands of digits, and nesting without end.
+    except (OSError, ValueError, RecursionError, orjson.JSONEncodeError) as error:
         told, kind = f"cannot be read as a task file: {error}", type(error).__name__
         raise DataError(told, where=path, found=kind) from error
 
@@ -182,6 +186,8 @@ def _objects_of_array(path: Path) -> Iterator[Any]:
                     raise
                 text, offset = text[offset:] + more, 0
                 continue
+            if HALF_LETTER in text.lower():
+                orjson.dumps(row)  # refuses halves of letters, which no file can hold
             yield row
 
 

@@ -1,4 +1,4 @@
-"""DICOM files where scans are expected: named as such, since dcm2niix makes scans of them."""
+"""DICOM and other formats where scans are expected: named, and by what they are converted."""
 
 from __future__ import annotations
 
@@ -21,6 +21,21 @@ MOST_READ = 200
 """Files of a folder that are looked into; one that holds DICOM hardly holds anything else."""
 
 CONVERT = "convert the series to NIfTI first, such as by `dcm2niix -z y -o OUT IN`"
+
+
+OTHERS = {
+    **dict.fromkeys((".img", ".hdr"), "Analyze or NIfTI in two files"),
+    **dict.fromkeys((".nrrd", ".nhdr"), "NRRD"),
+    **dict.fromkeys((".mha", ".mhd"), "MetaImage"),
+    ".mnc": "MINC",
+    ".npy": "NumPy",
+    **dict.fromkeys(
+        (".zip", ".bz2", ".xz", ".zst", ".7z", ".gz.gz", ".tar.gz"), "packed otherwise"
+    ),
+    **dict.fromkeys((".part", ".crdownload", ".partial", ".tmp"), "half a download"),
+    ".gz.txt": "named .txt by a download",
+}
+"""Ends of names of scans that are not read, and what they are."""
 
 
 def is_dicom(path: Path) -> bool:
@@ -63,3 +78,23 @@ def refuse_dicom(folder: Path) -> None:
             found=str(found),
             hint=CONVERT,
         )
+
+
+def refuse_formats(folder: Path) -> None:
+    """Refuse a folder without a scan that is read but with others.
+
+    Raises:
+        DataError: it holds some.
+    """
+    for place, names in walk_once(folder):
+        for name in sorted(names):
+            end = next((end for end in OTHERS if name.lower().endswith(end)), None)
+            if end and name[0] != ".":
+                told = Path(place, name).relative_to(folder).as_posix()
+                raise DataError(
+                    f"{told!r} and the like, which are {OTHERS[end]}",
+                    where=folder,
+                    expected="scans whose names end in .nii.gz, .nii, .mgz or .mgh",
+                    found=told,
+                    hint="convert, unpack or rename them; mri_convert of FreeSurfer reads most",
+                )

@@ -16,7 +16,7 @@ import pandas as pd
 from brainplug.api.records import EXTENSIONS, JoinReport
 from brainplug.errors import DataError, show
 from brainplug.runtime.files import walk_once
-from brainplug.toolkit.dicom import refuse_dicom
+from brainplug.toolkit.dicom import refuse_dicom, refuse_formats
 from brainplug.toolkit.image_names import readable
 from brainplug.toolkit.tables import leave_out
 
@@ -148,7 +148,7 @@ def find_images(
     `skip` are not. Paths are relative to the folder, with `/`, sorted.
 
     Raises:
-        DataError: there is no such folder, or it holds DICOM and no image.
+        DataError: there is no such folder, or it holds DICOM, or scans of other formats, alone.
     """
     if not folder.is_dir():
         there = "a file" if folder.exists() else "no such folder"
@@ -167,6 +167,7 @@ def find_images(
         found += [under + name for name in names if name.lower().endswith(ends) and name[0] != "."]
     if not found:
         refuse_dicom(folder)
+        refuse_formats(folder)
     # A name that is not UTF-8 stands in no file that a run writes; as it is told here, no such file
     # is there, and its row is an exclusion.
     return sorted(name if name.isascii() else readable(name) for name in found)

@@ -90,7 +90,8 @@ def read_table(
             row has more or fewer values than there are columns.
     """
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
+        found = "a folder" if path.is_dir() else "a pipe or a device"
+        found = found if path.exists() else "no such file"
         raise DataError(found, where=path, expected="a table")
 
     suffix = path.suffix.lower()

@@ -157,7 +157,7 @@ def key_of(phase: Path) -> str | None:
     """Return the key that the folder of a phase was begun with, None where it does not tell."""
     try:
         found = json.loads((phase / MADE_FROM).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # damaged: of no training that is known
+    except (OSError, ValueError, RecursionError):  # damaged: of no training that is known
         return None
     if isinstance(found, str):  # of an earlier brainplug
         return found

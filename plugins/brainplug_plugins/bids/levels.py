@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 def read_levels(path: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
     """Return column -> {code: words} from a JSON file beside a table, and what is wrong with it."""
     try:
-        declared = json.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
+        # Stricter than json: neither halves of letters nor nesting without end.
+        declared = orjson.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
     except ValueError as error:
         note = f"{path}: expected JSON: {error}; columns that hold codes need labels in [target]"
         return {}, [note]

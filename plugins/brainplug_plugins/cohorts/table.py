@@ -12,7 +12,7 @@ import attrs
 from attrs.validators import matches_re
 
 from brainplug.api.hooks import hookimpl
-from brainplug.api.records import CohortTable
+from brainplug.api.records import EXTENSIONS, CohortTable
 from brainplug.api.roles import CohortLoader, Part, about
 from brainplug.errors import DataError
 from brainplug.toolkit.codes import with_points
@@ -255,7 +255,14 @@ class Table:
 
     def _nothing_fits(self) -> DataError:
         found = find_images(self.options.images)
-        examples = ", ".join(map(repr, found[:5])) or "none"
+        if not found:
+            return DataError(
+                "none, not even in its folders",
+                where=self.options.images,
+                expected=f"images, whose names end in {', '.join(EXTENSIONS)}",
+                hint="set cohort.images",
+            )
+        examples = ", ".join(map(repr, found[:5]))
         return DataError(
             f"{len(found)} images and none fits, for example {examples}",
             where=self.options.images,
