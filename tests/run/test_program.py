@@ -68,6 +68,8 @@ def test_a_quiet_check_tells_and_prints_nothing(write_recipe, capsys):
     checked = brainplug.check(write_recipe(), quiet=True)
 
     assert "usable scans" in str(checked)
+    assert {"studies", "pools", "tasks", "steps", "notes", "warnings"} <= set(checked.facts)
+    assert json.loads(json.dumps(checked.facts)) == checked.facts
     assert "simulated" == checked.recipe["cohort"]["use"]
     assert "" == capsys.readouterr().out
 

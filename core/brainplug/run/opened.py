@@ -15,7 +15,7 @@ from brainplug.runtime.records import read_record
 from brainplug.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -83,23 +83,32 @@ class Run:
     def answers(self) -> pd.DataFrame:
         """What the model said to each validation and test task: a row a task.
 
+        Of several runs those of all, each with the name of its run in a column `run`.
+
         Raises:
-            RunError: the run has not come to them, or consists of several runs.
+            RunError: the run, or one of several, has not come to them.
         """
         from brainplug.evaluation.frames import answers_frame
         from brainplug.tasks.answers import read_answers
 
+        if self.runs:
+            return self.pool("answers", lambda run: run.answers)
         return answers_frame(read_answers(self.find(self.files.answers, "answers")))
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """One prediction a person, as `predictions.csv` holds them: what failed first.
 
+        Of several runs those of all, each with the name of its run in a column `run`; before they
+        are scored together, run after run.
+
         Raises:
-            RunError: the run has not come to them, or consists of several runs.
+            RunError: the run, or one of several, has not come to them.
         """
         from brainplug.evaluation.frames import read_predictions
 
+        if self.runs and not self.files.predictions.is_file():
+            return self.pool("predictions", lambda run: run.predictions)
         return read_predictions(self.find(self.files.predictions, "predictions"))
 
     @cached_property
@@ -179,6 +188,40 @@ class Run:
             source=str(self.files.recipe),
             registry=self._registry or load_registry(),
         )
+
+    def pool(self, what: str, take: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
+        """Put a table of each of several runs under each other, without those that failed.
+
+        Args:
+            what: the table holds.
+            take: returns that of one run.
+
+        Raises:
+            RunError: a run has not come to it.
+        """
+        import pandas as pd
+
+        lost = read_json(self.files.summary)["failed"] if self.files.summary.is_file() else {}
+        tables, lacking = [], []
+        for name in read_json(self.files.run_list):
+            if name in lost:
+                continue
+            try:
+                table = take(self.runs[name])
+            except (KeyError, RunError):  # it was not begun, or has not come so far
+                lacking.append(str(self.files.of_run(name).path))
+                continue
+            below = f"{name}/" + table["run"] if "run" in table else name
+            tables.append(table.assign(run=below))
+        if lacking or not tables:
+            raise RunError(
+                f"none in {', '.join(lacking) or 'any'}",
+                where=self.folder,
+                expected=f"{what} in each of its runs",
+                found=tuple(lacking),
+                hint="the same `brainplug run` goes on with them; `.runs` opens one by itself",
+            )
+        return pd.concat(tables, ignore_index=True)
 
     def find(self, path: Path, what: str) -> Path:
         """Return a file or folder that the run has come to.

@@ -15,6 +15,7 @@ from brainplug.recipe.shipped import is_named
 from brainplug.recipe.tables import STAGES
 from brainplug.run.opened import Run, open_run
 from brainplug.runtime.ranks import Ranks
+from brainplug.runtime.records import to_json
 from brainplug.runtime.terminal import Terminal
 from brainplug.runtime.threads import wait_passively
 
@@ -31,9 +32,12 @@ class Checked:
     Attributes:
         recipe: with every default, table by table, as TOML has it.
         told: what `brainplug check` prints.
+        facts: what `brainplug check --json` prints: studies, pools, tasks, tokens, steps, notes,
+            warnings, …
     """
 
     recipe: Mapping[str, Any]
+    facts: Mapping[str, Any] = attrs.field(repr=False)
     told: str = attrs.field(repr=False)
 
     def __str__(self) -> str:
@@ -57,8 +61,8 @@ def check(recipe: str | Path, *, quiet: bool = False) -> Checked:
     file = open_recipe(recipe)
     # A quiet console records nothing either.
     console = Terminal(record=True, file=StringIO() if quiet else None)
-    check_recipe(file, registry=file.registry, console=console)
-    return Checked(recipe=resolve(file.recipe), told=console.export_text())
+    found = check_recipe(file, registry=file.registry, console=console)
+    return Checked(recipe=resolve(file.recipe), facts=to_json(found), told=console.export_text())
 
 
 def run(
