@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-from rich.table import Table
 from rich.text import Text
+
+from brainplug.runtime.terminal import make_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rich.console import RenderableType
+    from rich.table import Table
 
     from brainplug.audit.records import Audit, SplitAudit, WordsAudit
     from brainplug.findings import ToldFinding
@@ -37,7 +39,7 @@ def finding_lines(findings: Iterable[ToldFinding]) -> Iterator[Text]:
 def pool_table(audit: SplitAudit) -> Table:
     """Show who is in each pool, and how far each column differs there from all others."""
     columns = list(audit.balance)
-    table = Table("pool", "scans", "subjects", "families", *(f"d {name}" for name in columns))
+    table = make_table("pool", "scans", "subjects", "families", *(f"d {name}" for name in columns))
     for pool, counts in audit.pools.items():
         differences = [show(audit.balance[name][pool].standardised_difference) for name in columns]
         table.add_row(pool.replace("_", " "), *map(str, attrs.astuple(counts)), *differences)
@@ -54,7 +56,7 @@ def rule_table(audit: WordsAudit) -> Table:
     """Show what rules that see no scan reach on the people of each split."""
     rules = audit.baselines
     splits = list(rules)
-    table = Table("rule that sees no scan", *splits)
+    table = make_table("rule that sees no scan", *splits)
     for rule in rules[splits[0]]:
         table.add_row(rule, *(show(rules[split][rule]) for split in splits))
     bits = audit.mutual_information_bits

@@ -27,7 +27,7 @@ def add_compare(commands: Commands) -> None:
     command = add_command(
         commands,
         "compare",
-        "put the scores of several runs side by side, paired where people agree",
+        "put the scores of several runs side by side, paired by people",
         examples=("brainplug compare runs/sex runs/alone", "brainplug compare runs/* --json"),
     )
     command.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs")
@@ -94,62 +94,60 @@ def show(found: Comparison) -> None:
 def make_tables(found: Comparison) -> Iterator[Table]:
     """Return the tables of scores, of differences and of the keys in which recipes differ."""
     yield score_table(found)
-    yield difference_table(found)
+    yield from difference_tables(found)
     if found.recipe:
         yield recipe_table(found)
 
 
 def score_table(found: Comparison) -> Table:
-    """Show the scores, a row a run."""
-    from rich.table import Table
+    """Show the scores, a row a metric and run, so that there is room for any number of both."""
     from rich.text import Text
 
     from brainplug.report.wording import metric_name, show_estimate
+    from brainplug.runtime.terminal import make_table
 
-    table = Table(title=Text(f"{found.target}: {found.split} people"))
-    table.add_column("run", overflow="fold")
-    table.add_column("people", justify="right")
+    title = f"{found.target}: {found.split} people"
+    table = make_table("metric", "run", "people", "score", title=title, texts=2)
     for name, score in found.runs[0].metrics.items():
         unit = f" ({score.unit})" if score.unit else ""
         arrow = "↑" if score.higher_is_better else "↓"
-        table.add_column(Text(f"{metric_name(name)}{unit} {arrow}"), justify="right")
-    for run in found.runs:
-        cells = map(show_estimate, run.metrics.values())
-        table.add_row(*map(Text, (run.name, str(run.people), *cells)))
+        head = f"{metric_name(name)}{unit} {arrow}"
+        for run in found.runs:
+            cells = (head, run.name, str(run.people), show_estimate(run.metrics[name]))
+            table.add_row(*map(Text, cells))
+            head = ""
     table.caption = f"{found.confidence:.0%} intervals"
     return table
 
 
-def difference_table(found: Comparison) -> Table:
-    """Show the differences, a row a pair of runs and metric."""
-    from rich.table import Table
+def difference_tables(found: Comparison) -> list[Table]:
+    """Show the differences, a table for each pair of runs and a row for each metric."""
     from rich.text import Text
 
     from brainplug.report.wording import bracketed, metric_name, show_number
+    from brainplug.runtime.terminal import make_table
 
-    table = Table(title="differences, first less second")
-    for name in ("first", "second", "metric"):
-        table.add_column(name, overflow="fold")
-    for name in ("difference", "p", "p (Holm)", "people"):
-        table.add_column(name, justify="right")
-    for each in found.differences:
-        gap = f"{show_number(each.difference.value)}{bracketed(each.difference)}"
-        tests = (show_chance(each.difference.p_value), show_chance(each.p_adjusted))
-        names = (each.run, each.against, metric_name(each.metric))
-        table.add_row(*map(Text, (*names, gap, *tests, people_in_words(each))))
-    pairs = len({(each.run, each.against) for each in found.differences})
-    table.caption = (
-        f"paired: on the shared people alone; p (Holm): corrected for the {pairs} differences by "
-        "the same metric"
-        if pairs > 1
-        else "paired: on the shared people alone"
-    )
-    return table
+    pairs = dict.fromkeys((each.run, each.against) for each in found.differences)
+    tables = []
+    for pair in pairs:
+        own = [each for each in found.differences if (each.run, each.against) == pair]
+        people = ", ".join(dict.fromkeys(map(people_in_words, own)))
+        title = f"{pair[0]} less {pair[1]}: {people}"
+        table = make_table("metric", "difference", "p", "p (Holm)", title=title)
+        for each in own:
+            gap = f"{show_number(each.difference.value)}{bracketed(each.difference)}"
+            tests = (show_chance(each.difference.p_value), show_chance(each.p_adjusted))
+            table.add_row(*map(Text, (metric_name(each.metric), gap, *tests)))
+        tables.append(table)
+    if len(pairs) > 1:
+        told = f"p (Holm): corrected for the {len(pairs)} differences by the same metric"
+        tables[-1].caption = told
+    return tables
 
 
 def people_in_words(each: RunDifference) -> str:
     """Say on whom a difference rests."""
-    return f"{each.shared} paired" if each.paired else f"{each.shared} shared, not paired"
+    return f"{each.shared} people, paired" if each.paired else f"{each.shared} shared, not paired"
 
 
 def show_chance(value: float | None) -> str:
@@ -165,13 +163,12 @@ def show_chance(value: float | None) -> str:
 
 def recipe_table(found: Comparison) -> Table:
     """Show the keys in which the recipes differ."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="recipes differ in")
-    table.add_column("key", overflow="fold")
-    for run in found.runs:
-        table.add_column(Text(run.name), overflow="fold")
+    from brainplug.runtime.terminal import make_table
+
+    names = [run.name for run in found.runs]
+    table = make_table("key", *names, title="recipes differ in", texts=len(names) + 1)
     for row in found.recipe:
         cells = ("-" if each is None else cut(str(each)) for each in row.by_run.values())
         table.add_row(*map(Text, (row.key, *cells)))

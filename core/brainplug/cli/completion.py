@@ -55,7 +55,7 @@ def add_completion(commands: Commands) -> None:
     command = add_command(
         commands,
         "completion",
-        "print a script that lets a shell complete commands, recipes and part names",
+        "print a script that lets a shell complete what you type",
         examples=(
             "brainplug completion bash > ~/.local/share/bash-completion/completions/brainplug",
             "brainplug completion zsh >> ~/.zshrc",

@@ -19,7 +19,7 @@ def add_evaluate(commands: Commands) -> None:
     evaluate = add_command(
         commands,
         "evaluate",
-        "ask the model of a finished run; with --test its test people too",
+        "ask the model of a finished run; --test asks test people",
         examples=("brainplug evaluate runs/sex --test",),
         variables=LEARNING,
     )

@@ -18,7 +18,7 @@ def add_export(commands: Commands) -> None:
     command = add_command(
         commands,
         "export",
-        "write the model of a finished run, or what it predicts, for others",
+        "write the model of a run, or its predictions, for others",
         examples=(
             "brainplug export runs/sex --model sex.zip",
             "brainplug export runs/sex --bids derivatives/brainplug",

@@ -157,7 +157,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=Version)
     parser.set_defaults(program=parser)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(
+        required=True, title="commands", metavar="COMMAND", parser_class=Parser
+    )
     add_run(commands)
     add_check(commands)
     add_prepare(commands)

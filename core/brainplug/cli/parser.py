@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from brainplug.errors import suggestion
 
@@ -34,12 +34,27 @@ CACHE, COLOR = ("BRAINPLUG_CACHE",), ("NO_COLOR",)
 LEARNING = ("BRAINPLUG_CACHE", "CUDA_VISIBLE_DEVICES", "HF_HUB_OFFLINE", "OMP_NUM_THREADS")
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Help that keeps the lines of its examples, and has room for the longest command."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        """Take what argparse's formatter takes."""
+        super().__init__(prog, max_help_position=27, **options)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Make room for an argument; argparse forgets that commands are indented twice."""
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - has no other name
+            longest = max(map(len, action.choices))
+            self._action_max_length = max(self._action_max_length, longest + 4)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that keeps the lines of its examples, and names what is near to a typing error."""
 
     def __init__(self, **options: object) -> None:
         """Take what argparse's parser takes."""
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options.setdefault("formatter_class", Help)
         # `--out` for `--output` would break a script once there is a second option like it.
         options.setdefault("allow_abbrev", False)
         super().__init__(**options)  # type: ignore[arg-type]

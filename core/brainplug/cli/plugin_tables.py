@@ -36,8 +36,13 @@ OURS = "brainplug"
 """The package whose parts need no word of where they are from."""
 
 
-def list_parts(registry: Registry) -> Iterator[RenderableType]:
-    """Show every part on a line, by role; then every plugin that failed."""
+def list_parts(registry: Registry, *, broken: bool) -> Iterator[RenderableType]:
+    """Show every part on a line, by role; then every plugin that failed.
+
+    Args:
+        registry: of all parts.
+        broken: whether lines that are too long are broken, beside the names.
+    """
     width = max((len(name) for role in ROLES for name in registry.parts(role)), default=0)
     for role, words in ROLES.items():
         parts = registry.parts(role)
@@ -45,12 +50,15 @@ def list_parts(registry: Registry) -> Iterator[RenderableType]:
             continue
         table = f"[{TABLE_OF.get(role, 'evaluation')}]"
         yield Text.assemble((f"{words} ", "bold"), (table, "dim"))
+        shown = Table.grid(padding=(0, 2, 0, 0))
         for name, part in parts.items():
             origin = registry.distribution(role, name)
             source = "" if origin.name == OURS else f" ({origin})"
-            line = Text(f"  {name:<{width}}  {part.summary}{source}")
-            line.no_wrap, line.overflow = True, "ellipsis"
-            yield line
+            if not broken:
+                yield Text(f"  {name:<{width}}  {part.summary}{source}")
+            shown.add_row(Text(f"  {name:<{width}}"), Text(f"{part.summary}{source}"))
+        if broken:
+            yield shown
     yield Text()
     yield Text("brainplug plugins NAME shows the options of one", style="dim")
     for failure in registry.failures:

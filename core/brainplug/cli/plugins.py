@@ -49,11 +49,13 @@ def plugins_command(given: argparse.Namespace) -> None:
         facts = recipe_facts() if given.recipe else list(part_facts(registry, given.name))
         print(json.dumps(facts, indent=2, ensure_ascii=False))
         return
+    console = make_console()
     if given.recipe:
         shown = show_recipe()
+    elif given.name:
+        shown = show_part(registry, given.name)
     else:
-        shown = show_part(registry, given.name) if given.name else list_parts(registry)
-    console = make_console()
+        shown = list_parts(registry, broken=console.is_terminal)
     for each in shown:
         # In a pipe nothing is cut.
         console.print(each, soft_wrap=not (console.is_terminal or given.name or given.recipe))

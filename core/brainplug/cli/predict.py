@@ -138,8 +138,9 @@ def show(found: PredictionTable) -> None:
 
 def make_table(found: PredictionTable) -> Table:
     """Return predictions as a table, a row a query that could be used."""
-    from rich.table import Table
     from rich.text import Text
+
+    from brainplug.runtime.terminal import make_table
 
     unit = f" ({found.unit})" if found.unit else ""
     beside = (
@@ -147,7 +148,7 @@ def make_table(found: PredictionTable) -> Table:
         if (count := len(found.references))
         else "without references"
     )
-    table = Table(title=Text(f"{found.target}{unit}, {beside}"))
+    table = make_table(title=f"{found.target}{unit}, {beside}")
     table.add_column("query", overflow="fold")
     table.add_column("prediction", justify="right")
     several = any(len(each.answers) > 1 for each in found.predictions)

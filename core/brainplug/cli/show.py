@@ -41,7 +41,7 @@ def add_show(commands: Commands) -> None:
     command = add_command(
         commands,
         "show",
-        "show dialogues as they are trained on, and what a run answered to them",
+        "show dialogues as they are trained on, and a run's answers",
         examples=(
             "brainplug show demo",
             "brainplug show sex.toml -n 1 --split val",

@@ -36,7 +36,7 @@ def tell_arms(
     for arm, share in shares.items():
         cost = "as long as the main training" if share == 1 else f"about {share:.0%} of its time"
         yield f"arm {arm}: {steps:,} optimiser steps, {cost}"
-    said = "" if recipe.evidence.arms is not None else ", by default for a model of this size"
+    said = "" if recipe.evidence.arms is not None else ", those of a model of this size by default,"
     yield (
         f"so the arms{said} make a run about {1 + sum(shares.values()):.1f} times as long; "
         "arms in [evidence] names others, or none"
@@ -50,3 +50,14 @@ def share_of(arm: str, first: Task, count: Callable[[Task], int]) -> float:
     if first.relative or first.likeness_words:
         return 1 / len(first.images)
     return count(without_references(first)) / count(first)
+
+
+def tell_hours(hours: float) -> str:
+    """Say how long something takes, roughly.
+
+    >>> tell_hours(12.34), tell_hours(0.5), tell_hours(0.001)
+    ('12.3 h', '30 min', 'under 1 min')
+    """
+    if hours > 1:
+        return f"{hours:.1f} h"
+    return f"{60 * hours:.0f} min" if hours >= 1 / 60 else "under 1 min"

@@ -37,7 +37,7 @@ from brainplug.recipe.requirements import (
     lacks_deepspeed,
     lacks_matplotlib,
 )
-from brainplug.run.arm_costs import tell_arms
+from brainplug.run.arm_costs import tell_arms, tell_hours
 from brainplug.run.asked_columns import column_names
 from brainplug.run.check_external import check_external
 from brainplug.run.checked import CheckReport
@@ -47,6 +47,7 @@ from brainplug.run.foresight import foresee
 from brainplug.run.recipe_copy import tell_files
 from brainplug.run.repeats import list_splits, with_split
 from brainplug.run.step_counts import Asked, count_phases, count_read
+from brainplug.runtime.terminal import make_table
 from brainplug.tasks.adopt import Adopted, list_sources, peek_target, refuse_empty, take_over
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.read import Glance
@@ -276,9 +277,7 @@ def check_files(files: TaskFiles, report: CheckReport) -> Asked:
 
 def flow_table(study: str, flow: tuple[tuple[str, int], ...]) -> Table:
     """Show how many rows are left after every step."""
-    from rich.table import Table
-
-    table = Table("cohort", "rows", title=study)
+    table = make_table("cohort", "rows", title=study)
     for step, count in flow:
         table.add_row(step, f"{count:+,}" if count < 0 else f"{count:,}")
     return table
@@ -304,9 +303,7 @@ def count_pools(pooled: pd.DataFrame, strata: pd.Series) -> dict[str, dict[str, 
 
 def pool_table(pools: Mapping[str, Mapping[str, int]]) -> Table:
     """Show how many scans of each class or value bin are in each pool."""
-    from rich.table import Table
-
-    table = Table("pool", *next(iter(pools.values())))
+    table = make_table("pool", *next(iter(pools.values())))
     for pool, counts in pools.items():
         table.add_row(pool.replace("_", " "), *map(str, counts.values()))
     return table
@@ -352,9 +349,7 @@ def foresee_needs(
 
 def task_table(needs: Mapping[str, Any], asked: Asked, plan: ModelPlan) -> Table:
     """Show tasks, tokens, steps, and rough figures for memory and time."""
-    from rich.table import Table
-
-    table = Table("tasks", "")
+    table = make_table("tasks", "")
     for name, count in asked.tasks.items():
         table.add_row(name, f"{count:,}")
     table.add_row(
@@ -367,9 +362,7 @@ def task_table(needs: Mapping[str, Any], asked: Asked, plan: ModelPlan) -> Table
         table.add_row("memory and time", "not known before the weights are here")
         return table
     table.add_row("memory, roughly", f"{needs['memory_gib']:.1f} GiB")
-    table.add_row(
-        "time on two CPU cores, roughly", f"{hours:.1f} h" if hours > 1 else f"{60 * hours:.0f} min"
-    )
+    table.add_row("time on two CPU cores, roughly", tell_hours(hours))
     return table
 
 

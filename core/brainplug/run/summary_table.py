@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from brainplug.audit.console import show
 from brainplug.evaluation.pooled_records import scales_in_words
 from brainplug.report.sentence import SPLIT_NAMES, own_scores, unopened_in_words
 from brainplug.report.wording import count_of, metric_name, show_estimate
+from brainplug.runtime.terminal import make_table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from brainplug.evaluation.records import Metrics
 
 
@@ -26,7 +27,7 @@ def summary_table(metrics: Metrics) -> Table:
     names = list(summary.mean)
     heads = map(metric_name, names)
     people = f"{SPLIT_NAMES[summary.split]} subjects"
-    table = Table("run", people, *heads, title=count_of(len(summary.runs), "run"))
+    table = make_table("run", people, *heads, title=count_of(len(summary.runs), "run"))
     for run, found in summary.runs.items():
         table.add_row(run, str(found.subjects), *(show(found.metrics[name]) for name in names))
     for name in summary.failed:

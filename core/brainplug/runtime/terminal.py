@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from brainplug.errors import visible
@@ -19,6 +21,29 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderableType
     from rich.segment import Segment
+
+
+def make_table(*heads: str, title: str = "", texts: int = 1) -> Table:
+    """Make a table without a frame, whose numbers stand under each other.
+
+    Args:
+        heads: of the columns; none where the caller adds them.
+        title: above it.
+        texts: columns that hold texts, the first ones, which may be broken; others are not.
+    """
+    table = Table(
+        title=title or None,
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        title_justify="left",
+        caption_justify="left",
+    )
+    for place, head in enumerate(heads):
+        if place < texts:
+            table.add_column(Text(head), overflow="fold")
+        else:
+            table.add_column(Text(head), justify="right", no_wrap=True)
+    return table
 
 
 class Terminal(Console):

@@ -22,6 +22,7 @@ from brainplug.recipe.phases import plan_phases
 from brainplug.runtime.curves import Curves
 from brainplug.runtime.quiet import quieten
 from brainplug.runtime.records import write_record
+from brainplug.runtime.terminal import make_table
 from brainplug.training.checkpoints import writing
 from brainplug.training.job import TrainingJob
 from brainplug.training.mixture import Mixture
@@ -273,10 +274,8 @@ def make_augmenter(recipe: Recipe, phase: int) -> Augmenter | None:
 
 def parts_table(counts: Mapping[str, Count], *, title: str) -> Table:
     """Show how many weights of each part learn, and how."""
-    from rich.table import Table
-
     rows = {**counts, "all": sum(counts.values(), start=Count())}
-    table = Table("part of the model", "learn", "in adapters", "frozen", title=title)
+    table = make_table("part of the model", "learn", "in adapters", "frozen", title=title)
     for part, count in rows.items():
         numbers = (count.learns, count.adapters, count.frozen)
         if part == "all":
