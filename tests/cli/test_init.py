@@ -11,6 +11,7 @@ from brainplug.cli.init_table import propose_recipe
 from brainplug.cli.main import main
 from brainplug.errors import DataError
 from brainplug.recipe.shipped import shipped_recipes
+from brainplug.runtime.files import write_text
 
 ROWS = "".join(f"{n};{1 + n % 2};{20 + n},5;{n % 3}\n" for n in range(1, 13))
 
@@ -113,6 +114,41 @@ def test_a_bids_folder_is_read_as_one(tmp_path):
 
     assert tomllib.loads(proposal.text)["cohort"] == {"use": "bids", "root": "."}
     assert proposal.facts[0] == '"participant_id" could be the id: 2 of 2 rows have an image'
+
+
+def test_sessions_and_phenotypes_of_a_bids_folder_are_offered(tmp_path, capsys, monkeypatch):
+    """With columns, values and what must be said for them to be read, all in comments."""
+    monkeypatch.chdir(tmp_path)
+    people = [f"sub-{number:02d}" for number in range(1, 13)]
+    rows = "".join(f"{name}\t{20 + place}\n" for place, name in enumerate(people))
+    write_text(tmp_path / "participants.tsv", f"participant_id\tage\n{rows}")
+    rows = "".join(f"{name}\t{place % 2}\t1\n" for place, name in enumerate(people))
+    write_text(tmp_path / "phenotype" / "scid.tsv", f"participant_id\tdiagnosis\tage\n{rows}")
+    write_text(tmp_path / "phenotype" / "empty.tsv", "")
+    for name in people:
+        visits = "session_id\tscanner\nses-1\tA\nses-2\tB\n"
+        write_text(tmp_path / name / f"{name}_sessions.tsv", visits)
+        for visit in ("ses-1", "ses-2"):
+            write_text(tmp_path / name / visit / "anat" / f"{name}_{visit}_T1w.nii.gz", "")
+
+    assert 0 == main(["init", "--from", "participants.tsv"])
+    assert (
+        'phenotype/ holds 2 tables that can be joined: "empty", "scid"' in capsys.readouterr().out
+    )
+    path = tmp_path / "participants.toml"
+    text = path.read_text(encoding="utf-8")
+    for line in (
+        '# 12 of 12 people were scanned in several sessions ("1" 12, "2" 12).',
+        '# session = "first"',
+        '# phenotype = ["scid"]',
+        '#   "diagnosis" of phenotype/scid: "0" 6, "1" 6',
+        '#   "age_in_scid" of phenotype/scid: "1" 12',
+        '#   "scanner" of sessions: "A" 12, "B" 12',
+        '# with phenotype = ["scid"] in [cohort]:',
+    ):
+        assert line in text.splitlines()
+    assert "phenotype/empty cannot be read" in text
+    assert {"use": "bids", "root": "."} == tomllib.loads(text)["cohort"]
 
 
 def test_hostile_names_stay_in_their_comments(study):

@@ -184,8 +184,8 @@ def write_recipe(path: Path, text: str) -> str:
     if not there:
         write_text(schema.absolute(), make_schema())
     write_text(path.absolute(), f"#:schema ./{SCHEMA}\n{text}")
-    renewed = f" as it was; brainplug schema --output {shlex.quote(str(schema))} renews it"
-    return f"{schema}: for editors that check TOML by a schema{renewed if there else ''}"
+    renew = f"; left as it was, brainplug schema --output {shlex.quote(str(schema))} renews it"
+    return f"{schema}: for editors that check TOML by a schema{renew if there else ''}"
 
 
 def next_commands(path: Path) -> Iterator[str]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
-import tomli_w
 
+from brainplug.cli.init_bids import Side, bids_lines, offer_sides, read_sides, tell_sides
 from brainplug.cli.init_images import find_columns
-from brainplug.errors import DataError, elide, visible
+from brainplug.cli.init_text import MOST_CODES, describe, is_number, key, note, place, quote, write
+from brainplug.errors import DataError
 from brainplug.recipe.shipped import shipped_recipes
-from brainplug.toolkit.codes import count_values, has_decimal_comma, read_number, with_points
+from brainplug.toolkit.codes import count_values, has_decimal_comma
 from brainplug.toolkit.image_matching import find_images
 from brainplug.toolkit.image_names import without_extension
 from brainplug.toolkit.tables import SESSION_NAMES, SUBJECT_NAMES, find_named, read_table
@@ -29,17 +28,11 @@ if TYPE_CHECKING:
 BEGUN_FROM = "small-study"
 """Shipped recipe whose other tables are taken as they are."""
 
-MOST_CODES = 8
-"""Distinct values up to which a column may hold classes."""
-
 MOST_COLUMNS = 80
 """Columns that are told one by one."""
 
 MOST_CHOICES = 12
 """Columns that are written out as targets."""
-
-LONGEST = 40
-"""Letters of a value that are shown."""
 
 BIDS_TABLE, BIDS_ID = "participants.tsv", "participant_id"
 NOT_SCANS = ("derivatives", "sourcedata", "code")
@@ -73,6 +66,7 @@ class Study:
         bids: whether it is read by `bids`, else by `table`.
         sheet: of a workbook.
         home: folder of the recipe.
+        sides: tables beside that of a BIDS folder.
     """
 
     path: Path
@@ -83,6 +77,18 @@ class Study:
     bids: bool
     sheet: str | None
     home: Path
+    sides: tuple[Side, ...] = ()
+
+    @property
+    def columns(self) -> dict[str, tuple[pd.Series, str]]:
+        """Values of every column, and what `[cohort]` must say for them to be read."""
+        own = {str(name): (self.table[name], "") for name in self.table.columns}
+        more = {
+            name: (values, side.needs)
+            for side in self.sides
+            for name, values in side.columns.items()
+        }
+        return own | more
 
     @property
     def subject(self) -> Found | None:
@@ -121,7 +127,7 @@ def propose_recipe(table: Path, images: Path | None, *, sheet: str | None, home:
     to_state = () if study.subject or study.bids else ("subject, the column of the id",)
     return Proposal(
         text=text,
-        facts=(*told_ids(study), tell_choices(choices)),
+        facts=(*told_ids(study), *tell_sides(study.sides), tell_choices(choices)),
         to_state=(*to_state, "[target], what is to be read, and the words of its codes"),
     )
 
@@ -152,6 +158,7 @@ def read_study(path: Path, images: Path | None, *, sheet: str | None, home: Path
         bids=bids,
         sheet=sheet,
         home=home,
+        sides=read_sides(path, table) if bids else (),
     )
 
 
@@ -166,7 +173,11 @@ def head(study: Study) -> Iterator[str]:
 def cohort_lines(study: Study) -> Iterator[str]:
     """Write `[cohort]`, with the columns and their values as comments."""
     yield "[cohort]"
-    yield from bids_lines(study) if study.bids else declared_lines(study)
+    if study.bids:
+        told, root = told_ids(study), study.path.parent
+        yield from bids_lines(root, study.folder, study.images, home=study.home, told=told)
+    else:
+        yield from declared_lines(study)
     names = list(study.table.columns)
     unread = unread_columns()
     yield "#"
@@ -176,21 +187,8 @@ def cohort_lines(study: Study) -> Iterator[str]:
     more = len(names) - MOST_COLUMNS + len(unread) if len(names) > MOST_COLUMNS else len(unread)
     if more > 0:
         yield f"#   and {more} more, which are not told here"
+    yield from offer_sides(study.sides)
     yield ""
-
-
-def bids_lines(study: Study) -> Iterator[str]:
-    """Write how `bids` reads the study."""
-    root = study.path.parent
-    yield write("use", "bids")
-    yield write("root", place(root, study.home))
-    if study.folder.absolute() != root.absolute():
-        yield write("derivative", place(study.folder, study.home))
-    for line in told_ids(study):
-        yield f"# {line}"
-    if not any(without_extension(each).endswith("_T1w") for each in study.images):
-        yield f"# STATE the suffix of the scans, such as {note(study.images[0])}: none is T1w"
-        yield '# suffix = "T1w"'
 
 
 def declared_lines(study: Study) -> Iterator[str]:
@@ -264,7 +262,7 @@ def target_lines(study: Study, choices: Sequence[str]) -> Iterator[str]:
     shown = choices[:MOST_CHOICES]
     for name in shown:
         yield "#"
-        yield from choice(study.table[name], name)
+        yield from choice(*study.columns[name], name)
     if not shown:
         yield "#"
         yield '# use = "categorical"'
@@ -278,13 +276,13 @@ def target_lines(study: Study, choices: Sequence[str]) -> Iterator[str]:
 def list_choices(study: Study) -> Iterator[str]:
     """Give the columns that could be a target: of a few classes, or of numbers."""
     ids = {BIDS_ID} if study.bids else {study.subject.column} if study.subject else set()
-    for name in study.table.columns:
-        values = study.table[name].dropna()
+    for name, (column, _) in study.columns.items():
+        values = column.dropna()
         counts = count_values(values)
         classes = 1 < len(counts) <= MOST_CODES and min(counts.values()) > 1
         numbers = len(counts) > MOST_CODES and all(is_number(each) for each in counts)
         if name not in ids and (classes or numbers):
-            yield str(name)
+            yield name
 
 
 def tell_choices(choices: Sequence[str]) -> str:
@@ -300,9 +298,11 @@ def tell_choices(choices: Sequence[str]) -> str:
     return f"{few}: {told}{more}" if choices else few
 
 
-def choice(values: pd.Series, name: str) -> Iterator[str]:
+def choice(values: pd.Series, needs: str, name: str) -> Iterator[str]:
     """Write a column as a target, all of it as comments."""
     counts = count_values(values.dropna())
+    if needs:
+        yield f"# with {needs} in [cohort]:"
     if len(counts) > MOST_CODES:
         yield '# use = "numerical"'
         yield f"# {write('column', name)}   # {describe(values)}"
@@ -316,80 +316,7 @@ def choice(values: pd.Series, name: str) -> Iterator[str]:
     yield f"# labels = {{ {words} }}   # {why}: {describe(values)}"
 
 
-def describe(values: pd.Series) -> str:
-    """Say what a column holds: a range of numbers, or its commonest values with counts."""
-    known = values.dropna()
-    counts = count_values(known)
-    empty = f"; {len(values) - len(known)} rows without" if len(values) > len(known) else ""
-    if not counts:
-        return f"nothing in {len(values)} rows"
-    if len(counts) > MOST_CODES and all(is_number(each) for each in counts):
-        numbers = sorted(counts, key=lambda each: float(with_points(each)))
-        return f"{len(counts)} numbers from {note(numbers[0])} to {note(numbers[-1])}{empty}"
-    # Of a value that stands once no line is to tell of one person.
-    several = [each for each, count in counts.items() if count > 1][:MOST_CODES]
-    told = ", ".join(f"{quote(each)} {counts[each]}" for each in several)
-    left = len(counts) - len(several)
-    more = f"{' and ' if told else ''}{left} {'more ' if told else ''}values" if left else ""
-    return f"{told}{more}{empty}"
-
-
-def is_number(text: str) -> bool:
-    """Tell whether a text is a number, with a decimal point or a comma."""
-    return read_number(with_points(text)) is not None
-
-
 def has_commas(values: pd.Series) -> bool:
     """Tell whether a column is of numbers some of which have decimal commas."""
     counts = count_values(values.dropna())
     return any(map(has_decimal_comma, counts)) and all(map(is_number, counts))
-
-
-def write(name: str, value: Any) -> str:
-    r"""Write a key and its value as TOML has it.
-
-    >>> write("subject", 'id "x"\n')
-    'subject = "id \\"x\\"\\n"'
-    """
-    return tomli_w.dumps({name: value}).strip()
-
-
-def key(code: str) -> str:
-    """Write a key as TOML has it; only what needs quotes has them.
-
-    >>> key("1"), key("1.5"), key("not known")
-    ('1', '"1.5"', '"not known"')
-    """
-    return code if re.fullmatch(r"[A-Za-z0-9_-]+", code) else write("x", code)[len("x = ") :]
-
-
-def quote(text: object) -> str:
-    """Write a text of a table in quotes, in one line, the middle of a long one left out."""
-    return f'"{note(text)}"'
-
-
-def note(text: object) -> str:
-    r"""Write a text of a table such that it can stand in a comment; a long one is cut.
-
-    >>> note("a\nb\x1b"), len(note("a" * 99)) < 50
-    ('a␊b␛', True)
-    """
-    told = str(text).replace("\n", "␊").replace("\t", "␉")
-    return elide(visible(told).encode("utf-8", "replace").decode(), LONGEST)
-
-
-def place(path: Path, home: Path) -> str:
-    """Write a path as a recipe in a folder has it: relative where it lies below.
-
-    Raises:
-        DataError: its name is not UTF-8, in which recipes are written.
-    """
-    whole = Path(os.path.normpath(path.absolute()))
-    told = str(whole.relative_to(home) if whole.is_relative_to(home) else whole)
-    try:
-        told.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(
-            "a name that is not UTF-8", where=note(path), expected="a path that a recipe can name"
-        ) from error
-    return told
