@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import socket
 import struct
@@ -101,6 +103,7 @@ HEADERS = {
     "colours": (set_(datatype=128), "not a 3-D scan"),
     "wrong bitpix": (set_(bitpix=0), "read"),
     "low offset": (set_(vox_offset=100), "unreadable file"),
+    "no offset": (set_(vox_offset=0), "unreadable file"),
     "infinite offset": (set_(vox_offset=np.inf), "unreadable file"),
     "far offset": (set_(vox_offset=1e9), "damaged file"),
     "huge": (set_(dim=(slice(1, 4), 32767)), "too large"),
@@ -110,6 +113,8 @@ HEADERS = {
     "affine of 1e30": (set_(srow_x=(0, 1e30), pixdim=(1, 0)), "implausible size"),
     "affine of 1e38": (set_(srow_x=(0, 1e38), pixdim=(1, 0)), "implausible size"),
     "NaN affine": (set_(srow_x=(0, np.nan)), "no orientation"),
+    "sheared affine": (set_(srow_x=(1, EDGE)), "no orientation"),
+    "tilted gantry": (set_(srow_x=(1, EDGE / 2)), "read"),
     "flat affine": (set_(srow_x=0, pixdim=(1, 0)), "no orientation"),
     "no orientation": (set_(sform_code=0, qform_code=0), "no orientation"),
     "sform against pixdim": (set_(pixdim=(slice(1, 4), 9 * EDGE)), "no orientation"),
@@ -130,6 +135,16 @@ def test_check_and_run_come_to_one_verdict_of_a_header(tmp_path, case, kind):
 
     assert expected == verdict(read_header, path)
     assert expected == verdict(lambda each: make_volume(each, GRID), path)
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress, gzip.compress])
+def test_what_is_packed_otherwise_is_told(tmp_path, pack):
+    """By bzip2 or xz, or twice: reading it would need as much memory as somebody likes."""
+    content = write(tmp_path / "a.nii.gz", packed=True).read_bytes()
+    (tmp_path / "b.nii.gz").write_bytes(pack(content))
+
+    with pytest.raises(ScanError, match="pack it by gzip"):
+        read_header(tmp_path / "b.nii.gz")
 
 
 def test_a_name_does_not_decide_whether_a_file_is_packed(tmp_path):

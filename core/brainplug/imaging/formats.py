@@ -49,6 +49,9 @@ _POINTERS = (b"/annex/objects/", b"../annex/objects/", b"/.git/annex/objects/")
 """What a file holds in place of its content where links cannot be."""
 
 _GZIP = b"\x1f\x8b"
+_PACKED = (b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"7z\xbc\xaf", _GZIP)
+"""Beginnings of files that bzip2, xz, zstd, zip and 7z pack, and of a packed one packed again."""
+
 _LONGEST_HEADER = 540
 
 _quiet = logging.getLogger(f"{__name__}.repairs")
@@ -94,6 +97,9 @@ def read_stored(path: Path) -> Stored:
         header = _known_header(block)
         if header is not None:
             return _stored(header, block)
+        if block.startswith(_PACKED):
+            told = "packed in another way than by gzip: unpack it, or pack it by gzip"
+            raise ScanError(str(path), "unreadable file", told)
         if path.name.lower().endswith(EXTENSIONS):
             raise ScanError(str(path), "unreadable file", "no header of NIfTI or MGH in it")
         return _stored_elsewhere(path)
@@ -240,6 +246,9 @@ def _stored(header: Any, block: bytes) -> Stored:
     if "sform_code" in header:
         trouble = _nifti_trouble(header)
         unit = _UNIT_MM.get(int(header["xyzt_units"]) & 7, 1.0)
+        offset = int(header["vox_offset"])  # which nibabel takes as it is where it is 0
+        if offset < header.single_vox_offset:
+            raise ValueError(f"its voxels begin at byte {offset}, within the header")
     elif block[28:30] == bytes(2):  # nibabel sets the flag where it assumes an orientation
         trouble = "goodRASFlag is not set"
     header.check_fix(logger=_quiet)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 HEAD_MM = (80.0, 350.0)
 """The longest side of a head lies between: a newborn's brain has 110 mm, a tall man's head 240."""
 
+LEAST_APART = 0.8
+"""Least volume of a voxel beside that of a box of its edges: a gantry tilted by 30° leaves 0.87."""
+
 LARGEST_FIELD_MM = 1000.0
 """Longest side of the box of a scan, millimetres."""
 
@@ -126,8 +129,10 @@ def _affine(path: Path, stored: Stored) -> Affine:
         raise ScanError(str(path), "no orientation", "the affine is not finite")
     edges = _edges(affine)
     # Of axes of length 1: 0 where one is lacking or two are one, 1 where they are at right angles.
-    if not edges.all() or abs(np.linalg.det(affine[:3, :3] / edges)) < 1e-3:
-        raise ScanError(str(path), "no orientation", "the affine cannot be inverted")
+    apart = abs(np.linalg.det(affine[:3, :3] / edges)) if edges.all() else 0.0
+    if apart < LEAST_APART:
+        told = "the affine cannot be inverted" if apart < 1e-3 else "its axes are no right angles"
+        raise ScanError(str(path), "no orientation", told)
     return affine
 
 
