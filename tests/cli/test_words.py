@@ -147,11 +147,27 @@ def complete(words: list[str], tmp_path) -> list[str]:
         (["brainplug", "plugins", "str"], ["stratified"]),
         (["brainplug", "prepare", "x", "--format", "tr"], ["trl"]),
         (["brainplug", "run", "scr"], ["script.sh"]),
+        (["brainplug", "plugins", "s"], ["stratified", "subject"]),
     ],
 )
 def test_bash_completes_commands_recipes_parts_and_stages(words, offered, tmp_path):
     """And files, where a recipe may be one."""
     assert offered == complete(words, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("run", ' -l until -x -a "cohort split'),
+        ("check", ' -a "abcd-bmi'),
+        ("plugins", ' -f -a "stratified subject"'),
+    ],
+)
+def test_fish_has_the_same_words(command, line):
+    """Options with their values, shipped recipes, and parts whose names a shell leaves whole."""
+    text = script("fish", make_parser(), ["stratified", "subject", "a b"])
+
+    assert f'"__fish_seen_subcommand_from {command}"{line}' in text
 
 
 def test_the_door_is_light():

@@ -10,18 +10,18 @@ from brainplug.cli.parser import add_command, commands_of, one_of
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from brainplug.cli.parser import Commands
+    from brainplug.cli.parser import Commands, Parser
 
-SHELLS = ("bash", "zsh")
+SHELLS = ("bash", "zsh", "fish")
 
 BASH = """\
 # Completion of brainplug {version}: commands, options, shipped recipes, parts and stages.
 # Made by `brainplug completion {shell}`; make it again after plugins were installed.
 {begin}_brainplug() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}"
-    local words="" command="${{COMP_WORDS[1]}}"
+    local words="" files="yes" command="${{COMP_WORDS[1]}}"
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
         COMPREPLY=($(compgen -W "{commands} --help --version" -- "$word"))
@@ -33,14 +33,23 @@ BASH = """\
 {options}
             esac ;;
     esac
-    # What is no option may be a file.
-    if [[ $word == -* ]]; then
+    # What is no option, and none of a few values, may be a file.
+    if [[ $word == -* || -z $files ]]; then
         COMPREPLY=($(compgen -W "$words" -- "$word"))
     else
         COMPREPLY=($(compgen -W "$words" -- "$word") $(compgen -f -- "$word"))
     fi
 }}
 complete -o filenames -F _brainplug brainplug
+"""
+
+FISH = """\
+# Completion of brainplug {version}: commands, options, shipped recipes, parts and stages.
+# Made by `brainplug completion fish`; make it again after plugins were installed.
+complete -c brainplug -n __fish_use_subcommand -f -a "{commands}"
+complete -c brainplug -n __fish_use_subcommand -l help
+complete -c brainplug -n __fish_use_subcommand -l version
+{lines}
 """
 
 ZSH = "autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n"
@@ -59,9 +68,12 @@ def add_completion(commands: Commands) -> None:
         examples=(
             "brainplug completion bash > ~/.local/share/bash-completion/completions/brainplug",
             "brainplug completion zsh >> ~/.zshrc",
+            "brainplug completion fish > ~/.config/fish/completions/brainplug.fish",
         ),
     )
-    command.add_argument("shell", type=one_of("shell", SHELLS), metavar="SHELL", help="bash or zsh")
+    command.add_argument(
+        "shell", type=one_of("shell", SHELLS), metavar="SHELL", help="bash, zsh or fish"
+    )
     command.set_defaults(command=completion_command)
 
 
@@ -82,7 +94,7 @@ def script(shell: str, parser: argparse.ArgumentParser, parts: Iterable[str]) ->
     """Write the script for a shell.
 
     Args:
-        shell: `bash` or `zsh`.
+        shell: one of `SHELLS`.
         parser: of the program.
         parts: names of installed parts.
     """
@@ -91,16 +103,21 @@ def script(shell: str, parser: argparse.ArgumentParser, parts: Iterable[str]) ->
     from brainplug.recipe.shipped import shipped_names
 
     commands = commands_of(parser)
-    after = values_after(parts)
-    values = [f'        {place}) words="{join(names)}" ;;' for place, names in after.items()]
+    after, version = values_after(parts), metadata.version("brainplug")
+    if shell == "fish":
+        lines = [line for name in commands for line in fish_lines(name, commands[name], after)]
+        return FISH.format(version=version, commands=join(commands), lines="\n".join(lines))
+    values = [
+        f'        {bash_pattern(*each)}) words="{join(after[each])}" files="" ;;' for each in after
+    ]
     recipes = join(shipped_names())
     options = []
     for name, command in commands.items():
-        named = command.takes("recipe") or name == "init"
+        named = takes_recipe(name, command)
         more = recipes if named else join(parts) if name == "plugins" else ""
         options.append(f'                {name}) words="{join(command.options())} {more}" ;;')
     return BASH.format(
-        version=metadata.version("brainplug"),
+        version=version,
         shell=shell,
         begin=ZSH if shell == "zsh" else "",
         commands=join(commands),
@@ -109,18 +126,50 @@ def script(shell: str, parser: argparse.ArgumentParser, parts: Iterable[str]) ->
     )
 
 
-def values_after(parts: Iterable[str]) -> Mapping[str, Iterable[str]]:
-    """Return what may follow an option: a pattern of the shell -> words."""
+def takes_recipe(name: str, command: Parser) -> bool:
+    """Tell whether a command takes a recipe, which may be a shipped one."""
+    return command.takes("recipe") or name == "init"
+
+
+def bash_pattern(command: str, before: str) -> str:
+    """Write which words stand before what is completed, as a pattern of bash.
+
+    >>> bash_pattern("*", "--until"), bash_pattern("new", "new")
+    ('*" --until"', '"new new"')
+    """
+    return f'*" {before}"' if command == "*" else f'"{command} {before}"'
+
+
+def fish_lines(
+    name: str, command: Parser, after: Mapping[tuple[str, str], Iterable[str]]
+) -> Iterator[str]:
+    """Write what fish completes after a command."""
+    from brainplug.recipe.shipped import shipped_names
+
+    start = f'complete -c brainplug -n "__fish_seen_subcommand_from {name}"'
+    for option in command.options():
+        values = after.get((name, option)) or after.get(("*", option))
+        told = f' -x -a "{join(values)}"' if values else ""
+        yield f"{start} -l {option.removeprefix('--')}{told}"
+    if takes_recipe(name, command):
+        yield f'{start} -a "{join(shipped_names())}"'
+    words = [each for each in after.get((name, name), ()) if not each.startswith("-")]
+    if words:
+        yield f'{start} -f -a "{join(words)}"'
+
+
+def values_after(parts: Iterable[str]) -> Mapping[tuple[str, str], Iterable[str]]:
+    """Return what may follow: command (`*` for any) and the word before -> words."""
     from brainplug.cli import new, predict, run, show
 
     return {
-        '*" --until"': run.STAGES,
-        '"prepare --format"': run.FORMATS,
-        '"predict --format"': predict.FORMATS,
-        '"show --split"': show.SPLITS,
-        '"completion completion"': SHELLS,
-        '"new new"': new.ROLES,
-        '"plugins plugins"': (*parts, "--recipe", "--json", "--verbose", "--help"),
+        ("*", "--until"): run.STAGES,
+        ("prepare", "--format"): run.FORMATS,
+        ("predict", "--format"): predict.FORMATS,
+        ("show", "--split"): show.SPLITS,
+        ("completion", "completion"): SHELLS,
+        ("new", "new"): new.ROLES,
+        ("plugins", "plugins"): (*parts, "--recipe", "--json", "--verbose", "--help"),
     }
 
 

@@ -55,15 +55,15 @@ def add_init(commands: Commands) -> None:
 def init_command(given: argparse.Namespace) -> None:
     """Do `brainplug init`."""
     check_together(given)
+    from brainplug.cli.opening import make_console
+
+    console = make_console()
     if given.table is not None:
         lines = propose(given)
     elif given.recipe is not None:
         lines = copy_shipped(given.recipe, given.output)
     else:
-        lines = list_shipped()
-    from brainplug.cli.opening import make_console
-
-    console = make_console()
+        lines = list_shipped(console.width if console.is_terminal else 0)
     for line in lines:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
@@ -97,14 +97,23 @@ def check_together(given: argparse.Namespace) -> None:
         )
 
 
-def list_shipped() -> Iterator[str]:
-    """Say of each shipped recipe what it is, a line each."""
+def list_shipped(room: int) -> Iterator[str]:
+    """Say of each shipped recipe what it is, a line each.
+
+    Args:
+        room: columns, where lines that are too long are broken beside the names; else 0.
+    """
+    import textwrap
+
     from brainplug.recipe.shipped import about_recipe, shipped_recipes
 
     recipes = shipped_recipes()
     width = max(map(len, recipes), default=0)
     for name, path in recipes.items():
-        yield f"{name:<{width}}  {about_recipe(path.read_text(encoding='utf-8'))}"
+        about = about_recipe(path.read_text(encoding="utf-8"))
+        first, *more = textwrap.wrap(about, max(20, room - width - 2)) if room else [about]
+        yield f"{name:<{width}}  {first}"
+        yield from (f"{'':<{width}}  {line}" for line in more)
     yield ""
     yield "brainplug init RECIPE writes one here; brainplug init --from TABLE --images DIR begins"
     yield "from your own data."
