@@ -218,7 +218,21 @@ def embed_stretches(
     """
     shown = [scan for one in stretches for scan in one.scans]
     ids = torch.cat([one.ids for one in stretches])
-    return llava.embed(model, ids, features[shown].flatten(0, 1))
+    return llava.embed(model, ids, take_scans(features, shown))
+
+
+def take_scans(features: torch.Tensor, shown: Sequence[int]) -> torch.Tensor:
+    """Return the features of scans one after the other, those shown several times as often.
+
+    Taken apart rather than indexed: the gradient of an index that names a scan twice is added up by
+    all threads at once, in whatever order they come, and no two trainings would be the same.
+
+    Args:
+        features: `(scans, tokens, D)`.
+        shown: which scans.
+    """
+    each = features.unbind(0)
+    return torch.cat([each[scan] for scan in shown]) if shown else features[:0].flatten(0, 1)
 
 
 class InTurns(torch.autograd.Function):

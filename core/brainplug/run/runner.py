@@ -147,8 +147,9 @@ def do_stages(workspace: Workspace, until: str, *, only: Collection[str] = ()) -
 def after_stage(stage: Stage, ledger: Ledger, workspace: Workspace) -> None:
     """Write the record, and ask for what later stages need."""
     write_provenance(workspace, ledger)
-    if stage.name == "cohort":  # rather than when all is trained
-        require_columns(read_cohort(workspace), workspace.recipe.evaluation.subgroups)
+    subgroups = workspace.recipe.evaluation.subgroups
+    if stage.name == "cohort" and subgroups:  # rather than when all is trained
+        require_columns(read_cohort(workspace), subgroups)
 
 
 def tell_stale(workspace: Workspace, lines: Iterable[str]) -> None:

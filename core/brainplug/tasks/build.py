@@ -98,11 +98,12 @@ class TaskMaker:
                 checked.add(key)
                 self.check(self.word(task_id, shown))
                 skeletons[len(shown)] = skeletons.get(len(shown)) or self.skeleton(len(shown))
-            for name, scan in zip(names, shown, strict=True):
-                if name not in pieces:
-                    pieces[name] = make_pieces(scan, said)
+            filled = [
+                pieces.get(name) or pieces.setdefault(name, make_pieces(scans[name], said))
+                for name in names
+            ]
             alike = likeness(shown[-1].value, [scan.value for scan in shown[:-1]])
-            yield skeletons[len(shown)].fill(task_id, [pieces[name] for name in names], alike)
+            yield skeletons[len(shown)].fill(task_id, filled, alike)
 
     def skeleton(self, images: int) -> Skeleton:
         """Word a task whose every part is a slot."""

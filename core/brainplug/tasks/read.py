@@ -213,12 +213,9 @@ def make_glance(row: dict[str, Any], words: dict[str, str]) -> Glance:
     """Make a glance of a row; equal texts become one object by `words`."""
     said, num_images = [], 0
     for turn in row["conversations"]:
-        texts = []
-        for part in turn["content"]:
-            if part["type"] == "image":
-                num_images += 1
-            else:
-                texts.append(part["text"])
+        content = turn["content"]
+        texts = [part["text"] for part in content if part["type"] != "image"]
+        num_images += len(content) - len(texts)
         said.append(texts[0] if len(texts) == 1 else "\n".join(texts))
     people = [words.setdefault(name, name) for name in map(str, row["subject_ids"])]
     check_counts(num_images, len(row["images"]), len(people))
@@ -246,14 +243,13 @@ def read_values(facts: dict[str, Any]) -> tuple[TargetValue, tuple[TargetValue, 
     kind: Callable[[Any], TargetValue] = float if numerical else str
     told = facts["reference_value" if numerical else "reference_label"]
     asked = facts["subject_value" if numerical else "subject_label"]
-    given = [asked, *(told if isinstance(told, list) else [told])]
-    if any(value is None or value == "" for value in given):
+    given = [asked, *told] if isinstance(told, list) else [asked, told]
+    if None in given or "" in given:
         raise ValueError(f"expected a label or value for each scan, got {given}")
-    truth = kind(asked)
-    values = tuple(map(kind, told)) if isinstance(told, list) else (kind(told),)
-    if numerical and not all(math.isfinite(float(value)) for value in (truth, *values)):
-        raise ValueError(f"expected finite values, got {truth}, {values}")
-    return truth, values
+    truth, *values = map(kind, given)
+    if numerical and not all(map(math.isfinite, map(float, (truth, *values)))):
+        raise ValueError(f"expected finite values, got {truth}, {tuple(values)}")
+    return truth, tuple(values)
 
 
 def check_names(facts: dict[str, Any], people: Sequence[str]) -> None:

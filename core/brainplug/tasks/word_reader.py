@@ -60,10 +60,10 @@ def fit_words(
     """
     # Split at spaces only: patterns of word counters drop signs, decimal points and single
     # letters, which are what a number is told by.
-    words = dict.fromkeys(word for prompt in prompts for word in prompt.split())
-    places = {word: place for place, word in enumerate(words)}
     # Each wording is one row, however many answers it has: far fewer than dialogues.
     wordings = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompts))}
+    words = dict.fromkeys(word for prompt in wordings for word in prompt.split())
+    places = {word: place for place, word in enumerate(words)}
     rows = np.array([wordings[prompt] for prompt in prompts])
     counts, mass, total = (
         count_words([*wordings], places),

@@ -114,7 +114,7 @@ def find_words(text: str, words: Iterable[str], *, ignore_case: bool = False) ->
     >>> find_words("A male: not female", ["male"]), find_words("결과는 남성입니다.", ["남성"])
     ([(2, 6)], [(4, 6)])
     """
-    return [span for span, _ in matches(text, _pattern(tuple(words), ignore_case), _stands)]
+    return _find(text, tuple(words), _stands, ignore_case=ignore_case)
 
 
 def find_beginnings(text: str, words: Iterable[str], *, ignore_case: bool = False) -> list[Span]:
@@ -125,7 +125,7 @@ def find_beginnings(text: str, words: Iterable[str], *, ignore_case: bool = Fals
     >>> find_beginnings("Kişi kadındır.", ["kadın"]), find_beginnings("female", ["male"])
     ([(5, 10)], [])
     """
-    return [span for span, _ in matches(text, _pattern(tuple(words), ignore_case), _begins)]
+    return _find(text, tuple(words), _begins, ignore_case=ignore_case)
 
 
 def find_said(text: str, words: Iterable[str], *, ignore_case: bool = False) -> list[Span]:
@@ -134,6 +134,27 @@ def find_said(text: str, words: Iterable[str], *, ignore_case: bool = False) -> 
     return find_words(text, words, ignore_case=ignore_case) or find_beginnings(
         text, words, ignore_case=ignore_case
     )
+
+
+def _find(
+    text: str,
+    words: tuple[str, ...],
+    stands: Callable[[str, int, int], bool],
+    *,
+    ignore_case: bool,
+) -> list[Span]:
+    if ignore_case or len(words) != 1 or not words[0]:
+        return [span for span, _ in matches(text, _pattern(words, ignore_case), stands)]
+    # Of one word without a pattern, which would be compiled for each of a cohort's numbers.
+    found, (word,) = list[Span](), words
+    start, free = text.find(word), 0
+    while start >= 0:
+        end = start + len(word)
+        if start >= free and stands(text, start, end):
+            found.append((start, end))
+            free = end
+        start = text.find(word, start + 1)
+    return found
 
 
 def matches(

@@ -321,9 +321,10 @@ class NumberAnswers:
         """Return the bin of each value, such as `bin 1 of 4`, counted from the lowest."""
         indices = np.searchsorted(self.edges, values.to_numpy(dtype=float), side="right")
         # Padded with zeros, so that names sort as their numbers do.
-        width = len(str(len(self.edges) + 1))
-        names = [f"bin {index + 1:0{width}d} of {len(self.edges) + 1}" for index in indices]
-        return pd.Series(names, index=values.index, dtype="str")
+        bins = len(self.edges) + 1
+        names = [f"bin {each:0{len(str(bins))}d} of {bins}" for each in range(1, bins + 1)]
+        told = np.array(names, dtype=object)[indices]
+        return pd.Series(told, index=values.index, dtype="str")
 
 
 def find_numbers(text: str) -> set[Decimal]:
