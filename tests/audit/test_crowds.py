@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from brainplug.audit.crowds import find_crowds
+from brainplug.audit.crowds import find_crowds, naming_crowds
 from brainplug.cohort.build import as_text
+from brainplug.errors import DataError
 from brainplug_plugins.cohorts.bids import Bids, BidsOptions
 from brainplug_plugins.cohorts.gard import Gard, GardOptions
 from brainplug_plugins.cohorts.table import Table, TableOptions
@@ -57,3 +58,12 @@ def test_a_code_that_is_declared_missing_is_nobodys_family(tmp_path, kind):
 
     assert ["f1", "f1"] == families.dropna().tolist()
     assert 6 == len(families)
+
+
+def test_pools_that_stay_empty_name_the_crowd():
+    """Forty strangers of one code are put in one pool, and more subjects would not help."""
+    with pytest.raises(DataError) as caught, naming_crowds(cohort(["none"] * 40)):
+        raise DataError("no subject is in val")
+
+    (told,) = caught.value.__notes__
+    assert "set missing = ['none'] in [cohort]" in told

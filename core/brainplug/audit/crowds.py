@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from brainplug.errors import BrainplugError
 from brainplug.findings import Finding
 
 if TYPE_CHECKING:
@@ -13,6 +15,17 @@ if TYPE_CHECKING:
 
 LARGEST_FAMILY = 12
 """People of one family code who are not remarkable; pedigree studies may well have more."""
+
+
+@contextmanager
+def naming_crowds(cohort: pd.DataFrame) -> Iterator[None]:
+    """Let an error of the block tell of such families, which may be why pools stay empty."""
+    try:
+        yield
+    except BrainplugError as error:
+        for finding in find_crowds(cohort):
+            error.add_note(finding.what)
+        raise
 
 
 def find_crowds(cohort: pd.DataFrame) -> Iterator[Finding]:

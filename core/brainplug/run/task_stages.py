@@ -18,7 +18,7 @@ from brainplug.api.records import SPLITS, Split
 from brainplug.api.roles import Prepares, ReadsFiles, able
 from brainplug.audit.balance import describe_split
 from brainplug.audit.console import audit_tables, finding_lines
-from brainplug.audit.crowds import find_crowds
+from brainplug.audit.crowds import find_crowds, naming_crowds
 from brainplug.audit.leakage import find_leaks, find_relatives, find_task_leaks
 from brainplug.audit.records import Audit
 from brainplug.audit.shortcuts import audit_words
@@ -147,7 +147,8 @@ def run_split(workspace: Workspace) -> None:
     """Put subjects into pools, and make sure from the file that the pools are apart."""
     cohort, seed = read_cohort(workspace), workspace.recipe.seed
     strategy, asked = workspace.strategy, workspace.asked
-    split = split_cohort(strategy, cohort, seed=seed, **asked)
+    with naming_crowds(cohort):
+        split = split_cohort(strategy, cohort, seed=seed, **asked)
     notes = tell_split(strategy, cohort, split, **asked)
     write_json(workspace.files.split_notes, {"asked": count_asked(split), "notes": notes})
     write_csv(workspace.files.split, split)
