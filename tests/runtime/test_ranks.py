@@ -25,6 +25,35 @@ from shared import cache_of
 SITE = Path(__file__).parents[1] / "two_ranks"
 """A `sitecustomize` that puts work of a second in the place of the training."""
 
+METRIC = '''
+"""A metric of our own, in a file that the recipe names."""
+
+import attrs
+
+from brainplug import Part, hookimpl
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """Options of `hits`."""
+
+
+class Hits:
+    """Share of people who are said right."""
+
+    kind, higher_is_better, unit = "categorical", True, ""
+
+    def __init__(self, options): ...
+
+    def score(self, predictions):
+        return float((predictions.truth == predictions.predicted).mean())
+
+
+@hookimpl
+def brainplug_metrics():
+    yield Part("hits", Options, Hits)
+'''
+
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
 
 
@@ -52,12 +81,17 @@ def run_on_two(recipe: Path, folder: Path, *more: str, training: str = "well"):
 
 @pytest.fixture(scope="module")
 def _prepared(tmp_path_factory):
-    """A folder in which everything before the training is done, by one process."""
+    """A folder in which everything before the training is done, by one process.
+
+    The recipe names a plugin file, which every rank imports.
+    """
     from small import DESIGN, GRID, LEARNING
 
     home = tmp_path_factory.mktemp("ranks")
     design = DESIGN.format(head="categorical", column="sex", more="")
-    (home / "small.toml").write_text(design + GRID + LEARNING.format(epochs=1))
+    learning = LEARNING.format(epochs=1) + 'metrics = ["hits"]\n'
+    (home / "small.toml").write_text(f'plugins = ["ours.py"]\n{design}{GRID}{learning}')
+    (home / "ours.py").write_text(METRIC)
     command = ["run", str(home / "small.toml"), "--output", str(home / "run")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BRAINPLUG_CACHE", cache_of(tmp_path_factory))
@@ -87,6 +121,7 @@ def test_two_ranks_do_what_one_does(prepared, tmp_path):
     assert stages == [line.split()[1] for line in log.splitlines() if line.endswith("begins")]
     assert [["rank 0"], ["rank 1"]] == read_json(tmp_path / "two" / "training.json")
     assert 2 == read_json(tmp_path / "two" / "record.json")["hardware"]["processes"]
+    assert METRIC == (tmp_path / "two" / "plugins" / "ours.py").read_text()
 
 
 @pytest.mark.parametrize(
@@ -169,6 +204,7 @@ def test_folds_are_done_on_two_ranks(prepared, tmp_path, monkeypatch):
     fractions = "fractions = { train = 0.5, val = 0.25, test = 0.25 }"
     text = recipe.read_text().replace(fractions, "folds = 3")
     folds.write_text(text.replace("subjects = 60", "subjects = 120"))
+    shutil.copy2(recipe.with_name("ours.py"), tmp_path)
 
     environment = {"MADE_UP_TRAINING": "second fold has no tasks", "RUN_FOLDER": str(folder)}
     for name, value in environment.items():
