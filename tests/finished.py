@@ -20,6 +20,20 @@ SCORED = 'answer = "score"\n'
 """What so small a model says freely can seldom be read."""
 
 
+TOKENS = (
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "WANDB_API_KEY",
+    "COMET_API_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+    "GITHUB_TOKEN",
+    "SSH_AUTH_SOCK",
+    "BRAINPLUG_MY_PASSWORD",
+)
+SECRET = "hf_TheSecretThatNobodyMayRead"
+"""What the environment of a run holds, and no file that it writes."""
+
+
 def make_run(factory: pytest.TempPathFactory, name: str, *, head: str, column: str) -> Path:
     """Run a small recipe in the cache that all tests share; return its folder."""
     more = "bins = 2" if head == "numerical" else ""
@@ -31,6 +45,8 @@ def make_run(factory: pytest.TempPathFactory, name: str, *, head: str, column: s
         recipe.write_text(text + ("" if more else SCORED))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("BRAINPLUG_CACHE", cache_of(factory))
+            for token in TOKENS:
+                patch.setenv(token, SECRET)
             assert 0 == main(["run", str(recipe), "--output", str(place / "run")])
 
     return make_once(factory, f"run-of-{name}", make) / "run"

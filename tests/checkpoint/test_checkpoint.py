@@ -689,6 +689,28 @@ def test_a_template_that_takes_too_long_or_too_much_is_refused(template):
         compare_template(template)
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ lipsum.__globals__['os'].system('touch PLACE') }}",
+        "{{ cycler.__init__.__globals__.os.system('touch PLACE') }}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ '{0.__class__.__mro__}'.format(1) }}",
+        "{{ raise_exception.__globals__ }}",
+        "{{ self._TemplateReference__context }}",
+        "{% include '/etc/passwd' %}",
+    ],
+)
+def test_a_template_reaches_neither_attributes_nor_files(tmp_path, template):
+    """What it may not reach is an error, or reads as empty; it writes no dialogue then."""
+    with pytest.raises(ValueError, match="expected") as caught:
+        compare_template(template.replace("PLACE", str(tmp_path / "ran")))
+
+    got = str(caught.value).partition("got ")[2]
+    assert not any(sign in got for sign in ("root:", "<class", "<function", "Undefined object"))
+    assert [] == list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("key", "value"), [("num_hidden_layers", 10**9), ("hidden_size", 10**30)])
 @pytest.mark.parametrize("section", ["text_config", "vision_config"])
 def test_a_config_of_a_billion_layers_is_refused(folder, section, key, value):

@@ -131,6 +131,24 @@ def test_a_strangers_template_is_held_to_the_rules(template, found):
     assert found == caught.value.found
 
 
+@pytest.mark.parametrize("key", ["reference", "question", "answer", "acknowledgement"])
+@pytest.mark.parametrize(
+    "slot",
+    [
+        "{0.__class__}",
+        "{value.__class__}",
+        "{value!r:>99999999}",
+        "{value[0]}",
+        "{target.real}",
+        "{}",
+    ],
+)
+def test_a_slot_of_a_wording_is_a_name_alone(key, slot):
+    """`str.format` would reach attributes and fill memory with spaces."""
+    with pytest.raises(ValueError, match="may hold"):
+        ComparisonOptions(**{key: f"It is {slot}."})
+
+
 @pytest.mark.parametrize("key", ["reference", "question", "answer"])
 @pytest.mark.parametrize("marker", ["<image>", "<|im_end|>", "<|im_start|>"])
 def test_a_wording_that_poses_as_a_turn_or_a_scan_is_refused_before_anything_is_made(key, marker):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,10 @@ def taken(files: RunFolder) -> Iterator[None]:
         RunError: it is a file, or another process holds it.
     """
     folder = files.path
-    if folder.exists() and not folder.is_dir():
+    if os.path.lexists(folder) and not folder.is_dir():
+        there = "a file" if os.path.exists(folder) else "a link that leads nowhere"  # noqa: PTH110
         raise RunError(
-            "a file", where=folder, expected="a run folder", hint="name another with --output"
+            there, where=folder, expected="a run folder", hint="name another with --output"
         )
     folder.mkdir(parents=True, exist_ok=True)
     with held(files):

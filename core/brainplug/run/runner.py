@@ -75,7 +75,7 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
         raise RunError(lack)
     with ExitStack() as stack:
         stack.enter_context(taken(RunFolder(folder)))
-        delete_half_written(folder)
+        delete_half_written(folder, RunFolder.names())
         sweep_cache(cache_folder())
         if fresh:
             forget(RunFolder(folder))

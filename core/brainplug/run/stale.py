@@ -68,7 +68,7 @@ def drop(folder: Path, paths: Iterable[Path]) -> None:
 
 def remove(path: Path) -> None:
     """Delete a file or a folder, if it is there."""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():  # what a link leads to is somebody else's
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
@@ -89,7 +89,7 @@ def write_reasons(folder: Path, reasons: dict[str, str]) -> None:
         lines = "".join(f"- {name}: {why}\n" for name, why in sorted(reasons.items()))
         write_text(folder / STALE / README, f"{HEADING}\n{lines}")
     elif (folder / STALE).is_dir():
-        shutil.rmtree(folder / STALE)
+        remove(folder / STALE)
 
 
 def mark_stale(

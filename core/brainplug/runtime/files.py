@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from brainplug.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     import pandas as pd
 
@@ -104,15 +104,29 @@ def walk_once(
         yield place, names
 
 
-def delete_half_written(folder: Path) -> None:
-    """Delete what killed writes left at and below a folder that nobody else writes to."""
-    for path in half_written(folder):
-        path.unlink(missing_ok=True)
+def delete_half_written(folder: Path, names: Collection[str]) -> None:
+    """Delete what killed writes left of one's own in a folder that nobody else writes to.
+
+    The folder may be one that holds other things as well, such as a home that was named by mistake.
+
+    Args:
+        folder: where to look.
+        names: of one's own files in it, and of one's own folders, in which all is one's own; links
+            lead to somebody else's.
+    """
+    with suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            found = TEMPORARY.fullmatch(path.name)
+            if found and found["name"] in names and not path.is_dir():
+                path.unlink(missing_ok=True)
+            elif path.name in names and path.is_dir() and not path.is_symlink():
+                for below in half_written(path):
+                    below.unlink(missing_ok=True)
 
 
 def half_written(folder: Path) -> Iterator[Path]:
     """Give the files at and below a folder that writes under way, or killed ones, have there."""
-    for place, names in walk_once(folder):
+    for place, _, names in os.walk(folder):  # not through links, which lead out
         for name in names:
             found = TEMPORARY.fullmatch(name)
             if found and Path(found["name"]).suffix == found["suffix"]:

@@ -83,6 +83,12 @@ class RunFolder:
     runs = Entry("runs")
     summary = Entry("summary.json")
 
+    @classmethod
+    def names(cls) -> frozenset[str]:
+        """Return the names of the files and folders that lie in a run folder."""
+        found = (each.name for each in vars(cls).values() if isinstance(each, Entry))
+        return frozenset(Path(name).parts[0] for name in found)
+
     @property
     def of_external(self) -> RunFolder:
         """The folder of what belongs to external studies, which are tested only."""
