@@ -11,7 +11,7 @@ from rich.text import Text
 
 import brainplug
 from brainplug.run.log import log
-from brainplug.runtime.terminal import Terminal
+from brainplug.runtime.terminal import Terminal, make_table
 
 TEXTS = ["dose [/kg]", "[low]", "[bold]", "[/]", ":smile:", "a\\[b]", "[link=x]y[/link]"]
 CONTROLS = [
@@ -86,3 +86,16 @@ def test_nothing_is_printed_as_markup():
     }
 
     assert set() == found
+
+
+def test_a_table_breaks_texts_and_no_interval():
+    """At sixty columns a name takes two lines; a number with its interval takes one."""
+    table = make_table("metric", "difference", "p", title="a less b")
+    table.add_row("balanced accuracy of the most probable answer", "0.08 (0.01 to 0.36)", "0.436")
+    screen = Terminal(width=60, file=io.StringIO())
+    screen.print(table)
+    lines = screen.file.getvalue().splitlines()
+
+    assert max(map(len, lines)) <= 60
+    assert any("0.08 (0.01 to 0.36)" in line for line in lines)
+    assert "a less b" == lines[0].strip()
