@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from brainplug.errors import RunError
+from brainplug.runtime.notes import read_note
 from brainplug.runtime.records import read_record, write_record
 from brainplug.tasks.study_facts import CohortFacts, StudyFacts
 
@@ -40,3 +41,5 @@ def test_a_damaged_file_is_told_with_what_to_do(tmp_path, content):
 def test_a_file_that_json_gives_up_on_is_told_too(tmp_path, content):
     """Nesting without end, and numbers of thousands of digits."""
     test_a_damaged_file_is_told_with_what_to_do(tmp_path, content)
+    (tmp_path / "note.json").write_bytes(content)
+    assert read_note(tmp_path / "note.json") is None
