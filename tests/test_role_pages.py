@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brainplug.api.contracts import CONTRACTS
+from brainplug.api.contracts import CONTRACTS, MADE, members_of
 from brainplug.api.frames import FOUND, frames_of
-from brainplug.api.roles import UsesTarget
+from brainplug.api.roles import Metric, TaskHead, UsesTarget
 from brainplug.audit.balance import BALANCED
 from brainplug.cohort.contract import check_table
 from brainplug.design.pairs import make_pairs
@@ -142,3 +142,24 @@ def test_the_names_that_are_found_are_found():
     for name in FOUND:
         assert name in BALANCED[name]
         assert name in COMMON_COLUMNS[name]
+
+
+def protocols():
+    """Return every protocol of a role with its abilities and what its methods make."""
+    for contract in [*CONTRACTS.values(), *MADE.values()]:
+        yield from (contract.protocol, *contract.abilities)
+
+
+def test_each_member_is_described_by_its_own_words():
+    """No attribute by what stands below another one; kinds by the values that are allowed."""
+    from role_pages import described, said_of
+
+    for protocol in protocols():
+        told = {
+            each.name: " ".join(said_of(protocol, each)).strip() for each in members_of(protocol)
+        }
+        assert all(told.values()), (protocol, told)
+        assert len(set(told.values())) == len(told), (protocol, told)
+    assert "categorical" in described(TaskHead)["kind"]
+    assert "numerical" in described(Metric)["kind"]
+    assert "metrics" not in described(TaskHead)["kind"].lower()

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +45,10 @@ RECORDS: Mapping[str, tuple[str, ...]] = {
 
 OPTIONS = """\
 `Options` is a class under `@attrs.frozen(kw_only=True)`; each field is a key of the recipe's table,
-described by `metadata=about("…", unit="…")`. A recipe's value must be of the field's very type
-(`int`, `float`, `str`, `bool`, `Path`, `Literal[…]`, a tuple, a dict, or one of these or `None`):
-nothing is converted behind your back. A `Path` is relative to the recipe, and absolute when your
+described by `metadata=about("…", unit="…")`. A recipe's value must be of the field's type (`int`,
+`float`, `str`, `bool`, `Path`, `Literal[…]`, a tuple, a dict, or one of these or `None`): `"1"` is
+no number, `1.0` no whole number and `1` no truth value. Only a whole number where a `float` is
+asked, `val = 1`, is taken for `1.0`, and a list becomes a tuple. A `Path` is relative to the recipe, and absolute when your
 part sees it. Validators of attrs and a `ValueError` in `__attrs_post_init__` refuse a value; the
 user is told of it with all other mistakes of the recipe."""
 
@@ -153,11 +156,23 @@ def said_of(protocol: type, member: Member) -> Iterator[str]:
     if value is not None and not isinstance(value, str):
         yield from sections(inspect.getdoc(value) or "")
         return
-    # An attribute's description is the text below it, which Python throws away.
-    text = inspect.getsource(protocol)
-    found = re.search(rf'^    {member.name}: .*\n    """(.*?)"""', text, re.MULTILINE | re.DOTALL)
-    if found:
-        yield from (" ".join(found[1].split()), "")
+    told = " ".join(described(protocol).get(member.name, "").split())
+    yield from (told, "") if told else ()
+
+
+def described(protocol: type) -> dict[str, str]:
+    """Return what stands below each attribute of a class, a text that Python throws away."""
+    (body,) = ast.parse(textwrap.dedent(inspect.getsource(protocol))).body
+    assert isinstance(body, ast.ClassDef)
+    return {
+        above.target.id: below.value.value
+        for above, below in pairwise(body.body)
+        if isinstance(above, ast.AnnAssign)
+        and isinstance(above.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
 
 
 def given(role: str) -> Iterator[str]:

@@ -22,7 +22,9 @@ class Metric(Protocol):
     """
 
     kind: TargetKind
+    """`"categorical"` or `"numerical"`: the kind of target that it scores."""
     higher_is_better: bool
+    """Whether more is better; of errors it is False."""
     unit: str
     """`"target"` where the score is in the target's own unit, else the unit, else empty."""
 

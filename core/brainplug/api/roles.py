@@ -196,7 +196,11 @@ class Pairing(Protocol):
     """Chooses the references of each query; see also `Speaks`, `UsesTraining`, `ShowsNone`."""
 
     def pair(self, queries: pd.DataFrame, references: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-        """Return one row a task: `query` and `references` (a tuple), both index labels.
+        """Return one row a task: `query` and `references`, index labels.
+
+        A query may have several tasks. The references of a task, a tuple or a list, are other
+        scans each; how many there are may differ from task to task, and the prompt template is
+        given them all.
 
         Args:
             queries: scans of one query pool with `subject`, `value`, `stratum` and study columns.
@@ -229,6 +233,7 @@ class ShowsNone(Protocol):
     """A pairing that shows no reference, so that everybody is asked, or a template without any."""
 
     references: Literal["none"]
+    """That there are none."""
 
 
 class PromptTemplate(Protocol):
@@ -339,6 +344,7 @@ class TaskHead(Protocol):
     """Knows one kind of target."""
 
     kind: TargetKind
+    """`"categorical"` where values are labels, `"numerical"` where they are numbers."""
     column: str
     """Column of the cohort table that holds the target."""
     target: str
