@@ -48,9 +48,10 @@ OPTIONS = """\
 described by `metadata=about("…", unit="…")`. A recipe's value must be of the field's type (`int`,
 `float`, `str`, `bool`, `Path`, `Literal[…]`, a tuple, a dict, or one of these or `None`): `"1"` is
 no number, `1.0` no whole number and `1` no truth value. Only a whole number where a `float` is
-asked, `val = 1`, is taken for `1.0`, and a list becomes a tuple. A `Path` is relative to the recipe, and absolute when your
-part sees it. Validators of attrs and a `ValueError` in `__attrs_post_init__` refuse a value; the
-user is told of it with all other mistakes of the recipe."""
+asked, `val = 1`, is taken for `1.0`, and a list becomes a tuple. A `Path` is relative to the
+recipe, and absolute when your part sees it. Validators of attrs and a `ValueError` in
+`__attrs_post_init__` refuse a value; the user is told of it with all other mistakes of the
+recipe."""
 
 COLUMNS = """\
 Of a study's own columns {names} are found by these names, in any case of letters, besides `family`

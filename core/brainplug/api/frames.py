@@ -126,7 +126,11 @@ FRAMES: tuple[Frame, ...] = (
         index="any",
         columns=(
             Column("query", "index label", "of `queries`; each at least once"),
-            Column("references", "tuple or list of index labels", "of `references`, in the order shown; no scan twice"),
+            Column(
+                "references",
+                "tuple or list of index labels",
+                "of `references`, in the order shown; no scan twice",
+            ),
         ),
     ),
     Frame(
