@@ -17,8 +17,6 @@ from brainplug.errors import PluginError
 from brainplug.registry import load_registry
 from brainplug.testing import make_case
 from brainplug_plugins.heads.numerical import Numerical, NumericalOptions
-from brainplug_plugins.metrics.auroc import Auroc, AurocOptions
-from brainplug_plugins.metrics.balanced_accuracy import BalancedAccuracy, BalancedAccuracyOptions
 
 REGISTRY = load_registry()
 HANDS = pd.Series(["left", "right", "left"])
@@ -188,31 +186,3 @@ def test_an_ability_of_answers_is_held_to_like_that_of_a_part():
         head.fit(AGES)
     with pytest.raises(PluginError, match="spoken of the task head must return tuple"):
         head.fit(AGES + 1).spoken()
-
-
-class Misstating(BalancedAccuracy):
-    """A metric that says it is made of other shares than it is."""
-
-    def shares(self, predictions):
-        return super().shares(predictions)[:1]
-
-
-class Misranking(Auroc):
-    """A metric that says people rank the other way round."""
-
-    def rankings(self, predictions):
-        return tuple(
-            attrs.evolve(each, height=-each.height) for each in super().rankings(predictions)
-        )
-
-
-@pytest.mark.parametrize(
-    ("metric", "what"),
-    [
-        (Misstating(BalancedAccuracyOptions()), "the mean of its shares"),
-        (Misranking(AurocOptions()), "the mean of its areas"),
-    ],
-)
-def test_a_metric_is_made_of_what_it_says(metric, what):
-    """Else its interval would be that of another score."""
-    assert any(what in fault for fault in laws.metric_faults(metric))

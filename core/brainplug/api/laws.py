@@ -11,29 +11,25 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
 import pandas as pd
 
 from brainplug.api.guard import name_of, origin_of
-from brainplug.api.records import Case, Image, Predictions, Turn
+from brainplug.api.records import Case, Image, Turn
 from brainplug.api.roles import (
     Compares,
-    CountsShares,
     Fixed,
-    RanksPeople,
     ReadsFiles,
     SaysDifferences,
     SaysNumbers,
-    ScoresResamples,
     able,
 )
 from brainplug.errors import PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from brainplug.api.records import Ranking, TargetColumn, TargetValue
-    from brainplug.api.roles import Answers, CohortLoader, Metric, Part, PromptTemplate, TaskHead
+    from brainplug.api.records import TargetColumn, TargetValue
+    from brainplug.api.roles import Answers, CohortLoader, Part, PromptTemplate, TaskHead
 
 SAMPLE = 50
 """Training values that are said and read back, from the smallest to the largest."""
@@ -171,100 +167,6 @@ def column_faults(raw: pd.Series, found: TargetColumn) -> Iterator[str]:
             f"{int(mute.sum())} rows have neither a value nor a reason, for example "
             f"{raw[mute].iloc[0]!r}"
         )
-
-
-def hold_metrics(metrics: Mapping[str, Metric], labels: Sequence[str]) -> None:
-    """Let every metric of a run score small made-up samples before anything is trained.
-
-    Raises:
-        PluginError: one raises, or returns something else than a float.
-    """
-    for metric in metrics.values():
-        hold(metric, metric_faults(metric, labels))
-
-
-def metric_faults(metric: Metric, labels: Sequence[str] = ()) -> Iterator[str]:
-    """Say where a metric gives no number, or another one for weighted subjects.
-
-    Args:
-        metric: of either kind.
-        labels: the classes of the target; two made-up ones where there are none.
-    """
-    for name, sample in make_samples(metric, labels).items():
-        score = metric.score(sample)
-        if not isinstance(score, float):
-            yield f"score returns {score!r} for {name}, expected a float (nan where undefined)"
-            continue
-        yield from made_of_faults(metric, sample, score, name)
-        if able(metric, ScoresResamples):
-            yield from weight_faults(metric, sample, score, name)
-
-
-def made_of_faults(metric: Metric, sample: Predictions, score: float, name: str) -> Iterator[str]:
-    """Say where a metric is not made of what it says that it is made of."""
-    if not np.isfinite(score):
-        return
-    if able(metric, CountsShares):
-        shares = [(each, each.right[each.counted].mean()) for each in metric.shares(sample)]
-        made = np.mean([2 * s / (1 + s) if each.jaccard else s for each, s in shares])
-        if not np.isclose(made, score):
-            yield f"score of {name} is {score}, the mean of its shares {made}"
-    if able(metric, RanksPeople):
-        made = np.mean([ranked_area(each) for each in metric.rankings(sample)])
-        if not np.isclose(made, score):
-            yield f"score of {name} is {score}, the mean of its areas {made}"
-
-
-def ranked_area(ranking: Ranking) -> float:
-    """Return how often one of the class ranks above one who is not, ties half."""
-    above = ranking.height[ranking.positive][:, None] - ranking.height[~ranking.positive]
-    return float((np.sign(above).mean() + 1) / 2)
-
-
-def weight_faults(
-    metric: ScoresResamples, sample: Predictions, score: float, name: str
-) -> Iterator[str]:
-    """Say where counts of subjects are not what repeating these subjects is."""
-    num = len(sample.truth)
-    counts = np.ones((2, num))
-    # Each subject once, and each twice: both must be the plain score, whatever the metric is.
-    counts[1] = 2
-    scores = np.asarray(metric.score_resamples(sample, counts))
-    if scores.shape != (2,):
-        yield f"score_resamples returns the shape {scores.shape} for 2 samples of {name}"
-    elif not np.allclose(scores, score, rtol=1e-6, atol=1e-9, equal_nan=True):
-        yield f"score of {name} is {score}, score_resamples makes it {scores.tolist()}"
-
-
-def make_samples(metric: Metric, labels: Sequence[str] = ()) -> dict[str, Predictions]:
-    """Make up predictions such as a run may hand to a metric, by what they are.
-
-    >>> from types import SimpleNamespace
-    >>> samples = make_samples(SimpleNamespace(kind="categorical"))
-    >>> samples["made-up predictions"].truth.tolist()[:3]
-    ['a', 'b', 'a']
-    """
-    if metric.kind == "numerical":
-        truth = np.linspace(20.0, 80.0, 12)
-        errors = np.resize([1.5, -3.0, 0.0, 4.5, -0.5], len(truth))
-        whole = Predictions(truth=truth, predicted=truth + errors, train_mean=48.0)
-        return {"made-up predictions": whole, "a single subject": whole.take(slice(1))}
-    names = tuple(labels) or ("a", "b")
-    indices = np.arange(6 * len(names)) % len(names)
-    # Every third answer is wrong, so that no metric stands at an end of its scale.
-    shifted = np.where(np.arange(len(indices)) % 3 == 2, (indices + 1) % len(names), indices)
-    truth = np.array([names[index] for index in indices], dtype=object)
-    predicted = np.array([names[index] for index in shifted], dtype=object)
-    predicted[0] = None  # an answer that nobody could read
-    chances = np.full((len(indices), len(names)), 0.4 / len(names))
-    chances[np.arange(len(indices)), shifted] += 0.6
-    whole = Predictions(truth=truth, predicted=predicted, labels=names, probabilities=chances)
-    return {
-        "made-up predictions": whole,
-        "predictions without probabilities": attrs.evolve(whole, probabilities=None),
-        # Not the first, whose answer could not be read.
-        "a single subject": whole.take(slice(1, 2)),
-    }
 
 
 def hold_sources(behaviour: object) -> None:

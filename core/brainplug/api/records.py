@@ -228,6 +228,13 @@ class Case:
         return phrasings[int.from_bytes(hashlib.sha256(key).digest()[:8]) % len(phrasings)]
 
 
+def read_only(values: np.ndarray) -> np.ndarray:
+    """Return a view of an array through which nothing can be written."""
+    view = np.asarray(values).view()
+    view.flags.writeable = False
+    return view
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Predictions:
     """Truths and predictions of one split, one a subject; what a metric scores.
@@ -244,14 +251,20 @@ class Predictions:
             could be read. None where that is so of everybody. Scores count the worse, so that
             silence never helps.
         constant: whether the system says the same to everybody by construction, as a rule may.
+
+    All metrics are given the same arrays, so none can be written to: `np.sort` in place of `.sort`.
     """
 
-    truth: np.ndarray
-    predicted: np.ndarray
+    truth: np.ndarray = attrs.field(converter=read_only)
+    predicted: np.ndarray = attrs.field(converter=read_only)
     labels: tuple[str, ...] = ()
-    probabilities: Float[np.ndarray, "n c"] | None = None
+    probabilities: Float[np.ndarray, "n c"] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(read_only)
+    )
     train_mean: float | None = None
-    possible: Float[np.ndarray, "n 2"] | None = None
+    possible: Float[np.ndarray, "n 2"] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(read_only)
+    )
     constant: bool = False
 
     @property

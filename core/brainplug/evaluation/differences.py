@@ -68,7 +68,7 @@ def difference(
     p_value = None
     if not np.isfinite(value):
         lacking = ours if not np.isfinite(metric.score(ours)) else theirs
-        gap = Estimate(reason=tell_undefined(lacking))
+        gap = Estimate(reason=tell_undefined(lacking, float(metric.score(lacking))))
     else:
         gap = find_gap(metric, (ours, theirs), clusters, plan)
         p_value = paired_p_value(metric, ours, theirs, draw_resamples(clusters, plan))

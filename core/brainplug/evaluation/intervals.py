@@ -58,7 +58,7 @@ def interval(
     """
     value = float(metric.score(predictions))
     if not np.isfinite(value):
-        return Estimate(reason=tell_undefined(predictions))
+        return Estimate(reason=tell_undefined(predictions, value))
     members = number_families(clusters)
     if predictions.constant and not influences(metric, predictions, members).any():
         return Estimate(value=value, low=value, high=value, reason=CONSTANT)
@@ -120,16 +120,30 @@ def student_interval(
     return enclose(value, (low, high), STUDENT.format(scale=scale))
 
 
-def tell_undefined(predictions: Predictions) -> str:
-    """Say what predictions lack that a score needs."""
+def tell_undefined(predictions: Predictions, score: float = float("nan")) -> str:
+    """Say what predictions lack that a score needs.
+
+    Args:
+        predictions: that were scored.
+        score: what the metric made of them.
+    """
+    if np.isinf(score):
+        return f"not defined: the metric returns {score}"
+    lacking = find_lacking(predictions) or "the metric returns nan for these answers"
+    return f"not defined: {lacking}"
+
+
+def find_lacking(predictions: Predictions) -> str:
+    """Say what predictions lack for any score; empty where they lack nothing."""
     truth = predictions.truth
     if not len(truth):
-        return "not defined: nobody was asked"
+        return "nobody was asked"
     lacking = [repr(label) for label in predictions.labels if not np.any(truth == label)]
     if lacking:
-        return f"not defined: nobody here is {' or '.join(lacking)}"
-    if predictions.labels:
-        return "not defined: it needs probabilities of the answers, and there are none"
+        return f"nobody here is {' or '.join(lacking)}"
+    if predictions.labels and predictions.probabilities is None:
+        return "it needs probabilities of the answers, and there are none"
     if len(set(truth)) < 2:
-        return "not defined: everybody here has the same value"
-    return "not defined: the same number is said of everybody"
+        return "everybody here has the same value"
+    what = "answer" if predictions.labels else "number"
+    return f"the same {what} is said of everybody" if len(set(predictions.predicted)) < 2 else ""

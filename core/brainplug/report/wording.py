@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     Estimated = ReportedScore | Difference | Measured | GroupScore | Estimate
 
+ENDLESS, MOST_PLACES = 1e7, 7
+"""From where, and with how many decimals, a number is written by its power of ten."""
+
 METRIC_NAMES = {
     "accuracy": "accuracy",
     "auroc": "AUROC",
@@ -62,10 +65,16 @@ def show_number(value: float | None, places: int | None = None) -> str:
 
     >>> show_number(0.905), show_number(12.34), show_number(4321.0), show_number(0.0042)
     ('0.91', '12.3', '4321', '0.0042')
+    >>> show_number(1.25e300), show_number(1e20)
+    ('1.25e+300', '1e+20')
     """
     if value is None:
         return "n/a"
-    text = f"{value:.{count_places(value) if places is None else places}f}"
+    places = count_places(value) if places is None else places
+    if abs(value) >= ENDLESS or (value and places > MOST_PLACES):
+        # Of so many digits none is read.
+        return f"{value:.3g}".replace("-", MINUS)
+    text = f"{value:.{places}f}"
     # A small negative number rounds to "-0.00".
     return text.replace("-", MINUS) if float(text) else text.replace("-", "")
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.api.laws import fit_answers, hold_metrics, hold_sources
+from brainplug.api.laws import fit_answers, hold_sources
+from brainplug.api.metric_laws import hold_metrics
 from brainplug.api.records import SPLITS, Image, list_pools
 from brainplug.api.roles import ShowsNone, able
 from brainplug.audit.console import finding_lines

@@ -17,7 +17,8 @@ import attrs
 from rich.text import Text
 
 from brainplug.api.guard import behind
-from brainplug.api.laws import hold_metrics, hold_sources
+from brainplug.api.laws import hold_sources
+from brainplug.api.metric_laws import hold_metrics
 from brainplug.api.roles import ReadsFiles, able
 from brainplug.imaging.cache import content_hash
 from brainplug.recipe.metrics import EXPECTED_ERROR

@@ -16,6 +16,7 @@ import pandas as pd
 from brainplug.api import laws
 from brainplug.api.contracts import find_defect
 from brainplug.api.guard import Origin, build
+from brainplug.api.metric_laws import metric_faults
 from brainplug.api.records import POOLS
 from brainplug.api.roles import (
     AsksAll,
@@ -256,7 +257,7 @@ def check_model(backbone: ModelBackbone, example: Example) -> Iterator[str]:
 def check_metric(metric: Metric, example: Example) -> Iterator[str]:  # noqa: ARG001 (alike)
     """Let a metric score made-up predictions of two and of three classes, or of numbers."""
     for labels in ((), ("a", "b", "c")):
-        yield from laws.metric_faults(metric, labels)
+        yield from metric_faults(metric, labels)
 
 
 CHECKS: Mapping[str, Callable[[Any, Example], Iterable[str]]] = {

@@ -94,7 +94,7 @@ def make(facts: Facts) -> Dependence | None:
         row = make_row(what or name, effect, axis, numerical=numerical)
         groups.setdefault(capital(heading), []).append(row)
     doses = found.doses if found.doses and len(found.doses.doses) > 1 else None
-    dose_axis = common_axis(facts) if doses else None
+    dose_axis = common_axis(facts, *(dose.score for dose in doses.doses)) if doses else None
     return Dependence(
         sentences=interventions_in_words(found),
         measure="mean change of answers, in SD" if numerical else "people whose answer changes",
@@ -135,7 +135,7 @@ def change_axis(found: Interventions, *, numerical: bool) -> Axis:
     ends = [end for each in moved for end in (each.value, each.high)]
     ends += [each.moved for effect in found.effects.values() for each in effect.expected.values()]
     ticks = even_ticks(max((end for end in ends if end is not None), default=1.0))
-    return Axis(low=0, high=ticks[-1], ticks=ticks)
+    return Axis(low=ticks[0], high=ticks[-1], ticks=ticks)
 
 
 def make_row(name: str, effect: Effect, axis: Axis, *, numerical: bool) -> Row:
@@ -183,6 +183,7 @@ def dose_rows(doses: Doses, axis: Axis) -> list[Row]:
             low=None if dose.score.low is None else axis.place(dose.score.low),
             high=None if dose.score.high is None else axis.place(dose.score.high),
             style="model",
+            beyond=axis.beyond(dose.score.value),
         )
         for dose in doses.doses
     ]

@@ -59,7 +59,8 @@ def make(facts: Facts) -> Subgroups | None:
     everybody = own_scores(scored, facts.metrics)[name]
     if not scored.subgroups or everybody.value is None:
         return None
-    axis = common_axis(facts)
+    grouped = [score for each in scored.subgroups.values() for score in each.groups.values()]
+    axis = common_axis(facts, *grouped)
     everyone = f"{scored.counts.subjects:,}"
     groups = {"All": [make_row("everybody", everybody, axis, count=everyone)]}
     for by, grouping in scored.subgroups.items():
@@ -84,6 +85,7 @@ def make_row(name: str, score: ReportedScore | GroupScore, axis: Axis, *, count:
         low=ends[0],
         high=ends[1],
         style="model" if name == "everybody" else "other",
+        beyond=axis.beyond(score.value),
         count=count,
         caution=score.reason if score.value is None else "",
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from brainplug.evaluation.records import ReportedScore
     from brainplug.report.facts import Facts
+    from brainplug.report.wording import Estimated
 
 GROUPS = {
     "model": "This run",
@@ -46,6 +47,7 @@ class Row:
         low: place of the lower end; None without an interval.
         high: of the upper one.
         style: how it is marked: `model`, `other` or `published`.
+        beyond: end of the axis outside of which the score is, `low` or `high`, else empty.
         link: where a published score can be read.
         caution: what must be known beside it.
         count: people; None where they are those of the figure.
@@ -58,6 +60,7 @@ class Row:
     low: str | None = None
     high: str | None = None
     style: str = "other"
+    beyond: str = ""
     link: str = ""
     caution: str = ""
     count: str | None = None
@@ -134,12 +137,18 @@ def list_published(facts: Facts) -> list[Published]:
     return find_published(studies, target.name, facts.first_metric.partition(" (")[0], target.unit)
 
 
-def common_axis(facts: Facts) -> Axis:
-    """Return the one axis on which the headline's metric is drawn wherever the page draws it."""
+def common_axis(facts: Facts, *more: Estimated) -> Axis:
+    """Return the one axis on which the headline's metric is drawn wherever the page draws it.
+
+    Args:
+        facts: of the run.
+        more: what is drawn besides the systems, for which the axis is made longer where need be.
+    """
     name = facts.first_metric
-    scores = [score for _, _, score in list_systems(facts, name)]
+    scores = [*(score for _, _, score in list_systems(facts, name)), *more]
     values = [end for score in scores for end in (score.value, score.low, score.high)]
-    return make_axis(name, [*values, *(each.high for each in list_published(facts))], facts.scored)
+    published = [end for each in list_published(facts) for end in (each.low, each.high)]
+    return make_axis(name, [*values, *published], facts.scored)
 
 
 def list_systems(facts: Facts, metric: str) -> Iterator[tuple[str, str, ReportedScore]]:
@@ -174,6 +183,7 @@ def make_row(name: str, score: ReportedScore, axis: Axis, places: int) -> Row:
         low=ends[0],
         high=ends[1],
         style="model" if name == "the model" else "other",
+        beyond=axis.beyond(score.value),
         caution=score.reason if score.value is None else "",
     )
 
