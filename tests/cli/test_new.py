@@ -95,6 +95,10 @@ REFUSED = {
     "metric mae": ["'mae'", "brainplug 0", "my-mae"],
     f"metric {'a' * 31}": ["at most 30"],
     "metric my-score --table people.csv": ["--table", "cohort"],
+    "model torch --file": ["torch.py", "name of a library", "my-torch"],
+    "metric json --file": ["json.py", "name of a library"],
+    "split class --file": ["class.py", "Python can import", "my-class"],
+    "prompt 3d --file": ["3d.py", "Python can import"],
     "cohort my-study --table nowhere.csv": ["nowhere.csv", "no such file"],
 }
 
@@ -143,7 +147,7 @@ STATED = {
     'SCAN = ""': 'SCAN = "sub-{subject}/anat/*_T1w.nii.gz"',
     '"Geschlecht": {},': '"Geschlecht": {"1": "weiblich", "2": "männlich"},',
     "'Händigkeit \"lr\"': {},": '\'Händigkeit "lr"\': {"l": "links", "r": "rechts"},',
-    "DECIMAL_COMMAS: list[str] = []": 'DECIMAL_COMMAS: list[str] = ["BMI"]',
+    'DECIMAL_COMMAS: list[str] = [""]': 'DECIMAL_COMMAS: list[str] = ["BMI"]',
 }
 """What the author of a study says, in place of what was written."""
 
@@ -167,7 +171,7 @@ def test_a_loader_begins_from_the_users_own_columns(tmp_path, monkeypatch, capsy
     assert "007" not in text
     assert "1980" not in text
     plugin, tests = import_tests(home, monkeypatch, "brainplug_begun_birth", "test_begun_birth")
-    with pytest.raises(AssertionError, match="still to state: SUBJECT is empty; SCAN is empty"):
+    with pytest.raises(AssertionError, match="SUBJECT is empty; SCAN is empty; DECIMAL"):
         tests.test_all_is_stated()
 
     for old, new in STATED.items():
@@ -188,7 +192,7 @@ def test_a_table_is_read_when_all_is_stated(tmp_path):
     for old, new in STATED.items():
         text = text.replace(old, new)
     (tmp_path / "stated.py").write_text(text)
-    for subject in ("007", "008", "009"):
+    for subject in ("007", "008", "009", "of-nobody", "of-nobody-else"):
         write_scan(tmp_path / f"T1/sub-{subject}/anat/sub-{subject}_T1w.nii.gz")
     part = next(import_file(tmp_path / "stated.py").module.brainplug_cohorts())
     options = part.options(table=tmp_path / "people.csv", images=tmp_path / "T1")
@@ -196,6 +200,23 @@ def test_a_table_is_read_when_all_is_stated(tmp_path):
     found = part.make(options).load()
 
     assert "STATED" == found.study
+    assert (4, 5, 3) == (found.join.rows, found.join.images, found.join.matched)
     assert ["007", "008", "009"] == found.scans["subject"].tolist()
     assert ["23.5", "21.1", "20"] == found.scans["BMI"].tolist()
     assert [["010", "no image"]] == found.exclusions[["subject", "reason"]].to_numpy().tolist()
+
+
+@pytest.mark.parametrize(("where", "told"), [("study", "people.csv"), (".", "study/people.csv")])
+def test_a_recipe_names_the_table_that_was_given(where, told, tmp_path, monkeypatch, capsys):
+    """As seen from the recipe beside the file; no folder of scans is made up."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "people.csv").write_text(TABLE)
+
+    table = ["--table", "study/people.csv", "--output", where]
+    assert 0 == main(["new", "cohort", "named", "--file", *table])
+
+    said = capsys.readouterr().out
+    assert f'table = "{told}"' in said
+    assert 'images = "…"  # STATE' in said
+    assert "scans/" not in said

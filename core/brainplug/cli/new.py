@@ -56,7 +56,9 @@ def new_command(given: argparse.Namespace) -> None:
         raise BrainplugError(
             where="--table", expected="the role cohort, which reads tables", found=role
         )
-    begun: Begun = begin(role, name, table=given.table, alone=given.file)
+    if given.file:
+        check_file_name(name, given.output)
+    begun: Begun = begin(role, name, table=given.table, alone=given.file, folder=given.output)
     console = make_console()
     for path in write_all(begun, given.output):
         console.print(str(path), soft_wrap=True, markup=False, highlight=False)
@@ -112,3 +114,32 @@ def check_name(name: str, role: str) -> str:
             hint=f"of two parts with one name a recipe gets neither; such as my-{name}",
         )
     return name
+
+
+def check_file_name(name: str, folder: Path) -> None:
+    """Refuse a file that nobody could import, or that would hide a library beside it.
+
+    Raises:
+        BrainplugError: the name is a word of Python, or that of a library that is here.
+
+    >>> check_file_name("my-score", Path())
+    """
+    import keyword
+    from importlib.util import find_spec
+
+    from brainplug.errors import BrainplugError
+
+    module, here = name.replace("-", "_"), folder.absolute()
+    if not module.isidentifier() or keyword.iskeyword(module):
+        why = "no name that Python can import"
+    elif (spec := find_spec(module)) and spec.origin and here != Path(spec.origin).parent:
+        why = "the name of a library, which scripts in that folder would no longer find"
+    else:
+        return
+    raise BrainplugError(
+        f"{name!r}: {module}.py has {why}",
+        where="NAME",
+        expected="with --file, a name that a file of Python can have",
+        found=name,
+        hint=f"such as my-{name}",
+    )

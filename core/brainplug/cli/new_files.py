@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,7 +14,6 @@ from brainplug.runtime.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 EXAMPLES: Mapping[str, str] = {
     "cohort": "lab",
@@ -117,7 +118,14 @@ class Begun:
         yield self.recipe
 
 
-def begin(role: str, name: str, *, table: Path | None = None, alone: bool = False) -> Begun:
+def begin(
+    role: str,
+    name: str,
+    *,
+    table: Path | None = None,
+    alone: bool = False,
+    folder: Path | None = None,
+) -> Begun:
     """Make the files of a plugin.
 
     Args:
@@ -125,6 +133,7 @@ def begin(role: str, name: str, *, table: Path | None = None, alone: bool = Fals
         name: of the part.
         table: of a cohort, whose columns it begins from.
         alone: one file for beside a recipe, in place of a package.
+        folder: where a single file goes, and the recipe beside it.
 
     Raises:
         DataError: the table cannot be read.
@@ -134,10 +143,13 @@ def begin(role: str, name: str, *, table: Path | None = None, alone: bool = Fals
     if table is None:
         code, check = example(role, name), example(f"{role}_check", name, of=role, module=module)
     else:
-        from brainplug.cli.new_table import begin_from
+        from brainplug.cli.new_table import begin_from, quote
 
         code, check, to_state = begin_from(table, name, module)
-        recipe = recipe.replace("people.csv", table.name)
+        place = quote(from_recipe(table, folder if alone else None))
+        recipe = recipe.replace('"people.csv"', place)
+        recipe = recipe.replace('"scans/"', '"…"  # STATE the folder of the scans')
+        to_state = (*to_state, "images, the folder of the scans, in the recipe")
     if alone:
         return Begun(
             role=role,
@@ -158,6 +170,17 @@ def begin(role: str, name: str, *, table: Path | None = None, alone: bool = Fals
         f"tests/test_{name.replace('-', '_')}.py": check,
     }
     return Begun(role=role, name=name, files=files, home=package, recipe=recipe, to_state=to_state)
+
+
+def from_recipe(table: Path, folder: Path | None) -> str:
+    """Write the path of a table as a recipe in a folder names it; without one, as it is given.
+
+    >>> from_recipe(Path("study/people.csv"), Path("study")), from_recipe(Path("a/b.csv"), None)
+    ('people.csv', 'a/b.csv')
+    """
+    if folder is None or table.is_absolute():
+        return table.as_posix()
+    return Path(os.path.relpath(table, folder)).as_posix()
 
 
 def example(file: str, name: str, *, of: str = "", module: str = "") -> str:

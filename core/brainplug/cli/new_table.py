@@ -47,8 +47,10 @@ def begin_from(table: Path, name: str, module: str) -> tuple[str, str, tuple[str
     text = text.replace('"FROM-TABLE"', f'"{name.upper()}"')
     text = text.replace('    "id",\n', "".join(f"    {quote(each)},\n" for each in frame.columns))
     text = text.replace('    "sex": {},  # STATE the words\n', "".join(list_codes(coded)))
-    named = f"  # STATE which: {', '.join(map(quote, commas))}" if commas else ""
-    text = text.replace("  # STATE which columns", named)
+    if commas:
+        told = f'[""]  # STATE which, or [] for none: {", ".join(map(quote, commas))}'
+        text = text.replace("[]  # STATE which columns", told)
+    text = text.replace("  # STATE which columns", "")
     check = read_example("from_table_check").replace("from-table", name)
     to_state = [
         "SUBJECT, the column of the id",

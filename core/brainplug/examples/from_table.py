@@ -1,7 +1,8 @@
 """Cohort loader begun from the columns of people.csv.
 
-Nothing was guessed. What is marked STATE is yours to say; until all of it is said, the loader
-refuses to load and names what is missing.
+Nothing was guessed. What is marked STATE is yours to say. Until the id, the scan, the words of
+codes and the columns with decimal commas are said, the loader refuses to load and names what is
+missing.
 """
 
 import glob
@@ -13,6 +14,8 @@ import pandas as pd
 
 from brainplug import CohortTable, DataError, JoinReport, Part, about, hookimpl
 from brainplug.api.roles import CohortLoader
+from brainplug.toolkit.codes import with_points
+from brainplug.toolkit.image_matching import find_images
 from brainplug.toolkit.tables import leave_out, make_rows, read_table
 
 COLUMNS = [
@@ -47,6 +50,7 @@ DECIMAL_COMMAS: list[str] = []  # STATE which columns
 def unstated() -> list[str]:
     """Say what is still to be stated."""
     found = [f"{name} is empty" for name in ("SUBJECT", "SCAN") if not globals()[name]]
+    found += ["DECIMAL_COMMAS does not say which"] if "" in DECIMAL_COMMAS else []
     found += [f"CODES has no words for {name!r}" for name in CODES if not CODES[name]]
     named = [SUBJECT, SESSION, FAMILY, SITE, *CODES, *DECIMAL_COMMAS]
     lacking = [name for name in named if name and name not in COLUMNS]
@@ -89,7 +93,7 @@ class FromTable:
                 found=list(map(str, table.columns)),
             )
         for name in DECIMAL_COMMAS:
-            table[name] = table[name].str.replace(",", ".")
+            table[name] = table[name].map(with_points, na_action="ignore")
         named = {
             "subject": SUBJECT,
             "session": SESSION,
@@ -108,7 +112,12 @@ class FromTable:
             scans=scans,
             exclusions=pd.concat([nameless, lost]),
             rows_read=len(table),
-            join=JoinReport(rows=len(rows), images=len(scans), matched=len(scans)),
+            # All images of the folder are counted, so that those of no row are told.
+            join=JoinReport(
+                rows=len(rows),
+                images=len(find_images(self.options.images)),
+                matched=len(scans),
+            ),
             codes=CODES,
             missing=frozenset(MISSING),
         )

@@ -34,7 +34,8 @@ class Lab:
         lost = scans.loc[~there, ["subject", "session", "image"]].assign(
             reason="no image", detail=""
         )
-        join = JoinReport(rows=len(rows), images=int(there.sum()), matched=int(there.sum()))
+        images = list((self.folder / "scans").glob("*.nii.gz"))
+        join = JoinReport(rows=len(rows), images=len(images), matched=int(there.sum()))
         return CohortTable(
             study="LAB",
             scans=scans[there],
