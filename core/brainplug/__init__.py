@@ -1,4 +1,14 @@
-"""brainplug: can a vision-language model read an attribute off a brain MRI beside a reference?"""
+"""brainplug: can a vision-language model read an attribute off a brain MRI beside a reference?
+
+For users:
+
+    run(recipe)        do what is not done yet of a recipe; gives the `Run`
+    check(recipe)      what `brainplug check` prints, and as facts; nothing is trained
+    open_run(folder)   a run folder that is there, with its tables
+
+For authors of plugins: `Part`, `about`, `hookimpl`, the records that parts are given and return,
+and the errors; `brainplug.api`, `brainplug.toolkit` and `brainplug.testing` hold the rest.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -73,3 +83,7 @@ if not TYPE_CHECKING:  # a type checker must know every name, and refuse all oth
         from brainplug.api import records
 
         return getattr(records, name)
+
+    def __dir__() -> list[str]:
+        """Name what is heavy too, so that a notebook can complete it."""
+        return sorted({*globals(), *__all__})
