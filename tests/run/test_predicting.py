@@ -7,18 +7,21 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from io import StringIO
 
 import attrs
 import numpy as np
 import pandas as pd
 import pytest
 import tomli_w
+from rich.console import Console
 
 import brainplug
 from brainplug.cli.main import main
+from brainplug.cli.predict import make_table
 from brainplug.errors import DataError, RunError, ScanError
 from brainplug.evaluation.conformal import Band
-from brainplug.inference.predicted import PairAnswer, Prediction
+from brainplug.inference.predicted import PairAnswer, Prediction, PredictionTable
 from brainplug.run.predicting import with_band
 from brainplug.runtime.files import read_json, write_json
 from finished import copy_run
@@ -26,11 +29,13 @@ from finished import copy_run
 
 @pytest.fixture(scope="module")
 def moved(bmi_run, tmp_path_factory):
-    """A run that was moved, whose study's tables and first weights are not where it is."""
+    """A run that was moved, whose study's tables, metrics and first weights are not there."""
     folder = tmp_path_factory.mktemp("moved") / "elsewhere"
     shutil.copytree(bmi_run, folder, ignore=shutil.ignore_patterns("checkpoints"))
     recipe = (folder / "recipe.toml").read_text()
-    (folder / "recipe.toml").write_text(recipe.replace('use = "simulated"', 'use = "not-here"'))
+    lacking = tomllib.loads(recipe.replace('use = "simulated"', 'use = "not-here"'))
+    lacking["evaluation"]["metrics"] = ["not-here"]  # which nobody needs who predicts
+    (folder / "recipe.toml").write_text(tomli_w.dumps(lacking))
     # What so small a model says freely cannot be read, so that it would be no prediction.
     scores = read_json(folder / "metrics.json")
     scores["readouts"]["headline"] = "expected"
@@ -231,3 +236,34 @@ def test_a_run_is_a_few_tables(sex_run, moved):
     assert ("balanced-accuracy", told.value) == (first["metric"], first["value"])
     assert "sex" == run.recipe["target"]["column"]
     assert {} == run.runs
+
+
+def test_a_prediction_is_never_cut_where_there_is_little_room():
+    """What has no room is named below; the answer itself stands whole."""
+    labels = ("right-handed", "left-handed", "ambidextrous")
+    asked = Prediction(
+        query="/scans/sub-0001_T1w.nii.gz",
+        prediction="right-handed",
+        probabilities=dict.fromkeys(labels, 1 / 3),
+        mass=0.9,
+        answers=(),
+    )
+    found = PredictionTable(
+        run="run",
+        target="hand",
+        kind="categorical",
+        labels=labels,
+        unit="",
+        references=(),
+        notes=(),
+        predictions=(asked,),
+    )
+    console = Console(width=80, file=StringIO())
+
+    console.print(make_table(found, console.width))
+
+    shown = console.file.getvalue()
+    assert "right-handed" in shown.split("p(right-handed)")[1]
+    assert "…" not in shown
+    assert "no room for" in shown
+    assert "p(ambidextrous)" in shown

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from brainplug.cli.parser import Commands
     from brainplug.inference.predicted import Prediction, PredictionTable
 
+NAME = 24
+"""Columns that the name of a query is given before others are left out for it."""
+
 FORMATS = ("table", "csv", "json")
 
 FEW = 3
@@ -121,7 +124,7 @@ def show(found: PredictionTable) -> None:
     from brainplug.runtime.terminal import Terminal
 
     console = Terminal()
-    console.print(make_table(found))
+    console.print(make_table(found, console.width))
     names = short_names(found)
     warned: dict[str, list[str]] = {}
     for each in found.predictions:
@@ -136,10 +139,18 @@ def show(found: PredictionTable) -> None:
         console.print(Text(note, style="dim"))
 
 
-def make_table(found: PredictionTable) -> Table:
-    """Return predictions as a table, a row a query that could be used."""
+def make_table(found: PredictionTable, width: int) -> Table:
+    """Return predictions as a table, a row a query that could be used.
+
+    Every prediction stands on one line. Columns for which there is no room are counted below.
+
+    Args:
+        found: what was predicted.
+        width: columns of the terminal.
+    """
     from rich.text import Text
 
+    from brainplug.report.headline import count_fitting
     from brainplug.runtime.terminal import make_table
 
     unit = f" ({found.unit})" if found.unit else ""
@@ -150,23 +161,32 @@ def make_table(found: PredictionTable) -> Table:
     )
     table = make_table(title=f"{found.target}{unit}, {beside}")
     table.add_column("query", overflow="fold")
-    table.add_column("prediction", justify="right")
     several = any(len(each.answers) > 1 for each in found.predictions)
-    if found.kind == "categorical":
-        for label in found.labels:
-            table.add_column(Text(f"p({label})"), justify="right")
-    else:
-        table.add_column("interval", justify="right")
-    if several:
-        table.add_column("agreement" if found.kind == "categorical" else "SD", justify="right")
-    table.add_column("mass", justify="right")
-    table.add_column("warnings", justify="right")
-    names = short_names(found)
-    for each in found.predictions:
-        if not each.error:
-            cells = row_of(each, found, several=several)
-            table.add_row(*map(Text, (names[each.query], *cells)))
+    heads, names = heads_of(found, several=several), short_names(found)
+    rows = {
+        names[each.query]: row_of(each, found, several=several)
+        for each in found.predictions
+        if not each.error
+    }
+    # A name that is longer is folded.
+    room = count_fitting(
+        [(name[:NAME], own) for name, own in rows.items()] or [("", [])], heads, width
+    )
+    for head in heads[:room]:
+        table.add_column(Text(head), justify="right", no_wrap=True)
+    for name, own in rows.items():
+        table.add_row(*map(Text, (name, *own[:room])))
+    if room < len(heads):
+        table.caption = f"no room for {', '.join(heads[room:])}; see --format csv"
     return table
+
+
+def heads_of(found: PredictionTable, *, several: bool) -> list[str]:
+    """Return what stands over the columns behind the name of a query."""
+    classes = found.kind == "categorical"
+    middle = [f"p({label})" for label in found.labels] if classes else ["interval"]
+    spread = ["agreement" if classes else "SD"] if several else []
+    return ["prediction", *middle, *spread, "mass", "warnings"]
 
 
 def row_of(each: Prediction, found: PredictionTable, *, several: bool) -> list[str]:

@@ -23,6 +23,7 @@ from brainplug.evaluation.comparison import (
 from brainplug.evaluation.readouts import headline_rows
 from brainplug.evaluation.relatives import cluster_names
 from brainplug.recipe.metrics import metric_label
+from brainplug.run.lacking_plugins import naming_lacking
 from brainplug.run.read_back import RunParts
 from brainplug.runtime.files import read_json
 from brainplug.tasks.answers import read_answers
@@ -151,11 +152,12 @@ def common_metrics(runs: Sequence[Run]) -> dict[str, Metric]:
             found=tuple(", ".join(each) for each in reported),
         )
     parts = RunParts(files=runs[0].files, registry=runs[0].registry)
-    own = {metric_label(each): each for each in parts.evaluation.metrics}
-    return {
-        name: own[name].make() if name in own else parts.registry.make_metric(name)
-        for name in names
-    }
+    with naming_lacking(parts.files, parts.registry):
+        own = {metric_label(each): each for each in parts.evaluation.metrics}
+        return {
+            name: own[name].make() if name in own else parts.registry.make_metric(name)
+            for name in names
+        }
 
 
 def make_plan(run: Run) -> BootstrapPlan:

@@ -22,6 +22,7 @@ from brainplug.recipe.metrics import is_metric, metric_label, proper_score, sele
 from brainplug.run.choosing import name_selecting
 from brainplug.run.log import log
 from brainplug.run.openings import is_open
+from brainplug.run.own_metrics import check_own_metrics
 from brainplug.run.progress import showing
 from brainplug.runtime.code_closure import ENGINE, SourceTree
 from brainplug.runtime.files import cache_folder
@@ -364,12 +365,15 @@ def make_metrics(recipe: Recipe, registry: Registry, head: TaskHead) -> dict[str
 
     Raises:
         DataError: a metric is for another kind of target, which finished task files settle.
+        PluginError: one that the head names is, or is unknown.
     """
     chosen, select_by = recipe.evaluation.metrics, recipe.training.select_by
     made = {metric_label(each): each.make() for each in chosen}
     names = [] if chosen else [*head.metrics]
     if select_by and is_metric(select_by) and selecting_label(select_by, chosen) not in made:
         names.append(select_by)
+    if not chosen:
+        check_own_metrics(head, registry)
     made |= {name: registry.make_metric(name) for name in names}
     unfit = [name for name, metric in made.items() if metric.kind != head.kind]
     if unfit:

@@ -9,6 +9,7 @@ from brainplug.errors import RunError
 from brainplug.evaluation.pooled_records import Summary
 from brainplug.recipe.load import read_recipe
 from brainplug.run.context import Workspace
+from brainplug.run.lacking_plugins import naming_lacking
 from brainplug.run.ledger import Ledger
 from brainplug.run.lock import taken
 from brainplug.run.openings import open_test, trained
@@ -167,7 +168,8 @@ def open_workspace(
     within: bool = False,
 ) -> Workspace:
     """Open a run by the recipe that lies in its folder."""
-    file = read_recipe(files.recipe, registry)
+    with naming_lacking(files, registry):
+        file = read_recipe(files.recipe, registry)
     return Workspace.open(
         file.recipe,
         registry=file.registry,

@@ -191,7 +191,7 @@ def answer(
     manner = Manner(
         answers=parts.answers,
         learnt=parts.asked.answers,
-        evaluation=parts.evaluation,
+        evaluation=parts.reading,
         precision=parts.precision,
         speed=parts.speed,
         load=lambda path: load_volume(path, parts.grid, cache),

@@ -22,6 +22,7 @@ from brainplug.recipe.tables import Chosen, Evaluation, Images, TaskFiles
 from brainplug.recipe.training_tables import Speed
 from brainplug.run.arithmetic import read_arithmetic
 from brainplug.run.context import fit_for_files
+from brainplug.run.lacking_plugins import tell_lacking
 from brainplug.tasks.adopt import peek_target
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.read import iterate_glances, iterate_tasks
@@ -72,12 +73,18 @@ class RunParts:
         Raises:
             RecipeError: it cannot be, most often since its plugin is not installed here.
         """
+        return self.structure(name, self.recipe.get(name, {}), expected)
+
+    def structure(self, name: str, given: Any, expected: Any) -> Any:
+        """Structure what is given of one table of the recipe, as `table` does."""
         convert = recipe_converter(self.registry, self.files.path)
         try:
-            return convert.structure(self.recipe.get(name, {}), expected)
+            return convert.structure(given, expected)
         except ProblemsError as error:
+            problems = ProblemsError(error.under(name)).lines()
+            told = tell_lacking(self.files, self.registry)
             raise RecipeError(
-                str(self.files.recipe), ProblemsError(error.under(name)).lines()
+                str(self.files.recipe), [*problems, *([told] if told else [])]
             ) from error
 
     @cached_property
@@ -143,8 +150,16 @@ class RunParts:
 
     @cached_property
     def evaluation(self) -> Evaluation:
-        """How answers are read."""
+        """How answers are read and scored."""
         found: Evaluation = self.table("evaluation", Evaluation)
+        return found
+
+    @cached_property
+    def reading(self) -> Evaluation:
+        """How answers are read; no metric and no further study need be here for that."""
+        given = self.recipe.get("evaluation", {})
+        own = {key: each for key, each in given.items() if key not in ("metrics", "also")}
+        found: Evaluation = self.structure("evaluation", own, Evaluation)
         return found
 
     @cached_property
