@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import attrs
 import pandas as pd
@@ -18,6 +19,7 @@ from brainplug.testing import (
     Example,
     check_part,
     check_plugin,
+    checks,
     make_case,
     make_people,
     make_pools,
@@ -272,3 +274,19 @@ def test_a_guarded_part_looks_like_what_it_guards():
     assert strategy.runs is strategy.runs  # wrapped once
     with pytest.raises(AttributeError):
         strategy.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("count", [lambda text: len(text.split()), len])
+def test_a_model_must_not_count_too_few_tokens(count):
+    """Words in the place of bytes are told, and letters where a letter has several bytes."""
+    counts = SimpleNamespace(count_tokens=count)
+
+    def tokenizer(text, *, add_special_tokens):
+        assert not add_special_tokens
+        return {"input_ids": list(text.encode())}
+
+    (fault,) = checks.count_faults(counts, tokenizer)
+
+    assert "the tokenizer makes" in fault
+    exact = SimpleNamespace(count_tokens=lambda text: len(text.encode()))
+    assert [] == list(checks.count_faults(exact, tokenizer))

@@ -252,6 +252,24 @@ def check_model(backbone: ModelBackbone, example: Example) -> Iterator[str]:
     weights = zip(one.model.parameters(), two.model.parameters(), strict=True)
     if not all(bool((first == second).all()) for first, second in weights):
         yield "build draws other weights from the same seed"
+    yield from count_faults(backbone, one.tokenizer)
+
+
+COUNTED = ("What is the sex?", "The BMI is 23.5.", "이 사람은 여성입니다.")
+"""Texts whose tokens a model must not count too few of, or dialogues would be cut."""
+
+
+def count_faults(backbone: ModelBackbone, tokenizer: Any) -> Iterator[str]:
+    """Say of which text a model counts fewer tokens than its tokenizer makes."""
+    for text in COUNTED:
+        made = len(tokenizer(text, add_special_tokens=False)["input_ids"])
+        counted = backbone.count_tokens(text)
+        if counted < made:
+            yield (
+                f"count_tokens({text!r}) is {counted}, the tokenizer makes {made}; count as it "
+                "does, or estimate from above"
+            )
+            return
 
 
 def check_metric(metric: Metric, example: Example) -> Iterator[str]:  # noqa: ARG001 (alike)
