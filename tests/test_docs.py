@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -97,3 +98,22 @@ def test_the_korean_recipe_can_be_run(tmp_path, capsys):
     assert 0 == main(["check", str(tmp_path / "korean.toml"), "--set", "cohort.subjects=80"])
 
     assert "남성" in capsys.readouterr().out
+
+
+def test_the_recipes_of_a_job_array_are_the_folds_of_one(tmp_path):
+    """The lines of the page, run by a shell: five recipes that differ in `fold` alone."""
+    page = (ROOT / "docs" / "slurm.md").read_text(encoding="utf-8")
+    script = next(block for block in page.split("```sh\n") if block.startswith("mkdir folds"))
+    demo = (ROOT / "recipes" / "demo.toml").read_text(encoding="utf-8")
+    fractions = re.search("^fractions = .*$", demo, re.MULTILINE)
+    assert fractions is not None
+    whole = demo.replace(fractions[0], "folds = 5  # each tested once")
+    (tmp_path / "recipe.toml").write_text(whole, encoding="utf-8")
+
+    subprocess.run(["bash", "-ec", script.partition("```")[0]], cwd=tmp_path, check=True)
+
+    for fold in range(1, 6):
+        path = tmp_path / "folds" / f"fold-{fold}.toml"
+        recipe = read_recipe(path, REGISTRY).recipe
+        assert recipe.split is not None
+        assert (5, fold) == (recipe.split.options.folds, recipe.split.options.fold)
