@@ -173,7 +173,7 @@ class Registry:
                 self._manager.subset_hook_caller(hook, others)(**facts)
             except BrainplugError:
                 raise
-            except Exception as error:  # noqa: BLE001 (a plugin may raise anything)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin may do anything)
                 yield failure_of(source, f"{hook} failed: {in_one_line(error)}", error)
 
 
@@ -316,8 +316,10 @@ def _collect(
     for implementation in getattr(manager.hook, hook).get_hookimpls():
         source = sources[implementation.plugin_name]
         try:
-            parts = list(implementation.function())
-        except Exception as error:  # noqa: BLE001 (a plugin may raise anything)
+            offered = implementation.function()
+            # `return Part(…)` in place of `yield`: what is meant is plain.
+            parts = [offered] if isinstance(offered, Part) else list(offered)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin may do anything)
             yield source, failure_of(source, f"{hook} failed: {in_one_line(error)}", error)
             continue
         for part in parts:

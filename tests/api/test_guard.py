@@ -58,9 +58,7 @@ def test_what_a_method_raises_names_part_package_and_method(error):
     assert "tell its authors" in str(failure)
 
 
-@pytest.mark.parametrize(
-    "error", [DataError("say it better"), KeyboardInterrupt(), SystemExit(3), MemoryError()]
-)
+@pytest.mark.parametrize("error", [DataError("say it better"), KeyboardInterrupt(), MemoryError()])
 def test_what_is_meant_for_the_user_or_the_process_goes_through(error):
     """A plugin's own words to the user, a stop by the user, and an exhausted machine."""
     with pytest.raises(type(error)) as caught:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainplug.api import laws
+from brainplug.api import dialogue_laws, laws
 from brainplug.api.guard import Origin, build
 from brainplug.api.records import Image, TargetColumn, Turn
 from brainplug.api.roles import Fixed, Part, SaysNumbers
@@ -113,7 +113,7 @@ def sound(case):
 )
 def test_a_template_keeps_the_rules_of_a_dialogue(word, words):
     """Each broken rule is said in words; a sound template breaks none."""
-    found = list(laws.template_faults(Template(word), [(make_case(2), "another")]))
+    found = list(dialogue_laws.template_faults(Template(word), [(make_case(2), "another")]))
 
     assert words in "".join(found)
     assert bool(words) == bool(found)

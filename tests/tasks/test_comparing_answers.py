@@ -7,7 +7,8 @@ import orjson
 import pandas as pd
 import pytest
 
-from brainplug.api.laws import difference_faults, make_cases, template_faults
+from brainplug.api.dialogue_laws import make_cases, template_faults
+from brainplug.api.laws import difference_faults
 from brainplug.errors import DataError
 from brainplug.inference.answer import candidate, make_row
 from brainplug.inference.records import Answer, AnswerSettings

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 Behaviour = TypeVar("Behaviour")
 
+RAISED = (Exception, SystemExit)
+"""What a part may raise; `sys.exit` would else end a run as if all were done."""
+
 
 @attrs.frozen
 class Origin:
@@ -158,7 +161,7 @@ class Guard:
         # Lack of memory is nobody's fault, and says itself what to do.
         except (BrainplugError, MemoryError):
             raise
-        except Exception as error:
+        except RAISED as error:
             # An AttributeError for what is not there is how `hasattr` learns it; one from within a
             # property is the plugin's fault.
             lacks = inspect.getattr_static(behaviour, name, None) is None
@@ -215,7 +218,7 @@ def judging(behaviour: object, method: str) -> Iterator[None]:
         raise error.within(f"the {origin}") from error
     except (BrainplugError, MemoryError):
         raise
-    except Exception as error:
+    except RAISED as error:
         if origin is None:
             raise
         raise origin.error(
@@ -248,7 +251,7 @@ def guard_method(
             return result if type(result) in usual else settle(result)
         except (BrainplugError, MemoryError):
             raise
-        except Exception as error:
+        except RAISED as error:
             if is_full(error):  # is nobody's fault, and names the file
                 raise
             raise origin.raised(name, error) from error
@@ -331,7 +334,7 @@ def _watch(items: Iterator[Any], name: str, origin: Origin) -> Iterator[Any]:
         yield from items
     except (BrainplugError, MemoryError):
         raise
-    except Exception as error:
+    except RAISED as error:
         raise origin.raised(name, error) from error
 
 
@@ -340,5 +343,5 @@ def _settle(work: Callable[[], Behaviour], name: str, origin: Origin) -> Behavio
         return work()
     except (BrainplugError, MemoryError):
         raise
-    except Exception as error:
+    except RAISED as error:
         raise origin.raised(name, error) from error

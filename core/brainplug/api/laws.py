@@ -14,10 +14,8 @@ import attrs
 import pandas as pd
 
 from brainplug.api.guard import name_of, origin_of
-from brainplug.api.records import Case, Image, Turn
+from brainplug.api.lending import lending
 from brainplug.api.roles import (
-    Compares,
-    Fixed,
     ReadsFiles,
     SaysDifferences,
     SaysNumbers,
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from brainplug.api.records import TargetColumn, TargetValue
-    from brainplug.api.roles import Answers, CohortLoader, Part, PromptTemplate, TaskHead
+    from brainplug.api.roles import Answers, CohortLoader, Part, TaskHead
 
 SAMPLE = 50
 """Training values that are said and read back, from the smallest to the largest."""
@@ -71,7 +69,8 @@ def fit_answers(head: TaskHead, values: pd.Series) -> Answers:
     Raises:
         PluginError: an answer is not read back as the value it was said for.
     """
-    answers = head.fit(values)
+    with lending(head, "fit", values) as (lent,):
+        answers = head.fit(lent)
     hold(head, answer_faults(answers, values))
     hold(head, spoken_faults(answers))
     return answers
@@ -118,6 +117,8 @@ def answer_faults(answers: Answers, values: pd.Series) -> Iterator[str]:
             return  # the others are like it
     if answers.parse("") is not None:
         yield f"parse('') returns {answers.parse('')!r}; expected None, since nothing is stated"
+    yield from code_faults(answers, chosen)
+    yield from guess_faults(answers)
     # Named as scans are: strata that are counted from 0 would be put to the wrong ones.
     shown = pd.Series(list(chosen), index=[f"scan {index}" for index in range(len(chosen))])
     strata = answers.strata(shown)
@@ -125,6 +126,29 @@ def answer_faults(answers: Answers, values: pd.Series) -> Iterator[str]:
         yield "strata returns no text for each value, with the index of the values"
     if able(answers, SaysDifferences):
         yield from difference_faults(answers, chosen)
+
+
+def code_faults(answers: Answers, values: Sequence[TargetValue]) -> Iterator[str]:
+    """Say where the numbers of labels do not tell them apart, or are none."""
+    codes = {value: answers.code(value) for value in values}
+    odd = [value for value, code in codes.items() if not math.isfinite(code)]
+    if odd:
+        yield f"code({odd[0]!r}) is {codes[odd[0]]!r}; expected a number"
+    elif answers.labels and len(set(codes.values())) < len(codes):
+        yield f"code gives two labels one number: {codes!r}"
+
+
+def guess_faults(answers: Answers) -> Iterator[str]:
+    """Say where an answer that states two labels is read as one of them."""
+    for pair in itertools.pairwise(answers.labels[:SAMPLE]):
+        said = " and ".join(map(answers.say, pair))
+        read = answers.parse(said)
+        if read in pair:
+            yield (
+                f"parse reads {said!r}, which states two labels, as {read!r}; "
+                "expected None where an answer states several"
+            )
+            return  # the others are like it
 
 
 def difference_faults(answers: Any, values: Sequence[TargetValue]) -> Iterator[str]:
@@ -184,108 +208,3 @@ def source_faults(behaviour: CohortLoader | ReadsFiles) -> Iterator[str]:
     lost = [path for path in behaviour.sources() if not path.exists()]
     if lost:
         yield f"sources names {lost[0]}, which is not there; name the files that are read"
-
-
-def images_of(turns: Sequence[Turn]) -> tuple[int, ...]:
-    """Return the scans that a dialogue shows, in order."""
-    return tuple(part.index for turn in turns for part in turn.content if isinstance(part, Image))
-
-
-def dialogue_faults(turns: Sequence[Turn], images: int) -> Iterator[str]:
-    """Say what is wrong with a dialogue that shows so many scans."""
-    shown = images_of(turns)
-    if shown != tuple(range(images)):
-        yield f"expected each of {images} scans once and in order, the dialogue shows {[*shown]}"
-    roles = [turn.role for turn in turns[-2:]]
-    if roles != ["user", "assistant"]:
-        yield f"expected to end with user and assistant, got {roles}"
-    elif any(isinstance(part, Image) for part in turns[-1].content):
-        yield "the answer shows a scan"
-
-
-def early_faults(turns: Sequence[Turn], reworded: Sequence[Turn]) -> Iterator[str]:
-    """Say whether turns before the answer change when only the query's value does."""
-    if list(turns[:-1]) != list(reworded[:-1]):
-        yield (
-            "the prompt template says the query's value before the answer; only the last turn may "
-            "depend on it"
-        )
-
-
-def template_faults(template: PromptTemplate, cases: Iterable[tuple[Case, str]]) -> Iterator[str]:
-    """Say what is wrong with the dialogues of a template.
-
-    Args:
-        template: words them.
-        cases: each with another value in words that its query might have.
-    """
-    states = template.states if able(template, Compares) else "value"
-    for case, other in cases:
-        if states != "value" and len(case.references) != 1:
-            continue  # a run refuses it
-        turns = tuple(template.dialogue(case))
-        reworded = attrs.evolve(case, query=other, difference=f"not {case.difference}")
-        found = [
-            *dialogue_faults(turns, len(case.references) + 1),
-            *early_faults(turns, tuple(template.dialogue(reworded))),
-        ]
-        wanted = case.difference if states == "difference" else case.query
-        if wanted not in "".join(map(str, turns[-1].content)):
-            found.append(f"the answer does not say {wanted!r}")
-        if able(template, Compares) and states == "likeness":
-            found += likeness_faults(template, case)
-        if able(template, Fixed) and template.fixed:
-            found += fixed_faults(template, case)
-        yield from (f"with {len(case.references)} references: {fault}" for fault in found)
-
-
-def likeness_faults(template: Any, case: Case) -> Iterator[str]:
-    """Say where a template that says whether two labels are the same does not."""
-    if len(template.likeness) != 2:
-        yield f"likeness is {template.likeness!r}; expected the words for the same and for another"
-        return
-    told = case.references[0]
-    for words, query in zip(template.likeness, (told, f"not {told}"), strict=True):
-        answer = template.dialogue(attrs.evolve(case, query=query))[-1]
-        if words not in "".join(map(str, answer.content)):
-            yield f"the answer does not say {words!r} of {query!r} beside {told!r}"
-
-
-def fixed_faults(template: Any, case: Case) -> Iterator[str]:
-    """Say whether a template that calls its wording fixed lets anything else decide a word."""
-    words = [*case.references, case.query]
-    # Private characters of Unicode, which no wording holds, mark where each value goes; another
-    # seed shows whether phrasings are chosen by it.
-    slots = [f"\ue000{index}\ue001" for index in range(len(words))]
-    blank = attrs.evolve(case, references=tuple(slots[:-1]), query=slots[-1], seed=case.seed + 1)
-    filled = []
-    for turn in template.dialogue(blank):
-        content = []
-        for part in turn.content:
-            text = part
-            for slot, word in zip(slots, words, strict=True):
-                text = text.replace(slot, word) if isinstance(text, str) else text
-            content.append(text)
-        filled.append(Turn(turn.role, tuple(content)))
-    if filled != list(template.dialogue(case)):
-        yield "fixed is true, and its wording depends on more than the place of each value"
-
-
-def make_cases(
-    references: Sequence[int] = (1, 2, 4), target: str = "sex"
-) -> list[tuple[Case, str]]:
-    """Make up cases with so many references, each with another value of the query."""
-    told = itertools.cycle(["first value", "second value"])
-    return [
-        (
-            Case(
-                target=target,
-                references=tuple(itertools.islice(told, count)),
-                query="second value",
-                difference="that much more",
-                seed=count,
-            ),
-            "first value",
-        )
-        for count in references
-    ]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from brainplug.api.guard import judging, name_of
 from brainplug.api.laws import column_faults, hold, source_faults
+from brainplug.api.lending import lending
 from brainplug.api.records import SCAN_COLUMNS, CohortTable
 from brainplug.cohort.contract import check_table
 from brainplug.cohort.copies import NEAR, REPEATED, SAME, find_copies
@@ -311,13 +312,13 @@ def drop_without_target(
         DataError: there is no such column, or the head breaks its contract.
     """
     raw = get_target(scans, head.column, table.notes)
-    found = head.read(raw, codes=table.codes.get(head.column, {}), missing=table.missing)
+    with lending(head, "read", raw) as (lent,):
+        found = head.read(lent, codes=table.codes.get(head.column, {}), missing=table.missing)
     values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
     with judging(head, "read"):
         for fault in column_faults(raw, found):
-            raise DataError(
-                f"it breaks its contract: {fault}", where=f"the task head {name_of(head)}"
-            )
+            where = f"the task head {name_of(head)}"
+            raise DataError(f"it breaks its contract: {fault}", where=where)
     scans = rename_clashes(scans).assign(target=values)
     lost = []
     # Sorted, so that the flow in the report lists reasons alike whatever the order of rows.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from brainplug.api.guard import judging
+from brainplug.api.lending import lending
 from brainplug.api.records import SPLITS, asked_pools, shown_pools
-from brainplug.api.roles import Speaks, UsesTraining, able
+from brainplug.api.roles import ShowsNone, Speaks, UsesTraining, able
 from brainplug.errors import DataError, show
 from brainplug.toolkit.families import family_groups
 
@@ -97,11 +99,18 @@ def _pair_split(
     if queries.empty:  # a study that is wholly held out has nobody in the other splits
         return pd.DataFrame(columns=list(PAIR_COLUMNS), dtype="str"), ()
     try:
-        pairs = pairing.pair(queries, references, seed=seed)
+        with lending(pairing, "pair", queries, references) as lent:
+            pairs = pairing.pair(*lent, seed=seed)
     except DataError as error:
         raise error.within(f"pairs of {split}") from error
     with judging(pairing, "pair"):
-        _check_pairs(pairs, queries, references, f"{split} queries, {source} references")
+        pools = f"{split} queries, {source} references"
+        _check_pairs(pairs, queries, references, pools)
+        _check_empty(pairing, pairs)
+        _check_twice(pairs, pools)
+        # Of the people of validation alone, who are few; what it draws by is the same for all.
+        if split == "val":
+            _check_order(pairing, pairs, queries, references, seed=seed)
     said = pairing.notes(pairs, queries, references) if able(pairing, Speaks) else ()
     # Counted, since a query is asked several times and each task needs an id of its own.
     numbers = pairs.groupby("query", sort=False).cumcount()
@@ -170,6 +179,58 @@ def _check_pairs(
             found=tuple(left),
             hint="every query must be asked at least once",
         )
+
+
+def _check_empty(pairing: Pairing, pairs: pd.DataFrame) -> None:
+    """Refuse tasks without a reference, unless the pairing says that it shows none."""
+    alone = [
+        query
+        for query, told in zip(pairs["query"].tolist(), pairs["references"], strict=True)
+        if not len(told)
+    ]
+    if alone and not able(pairing, ShowsNone):
+        raise DataError(
+            f"{len(alone)} tasks without one, for example of {show(alone[:5])}",
+            where="column 'references'",
+            expected="references in every task",
+            found=tuple(alone),
+            hint="a pairing that shows none declares the ability ShowsNone",
+        )
+
+
+def _check_twice(pairs: pd.DataFrame, pools: str) -> None:
+    """Refuse a task that comes twice, which would count and be learnt twice."""
+    tasks = list(zip(pairs["query"].tolist(), map(tuple, pairs["references"]), strict=True))
+    if len(set(tasks)) < len(tasks):
+        twice = next(task for task, count in Counter(tasks).items() if count > 1)
+        raise DataError(
+            f"the query {twice[0]!r} with {show(twice[1])} is one task twice",
+            where=f"pairs of {pools}",
+            found=twice,
+            hint="a task more must show other references, or show them in another order",
+        )
+
+
+def _check_order(
+    pairing: Pairing,
+    pairs: pd.DataFrame,
+    queries: pd.DataFrame,
+    references: pd.DataFrame,
+    seed: int,
+) -> None:
+    """Refuse pairs that hang on more than the rows and the seed."""
+    again = pairing.pair(queries.iloc[::-1], references.iloc[::-1], seed=seed)
+    if as_set(pairs) != as_set(again):
+        raise DataError(
+            "other pairs when the rows came in another order",
+            expected="the same pairs whatever the order, by the seed alone",
+            hint="sort the rows, and draw with numpy.random.default_rng(seed)",
+        )
+
+
+def as_set(pairs: pd.DataFrame) -> set[tuple[str, tuple[str, ...]]]:
+    """Return pairs without their order."""
+    return set(zip(pairs["query"].tolist(), map(tuple, pairs["references"]), strict=True))
 
 
 def _check_lists(told: list[Any], pools: str) -> None:

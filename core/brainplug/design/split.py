@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from brainplug.api.guard import judging
+from brainplug.api.lending import lending
 from brainplug.api.records import POOLS, SPLITS, asked_pools, list_pools, shown_pools
 from brainplug.api.roles import TellsOfSplit, UsesTarget, able
 from brainplug.errors import DataError, LeakageError, show
@@ -112,7 +113,8 @@ def ask_strategy(
 ) -> pd.DataFrame:
     """Return `subject` and `pool` of one study, under the ids of the run."""
     shown = as_study_alone(scans, study, target=able(strategy, UsesTarget))
-    pools = strategy.assign(shown, seed=seed)
+    with lending(strategy, "assign", shown) as lent:
+        pools = strategy.assign(*lent, seed=seed)
     with judging(strategy, "assign"):
         _check_names(pools, shown)
         # A draw that follows the order of rows moves people whenever a table grows: in an existing

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from transformers import AutoTokenizer, LlavaConfig
 
+from brainplug.api.guard import told
 from brainplug.checkpoint.entry import ScanEntry
 from brainplug.checkpoint.read import CONFIG
 from brainplug.checkpoint.tensors import PATCH_FILE, find_weights, read_object
@@ -17,10 +18,12 @@ from brainplug.model.patches import count_patches
 from brainplug.runtime.files import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
+
+    from brainplug.api.records import ModelPlan
 
 
 @attrs.frozen(eq=False)
@@ -138,3 +141,13 @@ def read_config(folder: Path, facts: Mapping[str, Any]) -> Llava3dConfig:
                 found=stated[key],
             )
     return config
+
+
+def bundle_faults(bundle: object, plan: ModelPlan) -> Iterator[str]:
+    """Say where what a model part built is no model, or not the one that it planned."""
+    if not isinstance(bundle, ModelBundle):
+        yield f"build must return a ModelBundle, returned {told(bundle)}"
+        return
+    built = count_patches(bundle.shape, bundle.patch)
+    if built != plan.tokens_per_image:
+        yield f"plan says {plan.tokens_per_image} tokens a scan, the model that is built {built}"

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from brainplug.api.guard import name_of
+from brainplug.api.records import MODEL_PARTS
+from brainplug.errors import suggestion
 from brainplug.recipe.options import plain
 from brainplug.recipe.strict import Keys, Problem, path_of
 from brainplug.recipe.training_tables import FILLED, TOWER, Phase, Training
@@ -99,6 +102,13 @@ def check_phases(training: Training, backbone: ModelBackbone) -> Iterator[Proble
         if lora is None and not plan.parts:
             hint = f"name a part, or give adapters in {path_of(plan.lora_from)}"
             yield plan.parts_from, f"nothing learns in {plan.title}: []; {hint}"
+        unknown = [part for part in plan.parts if part not in MODEL_PARTS]
+        if unknown:
+            # A model of somebody's may name parts by itself, whatever the recipe says.
+            whose = f"expected of {', '.join(map(repr, MODEL_PARTS))} for {plan.title}"
+            hint = f"train of the model {name_of(backbone)}; {suggestion(unknown[0], MODEL_PARTS)}"
+            yield plan.parts_from, f"{whose}: {unknown[0]!r} in {hint}"
+            continue
         both = [part for part in lora.parts if part in plan.parts] if lora else []
         if both:
             named = f"{', '.join(map(repr, both))}, which {path_of(plan.parts_from)} names"

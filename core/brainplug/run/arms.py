@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from brainplug.api.dialogue_laws import alone_faults
+from brainplug.api.laws import hold
 from brainplug.api.roles import ShowsNone, WordsAlone, able
 from brainplug.design.split import ask_everybody
 from brainplug.errors import DataError, RunError
@@ -65,6 +67,19 @@ def arm_recipe(recipe: Recipe, arm: str, registry: Registry, *, test: bool) -> R
     if not able(prompt.make(), WordsAlone):
         prompt = find_alone(registry, "prompts")
     return attrs.evolve(changed, pairing=find_alone(registry, "pairings"), prompt=prompt)
+
+
+def hold_alone(recipe: Recipe, plan: ModelPlan) -> None:
+    """Hold what an arm without references is worded by to its laws, before anything is trained.
+
+    Raises:
+        PluginError: `alone` of the prompt template gives no template for queries by themselves.
+    """
+    if recipe.prompt is None or QUERY_ALONE not in choose_arms(recipe, plan):
+        return
+    template: Any = recipe.prompt.make()
+    if able(template, WordsAlone):
+        hold(template, alone_faults(template))
 
 
 def find_alone(registry: Registry, role: str) -> Chosen[Any]:

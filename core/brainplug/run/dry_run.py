@@ -39,6 +39,7 @@ from brainplug.recipe.requirements import (
     lacks_matplotlib,
 )
 from brainplug.run.arm_costs import tell_arms, tell_hours
+from brainplug.run.arms import hold_alone
 from brainplug.run.asked_columns import column_names
 from brainplug.run.check_external import check_external
 from brainplug.run.checked import CheckReport
@@ -98,6 +99,7 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> d
     backbone = recipe.model.make()
     hold_sources(backbone)
     plan = backbone.plan(recipe.images.shape)
+    hold_alone(recipe, plan)
     for note in plan.notes:
         report.note(note)
     for warning in warn_of_training(recipe.training, plan):

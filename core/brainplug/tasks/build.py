@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 import orjson
 
+from brainplug.api.dialogue_laws import early_faults, wording_faults
 from brainplug.api.guard import behind, name_of
-from brainplug.api.laws import early_faults
 from brainplug.api.records import Case
 from brainplug.api.roles import Compares, Fixed, SaysDifferences, able
 from brainplug.errors import DataError
@@ -218,22 +218,28 @@ class TaskMaker:
             DataError: scans are not shown once each, the query's value is given away before the
                 answer, or the answer cannot be read back.
         """
-        check_turns(task, hint=f"correct the prompt template {self.named}")
+        hint = f"correct the prompt template {self.named}"
+        check_turns(task, hint=hint)
+        told = list(map(self.answers.say, (*task.reference_values, task.truth)))
+        difference = self.difference(task.truth, task.reference_values)
+        again = self.turns(task.task_id, told, difference)
+        for fault in wording_faults(task.turns, again):
+            raise DataError(fault, where=f"task {task.task_id!r}", hint=hint)
         labels = self.answers.labels
         other: TargetValue | None = next((each for each in labels if each != task.truth), None)
         if other is None and task.kind == "numerical":
             # Any other number does that is not rounded to the same words.
             other = float(task.truth) + 17.0
         if other is not None:
-            told = map(self.answers.say, (*task.reference_values, other))
             difference = self.difference(other, task.reference_values)
-            reworded = self.turns(task.task_id, list(told), difference)
+            told = [*told[:-1], self.answers.say(other)]
+            reworded = self.turns(task.task_id, told, difference)
             for fault in early_faults(task.turns, reworded):
                 raise DataError(
                     fault,
                     where=f"task {task.task_id!r}",
                     found=other,
-                    hint=f"correct the prompt template {self.named}",
+                    hint=hint,
                 )
         said = "".join(part for part in task.turns[-1].content if isinstance(part, str))
         wanted = self.answers.parse(self.answers.say(task.truth))

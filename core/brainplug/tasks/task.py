@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 import orjson
 
-from brainplug.api.laws import dialogue_faults, images_of
+from brainplug.api.dialogue_laws import dialogue_faults, images_of
 from brainplug.api.records import Image, Split, TargetKind, TargetValue, Turn
 from brainplug.api.roles import SaysDifferences, able
 from brainplug.errors import DataError

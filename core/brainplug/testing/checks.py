@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pandas as pd
 
-from brainplug.api import laws
+from brainplug.api import dialogue_laws, laws
 from brainplug.api.contracts import find_defect
 from brainplug.api.guard import Origin, build
+from brainplug.api.lending import lending
 from brainplug.api.metric_laws import metric_faults
-from brainplug.api.records import POOLS
+from brainplug.api.records import MODEL_PARTS, POOLS
 from brainplug.api.roles import (
     AsksAll,
     Prepares,
@@ -31,9 +32,9 @@ from brainplug.api.roles import (
     able,
 )
 from brainplug.cohort.contract import check_table
-from brainplug.design.pairs import make_pairs
+from brainplug.design.pairs import as_set, make_pairs
 from brainplug.design.split import split_cohort, tell_split
-from brainplug.errors import BrainplugError
+from brainplug.errors import BrainplugError, suggestion
 from brainplug.registry import ROLES, load_registry
 from brainplug.testing.data import make_people, make_pools
 
@@ -169,12 +170,14 @@ def check_head(head: TaskHead, example: Example) -> Iterator[str]:
     texts = example.raw or (("1", "2.5", "4") if head.kind == "numerical" else ("left", "right"))
     # Not counted from 0, which tells apart a head that keeps the index from one that makes its own.
     raw = pd.Series([*texts, *texts, pd.NA], index=range(7, 8 + 2 * len(texts)), dtype="str")
-    found = head.read(raw, codes=example.codes, missing=frozenset())
+    with lending(head, "read", raw) as (lent,):
+        found = head.read(lent, codes=example.codes, missing=frozenset())
     yield from laws.column_faults(raw, found)
     values = found.values.dropna()  # noqa: PD011 (a field of TargetColumn)
     if len(values) < len(texts):
         yield f"it reads {list(texts)} as {values.tolist()}; give raw texts in an Example"
-    answers = head.fit(values)
+    with lending(head, "fit", values) as (lent,):
+        answers = head.fit(lent)
     yield from laws.answer_faults(answers, values)
     yield from laws.spoken_faults(answers)
     if not head.metrics:
@@ -221,21 +224,17 @@ def check_prompt(template: PromptTemplate, example: Example) -> Iterator[str]:
     """Let a template word made-up comparisons."""
     none = able(template, ShowsNone)
     asked = (0,) if none else example.references
-    yield from laws.template_faults(template, laws.make_cases(asked))
+    yield from dialogue_laws.template_faults(template, dialogue_laws.make_cases(asked))
     if able(template, WordsAlone):
-        yield from (f"alone: {fault}" for fault in check_alone(template.alone()))
-
-
-def check_alone(template: PromptTemplate) -> Iterator[str]:
-    """Let what a template makes for queries by themselves word some."""
-    if not able(template, ShowsNone):
-        yield "expected a template that declares ShowsNone"
-    yield from laws.template_faults(template, laws.make_cases((0,)))
+        yield from dialogue_laws.alone_faults(template)
 
 
 def check_model(backbone: ModelBackbone, example: Example) -> Iterator[str]:
     """Hold a model to its plan, and build it twice where it is small."""
     plan = backbone.plan(example.shape)
+    unknown = [part for part in backbone.train if part not in MODEL_PARTS]
+    if unknown:
+        yield f"train names {unknown[0]!r}; {suggestion(unknown[0], MODEL_PARTS)}"
     if plan.tokens_per_image < 1 or plan.context_length < 1:
         yield f"plan: expected numbers above 0, got {plan}"
     if backbone.count_tokens("a sentence of some words") < backbone.count_tokens("a"):
@@ -244,11 +243,13 @@ def check_model(backbone: ModelBackbone, example: Example) -> Iterator[str]:
         yield from laws.source_faults(backbone)
     if not 0 < plan.num_parameters <= LARGEST_BUILT:
         return
-    from brainplug.model.patches import count_patches
+    from brainplug.model.bundle import bundle_faults
 
     one, two = (backbone.build(example.shape, seed=7) for _ in range(2))
-    if count_patches(one.shape, one.patch) != plan.tokens_per_image:
-        yield f"plan says {plan.tokens_per_image} tokens a scan, the model has others"
+    faults = list(bundle_faults(one, plan))
+    yield from faults
+    if faults:
+        return
     weights = zip(one.model.parameters(), two.model.parameters(), strict=True)
     if not all(bool((first == second).all()) for first, second in weights):
         yield "build draws other weights from the same seed"
@@ -311,8 +312,3 @@ class Plain:
     def strata(self, values: pd.Series) -> pd.Series:
         """Return the label, or which half a number is in."""
         return values if self.labels else (values > 0).map(str).astype("str")
-
-
-def as_set(pairs: pd.DataFrame) -> set[tuple[str, tuple[str, ...]]]:
-    """Return pairs without their order."""
-    return set(zip(pairs["query"], map(tuple, pairs["references"]), strict=True))

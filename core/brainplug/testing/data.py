@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from brainplug.api import laws
+from brainplug.api import dialogue_laws
 from brainplug.api.records import SCAN_COLUMNS
 from brainplug.errors import DataError
 from brainplug.registry import load_registry
@@ -59,7 +59,7 @@ def make_pools(
 
 def make_case(references: int = 1, target: str = "sex") -> Case:
     """Make up what a prompt template is given for one task."""
-    ((case, _),) = laws.make_cases((references,), target)
+    ((case, _),) = dialogue_laws.make_cases((references,), target)
     return case
 
 

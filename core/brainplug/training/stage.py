@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from brainplug.api.laws import hold
 from brainplug.errors import DataError
 from brainplug.evaluation.history import PhaseFacts, PhaseHistory, TrainingHistory, WeightCounts
 from brainplug.imaging.augment import Augmenter
-from brainplug.model.bundle import ModelBundle, load_bundle
+from brainplug.model.bundle import ModelBundle, bundle_faults, load_bundle
 from brainplug.model.llava import train_only
 from brainplug.model.lora import Count, add_adapters, count_weights, merge_adapters
 from brainplug.model.processor_file import write_processor
@@ -93,7 +94,7 @@ def train_model(
         session.tell(line)
     phases = plan_phases(recipe.training, backbone)
     kept = ranks.on_main_process(lambda: open_folders(folders.checkpoints, made_from, phases))
-    begin = partial(backbone.build, recipe.images.shape, seed=recipe.training_seed)
+    begin = partial(build_model, backbone, recipe.images.shape, seed=recipe.training_seed)
     for phase, folder in zip(phases, kept, strict=True):
         if ranks.on_main_process(folder.is_done):
             session.tell(f"{phase.title} as before")
@@ -130,10 +131,10 @@ def train_phase(
         begin: makes the model; nobody else holds it, so that the next phase finds its memory free.
 
     Raises:
-        DataError: the model lacks layers that adapters are asked for; and see `held` and `soften`.
+        DataError: the model lacks layers that adapters are asked for; and see `soften`.
     """
     # numpy takes seeds of 32 bits only, and the Trainer seeds it too.
-    bundle, seed = held(begin()), (session.recipe.training_seed + phase.number - 1) % 2**32
+    bundle, seed = begin(), (session.recipe.training_seed + phase.number - 1) % 2**32
     if phase.number == 1:  # later ones begin from a model that has been fitted
         fit_standardisation(bundle, session)
     # Ahead of the adapters, which leave to learn what learns by then.
@@ -195,15 +196,16 @@ def tell_phase(
     )
 
 
-def held(bundle: object) -> ModelBundle:
-    """Return what a model part built, if it is what it should be.
+def build_model(backbone: ModelBackbone, shape: tuple[int, int, int], *, seed: int) -> ModelBundle:
+    """Let a model part build, and hold what it built to its plan before anything is trained.
 
     Raises:
-        DataError: it is not.
+        PluginError: it is no model, or has another number of tokens a scan than was planned.
     """
-    if not isinstance(bundle, ModelBundle):
-        raise DataError(type(bundle).__name__, expected="a ModelBundle from the model's build")
-    return bundle
+    bundle = backbone.build(shape, seed=seed)
+    hold(backbone, bundle_faults(bundle, backbone.plan(shape)))
+    built: ModelBundle = bundle
+    return built
 
 
 def soften(session: ModelSession, phase: PhasePlan, bundle: ModelBundle) -> SoftNumbers | None:

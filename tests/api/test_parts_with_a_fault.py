@@ -1,0 +1,219 @@
+"""Parts of ours with a method of another's: what is broken is found before a training."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from types import SimpleNamespace
+
+import attrs
+import pytest
+
+from brainplug.api.dialogue_laws import alone_faults, make_cases, template_faults
+from brainplug.api.guard import Origin, build
+from brainplug.api.laws import fit_answers
+from brainplug.api.records import POOLS, Image, Turn
+from brainplug.api.roles import Part
+from brainplug.design.pairs import make_pairs
+from brainplug.design.split import split_cohort
+from brainplug.errors import DataError, PluginError
+from brainplug.model.bundle import bundle_faults
+from brainplug.recipe.phases import check_phases
+from brainplug.recipe.training_tables import Training
+from brainplug.registry import load_registry
+from brainplug.testing import check_part, make_people, tiny_model
+
+REGISTRY = load_registry()
+COUNT = itertools.count()
+
+
+def changed(role, name, **methods) -> Part:
+    """Make a part of ours that has some methods of another's."""
+    part = REGISTRY.parts(role)[name]
+    return Part("mine", part.options, type("Mine", (part.make,), methods))
+
+
+def made(role, name, options=None, **methods):
+    part = changed(role, name, **methods)
+    return build(part, part.options(**(options or {})), Origin(role, "mine", "mine.py"))
+
+
+def reworded(change):
+    """Make a template that changes the turns of ours."""
+    whole = REGISTRY.parts("prompts")["comparison"].make
+    return lambda self, case: tuple(change(list(whole.dialogue(self, case))))
+
+
+DIALOGUES = {
+    "a number": (lambda turns: [Turn.user(Image(0), 3), *turns[1:]], "one holds 3"),
+    "a state": (
+        lambda turns: [*turns[:-1], Turn.assistant(f"{next(COUNT)}", *turns[-1].content)],
+        "words one task otherwise when it is asked again",
+    ),
+    "two users": (
+        lambda turns: [Turn.user("Look."), *turns],
+        "expected user and assistant in turn",
+    ),
+    "silence": (
+        lambda turns: [Turn.user("Hi"), Turn.assistant(" "), *turns],
+        "a turn of the dialogue is empty",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DIALOGUES)
+def test_a_wording_that_cannot_be_a_dialogue_is_a_fault(name):
+    """Texts and scans, user and assistant in turn, by the case alone."""
+    change, words = DIALOGUES[name]
+    template = made("prompts", "comparison", dialogue=reworded(change), fixed=False)
+
+    assert words in "; ".join(template_faults(template, make_cases((1,))))
+
+
+def test_alone_must_give_a_template_without_references():
+    """What an arm without references is worded by is looked at before it is needed."""
+    template = made("prompts", "comparison", alone=lambda self: self)
+
+    assert list(alone_faults(template)) == ["alone: expected a template that declares ShowsNone"]
+
+
+@attrs.define
+class Twin:
+    """Answers of ours, one method of which is another."""
+
+    answers: object
+    twisted: dict
+
+    def __getattr__(self, name):
+        return self.twisted.get(name) or getattr(self.answers, name)
+
+
+ANSWERS = {
+    "equal codes": ({"code": lambda _value: 1}, "code gives two labels one number"),
+    "no code": ({"code": lambda _value: float("nan")}, "expected a number"),
+    "a guess": (
+        {"parse": lambda text: next((name for name in ("a", "b") if name in text.split()), None)},
+        "which states two labels, as 'a'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_that_mix_up_labels_are_a_fault(name):
+    """Two labels have two numbers, and both together state none."""
+    twisted, words = ANSWERS[name]
+    whole = REGISTRY.parts("heads")["categorical"].make
+    head = made(
+        "heads",
+        "categorical",
+        {"column": "sex"},
+        fit=lambda self, values: Twin(whole.fit(self, values), twisted),
+    )
+
+    with pytest.raises(PluginError, match=words):
+        fit_answers(head, make_people(12)["target"])
+
+
+def of_pairs(change):
+    """Make a pairing that changes the pairs of ours."""
+    whole = REGISTRY.parts("pairings")["independent"].make
+
+    def pair(self, queries, references, *, seed):
+        return change(
+            queries, lambda more=0: whole.pair(self, queries, references, seed=seed + more)
+        )
+
+    return pair
+
+
+def change_table(table, give):
+    given = give()
+    table["site"] = "here"
+    return given
+
+
+PAIRS = {
+    "no seed": (lambda _queries, give: give(next(COUNT)), "by the seed alone"),
+    "one task twice": (
+        lambda _queries, give: give().loc[lambda pairs: [*pairs.index, pairs.index[0]]],
+        "is one task twice",
+    ),
+    "no reference": (
+        lambda _queries, give: give().assign(references=lambda pairs: [()] * len(pairs)),
+        "the ability ShowsNone",
+    ),
+    "a changed table": (change_table, "pair changed the table that it was given .column 'site'"),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_pairs_that_a_run_cannot_build_on_are_refused(name):
+    """By the seed alone, each task once, with references, and on tables left as they are."""
+    change, words = PAIRS[name]
+    people = make_people(60)
+    people["pool"] = [POOLS[index % 6] for index in range(60)]
+    head = REGISTRY.build("heads", "categorical", column="sex")
+    pairing = made("pairings", "independent", pair=of_pairs(change))
+
+    with pytest.raises((DataError, PluginError), match=words) as caught:
+        make_pairs(pairing, people, head.fit(people["target"]), seed=1)
+
+    assert "'mine' of mine.py" in str(caught.value)
+
+
+def test_a_split_that_changes_its_table_is_told_so():
+    """The message names the part, its file and the column, and nobody else sees the change."""
+    whole = REGISTRY.parts("splits")["subject"].make
+
+    def assign(self, cohort, *, seed):
+        cohort["family"] = "f"
+        return whole.assign(self, cohort, seed=seed)
+
+    strategy, people = made("splits", "subject", assign=assign), make_people(60)
+
+    with pytest.raises(PluginError, match=r"mine\.py: assign changed .*column 'family'"):
+        split_cohort(strategy, people, seed=1)
+
+    assert people.equals(make_people(60))
+
+
+def test_a_part_that_ends_python_is_told_of():
+    """`sys.exit` in a method is the part's fault, and ends nothing as if it were done."""
+    metric = made("metrics", "accuracy", score=lambda _self, _predictions: sys.exit())
+
+    with pytest.raises(PluginError, match=r"mine\.py: score .* SystemExit \(test"):
+        metric.score(None)
+
+
+def test_a_part_of_the_model_that_is_unknown_is_refused_with_the_recipe():
+    """The misspelt name is told, not what follows from it."""
+    backbone = made("models", "tiny")
+    backbone.train = ("projecter",)
+
+    problems = [problem for _, problem in check_phases(Training(auxiliary=1.0), backbone)]
+
+    assert len(problems) == 1
+    assert (
+        "'projecter' in train of the model 'mine' of mine.py; did you mean 'projector'?"
+        in (problems[0])
+    )
+
+
+def test_a_model_that_is_not_the_planned_one_is_a_fault():
+    """Before it is trained, with both numbers."""
+    plan = SimpleNamespace(tokens_per_image=16)
+
+    assert ["plan says 16 tokens a scan, the model that is built 8"] == list(
+        bundle_faults(tiny_model(), plan)
+    )
+    assert ["build must return a ModelBundle, returned NoneType None"] == list(
+        bundle_faults(None, plan)
+    )
+
+
+def test_a_model_that_builds_nothing_fails_the_check_of_its_author():
+    """The kit ends with an assertion, as for every other fault."""
+    part = changed("models", "tiny", build=lambda _self, _shape, *, seed: seed and None)
+
+    with pytest.raises(AssertionError, match="build"):
+        check_part(part, "models")
