@@ -14,6 +14,7 @@ from brainplug.api.guard import Origin, build
 from brainplug.api.laws import fit_answers
 from brainplug.api.records import POOLS, Image, Turn
 from brainplug.api.roles import Part
+from brainplug.cohort.contract import find_bad_codes
 from brainplug.design.pairs import make_pairs
 from brainplug.design.split import split_cohort
 from brainplug.errors import DataError, PluginError
@@ -175,6 +176,13 @@ def test_a_split_that_changes_its_table_is_told_so():
         split_cohort(strategy, people, seed=1)
 
     assert people.equals(make_people(60))
+
+
+@pytest.mark.parametrize("codes", [{"sex": {1: "male"}}, {"1": "male"}])
+def test_codes_of_another_shape_are_the_loaders_fault(codes):
+    """Not of the head that would be given them."""
+    assert "its codes" in (find_bad_codes(SimpleNamespace(codes=codes)) or "")
+    assert find_bad_codes(SimpleNamespace(codes={"sex": {"1": "male"}})) is None
 
 
 def test_a_part_that_ends_python_is_told_of():

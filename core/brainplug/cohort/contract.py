@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -26,6 +27,7 @@ def check_table(table: CohortTable, loader: str) -> None:
         find_bad_frame(table.scans, "scans", SCAN_COLUMNS)
         or find_bad_frame(table.exclusions, "exclusions", EXCLUSION_COLUMNS)
         or find_bad_scans(table.scans)
+        or find_bad_codes(table)
         or find_bad_counts(table)
     )
     if problem:
@@ -48,7 +50,10 @@ def find_bad_frame(frame: pd.DataFrame, name: str, wanted: Sequence[str]) -> str
             continue
         odd = [value for value in frame[column].dropna().unique() if not isinstance(value, str)]
         if odd:
-            return f"its {name} must hold text, column {column!r} holds {odd[0]!r}"
+            return (
+                f"its {name} must hold text, column {column!r} holds {odd[0]!r}; make it text, "
+                f'{name}[{column!r}].astype("str"), and so all others of {", ".join(wanted)}'
+            )
     return None
 
 
@@ -58,6 +63,17 @@ def find_bad_scans(scans: pd.DataFrame) -> str | None:
         return "every scan must have a subject and an image; rows without belong to its exclusions"
     relative = [path for path in scans["image"].tolist() if not os.path.isabs(path)]  # noqa: PTH117
     return f"the image {relative[0]!r} is no absolute path" if relative else None
+
+
+def find_bad_codes(table: CohortTable) -> str | None:
+    """Say what is wrong with the codes of a study, None if nothing is."""
+    for column, codes in table.codes.items():
+        if not isinstance(codes, Mapping):
+            return f'its codes hold {codes!r} for {column!r}, expected {{"1": "male"}} or the like'
+        odd = [each for pair in codes.items() for each in pair if not isinstance(each, str)]
+        if odd:
+            return f"its codes of {column!r} hold {odd[0]!r}; expected text for codes and words"
+    return None
 
 
 def find_bad_counts(table: CohortTable) -> str | None:
