@@ -103,7 +103,7 @@ def test_the_korean_recipe_can_be_run(tmp_path, capsys):
 def test_the_recipes_of_a_job_array_are_the_folds_of_one(tmp_path):
     """The lines of the page, run by a shell: five recipes that differ in `fold` alone."""
     page = (ROOT / "docs" / "slurm.md").read_text(encoding="utf-8")
-    script = next(block for block in page.split("```sh\n") if block.startswith("mkdir folds"))
+    script = next(block for block in page.split("```sh\n") if block.startswith("for fold in"))
     demo = (ROOT / "recipes" / "demo.toml").read_text(encoding="utf-8")
     fractions = re.search("^fractions = .*$", demo, re.MULTILINE)
     assert fractions is not None
@@ -113,7 +113,7 @@ def test_the_recipes_of_a_job_array_are_the_folds_of_one(tmp_path):
     subprocess.run(["bash", "-ec", script.partition("```")[0]], cwd=tmp_path, check=True)
 
     for fold in range(1, 6):
-        path = tmp_path / "folds" / f"fold-{fold}.toml"
+        path = tmp_path / f"fold-{fold}.toml"
         recipe = read_recipe(path, REGISTRY).recipe
         assert recipe.split is not None
         assert (5, fold) == (recipe.split.options.folds, recipe.split.options.fold)
