@@ -13,6 +13,7 @@ from brainplug.api.guard import Origin, build
 from brainplug.api.metric_laws import hold_metrics, make_samples, metric_faults
 from brainplug.api.roles import HasScale, Part
 from brainplug.errors import PluginError
+from brainplug.run.rehearsal import rehearse
 from brainplug_plugins.metrics.auroc import Auroc, AurocOptions
 from brainplug_plugins.metrics.balanced_accuracy import BalancedAccuracy, BalancedAccuracyOptions
 
@@ -128,3 +129,21 @@ class Misranking(Auroc):
 def test_a_metric_is_made_of_what_it_says(metric, what):
     """Else its interval would be that of another score."""
     assert any(what in fault for fault in metric_faults(metric))
+
+
+def test_scores_of_others_are_taken_to_intervals_before_training():
+    """A metric that fails on a sample drawn with repeats only is refused with its file."""
+
+    def all_once(predictions):
+        if predictions.probabilities is not None and len(predictions.truth) == 12:
+            told = predictions.truth[:2].tolist()
+            if told != ["a", "b"]:
+                raise ZeroDivisionError("drawn again")
+        return share(predictions)
+
+    made = Part("mine", Options, lambda _options: Made(all_once))
+    metric = build(made, Options(), Origin("metrics", "mine", "bad.py"))
+    hold_metrics({"mine": metric}, ("a", "b"))
+
+    with pytest.raises(PluginError, match=r"ZeroDivisionError.*bad\.py|'mine' of bad\.py"):
+        rehearse({"mine": metric}, ("a", "b"))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from brainplug.api.laws import fit_answers, hold_sources
-from brainplug.api.metric_laws import hold_metrics
 from brainplug.api.records import SPLITS, Image, list_pools
 from brainplug.api.roles import ShowsNone, able
 from brainplug.audit.console import finding_lines
@@ -47,6 +46,7 @@ from brainplug.run.choosing import LARGE, few_validate, find_selecting
 from brainplug.run.context import Design, make_head, make_metrics
 from brainplug.run.foresight import foresee
 from brainplug.run.recipe_copy import tell_files
+from brainplug.run.rehearsal import rehearse
 from brainplug.run.repeats import list_splits, with_split
 from brainplug.run.step_counts import Asked, count_phases, count_read
 from brainplug.runtime.terminal import make_table
@@ -94,7 +94,7 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> d
     if recipe.tasks is None:
         asked = check_design(recipe, head, metrics, report)
     else:
-        hold_metrics(metrics, ())
+        rehearse(metrics, ())
         asked = check_files(recipe.tasks, report)
     backbone = recipe.model.make()
     hold_sources(backbone)
@@ -159,7 +159,7 @@ def check_design(
     refuse_findings(find_leaks(pool_scans(cohort.frame, split)), allow_shortcut=True)
     pooled = add_pools(cohort.frame, split)
     answers = fit_answers(head, training_values(cohort.frame, split))
-    hold_metrics(metrics, answers.labels)
+    rehearse(metrics, answers.labels)
     hold_sources(chosen.strategy)
     pools = count_pools(pooled, answers.strata(pooled["target"]))
     report.show(pool_table(pools), pools=pools)

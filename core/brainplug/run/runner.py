@@ -23,6 +23,7 @@ from brainplug.run.one_stage import do_stage
 from brainplug.run.pooled_stages import pooled_stages
 from brainplug.run.provenance import write_provenance
 from brainplug.run.recipe_copy import write_recipe
+from brainplug.run.rehearsal import rehearse
 from brainplug.run.repeats import list_runs, list_splits, list_trainings
 from brainplug.run.step_counts import hold_steps
 from brainplug.run.task_stages import read_cohort
@@ -84,6 +85,7 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
             workspace = Workspace.open(
                 recipe, registry=registry, folder=folder, console=console, ranks=ranks
             )
+            rehearse(workspace.metrics)
             do_stages(workspace, until)
         except BaseException as error:
             registry.on_run_error(recipe=recipe, folder=folder, error=error)
