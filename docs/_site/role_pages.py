@@ -64,8 +64,9 @@ An ability counts where the class declares it, `abilities = (…)`, with names o
 
 ENDING = """\
 The laws are checked by `brainplug check`, by a run before it trains, and by `check_plugin` of
-`brainplug.testing` ([how](../plugins.md)). An exception of yours ends in one line that names the
-part, its file and the line; a `DataError` reaches the user as you word it."""
+`brainplug.testing` ([how](../plugins.md)); that one seed gives a model the same weights, which
+takes a second build, by `check_plugin` alone. An exception of yours, `sys.exit` too, ends in one
+line that names the part, its file and the line; a `DataError` reaches the user as you word it."""
 
 
 def role_pages() -> dict[str, str]:
