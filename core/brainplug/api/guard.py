@@ -86,7 +86,7 @@ class Origin:
     @property
     def advice(self) -> str:
         """What the user can do about a fault of the part; a file beside a recipe is their own."""
-        own = self.distribution.endswith(".py")
+        own = self.distribution.endswith(".py") or self.distribution == "this program"
         return f"{'correct it' if own else 'tell its authors'}, or name another part"
 
 

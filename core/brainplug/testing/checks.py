@@ -15,7 +15,7 @@ import pandas as pd
 
 from brainplug.api import dialogue_laws, laws
 from brainplug.api.contracts import find_defect
-from brainplug.api.guard import Origin, build
+from brainplug.api.guard import Origin, build, name_of
 from brainplug.api.lending import lending
 from brainplug.api.metric_laws import metric_faults
 from brainplug.api.records import MODEL_PARTS, POOLS
@@ -158,7 +158,7 @@ def check_loader(loader: CohortLoader, example: Example) -> Iterator[str]:  # no
     if able(loader, Prepares):
         loader.prepare(lambda _done, _total: None)
     table = loader.load()
-    check_table(table, "it")
+    check_table(table, name_of(loader))
     yield from laws.source_faults(loader)
     if not table.images_pending:
         lost = [image for image in table.scans["image"] if not Path(image).exists()]
