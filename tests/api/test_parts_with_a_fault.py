@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from brainplug.api.dialogue_laws import alone_faults, make_cases, template_faults
-from brainplug.api.guard import Origin, build
+from brainplug.api.guard import Origin, build, name_of
 from brainplug.api.laws import fit_answers
 from brainplug.api.records import POOLS, Image, Turn
 from brainplug.api.roles import Part
@@ -191,6 +191,13 @@ def test_a_part_that_ends_python_is_told_of():
 
     with pytest.raises(PluginError, match=r"mine\.py: score .* SystemExit \(test"):
         metric.score(None)
+
+
+def test_a_class_of_a_plugin_file_is_named_as_its_author_did():
+    """The module's name is of our making."""
+    kind = type("Twins", (), {"__module__": "brainplug_file_bad_4a72"})
+
+    assert "Twins" == name_of(kind())
 
 
 def test_a_part_of_the_model_that_is_unknown_is_refused_with_the_recipe():

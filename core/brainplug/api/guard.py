@@ -233,7 +233,9 @@ def name_of(behaviour: object) -> str:
     origin, kind = origin_of(behaviour), type(behaviour)
     if origin is not None:
         return f"{origin.part!r} of {origin.distribution}"
-    return f"{kind.__module__}.{kind.__qualname__}"
+    # The module of a plugin file has a name of our making, which its author never wrote.
+    inner = kind.__module__.startswith("brainplug_file_")
+    return kind.__qualname__ if inner else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def guard_method(
