@@ -51,10 +51,6 @@ DIALOGUES = {
         lambda turns: [*turns[:-1], Turn.assistant(f"{next(COUNT)}", *turns[-1].content)],
         "words one task otherwise when it is asked again",
     ),
-    "two users": (
-        lambda turns: [Turn.user("Look."), *turns],
-        "expected user and assistant in turn",
-    ),
     "silence": (
         lambda turns: [Turn.user("Hi"), Turn.assistant(" "), *turns],
         "a turn of the dialogue is empty",
@@ -64,7 +60,7 @@ DIALOGUES = {
 
 @pytest.mark.parametrize("name", DIALOGUES)
 def test_a_wording_that_cannot_be_a_dialogue_is_a_fault(name):
-    """Texts and scans, user and assistant in turn, by the case alone."""
+    """Texts and scans, no turn empty, by the case alone."""
     change, words = DIALOGUES[name]
     template = made("prompts", "comparison", dialogue=reworded(change), fixed=False)
 

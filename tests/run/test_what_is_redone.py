@@ -81,6 +81,7 @@ def test_a_metric_that_raises_leaves_the_model(finished, capsys, monkeypatch):
         raise ValueError("made to fail")
 
     with monkeypatch.context() as patch:
+        patch.setattr("brainplug.run.runner.rehearse", lambda *_: None)  # which would find it
         patch.setattr(MacroF1, "score", fail)
         patch.setattr(MacroF1, "score_resamples", fail)
         assert 1 == run(recipe, folder)

@@ -155,7 +155,6 @@ class Stranger:
     def dialogue(self, case):
         shout = case.references[0].upper()
         yield Turn.user(Image(0), f"{{{shout}}} it was, {case.seed}.")
-        yield Turn.assistant("Seen.")
         yield Turn.user(Image(1), "And now?")
         yield Turn.assistant(f"Now it is {case.query}.")
 

@@ -51,9 +51,6 @@ def wording_faults(turns: Sequence[Turn], again: Sequence[Turn]) -> Iterator[str
             "the prompt template words one task otherwise when it is asked again; its words may "
             "depend on the case alone, whose seed chooses among phrasings"
         )
-    roles = [turn.role for turn in turns]
-    if any(role == following for role, following in itertools.pairwise(roles)):
-        yield f"expected user and assistant in turn, the dialogue has {roles}"
     if any(not "".join(map(str, turn.content)).strip() for turn in turns):
         yield "a turn of the dialogue is empty; give it words or a scan"
 

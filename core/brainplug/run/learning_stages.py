@@ -24,7 +24,7 @@ from brainplug.imaging.cache import content_hash
 from brainplug.recipe.metrics import EXPECTED_ERROR
 from brainplug.recipe.phases import plan_phases
 from brainplug.run.arithmetic import settle, settled
-from brainplug.run.arms import arms_stage, hold_alone
+from brainplug.run.arms import arms_stage
 from brainplug.run.asking import asking_facts, asking_settings, open_session
 from brainplug.run.choosing import few_validate, find_selecting
 from brainplug.run.external_stages import external_stages
@@ -177,7 +177,6 @@ def run_training(workspace: Workspace, key: str) -> None:
     from brainplug.training.stage import Selection, train_model
 
     hold_metrics(workspace.metrics, fit_answers(workspace).labels)
-    hold_alone(workspace.recipe, workspace.plan)
     name, metrics = settle_selecting(workspace), workspace.metrics
     told = dict.fromkeys((workspace.headline, *([name] if name in metrics else [])))
     session = attrs.evolve(

@@ -11,7 +11,7 @@ from brainplug.evaluation.groupings import require_columns
 from brainplug.recipe.requirements import find_lack, trains
 from brainplug.recipe.tables import STAGES
 from brainplug.run import stale
-from brainplug.run.arms import arm_stages, choose_arms, note_failure, open_arm
+from brainplug.run.arms import arm_stages, choose_arms, hold_alone, note_failure, open_arm
 from brainplug.run.context import Workspace
 from brainplug.run.ending import show_end
 from brainplug.run.learning_stages import make_stages, training_home
@@ -86,6 +86,7 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
                 recipe, registry=registry, folder=folder, console=console, ranks=ranks
             )
             rehearse(workspace.metrics)
+            hold_alone(recipe, workspace.plan)
             do_stages(workspace, until)
         except BaseException as error:
             registry.on_run_error(recipe=recipe, folder=folder, error=error)

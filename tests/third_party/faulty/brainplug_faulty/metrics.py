@@ -64,10 +64,10 @@ class Wordy(Sound):
 
 
 class Late(Sound):
-    """A metric that raises at scores of a run, not at those of small samples."""
+    """A metric that raises at scores of a run, not at those of made-up people."""
 
     def score(self, predictions):
-        if len(predictions.truth) not in (1, 12):
+        if len(predictions.truth) not in (1, 5, 6, 11, 12):
             raise KeyError("no such subject")
         return super().score(predictions)
 
