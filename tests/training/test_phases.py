@@ -286,6 +286,27 @@ def test_a_phase_killed_as_it_ended_is_ended_again(two_phases, tmp_path, watch, 
     assert [("phase-1", []), ("phase-2", [1, 2, 3, 4, 5, 6])] == watch.trained
 
 
+def test_a_phase_killed_as_it_cleared_is_cleared(two_phases, tmp_path, watch, monkeypatch):
+    """It is done, and its checkpoints, which nothing needs any more, do not stay for ever."""
+    folder = tmp_path / "run"
+
+    def die(_phase):
+        raise StopError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PhaseFolder, "clear", die)
+        with pytest.raises(StopError):
+            run(two_phases, folder)
+    first = folder / "checkpoints" / "phase-1"
+    assert list(first.glob("checkpoint-*"))
+    watch.trained.clear()
+
+    run(two_phases, folder)
+
+    assert [("phase-2", [1, 2, 3, 4, 5, 6])] == watch.trained
+    assert [] == list(folder.glob("checkpoints/*/checkpoint-*"))
+
+
 def test_checkpoints_of_other_settings_are_not_gone_on_from(two_phases, tmp_path, watch, capsys):
     """A training that was stopped starts over when `[training]` has changed, and says so.
 
@@ -558,6 +579,16 @@ def test_a_damaged_note_of_a_finished_phase_is_made_again(ended, name, how):
 
     assert whole == (folder.path / name).read_bytes()
     assert [] == folder.mend(known=False)
+
+
+def test_a_phase_killed_between_its_notes_has_none_made(ended):
+    """It was not done: the note that is missing is no damaged one, and its end is still to come."""
+    folder, _ = ended
+    folder.history.unlink()
+
+    assert [] == folder.mend(known=True)
+
+    assert not folder.is_done()
 
 
 def test_a_phase_without_any_whole_note_is_not_done(ended):

@@ -114,7 +114,8 @@ class PhaseFolder:
             write_note(self.made_from, {"key": key})
             mended.append(MADE_FROM)
         for name in (MODEL_FILES, HISTORY) if "files" in note else ():
-            if read_note(self.path / name) is None:
+            # Where it is missing the phase was killed as it ended, and ends again.
+            if (self.path / name).exists() and read_note(self.path / name) is None:
                 write_note(self.path / name, note)
                 mended.append(name)
         return mended
@@ -149,6 +150,10 @@ class PhaseFolder:
         # Before the checkpoints go: without a history the phase would be done again, from what is
         # still there.
         write_note(self.history, note)
+        self.clear()
+
+    def clear(self) -> None:
+        """Delete what a phase that is done needs no more; a kill may have left some of it."""
         for passed in (*self.path.glob("*checkpoint-*"), *self.path.glob(FEATURES)):
             shutil.rmtree(passed)
 

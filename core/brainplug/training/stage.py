@@ -98,6 +98,7 @@ def train_model(
     for phase, folder in zip(phases, kept, strict=True):
         if ranks.on_main_process(folder.is_done):
             session.tell(f"{phase.title} as before")
+            ranks.on_main_process(folder.clear)
         else:
             if fault := ranks.on_main_process(folder.fault):
                 session.tell(f"{phase.title}: trained again, its model is damaged: {fault}")
