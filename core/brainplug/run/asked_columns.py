@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from brainplug.audit.balance import BALANCED
+from brainplug.cohort.build import gather
 from brainplug.recipe.load import resolve
 from brainplug.runtime.files import hash_text
-from brainplug.toolkit.wide import is_wide, texts_of
+from brainplug.toolkit.wide import asking, is_wide, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from brainplug.cohort.build import StudyParts
+    from brainplug.cohort.build import Cohort, StudyParts
     from brainplug.recipe.tables import Recipe
 
 
@@ -31,3 +32,15 @@ def columns_asked(recipe: Recipe, studies: Iterable[StudyParts]) -> Any:
     if not any(map(is_wide, sources)):
         return None
     return {"columns": hash_text("\n".join(sorted(column_names(recipe))))}
+
+
+def gather_headers(recipe: Recipe, studies: Sequence[StudyParts]) -> Cohort:
+    """Read the people of studies as far as tables and headers of scans tell; write nothing."""
+    with asking(column_names(recipe)):
+        return gather(
+            studies,
+            images=recipe.images,
+            audit=recipe.audit,
+            cache=None,
+            progress=lambda _done, _total: None,
+        )

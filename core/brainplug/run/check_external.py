@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
-from brainplug.cohort.build import StudyParts, gather
+from brainplug.cohort.build import StudyParts
 from brainplug.design.external import choose_people, pair_external, refuse_known_people
-from brainplug.run.asked_columns import column_names
+from brainplug.run.asked_columns import gather_headers
 from brainplug.toolkit.study_ids import mark
-from brainplug.toolkit.wide import asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,11 +65,4 @@ def read_headers_of(recipe: Recipe, study: ExternalStudy) -> pd.DataFrame:
         loader=study.loader.make(),
         head=(study.target or recipe.target).make(),
     )
-    with asking(column_names(recipe)):
-        return gather(
-            [parts],
-            images=attrs.evolve(recipe.images, scans="headers"),
-            audit=recipe.audit,
-            cache=None,
-            progress=lambda _done, _total: None,
-        ).frame
+    return gather_headers(recipe, [parts]).frame

@@ -16,7 +16,6 @@ from brainplug.audit.console import finding_lines
 from brainplug.audit.crowds import find_crowds
 from brainplug.audit.leakage import find_leaks
 from brainplug.audit.shortcuts import measure_dependence
-from brainplug.cohort.build import Cohort, gather
 from brainplug.cohort.join import tell_spare
 from brainplug.design.pairs import make_pairs
 from brainplug.design.split import (
@@ -39,7 +38,7 @@ from brainplug.recipe.requirements import (
 )
 from brainplug.run.arm_costs import tell_arms, tell_hours
 from brainplug.run.arms import hold_alone
-from brainplug.run.asked_columns import column_names
+from brainplug.run.asked_columns import gather_headers
 from brainplug.run.check_external import check_external
 from brainplug.run.checked import CheckReport
 from brainplug.run.choosing import LARGE, few_validate, find_selecting
@@ -54,7 +53,6 @@ from brainplug.tasks.adopt import Adopted, list_sources, peek_target, refuse_emp
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.read import Glance
 from brainplug.toolkit.cross_counts import cross_counts
-from brainplug.toolkit.wide import asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -65,6 +63,7 @@ if TYPE_CHECKING:
 
     from brainplug.api.records import ModelPlan, Split, TargetKind
     from brainplug.api.roles import Metric, ModelBackbone, TaskHead
+    from brainplug.cohort.build import Cohort
     from brainplug.recipe.tables import Recipe, RecipeFile, TaskFiles
     from brainplug.recipe.training_tables import Training
     from brainplug.registry import Registry
@@ -136,14 +135,7 @@ def check_design(
 ) -> Asked:
     """Print counts from the tables to the tasks; return what there is to be learnt."""
     design = Design.of(recipe)
-    with asking(column_names(recipe)):
-        cohort = gather(
-            design.studies,
-            images=recipe.images,
-            audit=recipe.audit,
-            cache=None,
-            progress=lambda _done, _total: None,
-        )
+    cohort = gather_headers(recipe, design.studies)
     require_columns(cohort.frame, recipe.evaluation.subgroups)
     for name, flow in cohort.flows.items():
         studies = report.facts.get("studies", {}) | {name: dict(flow)}

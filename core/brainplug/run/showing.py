@@ -10,18 +10,16 @@ import attrs
 from brainplug.api.laws import fit_answers
 from brainplug.api.records import Split
 from brainplug.audit.leakage import find_leaks
-from brainplug.cohort.build import gather
 from brainplug.design.pairs import make_pairs
 from brainplug.design.split import add_pools, pool_scans, split_cohort, training_values
 from brainplug.findings import refuse_findings
 from brainplug.recipe.load import resolve
-from brainplug.run.asked_columns import column_names
+from brainplug.run.asked_columns import gather_headers
 from brainplug.run.context import Design, make_head
 from brainplug.run.repeats import list_splits
 from brainplug.tasks.adopt import Adopted, list_sources, peek_target, take_over
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.shown_dialogue import ShownDialogue, counting_encoder, show_dialogue
-from brainplug.toolkit.wide import asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -160,14 +158,7 @@ def design_tasks(
 ) -> tuple[list[Task], int, list[str]]:
     """Make some tasks of a split; return them, how many there are, and what is to be said."""
     head, design, notes = make_head(recipe, registry), Design.of(recipe), list[str]()
-    with asking(column_names(recipe)):
-        cohort = gather(
-            design.studies,
-            images=recipe.images,
-            audit=recipe.audit,
-            cache=None,
-            progress=lambda _done, _total: None,
-        )
+    cohort = gather_headers(recipe, design.studies)
     if several := list_splits(recipe, design.strategy, cohort.frame):
         notes.append(f"{len(several)} runs: {', '.join(several)}; the first is shown")
         design = Design.of(next(iter(several.values())))
