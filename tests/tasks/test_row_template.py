@@ -119,7 +119,7 @@ def test_filled_rows_are_those_of_worded_tasks(data):
 
 
 def test_a_fixed_wording_is_worded_once():
-    """Of a hundred tasks seven dialogues are asked for: three of each label, and the skeleton."""
+    """Of a hundred tasks five dialogues are asked for: 4 for the first, 1 for the other."""
     cohort, pairs = make_sexes(*["female", "male", "male", "female"] * 25)
 
     class Counting(Comparison):
@@ -134,7 +134,23 @@ def test_a_fixed_wording_is_worded_once():
 
     assert 100 == len(list(maker.rows(pairs, maker.show(cohort))))
 
-    assert 7 == template.asked
+    assert 5 == template.asked
+
+
+def test_what_is_called_fixed_is_held_to_its_own_words():
+    """A template that words one label otherwise is refused."""
+    cohort, pairs = make_sexes("female", "female", "female", "male")
+
+    class Gallant(Comparison):
+        def dialogue(self, case):
+            *before, last = super().dialogue(case)
+            yield from before
+            yield last if case.query == "female" else Turn.assistant(f"A {case.query}, then.")
+
+    maker = make_maker(SEX, cohort, Gallant(ComparisonOptions()))
+
+    with pytest.raises(DataError, match="word all tasks alike"):
+        list(maker.rows(pairs, maker.show(cohort)))
 
 
 def test_several_phrasings_are_drawn_for_each_task():

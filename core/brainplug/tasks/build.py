@@ -91,19 +91,42 @@ class TaskMaker:
         ):
             names = (*references, query)
             shown = [scans[name] for name in names]
-            # A fixed wording treats all references alike, so what is asked decides whether it is
-            # sound.
-            key = (len(shown), shown[-1].words)
-            if key not in checked:
-                checked.add(key)
-                self.check(self.word(task_id, shown))
-                skeletons[len(shown)] = skeletons.get(len(shown)) or self.skeleton(len(shown))
+            worded = None if len(shown) in skeletons else self.word(task_id, shown)
+            if worded is not None:
+                self.check(worded)
+                skeletons[len(shown)] = self.skeleton(len(shown))
             filled = [
                 pieces.get(name) or pieces.setdefault(name, make_pieces(scans[name], said))
                 for name in names
             ]
             alike = likeness(shown[-1].value, [scan.value for scan in shown[:-1]])
-            yield skeletons[len(shown)].fill(task_id, filled, alike)
+            row = skeletons[len(shown)].fill(task_id, filled, alike)
+            # A fixed wording treats all references alike, so what is asked decides whether it is
+            # sound.
+            key = (len(shown), shown[-1].words)
+            if key not in checked:
+                checked.add(key)
+                self.check_filled(worded or self.word(task_id, shown), row)
+            yield row
+
+    def check_filled(self, task: Task, row: bytes) -> None:
+        """Hold a row that was filled in to its task, worded by the template.
+
+        What goes before the answer was looked at in the skeleton's own task: where the query's
+        value is no slot there, no other value shows.
+
+        Raises:
+            DataError: they differ, or the answer cannot be read back.
+        """
+        if orjson.dumps(task.to_json()) != row:
+            raise DataError(
+                "its wording depends on more than the place of each value",
+                where=f"task {task.task_id!r}",
+                expected="a template whose `fixed` is true to word all tasks alike",
+                hint=f"correct the prompt template {self.named}",
+            )
+        check_turns(task, hint=f"correct the prompt template {self.named}")
+        self.check_answer(task)
 
     def skeleton(self, images: int) -> Skeleton:
         """Word a task whose every part is a slot."""
@@ -241,6 +264,14 @@ class TaskMaker:
                     found=other,
                     hint=hint,
                 )
+        self.check_answer(task)
+
+    def check_answer(self, task: Task) -> None:
+        """Read the answer of a task back.
+
+        Raises:
+            DataError: it states another value, or none.
+        """
         said = "".join(part for part in task.turns[-1].content if isinstance(part, str))
         wanted = self.answers.parse(self.answers.say(task.truth))
         read = read_answer(self.answers, said, task)
