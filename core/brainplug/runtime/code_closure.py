@@ -13,8 +13,6 @@ class is of that package, so that nine functions of one file do not depend on ea
 from __future__ import annotations
 
 import ast
-import hashlib
-import importlib.util
 import json
 import os
 import sys
@@ -28,80 +26,37 @@ import attrs
 from brainplug.plugin_sources import tell_module
 from brainplug.runtime.files import write_text
 from brainplug.runtime.imports import (
-    Definitions,
     Imported,
-    Uses,
     attributes,
     attributes_of_arguments,
-    definitions_of,
     uses_of,
 )
 from brainplug.runtime.notes import read_note, sealed
+from brainplug.runtime.sources import Source, data_files, find_top, short_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from importlib.machinery import ModuleSpec
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 ENGINE = __name__.partition(".")[0]
 """Our own package. What its `__init__` imports is for plugins; the engine names modules itself."""
 
-MOST_REMEMBERED = 5000
-"""Files whose imports are remembered; far more than an installation has."""
-
-COMPILED = {".pyc", ".pyo"}
+MOST_REMEMBERED = 20_000
+"""Pieces of code that are remembered; far more than an installation has."""
 
 
-@attrs.define(eq=False)
-class Source:
-    """A module found on disk, not imported.
+@attrs.frozen
+class Piece:
+    """A module, or what a name stands for in it.
 
     Attributes:
-        name: in full.
-        path: its file.
+        hashes: of the code that counts, by its name.
+        uses: what it uses, wherever that is.
+        by_made_up_name: it also imports modules whose names are put together as it runs.
     """
 
-    name: str
-    path: Path
-
-    @property
-    def package(self) -> str:
-        """The package that its relative imports start from."""
-        return self.name if self.path.stem == "__init__" else self.name.rpartition(".")[0]
-
-    @cached_property
-    def content(self) -> bytes:
-        """What the file holds."""
-        return self.path.read_bytes()
-
-    @cached_property
-    def digest(self) -> str:
-        """Short hash of the file."""
-        return short_hash(self.content)
-
-    @cached_property
-    def tree(self) -> ast.Module:
-        """The syntax; a file that is no Python, such as a compiled one, has none."""
-        try:
-            return ast.parse(self.content)
-        except (SyntaxError, ValueError):
-            return ast.Module(body=[], type_ignores=[])
-
-    @cached_property
-    def definitions(self) -> Definitions:
-        """The names that it defines at its top."""
-        return definitions_of(self.tree, self.package)
-
-    def text_of(self, node: ast.stmt) -> bytes:
-        """Return the lines of a statement, its decorators too."""
-        # The line of a definition is that of `def`, below its decorators.
-        decorators = getattr(node, "decorator_list", [])
-        first = min([node.lineno, *(each.lineno for each in decorators)])
-        return b"\n".join(self.content.splitlines()[first - 1 : node.end_lineno])
-
-
-def short_hash(content: bytes) -> str:
-    """Return enough of the SHA-256 to tell versions of one file apart."""
-    return hashlib.sha256(content).hexdigest()[:16]
+    hashes: Mapping[str, str]
+    uses: tuple[Imported, ...]
+    by_made_up_name: bool = False
 
 
 @attrs.define(eq=False)
@@ -110,7 +65,7 @@ class SourceTree:
 
     Attributes:
         roots: folder that holds a package or module of this name; others are found as Python does.
-        memo: file in which imports are remembered by the content of a module, since parsing all
+        memo: file in which pieces are remembered by the content of their module, since parsing all
             takes as long as a command may.
         siblings: top-level modules that belong together with those a closure starts from.
     """
@@ -119,7 +74,7 @@ class SourceTree:
     memo: Path | None = None
     siblings: frozenset[str] = frozenset()
     _sources: dict[str, Source | None] = attrs.field(factory=dict, init=False)
-    _uses: dict[str, Uses] = attrs.field(factory=dict, init=False)
+    _pieces: dict[str, Piece] = attrs.field(factory=dict, init=False)
     _data: dict[str, dict[str, str]] = attrs.field(factory=dict, init=False)
     _homes: dict[str, set[Path]] = attrs.field(factory=dict, init=False)
 
@@ -194,23 +149,27 @@ class SourceTree:
             self._homes[top] = {home} if home and not installed else set()
         return self._homes[top]
 
-    def uses(self, source: Source) -> Uses:
-        """Return what a module uses, remembered by its content."""
+    def piece(self, source: Source, name: str, look: Callable[[], Piece]) -> Piece:
+        """Return a piece of a module, remembered by the module's content.
+
+        Args:
+            source: the module.
+            name: tells the piece from others of the module.
+            look: makes it.
+        """
         # With the package, since relative imports in equal files mean other modules.
-        key = f"{source.package} {source.digest}"
-        if key not in self._uses:
+        key = f"{source.name} {source.package} {source.digest} {name}"
+        if key not in self._pieces:
             known = self._remembered.get(key)
             if known is None:
-                uses = uses_of(source.tree.body, source.package)
-                self._remembered[key] = [
-                    [[each.module, each.name] for each in uses.imports],
-                    uses.by_made_up_name,
-                ]
+                made = look()
+                uses = [[each.module, each.name] for each in made.uses]
+                self._remembered[key] = [dict(made.hashes), uses, made.by_made_up_name]
             else:
-                imports, made_up = known
-                uses = Uses(tuple(Imported(*each) for each in imports), frozenset(), made_up)
-            self._uses[key] = uses
-        return self._uses[key]
+                hashes, uses, by_made_up_name = known
+                made = Piece(hashes, tuple(Imported(*each) for each in uses), by_made_up_name)
+            self._pieces[key] = made
+        return self._pieces[key]
 
     @cached_property
     def _remembered(self) -> dict[str, Any]:
@@ -238,26 +197,6 @@ class SourceTree:
             found |= self._data[package]
             package, folder = package.rpartition(".")[0], folder.parent
         return found
-
-
-def find_top(name: str) -> ModuleSpec | None:
-    """Find a top-level module as Python does; nothing is imported for that."""
-    try:
-        return importlib.util.find_spec(name)
-    except ValueError:  # it was made by hand and says nothing of itself
-        return None
-
-
-def data_files(folder: Path) -> Iterator[Path]:
-    """Give the files of a folder that are no Python, those of folders in it without Python too."""
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith((".", "__pycache__")) or path.name == "py.typed":
-            continue
-        if path.is_dir():
-            if not any(path.rglob("*.py")):
-                yield from data_files(path)
-        elif path.suffix not in {".py", *COMPILED}:
-            yield path
 
 
 class Search:
@@ -295,9 +234,11 @@ class Search:
         """Follow what was found until nothing is new."""
         while self.todo:
             found = self.todo.pop()
-            if found in self.seen or not self.is_followed(found.module):
+            if found in self.seen:
                 continue
             self.seen.add(found)
+            if not self.is_followed(found.module):
+                continue
             if found.name is None or found.name == "*":
                 self.take_module(found.module)
             # `from package import module` reads like that of a name; only the disk tells them
@@ -329,71 +270,88 @@ class Search:
         source = self.tree.find(module)
         if source is None:
             return
-        self.found[tell_module(module)] = source.digest
         self.found |= self.tree.data_beside(source)
-        uses = self.tree.uses(source)
-        self.todo += uses.imports
+        piece = self.take(source, "", partial(look_at_module, source))
         top, *_ = parts = module.split(".")
         if top == ENGINE:
             return
         # Python runs every package on the way to a module, and a stranger's may hold its codes.
         self.todo += [Imported(".".join(parts[:end])) for end in range(1, len(parts))]
         # Only running it tells which module that is, so any of the package may be.
-        if uses.by_made_up_name:
+        if piece.by_made_up_name:
             self.todo += map(Imported, self.tree.modules_of(top))
+
+    def take(self, source: Source, name: str, look: Callable[[], Piece]) -> Piece:
+        """Count a piece of a module, and go on to what it uses."""
+        piece = self.tree.piece(source, name, look)
+        self.found |= piece.hashes
+        self.todo += piece.uses
+        return piece
 
     def take_name(self, module: str, name: str) -> None:
         """Count what a name stands for, and go on to what that uses."""
         source = self.tree.find(module)
-        if source is None:
-            return
-        known = source.definitions
-        self.todo += known.aliases.get(name, ())
+        if source is not None:
+            self.take(source, f"{self.by_name}:{name}", partial(self.look_at_name, source, name))
+
+    def take_member(self, module: str, owner: str, name: str) -> None:
+        """Count a method that is called of an argument, or the class of a field of it."""
+        source = self.tree.find(module)
+        if source is not None:
+            look = partial(self.look_at_member, source, owner, name)
+            self.take(source, f"{self.by_name}:{owner}.{name}", look)
+
+    def look_at_name(self, source: Source, name: str) -> Piece:
+        """Return what a name stands for in a module."""
+        known, module = source.definitions, source.name
+        aliases = known.aliases.get(name, [])
         nodes = known.nodes.get(name, [])
         if not nodes:
-            return
-        self.found[f"{module}.{name}"] = short_hash(b"\n".join(map(source.text_of, nodes)))
+            return Piece({}, tuple(aliases))
+        hashes = {f"{module}.{name}": short_hash(b"\n".join(map(source.text_of, nodes)))}
         # What a module does as it is imported, such as a registration, may change what any of its
         # names does.
         if known.effects:
             text = b"\n".join(map(source.text_of, known.effects))
-            self.found[f"{module} as it is imported"] = short_hash(text)
-        self.take_uses(source, [*nodes, *known.effects])
+            hashes[f"{module} as it is imported"] = short_hash(text)
+        return Piece(hashes, (*aliases, *self.used_by(source, [*nodes, *known.effects])))
 
-    def take_uses(self, source: Source, nodes: Sequence[ast.stmt]) -> None:
-        """Go on to what pieces of a module use: by name, and of the arguments they are given."""
+    def look_at_member(self, source: Source, owner: str, name: str) -> Piece:
+        """Return a method or field of a class.
+
+        A field whose class is imported for its annotation alone says nothing of what is in it.
+        """
+        member = source.definitions.members(owner).get(name)
+        if member is None:
+            return Piece({}, ())
+        if isinstance(member, ast.AnnAssign):
+            kind = member.annotation.id if isinstance(member.annotation, ast.Name) else ""
+            return Piece({}, tuple(source.definitions.aliases.get(kind, ())))
+        own = (
+            Imported(source.name, f"{owner}.{each}")
+            for holder, each in sorted(attributes(member))
+            if holder == "self"
+        )
+        hashes = {f"{source.name}.{owner}.{name}": short_hash(source.text_of(member))}
+        return Piece(hashes, (*self.used_by(source, [member]), *own))
+
+    def used_by(self, source: Source, nodes: Sequence[ast.stmt]) -> Iterator[Imported]:
+        """Give what pieces of a module use: by name, and of the arguments they are given."""
         known = source.definitions
         uses = uses_of(nodes, source.package)
-        self.todo += uses.imports
-        self.todo += [
-            Imported(source.name, each)
-            for each in sorted(uses.names)
-            if each in known.nodes or each in known.aliases
-        ]
+        yield from uses.imports
+        for each in sorted(uses.names):
+            if each in known.nodes or each in known.aliases:
+                yield Imported(source.name, each)
         for node in nodes:
             for kind, attribute in attributes_of_arguments(node):
                 here = [Imported(source.name, kind)] if kind in known.nodes else []
                 for home in (*here, *known.aliases.get(kind, ()), *known.annotations.get(kind, ())):
                     if home.name and self.counts_by_name(home.module):
-                        self.todo.append(Imported(home.module, f"{home.name}.{attribute}"))
+                        yield Imported(home.module, f"{home.name}.{attribute}")
 
-    def take_member(self, module: str, owner: str, name: str) -> None:
-        """Count a method that is called of an argument, or the class of a field of it.
 
-        A field whose class is imported for its annotation alone says nothing of what is in it.
-        """
-        source = self.tree.find(module)
-        member = source.definitions.members(owner).get(name) if source else None
-        if source is None or member is None:
-            return
-        if isinstance(member, ast.AnnAssign):
-            kind = member.annotation.id if isinstance(member.annotation, ast.Name) else ""
-            self.todo += source.definitions.aliases.get(kind, ())
-            return
-        self.found[f"{module}.{owner}.{name}"] = short_hash(source.text_of(member))
-        self.take_uses(source, [member])
-        self.todo += [
-            Imported(module, f"{owner}.{each}")
-            for holder, each in sorted(attributes(member))
-            if holder == "self"
-        ]
+def look_at_module(source: Source) -> Piece:
+    """Return a module as a whole."""
+    uses = uses_of(source.tree.body, source.package)
+    return Piece({tell_module(source.name): source.digest}, uses.imports, uses.by_made_up_name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
@@ -17,9 +17,8 @@ DYNAMIC = ("import_module", "__import__")
 """Functions that import a module by its name."""
 
 
-@attrs.frozen
-class Imported:
-    """One name that an import statement asks for.
+class Imported(NamedTuple):
+    """One name that an import statement asks for; a tuple, since a search compares many.
 
     Attributes:
         module: that is imported, in full.
