@@ -282,7 +282,7 @@ def mutate_scan(path: Path, rng: random.Random) -> None:
 
 
 def besiege(kind: str, tries: Iterator[tuple[str, str]]) -> dict[str, Any]:
-    """Try all of a kind, and print what failed as it does."""
+    """Try all of a kind; print what failed as it does, and how far it is."""
     counts: Counter[bool] = Counter()
     failures = []
     for what, fault in tries:
@@ -290,8 +290,11 @@ def besiege(kind: str, tries: Iterator[tuple[str, str]]) -> dict[str, Any]:
         if fault:
             failures.append({"what": what, "fault": fault})
             print(f"  {kind}: {what}: {fault[:300]}", flush=True)
-    print(f"{kind:<8} tried {sum(counts.values())}, passed {counts[True]}, failed {counts[False]}")
-    return {"kind": kind, "tried": sum(counts.values()), "failures": failures}
+        if not sum(counts.values()) % 25:
+            print(f"  {kind}: {sum(counts.values())} tried, {counts[False]} failed", flush=True)
+    tried = sum(counts.values())
+    print(f"{kind:<8} tried {tried}, passed {counts[True]}, failed {counts[False]}", flush=True)
+    return {"kind": kind, "tried": tried, "failures": failures}
 
 
 def load_all() -> None:

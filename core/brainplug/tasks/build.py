@@ -14,6 +14,8 @@ from brainplug.api.guard import behind, name_of
 from brainplug.api.records import Case
 from brainplug.api.roles import Compares, Fixed, SaysDifferences, able
 from brainplug.errors import DataError
+from brainplug.tasks.chat import refuse_markers
+from brainplug.tasks.read import make_glance
 from brainplug.tasks.row_template import Shown, Skeleton, make_pieces, slot
 from brainplug.tasks.task import Task, check_turns, likeness, read_answer
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from brainplug.api.records import TargetValue, Turn
     from brainplug.api.roles import Answers, PromptTemplate, TaskHead
     from brainplug.tasks.row_template import Pieces, Said
+    from brainplug.tasks.task import Read
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -101,22 +104,21 @@ class TaskMaker:
             ]
             alike = likeness(shown[-1].value, [scan.value for scan in shown[:-1]])
             row = skeletons[len(shown)].fill(task_id, filled, alike)
+            if worded is not None:
+                self.check_fixed(worded, row)
             # A fixed wording treats all references alike, so what is asked decides whether it is
             # sound.
             key = (len(shown), shown[-1].words)
             if key not in checked:
                 checked.add(key)
-                self.check_filled(worded or self.word(task_id, shown), row)
+                self.check_filled(row)
             yield row
 
-    def check_filled(self, task: Task, row: bytes) -> None:
-        """Hold a row that was filled in to its task, worded by the template.
-
-        What goes before the answer was looked at in the skeleton's own task: where the query's
-        value is no slot there, no other value shows.
+    def check_fixed(self, task: Task, row: bytes) -> None:
+        """Hold a row that was filled in to its task, as the template words it.
 
         Raises:
-            DataError: they differ, or the answer cannot be read back.
+            DataError: they differ.
         """
         if orjson.dumps(task.to_json()) != row:
             raise DataError(
@@ -125,7 +127,19 @@ class TaskMaker:
                 expected="a template whose `fixed` is true to word all tasks alike",
                 hint=f"correct the prompt template {self.named}",
             )
-        check_turns(task, hint=f"correct the prompt template {self.named}")
+
+    def check_filled(self, row: bytes) -> None:
+        """Look at a row that was filled in with another value than those before.
+
+        What goes before the answer was looked at in the task that the template worded: where the
+        query's value is no slot there, no other value shows.
+
+        Raises:
+            DataError: a text poses as a turn or a scan, or the answer cannot be read back.
+        """
+        task = make_glance(orjson.loads(row), {})
+        for text in (task.prompt, task.answer):
+            refuse_markers(text, where=f"task {task.task_id!r}")
         self.check_answer(task)
 
     def skeleton(self, images: int) -> Skeleton:
@@ -266,13 +280,13 @@ class TaskMaker:
                 )
         self.check_answer(task)
 
-    def check_answer(self, task: Task) -> None:
+    def check_answer(self, task: Read) -> None:
         """Read the answer of a task back.
 
         Raises:
             DataError: it states another value, or none.
         """
-        said = "".join(part for part in task.turns[-1].content if isinstance(part, str))
+        said = task.answer
         wanted = self.answers.parse(self.answers.say(task.truth))
         read = read_answer(self.answers, said, task)
         if read != wanted or wanted is None:
