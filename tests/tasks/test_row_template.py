@@ -119,7 +119,7 @@ def test_filled_rows_are_those_of_worded_tasks(data):
 
 
 def test_a_fixed_wording_is_worded_once():
-    """Of a hundred tasks the first is worded three times as it is checked, and once as a skeleton."""
+    """Of a hundred tasks the first is worded three times to check it, and once as a skeleton."""
     cohort, pairs = make_sexes(*["female", "male", "male", "female"] * 25)
 
     class Counting(Comparison):
