@@ -1,4 +1,4 @@
-"""The loader of several tables that docs/plugins.md shows does what the page says."""
+"""The code that docs/plugins.md shows does what the page says."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from brainplug.cli.main import main
 from brainplug.plugin_sources import import_file
+from brainplug.registry import load_registry
 from brainplug.testing import Example, check_plugin, checks, write_scan
 
 PAGE = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
+
+
+def shown(words):
+    """Return the first code that follows some words of the page."""
+    return PAGE.partition(words)[2].partition("```python\n")[2].partition("```")[0]
 
 
 @pytest.fixture
@@ -28,9 +35,8 @@ def study(tmp_path):
 def test_the_loader_of_several_tables_is_whole(study, monkeypatch):
     """As the page prints it: formatted, and lawful; every visit is used or told."""
     monkeypatch.setattr(checks, "import_faults", lambda _module: iter(()))
-    block = PAGE.partition("## A loader of several tables")[2].partition("```python\n")[2]
     file = study / "twins.py"
-    file.write_text(block.partition("```")[0])
+    file.write_text(shown("## A loader of several tables"))
     command = [sys.executable, "-m", "ruff", "format", "--check", "--no-cache", str(file)]
     assert 0 == subprocess.run([*command, "--line-length", "100"], check=False).returncode
     module = import_file(file).module
@@ -47,3 +53,33 @@ def test_the_loader_of_several_tables_is_whole(study, monkeypatch):
     )
     assert (4, 4, 3) == (found.join.rows, found.join.images, found.join.matched)
     check_plugin(module, {"twins": Example(options={"folder": study})})
+
+
+def test_the_observer_of_a_run_is_called(tmp_path, capsys):
+    """It says where the page lies, and asks for no more than it names."""
+    file = tmp_path / "watching.py"
+    file.write_text(shown("## Watching a run"))
+    registry = load_registry(discover=False, plugins=[import_file(file).module])
+
+    registry.after_run(recipe=None, folder=tmp_path)
+
+    assert () == registry.failures
+    assert f"see {tmp_path / 'report.html'}\n" == capsys.readouterr().out
+
+
+def test_a_single_file_is_tested_as_the_page_shows(tmp_path, monkeypatch, capsys):
+    """The test beside it passes for what `new --file` writes, and fails where that is broken."""
+    monkeypatch.setattr(checks, "import_faults", lambda _module: iter(()))
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "prompt", "my-words", "--file"]) in (0, None), capsys.readouterr()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    tests: dict = {}
+
+    try:
+        exec(shown("A single file is imported by a test"), tests)
+        tests["test_the_words_keep_their_contract"]()
+        monkeypatch.setattr(tests["my_words"].ReadingRoom, "dialogue", lambda _self, _case: ())
+        with pytest.raises(AssertionError, match=r"'my-words': .* no turn"):
+            tests["test_the_words_keep_their_contract"]()
+    finally:
+        sys.modules.pop("my_words", None)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from brainplug.plugin_sources import import_file
 from brainplug.recipe.load import read_recipe
 from brainplug.registry import load_registry
 from brainplug.run.ending import show_end
@@ -19,6 +20,7 @@ from brainplug.runtime.records import to_lines
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.runtime.terminal import Terminal
 from brainplug.tasks.answers import AnswerRow
+from brainplug.testing import make_study, write_scan
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,6 +32,18 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_the_plugins_shown_are_those_the_tests_run(file):
     """The README prints the two example plugins whole."""
     assert (ROOT / "tests" / "third_party" / file).read_text(encoding="utf-8") in README
+
+
+def test_the_loader_shown_counts_images_that_no_row_names(tmp_path):
+    """What lies in the folder besides is not hidden by what was found."""
+    lab = make_study(tmp_path, layout="table", subjects=4)
+    write_scan(lab / "scans" / "nobody.nii.gz", 1)
+    file = ROOT / "tests" / "third_party" / "lab_loader" / "brainplug_lab_loader.py"
+    part = next(import_file(file).module.brainplug_cohorts())
+
+    join = part.make(part.options(folder=lab)).load().join
+
+    assert (4, 5, 4) == (join.rows, join.images, join.matched)
 
 
 def test_the_recipe_shown_is_a_recipe(tmp_path):

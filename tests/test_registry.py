@@ -70,6 +70,38 @@ def test_a_plugin_that_does_nothing_is_a_warning():
         assert "offers no part and observes no run" in failure.cause
 
 
+class Offering:
+    """Returns whatever it is given from a hook, or raises it."""
+
+    def __init__(self, offered):
+        self.offered = offered
+
+    @hookimpl
+    def brainplug_metrics(self):
+        if isinstance(self.offered, Exception):
+            raise self.offered
+        return self.offered
+
+
+@pytest.mark.parametrize(
+    ("offered", "words", "line"),
+    [
+        (None, "brainplug_metrics returned NoneType None", 0),
+        ("mae", "brainplug_metrics returned str 'mae'", 0),
+        ([Offering], "expected a Part: the class Offering", 0),
+        ([Part("mine", Offering, Offering)], "an attrs class, got the class Offering", 0),
+        (KeyError("x"), "brainplug_metrics failed: KeyError: 'x'", 3),
+    ],
+)
+def test_a_hook_that_offers_no_parts_is_told_with_its_line(offered, words, line):
+    """The line is that of the author's file, and classes are named as they are written."""
+    (failure, *_) = load(Offering(offered)).failures
+
+    first = Offering.brainplug_metrics.__code__.co_firstlineno
+    assert words in failure.cause
+    assert f"(test_registry.py, line {first + line})" in failure.cause
+
+
 def test_a_forgotten_mark_is_a_warning_and_the_other_parts_are_there():
     """The function is named; what is marked beside it works."""
     registry = load(Forgetful())

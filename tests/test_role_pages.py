@@ -71,7 +71,7 @@ def test_a_loader_returns_the_tables_of_its_page(tmp_path):
     options = cohort.LabOptions(table=study / "people.csv", images=study / "scans")
     table = cohort.Lab(options).load()
 
-    check_table(table, "it")
+    check_table(table)
     scans, exclusions = frames_of("cohorts")
     check_frame(table.scans, scans)
     check_frame(table.exclusions, exclusions)

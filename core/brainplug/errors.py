@@ -193,15 +193,16 @@ class LeakageError(BrainplugError):
     Args:
         message: which rule is broken.
         members: the subjects or families concerned.
+        hint: what to do.
     """
 
-    def __init__(self, message: str, members: Iterable[str]) -> None:
+    def __init__(self, message: str, members: Iterable[str], *, hint: str = "") -> None:
         """Keep the members as data; the text shows the first five."""
         self.message = message
         self.members = tuple(members)
         shown = ", ".join(repr(member) for member in self.members[:5])
         told = f"{message}: {len(self.members)} found, for example {shown}"
-        super().__init__(told, found=self.members)
+        super().__init__(told, found=self.members, hint=hint)
 
 
 class RunError(BrainplugError):

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from brainplug.errors import DataError, suggestion
+from brainplug.errors import DataError, PluginError, suggestion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from importlib import metadata
     from importlib.metadata import EntryPoint
     from types import ModuleType
@@ -79,6 +80,18 @@ def source_of(entry: EntryPoint) -> Source:
 def owner_of(installed: metadata.Distribution) -> Distribution:
     """Return name and version of an installed distribution."""
     return Distribution(installed.name, installed.version)
+
+
+def failure_of(source: Source, cause: str, error: BaseException | None = None) -> PluginError:
+    """Make the error that is remembered for a plugin."""
+    failure = PluginError(source.entry_point, str(source.distribution), cause)
+    failure.__cause__ = error
+    return failure
+
+
+def returning(plugin: object) -> Callable[[], object]:
+    """Return what returns a plugin; a lambda made in a loop would see the last one only."""
+    return lambda: plugin
 
 
 @attrs.frozen(kw_only=True)

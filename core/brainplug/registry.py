@@ -17,7 +17,8 @@ import pluggy
 
 from brainplug.api import hooks
 from brainplug.api.contracts import CONTRACTS, find_defect
-from brainplug.api.guard import Origin, build, in_one_line
+from brainplug.api.guard import Origin, build, told
+from brainplug.api.raised import in_one_line, line_of, place_of
 from brainplug.api.roles import (
     CohortLoader,
     Metric,
@@ -33,7 +34,9 @@ from brainplug.plugin_sources import (
     Distribution,
     PluginFile,
     Source,
+    failure_of,
     is_of_file,
+    returning,
     source_of,
     source_of_file,
     tell_module,
@@ -174,14 +177,9 @@ class Registry:
             except BrainplugError:
                 raise
             except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin may do anything)
-                yield failure_of(source, f"{hook} failed: {in_one_line(error)}", error)
-
-
-def failure_of(source: Source, cause: str, error: BaseException | None = None) -> PluginError:
-    """Make the error that is remembered for a plugin."""
-    failure = PluginError(source.entry_point, str(source.distribution), cause)
-    failure.__cause__ = error
-    return failure
+                yield failure_of(
+                    source, f"{hook} failed: {in_one_line(error)}{place_of(error)}", error
+                )
 
 
 def blame(error: BaseException) -> PluginError | None:
@@ -256,11 +254,6 @@ def gather(
     return attrs.evolve(whole, unloaded=tuple(unloaded))
 
 
-def returning(plugin: object) -> Callable[[], object]:
-    """Return what returns a plugin; a lambda made in a loop would see the last one only."""
-    return lambda: plugin
-
-
 def _given(plugins: Iterable[object]) -> list[Loader]:
     """Treat plugins handed over by a program like installed ones."""
     here = Distribution("this program")
@@ -315,12 +308,19 @@ def _collect(
     # One by one: pluggy's own call ends for all when one raises.
     for implementation in getattr(manager.hook, hook).get_hookimpls():
         source = sources[implementation.plugin_name]
+        line = line_of(implementation.function)
         try:
             offered = implementation.function()
             # `return Part(…)` in place of `yield`: what is meant is plain.
-            parts = [offered] if isinstance(offered, Part) else list(offered)
+            parts = [offered] if isinstance(offered, Part) else offered
+            if not isinstance(parts, Iterable) or isinstance(parts, str):
+                cause = f"{hook} returned {told(offered)}{line}; yield each Part there"
+                yield source, failure_of(source, cause)
+                continue
+            parts = list(parts)
         except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin may do anything)
-            yield source, failure_of(source, f"{hook} failed: {in_one_line(error)}", error)
+            cause = f"{hook} failed: {in_one_line(error)}{place_of(error) or line}"
+            yield source, failure_of(source, cause, error)
             continue
         for part in parts:
             defect = find_defect(part)
@@ -328,8 +328,8 @@ def _collect(
                 yield source, Offer(role, part, source)
             else:
                 name = part.name if isinstance(part, Part) else source.entry_point
-                failure = PluginError(str(name), str(source.distribution), defect, role=role)
-                yield source, failure
+                cause = f"{defect}; it is offered by {hook}{line}"
+                yield source, PluginError(str(name), str(source.distribution), cause, role=role)
 
 
 def _find_idle(

@@ -132,7 +132,12 @@ class Returning:
         (METRIC, "score", None, "score of the metric must return float, returned NoneType"),
         (METRIC, "score", True, "returned bool True"),
         (COHORT, "load", pd.DataFrame(), "must return CohortTable, returned DataFrame of 0 x 0"),
-        (METRIC, "score", pd.Series([1.0], index=["p1"]), "returned Series of 1; tell"),
+        (
+            METRIC,
+            "score",
+            pd.Series([1.0], index=["p1"]),
+            "returned Series of 1 (test_guard.py, line ",
+        ),
         (COHORT, "sources", "people.csv", "must return tuple[Path, ...], returned str"),
         (COHORT, "sources", ["people.csv"], "returned tuple ('people.csv',)"),
     ],
@@ -226,11 +231,12 @@ def test_pairs_of_the_wrong_kind_name_their_package(result):
 
 
 def test_what_is_wrong_with_a_result_is_told_once():
-    """A message that names the package already is left as it is; a bug of ours is none of it."""
+    """The part is named once, and what to do; a bug of ours is none of its."""
     named = guard(Odd(None), SPLIT)
+    told = "the split strategy 'lab' of brainplug-lab 1.2: it is odd; tell its authors, or name"
 
-    with pytest.raises(DataError) as caught, judging(named, "assign"):
-        raise DataError("'lab' of brainplug-lab 1.2 is odd")
-    assert "'lab' of brainplug-lab 1.2 is odd" == str(caught.value)
+    with pytest.raises(DataError) as caught, judging(named, "assign"), judging(named, "assign"):
+        raise DataError("it is odd")
+    assert f"{told} another part" == str(caught.value)
     with pytest.raises(KeyError), judging(Odd(None), "assign"):
         raise KeyError("ours")

@@ -7,6 +7,7 @@ import sys
 from types import SimpleNamespace
 
 import attrs
+import pandas as pd
 import pytest
 
 from brainplug.api.dialogue_laws import alone_faults, make_cases, template_faults
@@ -14,10 +15,11 @@ from brainplug.api.guard import Origin, build, name_of
 from brainplug.api.laws import fit_answers
 from brainplug.api.records import POOLS, Image, Turn
 from brainplug.api.roles import Part
+from brainplug.audit.split_leaks import refuse_leaks
 from brainplug.cohort.contract import find_bad_codes
 from brainplug.design.pairs import make_pairs
-from brainplug.design.split import split_cohort
-from brainplug.errors import DataError, PluginError
+from brainplug.design.split import pool_scans, split_cohort
+from brainplug.errors import DataError, LeakageError, PluginError
 from brainplug.model.bundle import bundle_faults
 from brainplug.recipe.phases import check_phases
 from brainplug.recipe.training_tables import Training
@@ -156,6 +158,66 @@ def test_pairs_that_a_run_cannot_build_on_are_refused(name):
         make_pairs(pairing, people, head.fit(people["target"]), seed=1)
 
     assert "'mine' of mine.py" in str(caught.value)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_pairing_is_held_to_its_laws_wherever_there_are_people(split):
+    """Also where nobody validates, as in a study that is tested only."""
+    change, words = PAIRS["no seed"]
+    people = make_people(60)
+    people["pool"] = [f"{split}_{('query', 'reference')[index % 2]}" for index in range(60)]
+    head = REGISTRY.build("heads", "categorical", column="sex")
+    pairing = made("pairings", "independent", pair=of_pairs(change))
+
+    with pytest.raises(DataError, match=words) as caught:
+        make_pairs(pairing, people, head.fit(people["target"]), seed=1)
+
+    assert str(caught.value).endswith("correct it, or name another part")
+
+
+SPLITS = {
+    "parts families": (
+        lambda people: people["subject"].map(lambda name: POOLS[int(name[1:]) % 6]),
+        r"families are in .*family_groups",
+    ),
+    "leaves pools empty": (
+        lambda people: people["subject"].map(lambda _: "train"),
+        "no subject is in val, test .*`assign` must put somebody into each",
+    ),
+    "parts a person": (
+        lambda people: people["session"].map({"1": "train"}).fillna("test"),
+        "subjects are put into two pools.*all rows of one belong together",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_a_split_of_others_whose_pools_cannot_be_used_is_named(name):
+    """With what its author does, not with the options of ours."""
+    assign, words = SPLITS[name]
+    strategy = made("splits", "subject", assign=lambda _self, people, *, seed: assign(people))
+    visits = [make_people(60).assign(session=visit) for visit in ("1", "2")]
+    people = pd.concat(visits, ignore_index=True)
+    people["scan"] = people["subject"] + "_" + people["session"]
+
+    with pytest.raises((DataError, LeakageError), match=words) as caught:
+        refuse_leaks(strategy, pool_scans(people, split_cohort(strategy, people, seed=1)))
+
+    assert str(caught.value).startswith("the split strategy 'mine' of mine.py: ")
+    assert str(caught.value).endswith("correct it, or name another part")
+
+
+def test_a_split_of_ours_whose_pools_cannot_be_used_is_told_of_options():
+    """It is the recipe that is changed."""
+    part = REGISTRY.parts("splits")["subject"]
+    ours = build(part, part.options(), Origin("splits", "subject", "brainplug 9.9"))
+    people = make_people(60)
+    people["family"] = "one"
+
+    with pytest.raises(DataError, match=r"^no subject is in .*; use more subjects, other fraction"):
+        split_cohort(ours, people.head(2), seed=1)
+    with pytest.raises(LeakageError, match=r'^families are in .*; set use = "family" in \[split\]'):
+        refuse_leaks(ours, pool_scans(people, split_cohort(ours, people, seed=1)))
 
 
 def test_a_split_that_changes_its_table_is_told_so():

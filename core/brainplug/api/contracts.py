@@ -342,16 +342,25 @@ def find_bad_call(method: object, member: Member) -> Iterator[str]:
         yield f"{member.name}{signature} cannot be called as {member}: {error}"
 
 
+def written(value: object) -> str:
+    """Write a value as its author would: a class by its name alone.
+
+    >>> written(Part), written("mae")
+    ('the class Part', "'mae'")
+    """
+    return f"the class {value.__qualname__}" if isinstance(value, type) else repr(value)
+
+
 def find_defect(part: object) -> str | None:
     """Say why a part cannot be used, None where it can."""
     if not isinstance(part, Part):
-        return f"expected a Part: {part!r}"
+        return f"expected a Part: {written(part)}; write Part(name, Options, Behaviour)"
     if not isinstance(part.name, str) or not PART_NAME.fullmatch(part.name):
         return f"expected a name of lower case letters, digits and hyphens: {part.name!r}"
     options = part.options
     if not (isinstance(options, type) and attrs.has(options) and attrs.inspect(options).is_frozen):
         return (
-            f"expected options that are an attrs class, got {options!r}; decorate it with "
+            f"expected options that are an attrs class, got {written(options)}; decorate it with "
             "@attrs.frozen(kw_only=True)"
         )
     try:

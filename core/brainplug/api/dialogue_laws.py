@@ -76,6 +76,9 @@ def template_faults(template: PromptTemplate, cases: Iterable[tuple[Case, str]])
         if states != "value" and len(case.references) != 1:
             continue  # a run refuses it
         turns = tuple(template.dialogue(case))
+        if not turns:
+            yield f"with {len(case.references)} references: the dialogue has no turn"
+            continue
         reworded = attrs.evolve(case, query=other, difference=f"not {case.difference}")
         found = [
             *dialogue_faults(turns, len(case.references) + 1),

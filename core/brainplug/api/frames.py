@@ -152,6 +152,38 @@ FRAMES: tuple[Frame, ...] = (
 """Every table of every role; metrics, prompts and models are given records, not tables."""
 
 
+COPIES = "what looks alike is found by the run itself, and is told to no part"
+
+WITHHELD: Mapping[str, Mapping[str, str]] = {
+    "splits": {
+        "target": "the column 'target' is shown to `assign` and `notes` of a strategy that "
+        "declares the ability UsesTarget, `abilities = (UsesTarget,)`, and to no other",
+        "value": "no split is given a column 'value'; the target is 'target', which a strategy "
+        "sees that declares the ability UsesTarget, `abilities = (UsesTarget,)`",
+        "stratum": "no split is given a column 'stratum'; the target is 'target', which a strategy "
+        "sees that declares the ability UsesTarget, `abilities = (UsesTarget,)`",
+        "scan": "scans have no names yet; use 'subject' and 'session', or the index",
+        "pool": "pools are what `assign` returns",
+        **dict.fromkeys(("same_image", "near_image", "repeated_image"), COPIES),
+    },
+    "pairings": {
+        "target": "the target is the column 'value', and its label or bin is 'stratum'",
+        "scan": "scans are named by the index of the table",
+        "pool": "`queries` and `references` hold one pool each",
+        **dict.fromkeys(
+            ("same_image", "near_image", "repeated_image"),
+            "there is such a column only where scans look alike; ask for it with "
+            "`in queries.columns`",
+        ),
+    },
+    "heads": dict.fromkeys(
+        [*(column.name for column in _SCANS), *FOUND],
+        "`read` is given the target's column alone, no other of the study",
+    ),
+}
+"""Role -> column that its parts may look for in vain -> what holds in its place."""
+
+
 def frames_of(role: str) -> tuple[Frame, ...]:
     """Return the tables of a role, such as `cohorts`.
 

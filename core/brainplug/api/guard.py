@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import traceback
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_origin
 
 import attrs
@@ -29,6 +27,7 @@ from brainplug.api.contracts import (
     members_of,
     type_in_words,
 )
+from brainplug.api.raised import deed_of, hint_for, in_one_line, line_of, place_of
 from brainplug.errors import BrainplugError, DataError, LeakageError, PluginError, is_full
 
 if TYPE_CHECKING:
@@ -73,46 +72,29 @@ class Origin:
         """Make the error of this part."""
         return PluginError(self.part, self.distribution, cause, role=self.role, method=method)
 
-    def raised(self, method: str, error: BaseException) -> PluginError:
-        """Make the error that stands for whatever a method raised."""
+    def raised(
+        self, method: str, error: BaseException, given: tuple[object, ...] = ()
+    ) -> PluginError:
+        """Make the error that stands for whatever a method raised that was given something."""
         # Of a file it may be the user's own; the plugin did not say so in words of its own.
         look = "look at what it names, " if isinstance(error, OSError) else ""
+        meant = hint_for(error, self.role, given)
         return self.error(
-            f"{method} of the {self.words} raised {in_one_line(error)}{place_of(error)}; {look}"
-            f"{self.advice}; --verbose shows where it was",
+            f"{method} of the {self.words} {deed_of(error)}{place_of(error)}; "
+            f"{meant}{'; ' * bool(meant)}{look}{self.advice}; --verbose shows where it was",
             method=method,
         )
+
+    @property
+    def ours(self) -> bool:
+        """Whether brainplug itself offers the part."""
+        return self.distribution.startswith(f"{__name__.partition('.')[0]} ")
 
     @property
     def advice(self) -> str:
         """What the user can do about a fault of the part; a file beside a recipe is their own."""
         own = self.distribution.endswith(".py") or self.distribution == "this program"
         return f"{'correct it' if own else 'tell its authors'}, or name another part"
-
-
-def in_one_line(error: BaseException) -> str:
-    """Say an exception in one line, its class first.
-
-    >>> in_one_line(ModuleNotFoundError("No module named 'x'"))
-    "ModuleNotFoundError: No module named 'x'"
-    """
-    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-
-
-def place_of(error: BaseException) -> str:
-    """Say in which line of a plugin something was raised, nothing where none of it was running."""
-    lines = [
-        (frame.f_code.co_filename, line)
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        # Our own, and what attrs makes up.
-        if not f"{frame.f_globals.get('__name__')}.".startswith("brainplug.")
-        and not frame.f_code.co_filename.startswith("<")
-    ]
-    if not lines:
-        return ""
-    # The first is where the plugin was entered; below it may lie any library.
-    file = lines[0][0]
-    return f" ({Path(file).name}, line {[line for name, line in lines if name == file][-1]})"
 
 
 def build(part: Part[Behaviour], options: object, origin: Origin) -> Behaviour:
@@ -213,9 +195,13 @@ def judging(behaviour: object, method: str) -> Iterator[None]:
         yield
     except (DataError, LeakageError) as error:
         # In the second case the error names the part already.
-        if origin is None or origin.distribution in str(error):
+        if origin is None or error.where[:1] == (f"the {origin}",):
             raise
-        raise error.within(f"the {origin}") from error
+        told = error.within(f"the {origin}")
+        # What ours refuse is most often due to the study.
+        if not origin.ours:
+            told.hint = "; ".join(filter(None, [error.hint, origin.advice]))
+        raise told from error
     except (BrainplugError, MemoryError):
         raise
     except RAISED as error:
@@ -242,7 +228,7 @@ def guard_method(
     method: Callable[..., Any], name: str, origin: Origin, member: Member | None
 ) -> Callable[..., Any]:
     """Wrap a method so that whatever it raises names the part."""
-    settle = _settler(name, origin, member)
+    settle = _settler(name, origin, member, line_of(method))
     # `say` and `parse` are asked a million times; most results need no second look.
     usual = classes_of(member.type) if member else ()
 
@@ -251,18 +237,23 @@ def guard_method(
         try:
             result = method(*arguments, **keywords)
             return result if type(result) in usual else settle(result)
+        except DataError as error:
+            meant = "" if origin.ours else hint_for(error, origin.role)
+            if meant:
+                error.add_note(meant)
+            raise
         except (BrainplugError, MemoryError):
             raise
         except RAISED as error:
             if is_full(error):  # is nobody's fault, and names the file
                 raise
-            raise origin.raised(name, error) from error
+            raise origin.raised(name, error, arguments) from error
 
     return call
 
 
-def _settler(name: str, origin: Origin, member: Member | None) -> Callable[[Any], Any]:
-    """Return the function that looks at what a method returned."""
+def _settler(name: str, origin: Origin, member: Member | None, line: str) -> Callable[[Any], Any]:
+    """Return the function that looks at what a method returned, which begins in this line."""
     if member is None:
         return lambda result: _watch(result, name, origin) if _is_lazy(result) else result
     made = getattr(roles, member.text, None)  # `fit` makes `Answers`
@@ -277,11 +268,12 @@ def _settler(name: str, origin: Origin, member: Member | None) -> Callable[[Any]
             tuple(result) if _is_lazy(result) or isinstance(result, list) else result,
             member,
             origin,
+            line,
         )
-    return lambda result: _take(result, member, origin)
+    return lambda result: _take(result, member, origin, line)
 
 
-def _take(result: Any, member: Member, origin: Origin) -> Any:
+def _take(result: Any, member: Member, origin: Origin, line: str) -> Any:
     """Return what a method returned, where it is of the type the protocol says."""
     if matches(result, member.type):
         faults = list(field_faults(result))
@@ -289,12 +281,14 @@ def _take(result: Any, member: Member, origin: Origin) -> Any:
             return result
         raise origin.error(
             f"{member.name} of the {CONTRACTS[origin.role].words} returned a "
-            f"{type(result).__name__} that cannot be used: {'; '.join(faults)}; {origin.advice}",
+            f"{type(result).__name__} that cannot be used{line}: {'; '.join(faults)}; "
+            f"{origin.advice}",
             method=member.name,
         )
     raise origin.error(
         f"{member.name} of the {CONTRACTS[origin.role].words} must return "
-        f"{type_in_words(member.type, member.text)}, returned {told(result)}; {origin.advice}",
+        f"{type_in_words(member.type, member.text)}, returned {told(result)}{line}; "
+        f"{origin.advice}",
         method=member.name,
     )
 

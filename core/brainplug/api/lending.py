@@ -37,7 +37,7 @@ def lending(behaviour: object, method: str, *tables: Table) -> Iterator[list[Any
         )
         if origin is None:
             raise PluginError(name_of(behaviour), "this program", cause)
-        raise origin.error(f"{cause}, or {origin.advice}", method=method)
+        raise origin.error(f"{cause}; {origin.advice}", method=method)
 
 
 def changes_of(table: Any, given: Any) -> str:

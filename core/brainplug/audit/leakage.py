@@ -19,34 +19,32 @@ if TYPE_CHECKING:
     from brainplug.tasks.read import Glance
 
 
+REMEDY = 'set use = "family" in [split], or correct the column or file that assigns them'
+"""What is done about families that a split of ours has parted."""
+
+
 def find_leaks(pooled: pd.DataFrame) -> list[Finding]:
     """Find people and families in two pools, and one image in two.
 
     Args:
         pooled: as `pool_scans` gives it.
     """
-    return [
-        finding
-        for finding in (
-            meeting(pooled, "subject", "pool", "subjects are in two pools"),
-            meeting(
-                pooled,
-                "family",
-                "part",
-                'families are in two of train, val and test; set use = "family" in [split], or '
-                "correct the column or file that assigns them",
-            ),
-            meeting(
-                pooled,
-                "family",
-                "pool",
-                'families are in query and reference pools; set use = "family" in [split], or '
-                "correct the column or file that assigns them",
-            ),
-            *find_likeness(pooled),
-        )
-        if finding is not None
-    ]
+    return [*find_parted(pooled, f"; {REMEDY}"), *find_likeness(pooled)]
+
+
+def find_parted(pooled: pd.DataFrame, remedy: str = "") -> list[Finding]:
+    """Find people and families in two pools.
+
+    Args:
+        pooled: as `pool_scans` gives it.
+        remedy: what is done about parted families, behind a semicolon.
+    """
+    found = (
+        meeting(pooled, "subject", "pool", "subjects are in two pools"),
+        meeting(pooled, "family", "part", f"families are in two of train, val and test{remedy}"),
+        meeting(pooled, "family", "pool", f"families are in query and reference pools{remedy}"),
+    )
+    return [finding for finding in found if finding is not None]
 
 
 def meeting(pooled: pd.DataFrame, group: str, place: str, what: str) -> Finding | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pandas as pd
 
-from brainplug.api.guard import judging, name_of
+from brainplug.api.guard import judging
 from brainplug.api.laws import column_faults, hold, source_faults
 from brainplug.api.lending import lending
 from brainplug.api.records import SCAN_COLUMNS, CohortTable
@@ -18,6 +18,7 @@ from brainplug.cohort.copies import NEAR, REPEATED, SAME, find_copies
 from brainplug.cohort.duplicates import find_same_images, name_others
 from brainplug.cohort.join import check_join, count_reasons, tell_spare
 from brainplug.cohort.made_up import are_made_up
+from brainplug.cohort.visits import check_sessions, drop_repeated
 from brainplug.errors import DataError, ScanError
 from brainplug.imaging.cache import fill_cache, read_headers
 from brainplug.runtime.workers import uncollected
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 OWN_COLUMNS = ("scan", "study", "target", SAME, NEAR, REPEATED, "value", "stratum")
 
 ODD_ID = "control character in the id"
-SAME_IMAGE = "one image for several rows"
-SAME_VISIT = "several rows for one visit"
 SAME_CONTENT = "one image under several subjects"
 
 Progress = Callable[[int, int], None]
@@ -80,6 +79,10 @@ class Cohort:
         """Whether scans are still to be written by the run itself."""
         return any(table.images_pending for table in self.tables.values())
 
+    def spare(self, study: str) -> tuple[str, ...]:
+        """Say which images of a study are not used."""
+        return tell_spare(self.tables[study], used=self.flows[study][-1][1])
+
     def facts(self) -> CohortFacts:
         """Return what later stages and the report must know."""
         return CohortFacts(
@@ -88,7 +91,7 @@ class Cohort:
                     study=name,
                     flow=self.flows[name],
                     join=table.join,
-                    notes=(*table.notes, *tell_spare(table)),
+                    notes=(*table.notes, *self.spare(name)),
                     simulated=table.simulated,
                 )
                 for name, table in self.tables.items()
@@ -142,13 +145,15 @@ def collect(
         table = study.loader.load()
     name = study.name or table.study
     with judging(study.loader, "load"):
-        check_table(table, name_of(study.loader))
+        check_table(table)
     table = attrs.evolve(table, notes=(*table.notes, *take_notes()))
     if not table.images_pending:
         hold(study.loader, source_faults(study.loader))
     check_join(table, audit)
     # Before the target is read: which rows count as copies must not depend on the target.
     scans, odd = drop_unwritable(as_text(table.scans))
+    with judging(study.loader, "load"):
+        check_sessions(scans, audit)
     scans, twice = drop_repeated(scans)
     # Before scans are read, which can take hours: a row without a target needs none.
     scans, without = drop_without_target(scans, study.head, table)
@@ -293,16 +298,6 @@ def drop_unwritable(scans: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return kept.assign(**plain), lost
 
 
-def drop_repeated(scans: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-    """Leave out every scan that stands twice: none of the copies is to be trusted."""
-    visit = scans.assign(session=scans["session"].fillna("")).duplicated(
-        ["subject", "session"], keep=False
-    )
-    scans, same_visit = leave_out(scans, visit, SAME_VISIT)
-    scans, same_image = leave_out(scans, scans.duplicated("image", keep=False), SAME_IMAGE)
-    return scans, [same_visit, same_image]
-
-
 def drop_without_target(
     scans: pd.DataFrame, head: TaskHead, table: CohortTable
 ) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
@@ -317,8 +312,7 @@ def drop_without_target(
     values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
     with judging(head, "read"):
         for fault in column_faults(raw, found):
-            where = f"the task head {name_of(head)}"
-            raise DataError(f"it breaks its contract: {fault}", where=where)
+            raise DataError(fault, where="read")
     scans = rename_clashes(scans).assign(target=values)
     lost = []
     # Sorted, so that the flow in the report lists reasons alike whatever the order of rows.

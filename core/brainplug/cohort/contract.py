@@ -7,16 +7,21 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_list_like
 
 from brainplug.api.records import EXCLUSION_COLUMNS, SCAN_COLUMNS, CohortTable
-from brainplug.errors import DataError
+from brainplug.errors import SHOWN, DataError, elide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+LONGEST = 40
+"""Letters of a value that is shown."""
 
-def check_table(table: CohortTable, loader: str) -> None:
+
+def check_table(table: CohortTable) -> None:
     """Hold a loader to its contract, since strangers write loaders.
 
     Raises:
@@ -26,35 +31,64 @@ def check_table(table: CohortTable, loader: str) -> None:
     problem = (
         find_bad_frame(table.scans, "scans", SCAN_COLUMNS)
         or find_bad_frame(table.exclusions, "exclusions", EXCLUSION_COLUMNS)
+        or find_bad_types(table.scans, "scans")
+        or find_bad_types(table.exclusions[list(EXCLUSION_COLUMNS)], "exclusions")
         or find_bad_scans(table.scans)
         or find_bad_codes(table)
         or find_bad_counts(table)
     )
     if problem:
-        raise DataError(f"it breaks its contract: {problem}", where=f"the cohort loader {loader}")
+        raise DataError(problem)
 
 
 def find_bad_frame(frame: pd.DataFrame, name: str, wanted: Sequence[str]) -> str | None:
     """Say what is wrong with the columns or the index of a frame, None if nothing is."""
     lacking = [column for column in wanted if column not in frame.columns]
     if lacking:
-        return f"its {name} lack the columns {', '.join(map(repr, lacking))}"
+        return (
+            f"its {name} lack the columns {', '.join(map(repr, lacking))}; "
+            f"they are {', '.join(wanted)}, NA where nothing is known"
+        )
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
-        return f"its {name} hold the column {repeated[0]!r} more than once"
+        return f"its {name} hold the column {repeated[0]!r} more than once; leave one out"
     if not frame.index.is_unique:
-        return f"the index of its {name} repeats; reset it"
-    for column in wanted:
-        # Text by its type; to look through the values of all columns would take long.
-        if isinstance(frame[column].dtype, pd.StringDtype):
-            continue
-        odd = [value for value in frame[column].dropna().unique() if not isinstance(value, str)]
-        if odd:
-            return (
-                f"its {name} must hold text, column {column!r} holds {odd[0]!r}; make it text, "
-                f'{name}[{column!r}].astype("str"), and so all others of {", ".join(wanted)}'
-            )
+        return f"the index of its {name} repeats; reset it, {name}.reset_index(drop=True)"
     return None
+
+
+def find_bad_types(frame: pd.DataFrame, name: str) -> str | None:
+    """Say which columns of a frame hold something else than text, None where none does."""
+    # Text by its type; to look through the values of all columns would take long.
+    others = [name for name, kind in frame.dtypes.items() if not isinstance(kind, pd.StringDtype)]
+    odd = {str(column): each for column in others if (each := odd_of(frame[column]))}
+    if not odd:
+        return None
+    told = [f"{column!r} {each}" for column, each in odd.items()]
+    more = f" and {len(told) - SHOWN} more columns" if len(told) > SHOWN else ""
+    some = list(odd)[:SHOWN]
+    return (
+        f"its {name} must hold text in every column, so that codes and ids stay what is written; "
+        f"found in {', '.join(told[:SHOWN])}{more}; read the study as text, as "
+        f"brainplug.toolkit.tables.read_table does, or make it so: {name}[{some!r}] = "
+        f'{name}[{some!r}].astype("str")'
+    )
+
+
+def odd_of(values: pd.Series) -> str:
+    """Return the first value that is no text, with its type; nothing where all are.
+
+    >>> odd_of(pd.Series(["1", None], dtype="str")), odd_of(pd.Series([["a"], "b"]))
+    ('', "['a'] (list)")
+    """
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind != "O":
+        seen = values.dropna().head(1).tolist()
+        # Nothing but NA says the same in any type.
+        return "".join(f"{each!r} ({values.dtype})" for each in seen)
+    for value in values.tolist():
+        if not isinstance(value, str) and (is_list_like(value) or not pd.isna(value)):
+            return f"{elide(repr(value), LONGEST)} ({type(value).__name__})"
+    return ""
 
 
 def find_bad_scans(scans: pd.DataFrame) -> str | None:
@@ -62,7 +96,9 @@ def find_bad_scans(scans: pd.DataFrame) -> str | None:
     if scans[["subject", "image"]].isna().any(axis=None):
         return "every scan must have a subject and an image; rows without belong to its exclusions"
     relative = [path for path in scans["image"].tolist() if not os.path.isabs(path)]  # noqa: PTH117
-    return f"the image {relative[0]!r} is no absolute path" if relative else None
+    if relative:
+        return f"the image {relative[0]!r} is no absolute path; write str(path.resolve())"
+    return None
 
 
 def find_bad_codes(table: CohortTable) -> str | None:
@@ -82,10 +118,11 @@ def find_bad_counts(table: CohortTable) -> str | None:
     if counted != table.rows_read:
         return (
             f"it read {table.rows_read} rows but accounts for {counted}: "
-            f"{len(table.scans)} scans and {len(table.exclusions)} exclusions"
+            f"{len(table.scans)} scans and {len(table.exclusions)} exclusions; put every row of "
+            "the source into one of the two"
         )
     if table.exclusions["reason"].isna().any():
-        return "an exclusion has no reason"
+        return "an exclusion has no reason; give each one, short and the same for all of a kind"
     # Rows are only ever lost: before they ask for an image, for want of one, or later.
     if not len(table.scans) <= table.join.matched <= table.join.rows <= table.rows_read:
         return (

@@ -44,14 +44,28 @@ def check_join(table: CohortTable, audit: Audit) -> None:
     )
 
 
-def tell_spare(table: CohortTable) -> tuple[str, ...]:
-    """Say how many images of a study belong to no row, with some of them."""
+def tell_spare(table: CohortTable, *, used: int) -> tuple[str, ...]:
+    """Say how many images of a study belong to no row, with some of them, or to one left out.
+
+    Args:
+        table: as the loader gave it.
+        used: scans of it that are used.
+    """
     join = table.join
     if table.images_pending:
         return ()
-    spare = join.images - join.matched
-    shown = f", such as {show(join.images_without_row[:2])}" if spare else ""
-    return (f"{spare:,} of {join.images:,} images belong to no row that is used{shown}",)
+    # Two rows may have found one image.
+    twice = len(table.scans) - table.scans["image"].nunique()
+    named = max(join.matched - twice, used)
+    spare = max(join.images - named, 0)
+    all_ask = join.rows == table.rows_read
+    rows = "no row" if all_ask else f"none of the {join.rows:,} rows that ask for one"
+    some = show(join.images_without_row[:2]) if spare and join.images_without_row else ""
+    shown = f", such as {some}" if some else ""
+    lost = named - used
+    left = "; one more belongs to a row that is left out" if lost == 1 else ""
+    left = f"; {lost:,} more belong to rows that are left out" if lost > 1 else left
+    return (f"{spare:,} of {join.images:,} images belong to {rows}{shown}{left}",)
 
 
 def count_reasons(exclusions: pd.DataFrame) -> str:

@@ -46,8 +46,9 @@ def make_pairs(
     shown = _show(cohort, answers)
     tables, notes = [], list[str]()
     for study, scans in shown.groupby("study", sort=True):
+        tried = tried_split(scans)
         for split in SPLITS:
-            pairs, said = _pair_split(pairing, scans, split, seed)
+            pairs, said = _pair_split(pairing, scans, split, seed, tries=split == tried)
             # A Series with a type, since a split without tasks would give the column another one.
             tables.append(pairs.assign(study=pd.Series(study, index=pairs.index, dtype="str")))
             notes += [f"{split}: {sentence}" for sentence in said]
@@ -90,8 +91,17 @@ def reference_split(pairing: Pairing, split: Split) -> Split:
     return pairing.references_from if able(pairing, UsesTraining) else split
 
 
+def tried_split(scans: pd.DataFrame) -> Split | None:
+    """Return the split whose people a pairing is asked about twice: the first that has some.
+
+    Those of validation are few as a rule; what it draws by is the same for all.
+    """
+    order: tuple[Split, ...] = ("val", "test", "train")
+    return next((each for each in order if scans["pool"].isin(asked_pools(each)).any()), None)
+
+
 def _pair_split(
-    pairing: Pairing, shown: pd.DataFrame, split: Split, seed: int
+    pairing: Pairing, shown: pd.DataFrame, split: Split, seed: int, *, tries: bool
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     source = reference_split(pairing, split)
     queries = shown[shown["pool"].isin(asked_pools(split))].drop(columns="pool")
@@ -108,8 +118,7 @@ def _pair_split(
         _check_pairs(pairs, queries, references, pools)
         _check_empty(pairing, pairs)
         _check_twice(pairs, pools)
-        # Of the people of validation alone, who are few; what it draws by is the same for all.
-        if split == "val":
+        if tries:
             _check_order(pairing, pairs, queries, references, seed=seed)
     said = pairing.notes(pairs, queries, references) if able(pairing, Speaks) else ()
     # Counted, since a query is asked several times and each task needs an id of its own.
@@ -157,11 +166,13 @@ def _check_pairs(
             where=f"pairs of {pools}",
             expected="the columns query and references",
             found=tuple(pairs.columns),
+            hint="name them so",
         )
     asked, told = set(pairs["query"].tolist()), pairs["references"].tolist()
     _check_lists(told, pools)
-    _check_known(asked, queries.index, f"pool of {pools}")
-    _check_known({scan for scans in told for scan in scans}, references.index, f"pool of {pools}")
+    asked_of, shown_of = pools.split(", ")
+    _check_known(asked, queries.index, asked_of)
+    _check_known({scan for scans in told for scan in scans}, references.index, shown_of)
     if asked.intersection(references.index):
         _check_others(pairs, queries, references, pools)
     repeated = [scans for scans in told if len(scans) > 1 and len(set(scans)) < len(scans)]
@@ -170,6 +181,7 @@ def _check_pairs(
             f"a task shows one reference twice: {repeated[0]!r}",
             where=f"pairs of {pools}",
             found=tuple(repeated[0]),
+            hint="show each reference once in a task",
         )
     left = sorted(set(queries.index.tolist()) - asked)
     if left:
@@ -276,7 +288,8 @@ def _check_known(scans: set[Hashable], pool: pd.Index, name: str) -> None:
     unknown = sorted({str(scan) for scan in scans.difference(pool.tolist())})
     if unknown:
         raise DataError(
-            f"{len(unknown)} scans are named that are not in the {name}, for example "
+            f"{len(unknown)} scans are named that are not among the {name}, for example "
             f"{show(unknown[:5])}",
             found=tuple(unknown),
+            hint="name scans as the index of `queries` and of `references` does",
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from brainplug.api.guard import judging
+from brainplug.api.guard import judging, origin_of
 from brainplug.api.lending import lending
 from brainplug.api.records import POOLS, SPLITS, asked_pools, list_pools, shown_pools
 from brainplug.api.roles import TellsOfSplit, UsesTarget, able
@@ -66,7 +66,12 @@ def split_cohort(
     # A strategy that does not know of it gives halves, but nobody in them has to be a reference.
     if asks_all or shows_none:
         split = ask_everybody(split, SPLITS if shows_none else SPLITS[1:])
-    _check_filled(split)
+    origin = origin_of(strategy)
+    if origin is None or origin.ours:
+        _check_filled(split, "use more subjects, other fractions or another seed")
+        return split
+    with judging(strategy, "assign"):
+        _check_filled(split, "`assign` must put somebody into each of train, val and test")
     return split
 
 
@@ -124,14 +129,16 @@ def ask_strategy(
             raise DataError(
                 "other pools when the rows came in another order",
                 expected="the same pools whatever the order",
-                hint="what it draws must not depend on that",
+                hint="draw by a hash of the seed and the family or subject, not by where rows are",
             )
         # Under the ids of the run again; the strategy has seen those of the study alone.
         people = scans["subject"].reset_index(drop=True)
         split = pd.DataFrame({"subject": people, "pool": pools.astype("str")}).drop_duplicates()
         twice = split.loc[split["subject"].duplicated(), "subject"]
         if len(twice):
-            raise LeakageError("subjects are put into two pools", twice)
+            raise LeakageError(
+                "subjects are put into two pools", twice, hint="all rows of one belong together"
+            )
     return split
 
 
@@ -242,6 +249,7 @@ def _check_names(pools: pd.Series, cohort: pd.DataFrame) -> None:
             str(len(pools)),
             expected=f"one pool for each of {len(cohort)} rows with their index",
             found=len(pools),
+            hint="make it of the table, pd.Series(…, index=cohort.index)",
         )
     known = (*POOLS, *SPLITS)
     unknown = pools[~pools.isin(known)]
@@ -254,7 +262,7 @@ def _check_names(pools: pd.Series, cohort: pd.DataFrame) -> None:
         )
 
 
-def _check_filled(split: pd.DataFrame) -> None:
+def _check_filled(split: pd.DataFrame, hint: str) -> None:
     """Refuse empty pools, naming them and the size of every pool."""
     sizes = {
         pool: int((split["pool"] == pool).sum()) for pool in list_pools(split["pool"].unique())
@@ -268,7 +276,7 @@ def _check_filled(split: pd.DataFrame) -> None:
         raise DataError(
             f"no subject is in {', '.join(empty)} (subjects in each pool: {listed})",
             found=sizes,
-            hint="use more subjects, other fractions or another seed",
+            hint=hint,
         )
 
 

@@ -16,7 +16,7 @@ from brainplug.audit.console import finding_lines
 from brainplug.audit.crowds import find_crowds
 from brainplug.audit.leakage import find_leaks
 from brainplug.audit.shortcuts import measure_dependence
-from brainplug.cohort.join import tell_spare
+from brainplug.audit.split_leaks import refuse_leaks
 from brainplug.design.pairs import make_pairs
 from brainplug.design.split import (
     add_pools,
@@ -140,7 +140,7 @@ def check_design(
     for name, flow in cohort.flows.items():
         studies = report.facts.get("studies", {}) | {name: dict(flow)}
         report.show(flow_table(name, flow), studies=studies)
-        for told in tell_spare(cohort.tables[name]):
+        for told in cohort.spare(name):
             report.say(told)
     if recipe.images.scans == "all" and not cohort.images_pending:
         report.note("of scans only headers were read; the run may find more broken ones")
@@ -148,7 +148,7 @@ def check_design(
     read_sample(cohort, recipe, report)
     chosen = first_run(recipe, design, cohort.frame, report)
     split = split_cohort(chosen.strategy, cohort.frame, seed=recipe.seed, **design.asked)
-    refuse_findings(find_leaks(pool_scans(cohort.frame, split)), allow_shortcut=True)
+    refuse_leaks(chosen.strategy, pool_scans(cohort.frame, split))
     pooled = add_pools(cohort.frame, split)
     answers = fit_answers(head, training_values(cohort.frame, split))
     rehearse(metrics, answers.labels)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from brainplug.api.guard import judging, origin_of
 from brainplug.api.metric_laws import hold_metrics, make_samples
-from brainplug.runtime.code_closure import ENGINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +30,7 @@ def rehearse(metrics: Mapping[str, Metric], labels: Sequence[str] = ()) -> None:
     for metric in metrics.values():
         origin = origin_of(metric)
         # Ours are tried by our tests, and `check` is to be quick.
-        if origin is not None and not origin.distribution.startswith(f"{ENGINE} "):
+        if origin is not None and not origin.ours:
             with judging(metric, "score"):
                 report_samples(metric, labels)
 

@@ -9,10 +9,9 @@ import attrs
 
 from brainplug.api.laws import fit_answers
 from brainplug.api.records import Split
-from brainplug.audit.leakage import find_leaks
+from brainplug.audit.split_leaks import refuse_leaks
 from brainplug.design.pairs import make_pairs
 from brainplug.design.split import add_pools, pool_scans, split_cohort, training_values
-from brainplug.findings import refuse_findings
 from brainplug.recipe.load import resolve
 from brainplug.run.asked_columns import gather_headers
 from brainplug.run.context import Design, make_head
@@ -165,7 +164,7 @@ def design_tasks(
     if cohort.images_pending:
         notes.append("the scans are not there yet; the run writes them first")
     pools = split_cohort(design.strategy, cohort.frame, seed=recipe.seed, **design.asked)
-    refuse_findings(find_leaks(pool_scans(cohort.frame, pools)), allow_shortcut=True)
+    refuse_leaks(design.strategy, pool_scans(cohort.frame, pools))
     pooled = add_pools(cohort.frame, pools)
     answers = fit_answers(head, training_values(cohort.frame, pools))
     pairs, _ = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)

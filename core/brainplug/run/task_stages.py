@@ -22,9 +22,9 @@ from brainplug.audit.crowds import find_crowds, naming_crowds
 from brainplug.audit.leakage import find_leaks, find_relatives, find_task_leaks
 from brainplug.audit.records import Audit
 from brainplug.audit.shortcuts import audit_words
+from brainplug.audit.split_leaks import refuse_leaks
 from brainplug.cohort.build import gather
 from brainplug.cohort.duplicates import find_same_images
-from brainplug.cohort.join import tell_spare
 from brainplug.design.pairs import make_pairs, reference_split
 from brainplug.design.split import (
     add_pools,
@@ -119,7 +119,7 @@ def run_cohort(workspace: Workspace) -> None:
             cache=workspace.cache,
             progress=report,
         )
-    workspace.detail(*(line for table in cohort.tables.values() for line in tell_spare(table)))
+    workspace.detail(*(line for name in cohort.tables for line in cohort.spare(name)))
     write_csv(workspace.files.exclusions, cohort.exclusions)
     write_record(workspace.files.facts, cohort.facts())
     write_parquet(workspace.files.cohort, cohort.frame)
@@ -153,8 +153,7 @@ def run_split(workspace: Workspace) -> None:
     write_json(workspace.files.split_notes, {"asked": count_asked(split), "notes": notes})
     write_csv(workspace.files.split, split)
     workspace.detail(*notes)
-    findings = find_leaks(pool_scans(cohort, read_split(workspace)))
-    refuse_findings(findings, allow_shortcut=True)
+    refuse_leaks(strategy, pool_scans(cohort, read_split(workspace)))
 
 
 def read_cohort(workspace: Workspace, *columns: str) -> pd.DataFrame:

@@ -15,9 +15,10 @@ import pandas as pd
 
 from brainplug.api import dialogue_laws, laws
 from brainplug.api.contracts import find_defect
-from brainplug.api.guard import Origin, build, name_of
+from brainplug.api.guard import Origin, build
 from brainplug.api.lending import lending
 from brainplug.api.metric_laws import metric_faults
+from brainplug.api.raised import in_one_line
 from brainplug.api.records import MODEL_PARTS, POOLS
 from brainplug.api.roles import (
     AsksAll,
@@ -31,11 +32,15 @@ from brainplug.api.roles import (
     WordsAlone,
     able,
 )
+from brainplug.cohort.build import as_text
 from brainplug.cohort.contract import check_table
+from brainplug.cohort.visits import check_sessions
 from brainplug.design.pairs import as_set, make_pairs
 from brainplug.design.split import split_cohort, tell_split
-from brainplug.errors import BrainplugError, suggestion
+from brainplug.errors import BrainplugError, PluginError, suggestion
+from brainplug.recipe.tables import Audit
 from brainplug.registry import ROLES, load_registry
+from brainplug.run.own_metrics import own_metric_faults
 from brainplug.testing.data import make_people, make_pools
 
 if TYPE_CHECKING:
@@ -53,6 +58,9 @@ if TYPE_CHECKING:
 
 HEAVY = ("torch", "transformers", "accelerate", "nibabel", "nilearn", "sklearn", "scipy")
 """What the module of a plugin imports inside its functions only."""
+
+THIS = "this program"
+"""Where a part comes from that is tried by its author."""
 
 LARGEST_BUILT = 5_000_000
 """Parameters of the largest model that is built to be looked at."""
@@ -98,7 +106,7 @@ def check_plugin(plugin: object, examples: Mapping[str, Example] | None = None) 
     given = dict(examples or {})
     for role in ROLES:
         for name, part in registry.parts(role).items():
-            found += faults_of(part, role, given.pop(name, Example()))
+            found += faults_of(part, role, given.pop(name, Example()), plugin)
     found += [f"no part has the name {name!r}, for which there is an example" for name in given]
     assert not found, "\n".join(found)
 
@@ -118,23 +126,40 @@ def check_part(part: Part[Any], role: str, example: Example | None = None) -> No
     assert not found, "\n".join(found)
 
 
-def faults_of(part: Part[Any], role: str, example: Example) -> list[str]:
-    """Say which laws a part breaks."""
+def faults_of(
+    part: Part[Any], role: str, example: Example, plugin: object | None = None
+) -> list[str]:
+    """Say which laws a part breaks, that a plugin offers or nobody yet."""
     defect = find_defect(part)
     if defect is not None:
         return [f"{ROLES[role]} {part!r}: {defect}"]
     named = f"{ROLES[role]} {part.name!r}"
     found = list(laws.part_faults(part))
     try:
-        behaviour = build(
-            part, part.options(**example.options), Origin(role, part.name, "this program")
-        )
+        options = part.options(**example.options)
+    except Exception as error:  # noqa: BLE001 (validators are the author's)
+        found.append(f"give its options in an Example: {in_one_line(error)}")
+        return [f"{named}: {fault}" for fault in found]
+    try:
+        behaviour = build(part, options, Origin(role, part.name, THIS))
         found += CHECKS[role](behaviour, example)
-    except TypeError as error:
-        found.append(f"give its options in an Example: {error}")
-    except (BrainplugError, ValueError) as error:
-        found.append(str(error))
+        if role == "heads":  # it may name metrics of its own plugin
+            every = load_registry(plugins=[plugin] if plugin else [])
+            found += own_metric_faults(behaviour, every)
+    except BrainplugError as error:
+        found.append(told_alone(error))
+    except Exception as error:  # noqa: BLE001 (a law that cannot even look at what it is given)
+        found.append(f"it returns what cannot be used: {in_one_line(error)}")
     return [f"{named}: {fault}" for fault in found]
+
+
+def told_alone(error: BrainplugError) -> str:
+    """Say what is wrong with a part without its name, which stands before it already."""
+    if isinstance(error, PluginError):
+        return error.cause
+    alone = error.within()
+    alone.where = tuple(place for place in alone.where if not str(place).endswith(f" of {THIS}"))
+    return str(alone)
 
 
 def import_faults(module: str) -> Iterator[str]:
@@ -158,7 +183,8 @@ def check_loader(loader: CohortLoader, example: Example) -> Iterator[str]:  # no
     if able(loader, Prepares):
         loader.prepare(lambda _done, _total: None)
     table = loader.load()
-    check_table(table, name_of(loader))
+    check_table(table)
+    check_sessions(as_text(table.scans), Audit())
     yield from laws.source_faults(loader)
     if not table.images_pending:
         lost = [image for image in table.scans["image"] if not Path(image).exists()]

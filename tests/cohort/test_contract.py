@@ -1,0 +1,100 @@
+"""What a stranger's loader must give, and what it is told where it does not."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainplug.api.guard import Origin, guard
+from brainplug.api.records import CohortTable, JoinReport
+from brainplug.cohort.build import StudyParts, collect
+from brainplug.cohort.contract import check_table
+from brainplug.errors import DataError
+from brainplug.recipe.tables import Audit, Images
+
+PEOPLE = 10
+
+
+def make_table(**columns):
+    scans = pd.DataFrame(
+        {
+            "subject": [f"p{number}" for number in range(PEOPLE)],
+            "image": [f"/t1/{number}.nii.gz" for number in range(PEOPLE)],
+            **dict.fromkeys(("session", "family", "site"), pd.NA),
+        },
+        dtype="str",
+    ).assign(**columns)
+    none = pd.DataFrame(columns=["subject", "session", "image", "reason", "detail"], dtype="str")
+    join = JoinReport(rows=PEOPLE, images=PEOPLE, matched=PEOPLE)
+    return CohortTable(study="LAB", scans=scans, exclusions=none, rows_read=PEOPLE, join=join)
+
+
+TEXT = {
+    "text": ["a"] * PEOPLE,
+    "text as objects": pd.Series(["a", None] * 5, dtype=object),
+    "classes": pd.Categorical(["a", "b"] * 5),
+    "nothing": [np.nan] * PEOPLE,
+}
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_text_of_any_type_is_taken(name):
+    """As objects, as classes, or where nothing is known."""
+    check_table(make_table(mood=TEXT[name]))
+
+
+ODD = {
+    "numbers": ([21.5] * PEOPLE, "'mood' 21.5 (float64)"),
+    "counts": ([1] * PEOPLE, "'mood' 1 (int64)"),
+    "truths": ([True] * PEOPLE, "'mood' True (bool)"),
+    "lists": ([["a"]] * PEOPLE, "'mood' ['a'] (list)"),
+    "some numbers": (["a", 2.0] * 5, "'mood' 2.0 (float)"),
+    "numbers or NA": (pd.array([1, None] * 5, dtype="Int64"), "'mood' 1 (int)"),
+    "days": (pd.Timestamp("2020-01-01"), "'mood' Timestamp('2020-01-01 00:00:00')"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_columns_of_a_study_that_are_no_text_are_refused(name):
+    """All of them are named, and how to make them text."""
+    values, told = ODD[name]
+
+    with pytest.raises(DataError) as caught:
+        check_table(make_table(mood=values, site=1))
+
+    assert "'site' 1 (int64)" in str(caught.value)
+    assert told in str(caught.value)
+    assert "[['site', 'mood']].astype(\"str\")" in str(caught.value)
+
+
+@attrs.define
+class Loader:
+    """A stranger's, with two scans of each person."""
+
+    table: CohortTable
+
+    def load(self):
+        return self.table
+
+    def sources(self):
+        return ()
+
+
+def test_visits_that_nothing_tells_apart_are_the_loaders_to_tell():
+    """Not lost one by one as copies until a pool is empty."""
+    halves = [f"p{number // 2}" for number in range(PEOPLE)]
+    loader = guard(Loader(make_table(subject=halves)), Origin("cohorts", "lab", "lab.py"))
+
+    with pytest.raises(DataError, match=r"10 of 10 rows .*tell the visits apart") as caught:
+        collect(
+            StudyParts(loader=loader, head=None),
+            images=Images(shape=(8, 8, 8)),
+            audit=Audit(),
+            cache=None,
+            progress=lambda _done, _total: None,
+        )
+
+    assert str(caught.value).startswith("the cohort loader 'lab' of lab.py: ")
+    assert str(caught.value).endswith("correct it, or name another part")
