@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import tomllib
 
 import pytest
@@ -250,7 +252,10 @@ def test_all_wrong_values_are_told_at_once(tmp_path):
         ("a: 1\n---\nb: 2", "not YAML: but found another document, at line 2, column 1"),
         ("a: \x07", "not YAML: special characters are not allowed, at character 4"),
         ("a: 2024-13-45", "not YAML: a date, time or number that cannot be"),
-        ("a: &a {b: *a}", "expected a few sections, found one without end"),
+        (
+            "a: &a {b: *a}",
+            "expected settings of at most 20,000 keys and values, found one without end",
+        ),
         ("a: " + "[" * 5000, "expected a few sections, found one without end"),
         ("[1, 2]", "expected keys and values, found a sequence"),
         ("", "expected keys and values, found nothing"),
@@ -385,3 +390,65 @@ def test_any_yaml_becomes_toml_or_a_sentence(tmp_path, data):
     assert math.isfinite(recipe["training"].get("learning_rate", 0.0))
     if "#" in data and not isinstance(data["#"], dict):
         assert any(note.startswith('"#": left out') for note in imported.notes)
+
+
+SECTION, LIST = "a{0}: &a{0} {{x: *a{1}, y: *a{1}}}\n", "a{0}: &a{0} [*a{1}, *a{1}]\n"
+
+
+@pytest.mark.parametrize("twice", [SECTION, LIST])
+def test_aliases_that_repeat_each_other_are_refused(tmp_path, twice):
+    """A thousand letters would be read for years."""
+    text = "a0: &a0 1\n" + "".join(twice.format(n, n - 1) for n in range(1, 50)) + "seed: *a49\n"
+
+    assert fault_of(tmp_path, text).startswith("expected settings of at most 20,000 keys and")
+
+
+ODD_FILES = {
+    "a pipe": (os.mkfifo, "expected a file, found a pipe or a device"),
+    "a link to a device": (
+        lambda path: path.symlink_to("/dev/zero"),
+        "expected a file, found a pipe or a device",
+    ),
+    "a link to itself": (lambda path: path.symlink_to(path), "cannot be read: Too many levels"),
+    "a folder": (lambda path: path.mkdir(), "cannot be read: Is a directory"),
+    "a large file": (
+        lambda path: (path.touch(), os.truncate(path, 1 << 40)),
+        "expected settings of at most 1,048,576 bytes, found 1,099,511,627,776",
+    ),
+    "UTF-16": (
+        lambda path: path.write_text("seed: 1", encoding="utf-16"),
+        "not YAML, which is UTF-8",
+    ),
+    "Latin-1": (lambda path: path.write_bytes(b"a: M\xfcller"), "not YAML, which is UTF-8"),
+    "zeroed": (lambda path: path.write_bytes(bytes(90)), "not YAML: special characters"),
+    "an object": (
+        lambda path: path.write_text("seed: !!python/name:os.system ''"),
+        "not YAML: could not determine a constructor",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ODD_FILES)
+def test_what_is_no_file_of_settings_ends_with_a_message(tmp_path, how):
+    """It is not waited for, and not read without an end."""
+    make, told = ODD_FILES[how]
+    path = tmp_path / "old.yaml"
+    make(path)
+
+    with pytest.raises(DataError) as caught:
+        recipe_from_yaml(path)
+
+    assert str(caught.value).startswith(f"{path}: {told}")
+
+
+def test_a_byte_order_mark_is_no_letter_of_a_key(tmp_path):
+    """Editors on Windows put it first; JSON, which is YAML too, may have one."""
+    assert 3 == read_recipe(tmp_path, '\ufeff{"seed": 3}')["seed"]
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "-rf", "a b.json", "é.json"])
+def test_names_of_task_files_are_taken_over_as_they_are(tmp_path, name):
+    """They are the user's own, and nothing is read by them here."""
+    text = json.dumps({"train_json": [name]})
+
+    assert [name] == read_recipe(tmp_path, text)["tasks"]["train"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from brainplug.report.paths import without_paths
@@ -42,6 +44,17 @@ SECRET = ("jane", "smith", "Lab", "nas", "Study", "users", "host")
         (r"\\wsl.localhost\Ubuntu\home\jane\t.csv", "…/t.csv"),
         ("at /home/jane.", "at …."),
         (r"HOME is C:\Users\jane", "HOME is …"),
+        ("in ~jane, '~jane' and HOME=~jane", "in …, '…' and HOME=…"),
+        ("\uff0fhome\uff0fjane\uff0ft.csv", "…/t.csv"),
+        ("C\uff1a\uff3cusers\uff3cjane\uff3ct.csv", "…/t.csv"),
+        ("\uff3c\uff3cnas\uff3cjane\uff3ct.csv", "…/t.csv"),
+        ("\u2215home\u2044jane\u2215t.csv", "…/t.csv"),
+        ("%2Fhome%2fjane%2Ft.csv in file:%2F%2F%2Fhome%2Fjane", "…/t.csv in file:…"),
+        ("C%3A%5Cusers%5cjane%5Ct.csv", "…/t.csv"),
+        ("file:///home/jane%20smith/t.csv", "…/t.csv"),
+        ("file://localhost/home/jane and /export/home/jane", "… and …"),
+        ("jane@host.org:data/t.csv", "…/t.csv"),
+        (r"$env:APPDATA\t.csv or %APPDATA%\t.csv", "…/t.csv or …/t.csv"),
         ("'/Users/jane smith' of jänes, no: /home/jane", "'…' of jänes, no: …"),
     ],
 )
@@ -63,8 +76,23 @@ def test_folders_are_cut(text, shown):
         "the ratio is 3:1 at 10:30",
         "in T1 (one of 2), a/b and c (d) e/f; x: y, z/w",
         "ask jane@example.org: no",
+        "and/or, mm/s, 50%/5%, $5/kg, 9:30/10:30, N/A, 5%2 and p%2Fq, %d/%m/%Y",
+        "~30 of ~ 30, ~half, ~ten; sex ~ age, y~x, ~N(0,1)",
+        "1\u20442, 3 / 4 and a/b, 3 \u2044 4 and either\uff0for, 1\uff05\uff0f2",
     ],
 )
 def test_what_is_no_path_from_outside_stays(text):
     """Addresses of pages, fractions, formulas, and paths below the recipe."""
     assert text == without_paths(text, individual=False)
+
+
+@pytest.mark.parametrize(
+    "piece", ["/a ", "a b ", "/", "~a", "x-", "a@b:", "C:", "/home ", "%2F", "'/a"]
+)
+def test_a_long_text_is_soon_looked_through(piece):
+    """In time that grows as its length does: a second for a megabyte, not for a page."""
+    begun = time.process_time()
+
+    without_paths(piece * 5000, individual=False)
+
+    assert time.process_time() - begun < 3

@@ -210,7 +210,7 @@ def test_the_test_is_opened_on_request_and_counted(run, place, tmp_path, capsys,
     (tmp_path / "changed.toml").write_text(recipe)
     assert 0 == main(["run", str(tmp_path / "changed.toml"), "--output", str(other)])
     assert 2 == read_openings(RunFolder(other), "test").count
-    (line, _) = next((tmp_path / "cache" / "openings").iterdir()).read_text().splitlines()
+    (line, _) = next((tmp_path / "cache" / "openings").glob("*.jsonl")).read_text().splitlines()
     assert {"when", "run", "within", "made", "brainplug", "crc32"} == set(json.loads(line))
 
 

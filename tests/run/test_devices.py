@@ -75,8 +75,9 @@ def prepared(tmp_path_factory) -> Path:
     pytest.importorskip("deepspeed")
 
     def make(folder: Path) -> None:
-        folder.mkdir()
-        recipe = write_recipe(folder, "")
+        beside = folder.with_name(f"{folder.name}-recipe")
+        beside.mkdir(exist_ok=True)
+        recipe = write_recipe(beside, "")
         assert 0 == main(["run", str(recipe), "--output", str(folder), "--until", "volumes"])
 
     return make_once(tmp_path_factory, "devices-prepared", make)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -10,14 +11,25 @@ import pytest
 
 from brainplug.cli.main import main
 from brainplug.errors import RunError
+from brainplug.evaluation.history import PhaseFacts, PhaseHistory
 from brainplug.evaluation.openings import Opening, count_openings, read_lock
 from brainplug.run.arithmetic import read_arithmetic
 from brainplug.run.ledger import Ledger, MadeFrom, Stage
 from brainplug.run.mending import mend
-from brainplug.run.openings import add_line, is_open, open_test, read_lines, trained
+from brainplug.run.openings import (
+    add_line,
+    explain,
+    is_open,
+    open_test,
+    read_lines,
+    take_over,
+    trained,
+)
+from brainplug.run.starting_over import forget
 from brainplug.runtime.files import read_json, write_text
 from brainplug.runtime.notes import write_note
 from brainplug.runtime.run_folder import RunFolder
+from brainplug.training.phases import PhaseFolder
 
 MADE = MadeFrom(settings=None, reads={}, facts={"arithmetic": {"onednn": True}}, code={})
 RECORD = {"seed": 7, "arithmetic": {"onednn": True, "from": "MKL"}}
@@ -156,3 +168,115 @@ def test_damaged_openings_still_count(tmp_path):
     older = {name: getattr(lines[0], name) for name in ("when", "run", "within", "made")}
     path.write_text(json.dumps(older | {"brainplug": "0.1"}) + "\n")
     assert "0.1" == read_lines(path)[0].brainplug
+
+
+@pytest.fixture
+def phase(tmp_path) -> PhaseFolder:
+    """A phase that is done, beside the trained model of its run."""
+    found = PhaseFolder(path=tmp_path / "checkpoints/phase-1", key="k")
+    found.open()
+
+    def save(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        for name in ("model.safetensors", "tokenizer.json"):
+            (folder / name).write_text(f"what {name} holds")
+
+    facts = PhaseFacts(phase=1, seed=7, settings={}, parameters={}, selected=None, steps=1, every=1)
+    found.finish(save, PhaseHistory(facts=facts, history=()))
+    shutil.copytree(found.model, tmp_path / "model")
+    return found
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+@pytest.mark.parametrize("how", [lambda _: b"", lambda content: content.replace(b"w", b"W")])
+def test_a_damaged_model_of_a_phase_is_made_again_from_the_trained_one(phase, name, how):
+    """Where that is not damaged too: then what it means is said, and nothing is changed."""
+    path, trained_one = phase.model / name, phase.path.parents[1] / "model"
+    whole = path.read_bytes()
+    path.write_bytes(how(whole))
+
+    assert [f"{name}: made again from model/"] == [
+        f"{name}{line[line.index(': made') :]}" for line in phase.mend_model(trained_one)
+    ]
+
+    assert whole == path.read_bytes()
+    assert [] == phase.mend_model(trained_one)
+    for copy in (path, trained_one / name):
+        copy.write_bytes(how(whole))
+    (line,) = phase.mend_model(trained_one)
+    assert name in line
+    assert "nothing else here holds it, so where the phase is needed again it is trained" in line
+    assert how(whole) == path.read_bytes()
+
+
+def test_large_weights_of_a_phase_are_read_where_they_were_written_to(phase, monkeypatch):
+    """Gigabytes would take seconds at every start; the length is always looked at."""
+    monkeypatch.setattr("brainplug.training.phases.AT_ONCE", 1)
+    path, trained_one = phase.model / "model.safetensors", phase.path.parents[1] / "model"
+    monkeypatch.setattr("brainplug.training.marks.crc", lambda path: pytest.fail(f"read {path}"))
+    before = phase.history.stat().st_mtime
+    os.utime(path, (before, before))
+    os.utime(phase.model / "tokenizer.json", (before, before))
+    assert [] == phase.mend_model(trained_one)
+    monkeypatch.undo()
+    monkeypatch.setattr("brainplug.training.phases.AT_ONCE", 1)
+    path.write_text(path.read_text().upper())
+    os.utime(path, (before + 5, before + 5))
+
+    assert ["made again from model/"] == [
+        line.rpartition(": ")[2] for line in phase.mend_model(trained_one)
+    ]
+
+
+def test_a_large_result_is_read_where_its_time_is_another(tmp_path, monkeypatch):
+    """A copy of a folder, whose times are others, is read once and then known."""
+    monkeypatch.setattr("brainplug.run.ledger.READ_AT_ONCE", 1)
+    stage, ledger = stage_of(tmp_path, "training"), Ledger(tmp_path)
+    (tmp_path / "training.csv").write_text("weights")
+    ledger.note(stage, MADE, 1.0)
+    hashed = []
+    monkeypatch.setattr("brainplug.run.ledger.hash_path", lambda path: hashed.append(path) or "")
+    assert ledger.is_done(stage, MADE.key)
+    assert [] == hashed
+    monkeypatch.undo()
+    os.utime(tmp_path / "training.csv", (1, 1))
+    assert ledger.is_done(stage, MADE.key)
+
+    ledger.renew(stage, MADE)
+
+    monkeypatch.setattr("brainplug.run.ledger.hash_path", lambda path: hashed.append(path) or "")
+    assert ledger.is_done(stage, MADE.key)
+    assert [] == hashed
+    monkeypatch.undo()
+    (tmp_path / "training.csv").write_text("wEights")
+    os.utime(tmp_path / "training.csv", (2, 2))
+    assert not ledger.is_done(stage, MADE.key)
+
+
+def test_lists_of_openings_come_from_where_they_were_kept_before(tmp_path, monkeypatch):
+    """Once; in their place lies what says that they are no cache."""
+    monkeypatch.setenv("BRAINPLUG_CACHE", str(tmp_path / "cache"))
+    write_text(tmp_path / "cache/openings/a.jsonl", "earlier\n")
+    kept = tmp_path / "state/openings/a.jsonl"
+    write_text(kept.with_name("b.jsonl"), "")
+
+    explain(kept.parent)
+    take_over(kept)
+
+    assert "earlier\n" == kept.read_text()
+    assert "keep this folder" in (kept.parent / "README.txt").read_text()
+    write_text(kept, "later\n")
+    take_over(kept)
+    assert "later\n" == kept.read_text()
+
+
+def test_starting_over_keeps_how_often_the_test_was_opened(files):
+    """The record, which tells it where its own note is damaged, goes after that is mended."""
+    files.test_lock.write_bytes(b"")
+    known = read_json(files.record)["test"]
+
+    assert ["test.json was damaged, and is made again from record.json"] == forget(files)
+
+    assert known == read_lock(files)
+    assert not files.record.exists()
+    assert not files.ledger.exists()

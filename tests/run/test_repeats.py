@@ -10,7 +10,7 @@ import pytest
 from brainplug.cli.main import main
 from brainplug.evaluation.pooled_records import Summary
 from brainplug.run.evaluating import find_lost
-from brainplug.run.runner import forget
+from brainplug.run.starting_over import forget
 from brainplug.runtime.files import read_json, write_json
 from brainplug.runtime.records import write_record
 from brainplug.runtime.run_folder import RunFolder

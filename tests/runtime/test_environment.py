@@ -11,7 +11,7 @@ from brainplug.cli.main import main
 from brainplug.errors import RunError
 from brainplug.run.ledger import hash_folder
 from brainplug.runtime import torchrun
-from brainplug.runtime.files import cache_folder, walk_once
+from brainplug.runtime.files import cache_folder, kept_folder, walk_once
 from brainplug.runtime.ranks import Ranks
 from brainplug.runtime.threads import choose_threads
 
@@ -55,6 +55,41 @@ def test_a_user_without_a_name_and_a_home_is_told_what_to_set(monkeypatch):
 
     with pytest.raises(RunError, match="set BRAINPLUG_CACHE"):
         cache_folder()
+
+
+def test_what_cannot_be_made_again_is_no_cache(monkeypatch, tmp_path):
+    """Unless the user names one folder for both."""
+    monkeypatch.delenv("BRAINPLUG_CACHE")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert cache_folder() != kept_folder()
+    assert tmp_path in kept_folder().parents
+
+    monkeypatch.setenv("BRAINPLUG_CACHE", str(tmp_path / "shared"))
+
+    assert tmp_path / "shared" == cache_folder() == kept_folder()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "~nobody-of-this-name/r.toml"),
+        ("show", "~nobody-of-this-name/run"),
+        ("report", "~nobody-of-this-name/run"),
+        ("compare", "~nobody-of-this-name/run"),
+        ("export", "~nobody-of-this-name/run", "--bids", "x"),
+        ("predict", "~nobody-of-this-name/run", "--query", "~nobody-of-this-name/a.nii"),
+        ("init", "--from", "~nobody-of-this-name/people.csv"),
+    ],
+)
+def test_a_home_of_nobody_is_a_place_that_is_not_there(command, capsys):
+    """The message names it."""
+    assert 1 == main(list(command))
+
+    told = capsys.readouterr().err
+    assert "~nobody-of-this-name/" in told
+    assert "Traceback" not in told
 
 
 def test_what_kubernetes_sets_makes_no_other_machines(monkeypatch):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainplug.cli.parser import add_command
+from brainplug.runtime.homes import expanded
 
 if TYPE_CHECKING:
     import argparse
@@ -48,7 +49,7 @@ def compare_command(given: argparse.Namespace) -> None:
 
     found = compare_runs({name: open_run(path) for name, path in name_runs(given.runs).items()})
     if given.csv:
-        write_csv(given.csv.expanduser().absolute(), tidy_rows(found))
+        write_csv(expanded(given.csv).absolute(), tidy_rows(found))
     if given.json:
         sys.stdout.write(json.dumps(to_json(found), indent=2, ensure_ascii=False) + "\n")
     else:
@@ -66,7 +67,7 @@ def name_runs(paths: Sequence[str]) -> dict[str, str]:
     """
     from brainplug.errors import RunError
 
-    places = [Path(path).expanduser().resolve() for path in paths]
+    places = [expanded(path).resolve() for path in paths]
     twice = [path for number, path in enumerate(paths) if places[number] in places[:number]]
     if twice:
         raise RunError(where="compare", expected="each run once", found=tuple(twice))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainplug.cli.parser import CACHE, LEARNING, add_command
+from brainplug.runtime.homes import expanded
 
 if TYPE_CHECKING:
     import argparse
@@ -63,7 +64,7 @@ def evaluate_command(given: argparse.Namespace) -> int:
         from brainplug.run.evaluating import evaluate_run
 
         evaluate_run(
-            given.run.expanduser().absolute(),
+            expanded(given.run).absolute(),
             test=given.test,
             registry=open_registry(),
             console=make_console(verbose=given.verbose),
@@ -77,12 +78,12 @@ def report_command(given: argparse.Namespace) -> None:
     from brainplug.cli.opening import make_console, open_registry
     from brainplug.run.evaluating import report_run
 
-    folder, registry = given.run.expanduser().absolute(), open_registry()
+    folder, registry = expanded(given.run).absolute(), open_registry()
     console = make_console(verbose=given.verbose)
     report_run(folder, registry=registry, console=console)
     if given.pseudonymise is None:
         return
     from brainplug.run.evaluating import share_run
 
-    for path in share_run(folder, given.pseudonymise, registry=registry, console=console):
+    for path in share_run(folder, expanded(given.pseudonymise), registry=registry, console=console):
         console.print(str(path), soft_wrap=True, markup=False, highlight=False)

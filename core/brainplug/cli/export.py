@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainplug.cli.parser import add_command
+from brainplug.runtime.homes import expanded
 
 if TYPE_CHECKING:
     import argparse
@@ -55,12 +56,12 @@ def export_command(given: argparse.Namespace) -> None:
     if given.bids:
         from brainplug.run.bids_derivative import export_bids
 
-        derivative = export_bids(run, given.bids.expanduser().absolute())
+        derivative = export_bids(run, expanded(given.bids).absolute())
         tell(*map(str, derivative.files), *derivative.notes)
     if given.model:
         from brainplug.run.model_archive import export_model
 
-        archive = export_model(run, given.model.expanduser().absolute())
+        archive = export_model(run, expanded(given.model).absolute())
         tell(*(f"  {name}" for name in archive.names))
         tell(*(f"left out, as no file of a model: {name}" for name in archive.left_out))
         tell(str(archive.path))

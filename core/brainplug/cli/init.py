@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from brainplug.cli.parser import add_command
 from brainplug.cli.schema import make_schema
+from brainplug.runtime.homes import expanded
 
 if TYPE_CHECKING:
     import argparse
@@ -162,7 +163,7 @@ def free_place(output: Path | None, name: str) -> Path:
     """
     from brainplug.errors import RunError
 
-    path = Path(f"{name}{SUFFIX}") if output is None else output.expanduser()
+    path = Path(f"{name}{SUFFIX}") if output is None else expanded(output)
     if path.is_dir():
         raise RunError(
             "a folder",

@@ -12,6 +12,7 @@ from brainplug.cli.init_images import find_columns
 from brainplug.cli.init_text import MOST_CODES, describe, is_number, key, note, place, quote, write
 from brainplug.errors import DataError
 from brainplug.recipe.shipped import shipped_recipes
+from brainplug.runtime.homes import expanded
 from brainplug.toolkit.codes import count_values, has_decimal_comma
 from brainplug.toolkit.image_matching import find_images
 from brainplug.toolkit.image_names import without_extension
@@ -119,7 +120,7 @@ def propose_recipe(table: Path, images: Path | None, *, sheet: str | None, home:
     Raises:
         DataError: the table or the folder is not there, is empty, or cannot be read.
     """
-    study = read_study(table.expanduser(), images, sheet=sheet, home=home)
+    study = read_study(expanded(table), images, sheet=sheet, home=home)
     choices = list(list_choices(study))
     lines = [*head(study), *cohort_lines(study), *target_lines(study, choices)]
     rest = shipped_recipes()[BEGUN_FROM].read_text(encoding="utf-8")
@@ -142,7 +143,7 @@ def read_study(path: Path, images: Path | None, *, sheet: str | None, home: Path
             expected="the folder of the images; only participants.tsv in a BIDS folder has it",
             hint="write --images DIR",
         )
-    folder = path.parent if images is None else images.expanduser()
+    folder = path.parent if images is None else expanded(images)
     bids = in_bids and BIDS_ID in table.columns
     names = find_images(folder, skip=NOT_SCANS if bids else ())
     if not names:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.cli.legacy_reading import printable, read_leaves
 from brainplug.errors import DataError
 from brainplug.recipe.options import as_toml
 from brainplug.recipe.strict import ProblemsError, path_of, refused
@@ -92,62 +93,6 @@ def recipe_from_yaml(path: Path) -> ImportedRecipe:
     out = (f"{path_of(keys)}: left out; {why_not(keys, value, chosen)}" for keys, value in left)
     notes = tuple(map(printable, (*look_across(values), *out)))
     return ImportedRecipe(text=write_recipe(path.name, values, notes), notes=notes)
-
-
-def read_leaves(path: Path) -> list[tuple[Keys, Any]]:
-    """Read a YAML file of keys and values; no object but plain data is made of it."""
-    import yaml
-
-    try:
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8-sig"))
-        node = loader.get_single_node()
-        if node is None or node.id != "mapping":
-            found = f"a {node.id}" if node else "nothing"
-            raise DataError(found, where=path, expected="keys and values")
-        refuse_repeats(node, path)
-        return list(leaves_of(loader.construct_document(node)))
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=path) from None
-    except yaml.YAMLError as error:
-        raise DataError(f"not YAML: {describe_fault(error)}", where=path) from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"not YAML, which is UTF-8: {error.reason}", where=path) from None
-    except ValueError:
-        raise DataError("not YAML: a date, time or number that cannot be", where=path) from None
-    except RecursionError:
-        raise DataError("one without end", where=path, expected="a few sections") from None
-
-
-def describe_fault(error: Any) -> str:
-    """Say what is wrong with YAML and where, without the line itself: it may hold a secret."""
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "reason", "cannot be read")
-    if mark is None:
-        return f"{problem}, at character {getattr(error, 'position', 0) + 1}"
-    return f"{problem}, at line {mark.line + 1}, column {mark.column + 1}"
-
-
-def refuse_repeats(node: Any, path: Path, above: Keys = ()) -> None:
-    """Refuse a key that stands twice in one section; YAML readers would take the last."""
-    lines: dict[str, int] = {}
-    for key, value in node.value if node.id == "mapping" else ():
-        name, line = str(key.value), key.start_mark.line + 1
-        if name in lines:
-            place = path, printable(path_of((*above, name)))
-            told, both = f"at line {lines[name]} and at line {line}", (lines[name], line)
-            raise DataError(told, where=place, expected="once", found=both, hint="delete one")
-        lines[name] = line
-        refuse_repeats(value, path, (*above, name))
-
-
-def leaves_of(table: dict[Any, Any], above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
-    """Give every value that is no section itself, with the keys that lead to it."""
-    for key, value in table.items():
-        keys = (*above, str(key))
-        if isinstance(value, dict) and value:
-            yield from leaves_of(value, keys)
-        else:
-            yield keys, value
 
 
 def real(value: Any) -> float:
@@ -387,14 +332,3 @@ def write_key(place: tuple[str, str], values: Values) -> str:
         inner = "".join(f"    {as_toml(each)},\n" for each in value)
         return f"{place[1]} = [\n{inner}]"
     return f"{place[1]} = {as_toml(value)}" + (f"  # {why}" if why else "")
-
-
-def printable(text: str) -> str:
-    r"""Escape what a comment cannot hold.
-
-    >>> printable("a\tb") == r"a\tb"
-    True
-    """
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainplug.cli.parser import add_command
+from brainplug.runtime.homes import expanded
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +37,11 @@ def add_new(commands: Commands) -> None:
     new.add_argument("role", metavar="ROLE", help=", ".join(ROLES))
     new.add_argument("name", metavar="NAME", help="as a recipe will name it, such as my-score")
     new.add_argument(
-        "--output", type=Path, default=Path(), metavar="DIR", help="where it goes (default: here)"
+        "--output",
+        type=expanded,
+        default=Path(),
+        metavar="DIR",
+        help="where it goes (default: here)",
     )
     new.add_argument("--file", action="store_true", help="one file for beside a recipe, no package")
     new.add_argument(

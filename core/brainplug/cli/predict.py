@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainplug.cli.parser import LEARNING, add_command, one_of
+from brainplug.runtime.homes import expanded
 
 if TYPE_CHECKING:
     import argparse
@@ -111,7 +112,7 @@ def write(found: PredictionTable, form: str, path: Path | None) -> None:
     else:
         from brainplug.runtime.files import write_text
 
-        write_text(path.expanduser().absolute(), text)
+        write_text(expanded(path).absolute(), text)
     told = [f"{each.query}: {each.error}" for each in found.failed]
     for line in [*(found.notes if form == "csv" else ()), *told]:
         print(f"brainplug: {line}", file=sys.stderr)

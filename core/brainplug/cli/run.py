@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainplug.cli.opening import make_console, open_registry
 from brainplug.cli.parser import CACHE, LEARNING, add_command, one_of
+from brainplug.runtime.homes import expanded
 
 if TYPE_CHECKING:
     from brainplug.cli.parser import Commands
@@ -170,7 +171,7 @@ def open_recipe(given: argparse.Namespace) -> tuple[RecipeFile, Registry]:
 
 def folder_of(given: argparse.Namespace) -> Path:
     """Return the run folder that a command names, or the default."""
-    return Path(given.output or Path("runs") / Path(given.recipe).stem).absolute()
+    return expanded(given.output or Path("runs") / Path(given.recipe).stem).absolute()
 
 
 def run_command(given: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainplug.errors import DataError
+from brainplug.runtime.homes import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,7 +61,7 @@ def read_queries(given: Iterable[str]) -> list[str]:
 
 def is_table(given: str) -> bool:
     """Tell whether an argument is a table that exists."""
-    return given.lower().endswith(TABLES) and Path(given).expanduser().is_file()
+    return given.lower().endswith(TABLES) and expanded(given).is_file()
 
 
 def read_rows(path: Path, *columns: str) -> list[tuple[str, ...]]:
@@ -71,7 +72,7 @@ def read_rows(path: Path, *columns: str) -> list[tuple[str, ...]]:
     """
     from brainplug.toolkit.tables import read_table
 
-    path = path.expanduser()
+    path = expanded(path)
     table = read_table(path)
     lacking = [name for name in columns if name not in table.columns]
     if lacking:
@@ -98,7 +99,7 @@ def expand(scan: str) -> list[str]:
     Raises:
         DataError: a folder holds none.
     """
-    path = Path(scan).expanduser()
+    path = expanded(scan)
     if not path.is_dir():
         return [str(path)]
     from brainplug.toolkit.image_matching import find_images

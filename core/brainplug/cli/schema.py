@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainplug.cli.opening import open_registry
 from brainplug.cli.parser import add_command
 from brainplug.errors import DataError
+from brainplug.runtime.homes import expanded
 
 if TYPE_CHECKING:
     import argparse
@@ -24,7 +24,9 @@ def add_schema(commands: Commands) -> None:
         "write a JSON Schema of recipes, for editors",
         examples=("brainplug schema --output brainplug.schema.json",),
     )
-    schema.add_argument("--output", type=Path, metavar="FILE", help="write it here, not on screen")
+    schema.add_argument(
+        "--output", type=expanded, metavar="FILE", help="write it here, not on screen"
+    )
     schema.set_defaults(command=schema_command)
 
 

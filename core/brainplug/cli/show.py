@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainplug.cli.opening import make_console, open_registry
 from brainplug.cli.parser import CACHE, add_command, one_of
 from brainplug.cli.run import add_changes, open_recipe, print_json, read_count
+from brainplug.runtime.homes import expanded
 
 if TYPE_CHECKING:
     import argparse
@@ -112,7 +112,7 @@ def is_run(given: str) -> bool:
     """Tell whether a run folder is meant, be it there or not, rather than a recipe."""
     from brainplug.recipe.shipped import is_named
 
-    path = Path(given).expanduser()
+    path = expanded(given)
     if path.is_dir():
         # A folder may have the name of a shipped recipe, too.
         return (path / "recipe.toml").is_file() or not is_named(given)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Opening:
-    """One line of the list of openings, in the user's cache.
+    """One line of the list of openings, in the user's own folder.
 
     Attributes:
         when: time of the opening.

@@ -35,6 +35,7 @@ from brainplug.recipe.tables import (
     RecipeFile,
     Study,
 )
+from brainplug.runtime.homes import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,7 +60,7 @@ def find_recipe(name_or_path: Path | str) -> Path:
     Raises:
         RecipeError: it is neither; lists the shipped recipes.
     """
-    path = Path(name_or_path).expanduser()
+    path = expanded(name_or_path)
     if path.is_file():
         return path
     shipped = shipped_recipes()

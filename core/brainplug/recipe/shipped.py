@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from brainplug.runtime.homes import expanded
+
 
 def shipped_folder() -> Path:
     """Return the folder of shipped recipes: in the package, or in the repository beside it."""
@@ -24,7 +26,7 @@ def shipped_names() -> list[str]:
 
 def is_named(given: str) -> bool:
     """Tell whether a recipe is given by the name of one that comes with brainplug."""
-    return not Path(given).expanduser().is_file() and given in shipped_recipes()
+    return not expanded(given).is_file() and given in shipped_recipes()
 
 
 def about_recipe(text: str) -> str:

@@ -100,6 +100,8 @@ def read_toml(path: Path, source: str) -> dict[str, Any]:
     Raises:
         RecipeError: there is no such file, or it is not TOML; says line and column.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # it may never end
+        raise RecipeError(source, ["expected a file: a pipe or a device"])
     if path.is_file() and path.stat().st_size > LARGEST_RECIPE:
         told = f"expected at most {LARGEST_RECIPE:,} bytes: {path.stat().st_size:,}"
         raise RecipeError(source, [told])

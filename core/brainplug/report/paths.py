@@ -10,44 +10,72 @@ import re
 
 from brainplug.report.sharing import HIDDEN
 
-ROOT = r"""(?:
-    (?!https?:) [A-Za-z][\w+.-]+ :/{2,3}    # file:///home, smb://server; a page on the web is none
-  | [A-Za-z] : (?: [\\/]+ | (?=[\w .-]+\\)) # C:\Users, C:/Users, and C:\\Users as a string has it
+SLASHES = r"\\/\uFF0F\uFF3C\u2215\u2044\u29F8\u29F5\uFE68\u2216"
+"""Letters that part folders, or look as if they did: of East Asian keyboards, of typesetting."""
+
+SLASH = rf"(?: [{SLASHES}] | %2[Ff] | %5[Cc] )"
+"""The same, or as addresses on the web encode it."""
+
+COLON = r"(?: [:\uFF1A] | %3[Aa] )"
+
+ROOT = rf"""(?:
+    (?!https?:) [A-Za-z][\w+.-]{{1,40}} :/{{2,3}}  # file:///home, smb://server; no page on the web
+  | [A-Za-z] {COLON} (?: {SLASH}+ | (?=[\w .-]+\\))  # C:\Users, C:/Users, C:\\Users of a string
   | \\\\+                                   # \\server\share
-  | ~ [\w.-]* [\\/]+                        # ~/data, ~somebody/data
-  | \$ \{? (?:env:)? \w+ \}? [\\/]+ | % \w+ % [\\/]+  # $HOME/data, %USERPROFILE%\data
-  | (?: \.\.? [\\/]+ )+                     # ../somebody/data
-  | [\w.-]+ @ [\w.-]+ : /+                 # somebody@server:/data
-  | /+
+  | ~ [\w.-]* {SLASH}+                      # ~/data, ~somebody/data
+  | (?: \$ \{{? (?:env:)? [A-Za-z_]\w* \}}? | % \w+ % ) {SLASH}+  # $HOME/data, %APPDATA%\data
+  | (?: \.\.? {SLASH}+ )+                   # ../somebody/data
+  | [\w.-]{{1,64}} @ [\w.-]{{1,255}} : /*  # somebody@server:/data, or without /
+  | (?! \\ ) {SLASH}+
 )"""
 """How a path begins that names folders outside of the recipe's own."""
 
 # A space is part of a folder's name unless a sentence goes on: after a comma and the like, or after
 # what ends as the name of a file does.
-FOLDER = r"""(?:
-    [^\\/\s"'`<>|;]
+FOLDER = rf"""(?:
+    (?! %2[Ff] | %5[Cc] ) [^{SLASHES}\s"'`<>|;]
   | (?<=\w) ' (?=\w)
-  | (?<![\s,;:)\]]) (?<!\.\w\w) (?<!\.\w{3}) (?<!\.\w{4}) [ ] (?=[^\s\\/"'(])
-  | (?<!\.\w\w) (?<!\.\w{3}) (?<!\.\w{4}) [ ] \( [^()\n\\/]* \) (?=[\\/])  # Data (1)
-  | (?<=\w,) (?<!\.\w\w,) (?<!\.\w{3},) (?<!\.\w{4},) [ ] (?=\w+[\\/])  # Doe, Jane
-)+"""
+  | (?<![\s,;:)\]]) (?<!\.\w\w) (?<!\.\w{{3}}) (?<!\.\w{{4}}) [ ] (?=[^\s{SLASHES}"'(])
+  | (?<!\.\w\w) (?<!\.\w{{3}}) (?<!\.\w{{4}}) [ ] \( [^()\n{SLASHES}]* \) (?={SLASH})  # Data (1)
+  | (?<=\w,) (?<!\.\w\w,) (?<!\.\w{{3}},) (?<!\.\w{{4}},) [ ] (?=\w+{SLASH})  # Doe, Jane
+){{1,255}}"""
 
-NOT_AMID = r"(?<![\w.…/\\])"
+NOT_AMID = rf"(?<![\w.…{SLASHES}])"
 
 QUOTED = re.compile(
-    rf"""(["'`]) {ROOT} (?: (?!\1) [^\n] )* [\\/]+ (?= [^\n\\/]*? \1 )""", re.VERBOSE
+    rf"""(["'`]) {ROOT} (?: (?!\1) [^\n] )* {SLASH}+ (?= [^\n{SLASHES}]*? \1 )""", re.VERBOSE
 )
-BARE = re.compile(rf"{NOT_AMID} (?<!http:) (?<!https:) {ROOT} (?: {FOLDER} [\\/]+ )+", re.VERBOSE)
-HOME = re.compile(rf"{NOT_AMID}(?:~[\w.-]*|\$\{{?\w+\}}?|%\w+%)[\\/]+(?=[^\s\\/])")
+BARE = re.compile(
+    rf"{NOT_AMID} (?<!http:) (?<!https:) {ROOT} (?! [ ]) (?: {FOLDER} {SLASH}+ )+", re.VERBOSE
+)
+HOME = re.compile(
+    rf"{NOT_AMID} (?: ~[\w.-]* | \$\{{?(?:env:)?[A-Za-z_]\w*\}}? | %\w+% ) {SLASH}+"
+    rf"(?=[^\s{SLASHES}])",
+    re.VERBOSE,
+)
 """A home folder that a file lies right in, so that there is no other folder to cut."""
 
-USERS = r"(?: / (?:home|Users) | [A-Za-z]:[\\/]+Users ) [\\/]+"
+PLAIN = rf"""(?: (?! %2[Ff] | %5[Cc] ) [^{SLASHES}\s"'`<>|;:] )+"""
+
+USERS = rf"(?: {ROOT} (?: {PLAIN} {SLASH}+ )*? (?:home|homes|Users) {SLASH}+ )"
 SOMEBODY = re.compile(
-    rf"""(["'`]) {USERS} (?: (?!\1) [^\\/\n] )+ (?=[\\/]*\1)
-    | {NOT_AMID} {USERS} \w [\w-]* (?:\.[\w-]+)* (?![\w'\\/]|[ ]\w+[\\/])""",
+    rf"""(["'`]) {USERS} (?: (?!\1) [^{SLASHES}\n] )+ (?={SLASH}*\1)
+    | {NOT_AMID} (?<!http:) (?<!https:) {USERS} \w (?: [\w-] | %20 )* (?:\.[\w-]+)*
+      (?! [\w'%] | {SLASH} | [ ]\w+{SLASH} )""",
     re.VERBOSE,
 )
 """A home folder itself, whose last name is that of a person."""
+
+ABOUT = (
+    "all|annual|annually|constant|daily|double|eight|eighty|eleven|equal|fifty|five|forty|four|half"
+    "|hourly|hundred|linear|million|monthly|nine|ninety|none|normal|normally|one|quarter|seven"
+    r"|seventy|several|six|sixty|ten|third|thirty|thousand|three|triple|twelve|twenty|twice|two"
+    "|uniform|weekly|yearly|zero"
+)
+"""What stands behind a tilde that means `about`, or in a formula `is distributed as`."""
+
+SOMEBODYS = re.compile(rf"(?<![\w.…~{SLASHES})\]%])~(?!(?i:{ABOUT})\b)[^\W\d_][\w.-]+(?![\w(/])")
+"""`~somebody` alone, which a shell takes for a home."""
 
 
 def without_paths(text: str, *, individual: bool) -> str:
@@ -65,4 +93,5 @@ def without_paths(text: str, *, individual: bool) -> str:
     if individual:
         return text
     text = SOMEBODY.sub(lambda found: f"{found[1] or ''}{HIDDEN}", text)
+    text = SOMEBODYS.sub(HIDDEN, text)
     return HOME.sub(f"{HIDDEN}/", BARE.sub(f"{HIDDEN}/", QUOTED.sub(rf"\1{HIDDEN}/", text)))

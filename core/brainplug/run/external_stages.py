@@ -42,7 +42,7 @@ from brainplug.run.task_stages import (
     read_cohort,
     read_split,
 )
-from brainplug.runtime.files import write_csv, write_json, write_parquet
+from brainplug.runtime.files import kept_folder, write_csv, write_json, write_parquet
 from brainplug.runtime.records import to_json, write_record
 from brainplug.tasks.build import TaskMaker
 from brainplug.tasks.read import iterate_tasks
@@ -312,7 +312,7 @@ def note_external_openings(workspace: Workspace) -> None:
     evaluation, parts = workspace.recipe.evaluation, make_studies(workspace)
     record_external_openings(
         workspace.files,
-        workspace.cache,
+        kept_folder(),
         targets={
             study.name: part.head.column for study, part in zip(evaluation.also, parts, strict=True)
         },

@@ -42,6 +42,7 @@ from brainplug.run.task_stages import (
     task_paths,
 )
 from brainplug.runtime.curves import Curves
+from brainplug.runtime.files import kept_folder
 from brainplug.tasks.read import iterate_tasks
 from brainplug.training.aside import TrainingHome, make_room, mend_notes
 from brainplug.training.phases import phase_keys
@@ -236,7 +237,7 @@ def note_opening(workspace: Workspace) -> None:
     evaluation = workspace.recipe.evaluation
     record_opening(
         workspace.files,
-        workspace.cache,
+        kept_folder(),
         target=workspace.head.column,
         how=(evaluation.answer, evaluation.max_new_tokens),
         people=find_tested(workspace),

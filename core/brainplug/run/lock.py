@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from brainplug.errors import RunError
 from brainplug.run.ledger import now
+from brainplug.run.output_folder import refuse_no_folder
 from brainplug.runtime.files import write_json
 from brainplug.runtime.notes import read_note
 
@@ -26,13 +26,8 @@ def taken(files: RunFolder) -> Iterator[None]:
     Raises:
         RunError: it is a file, or another process holds it.
     """
-    folder = files.path
-    if os.path.lexists(folder) and not folder.is_dir():
-        there = "a file" if os.path.exists(folder) else "a link that leads nowhere"  # noqa: PTH110
-        raise RunError(
-            there, where=folder, expected="a run folder", hint="name another with --output"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
+    refuse_no_folder(files.path, "a run folder")
+    files.path.mkdir(parents=True, exist_ok=True)
     with held(files):
         yield
 

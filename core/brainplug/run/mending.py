@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OPENINGS_LOST = (
     "bring it back from a copy of the run folder; or delete it: then this folder no longer knows "
     "that its test was opened, asks it only where the recipe says test = true or `brainplug "
-    "evaluate --test` opens it, and counts as another folder in the cache's list of openings, by "
+    "evaluate --test` opens it, and counts as another folder in the list of openings, by "
     "which its test people were opened once more"
 )
 
@@ -42,8 +42,7 @@ def mend(files: RunFolder) -> Iterator[str]:
     yield from mend_ledger(files, record or {})
     if record is None and files.record.is_file():
         yield from mend_record(files)
-    if read_note(files.test_lock) is None and files.test_lock.is_file():
-        yield from mend_lock(files, record or {})
+    yield from mend_lock(files)
 
 
 def mend_ledger(files: RunFolder, record: dict[str, Any]) -> Iterator[str]:
@@ -76,12 +75,15 @@ def mend_record(files: RunFolder) -> Iterator[str]:
     yield f"{files.record.name} was damaged, and is made again"
 
 
-def mend_lock(files: RunFolder, record: dict[str, Any]) -> Iterator[str]:
-    """Take what the folder remembers of its test from the record.
+def mend_lock(files: RunFolder) -> Iterator[str]:
+    """Take what the folder remembers of its test from the record, where that note is damaged.
 
     Raises:
-        RunError: that does not tell it.
+        RunError: the record does not tell it.
     """
+    if read_note(files.test_lock) is not None or not files.test_lock.is_file():
+        return
+    record = read_note(files.record) or {}
     if "test" not in record:
         raise RunError(
             "something else",

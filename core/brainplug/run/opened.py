@@ -11,6 +11,7 @@ import attrs
 from brainplug.errors import RunError
 from brainplug.recipe.strict import read_toml
 from brainplug.runtime.files import read_json
+from brainplug.runtime.homes import expanded
 from brainplug.runtime.records import read_record
 from brainplug.runtime.run_folder import RunFolder
 
@@ -268,7 +269,7 @@ def open_run(path: str | Path, *, registry: Registry | None = None) -> Run:
     Raises:
         RunError: it is no run folder.
     """
-    folder = Path(path).expanduser().absolute()
+    folder = expanded(path).absolute()
     if not RunFolder(folder).recipe.is_file():
         came = "no recipe.toml in it" if folder.is_dir() else "no such folder"
         raise RunError(

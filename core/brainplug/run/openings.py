@@ -1,8 +1,8 @@
 """The test lock: test tasks are answered on request, and each opening is written down.
 
 A run folder holds in `test.json` which of its trainings may be asked. The openings themselves lie
-in the user's cache, under a digest of the people and the target, so that another run folder, recipe
-or seed on the same people is counted with them.
+in a folder of the user, which is no cache, under a digest of the people and the target, so that
+another run folder, recipe or seed on the same people is counted with them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import attrs
 
 from brainplug.evaluation.openings import Opening, Openings, count_openings, read_lock
 from brainplug.run.ledger import now
-from brainplug.runtime.files import hash_text, into_cache, read_json
+from brainplug.runtime.files import cache_folder, hash_text, into_cache, read_json, write_text
 from brainplug.runtime.notes import sealed, unsealed, write_note
 from brainplug.runtime.records import to_json
 from brainplug.runtime.run_folder import RunFolder
@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER = "openings"
-"""In the user's cache."""
+
+README = """\
+Lists of how often the test people of a target were asked on this machine: a line an opening, no
+id of anybody. A report tells the number. Nothing can make these lists again: when you make room,
+keep this folder.
+"""
 
 LEDGER_HINT = "the same `brainplug run` makes it again"
 
@@ -87,7 +92,7 @@ def record_opening(
 
     Args:
         files: of the run folder.
-        cache: of the user.
+        cache: `kept_folder()`, which holds the lists.
         target: column of the target.
         how: settings by which the model is asked.
         people: study and subject of everybody who is asked.
@@ -116,7 +121,7 @@ def record_external_openings(
 
     Args:
         files: of the run folder.
-        cache: of the user.
+        cache: `kept_folder()`, which holds the lists.
         targets: study -> column of the target there.
         how: settings by which the model is asked.
         people: study and subject of everybody who is asked.
@@ -142,7 +147,7 @@ def add_opening(
 
     Args:
         files: of the run folder.
-        cache: of the user.
+        cache: `kept_folder()`, which holds the lists.
         targets: study -> column of the target.
         how: settings by which the model is asked.
         asked: study -> ids of its people who are asked.
@@ -163,11 +168,26 @@ def add_opening(
         for study, members in asked.items()
     }
     with into_cache(cache / FOLDER):
+        explain(cache / FOLDER)
         for path in paths.values():
+            take_over(path)
             add_line(path, line)
     return {
         study: count_openings(read_lines(path), len(asked[study])) for study, path in paths.items()
     }
+
+
+def explain(folder: Path) -> None:
+    """Say in the folder of the lists what they are, to whoever makes room there."""
+    if not (folder / "README.txt").exists():
+        write_text(folder / "README.txt", README)
+
+
+def take_over(path: Path) -> None:
+    """Bring a list to its place from the cache, where an earlier brainplug kept it."""
+    earlier = cache_folder() / FOLDER / path.name
+    if earlier.is_file() and not path.exists():
+        write_text(path, earlier.read_text(encoding="utf-8", errors="replace"))
 
 
 def group_people(people: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

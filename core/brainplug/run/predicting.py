@@ -17,6 +17,7 @@ from brainplug.imaging.cache import content_hash, fill_cache, load_volume, read_
 from brainplug.imaging.familiar import FamiliarScans, look_at, strange
 from brainplug.inference.predicted import PairAnswer, Prediction, PredictionTable, Reference
 from brainplug.runtime.files import cache_folder, read_json
+from brainplug.runtime.homes import expanded
 from brainplug.runtime.records import read_record
 from brainplug.tasks.answers import read_answers
 from brainplug.tasks.row_template import Shown
@@ -70,7 +71,7 @@ def make_request(
         raise DataError("none", where="queries", expected="at least one scan to be predicted")
     found = Request(
         references=tuple(read_reference(parts, scan, value) for scan, value in references),
-        queries=tuple(dict.fromkeys(str(Path(each).expanduser()) for each in queries)),
+        queries=tuple(dict.fromkeys(str(expanded(each)) for each in queries)),
         coverage=coverage,
     )
     check_count(parts, len(found.references))
@@ -93,7 +94,7 @@ def read_reference(parts: RunParts, scan: str | Path, given: object) -> Referenc
             else f"a number{f' in {unit}' if unit else ''}",
             found=given,
         )
-    return Reference(scan=str(Path(scan).expanduser()), value=value)
+    return Reference(scan=str(expanded(scan)), value=value)
 
 
 def check_count(parts: RunParts, count: int) -> None:

@@ -14,6 +14,7 @@ from brainplug.recipe.load import find_recipe, read_recipe, resolve
 from brainplug.recipe.shipped import is_named
 from brainplug.recipe.tables import STAGES
 from brainplug.run.opened import Run, open_run
+from brainplug.runtime.homes import expanded
 from brainplug.runtime.ranks import Ranks
 from brainplug.runtime.records import to_json
 from brainplug.runtime.terminal import Terminal
@@ -99,7 +100,7 @@ def run(
     # Before torch is imported, which reads it then.
     wait_passively(os.environ)
     file = open_recipe(recipe)
-    folder = Path(output or Path("runs") / Path(recipe).stem).expanduser().absolute()
+    folder = expanded(output or Path("runs") / Path(recipe).stem).absolute()
     from brainplug.run.runner import run_recipe
 
     run_recipe(

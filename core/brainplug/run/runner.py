@@ -14,17 +14,19 @@ from brainplug.run import stale
 from brainplug.run.arms import arm_stages, choose_arms, hold_alone, note_failure, open_arm
 from brainplug.run.context import Workspace
 from brainplug.run.ending import show_end
-from brainplug.run.learning_stages import make_stages, training_home
+from brainplug.run.learning_stages import make_stages
 from brainplug.run.ledger import Ledger, Stage
 from brainplug.run.lock import taken
 from brainplug.run.log import log, log_stopped
 from brainplug.run.mending import mend
 from brainplug.run.one_stage import do_stage
+from brainplug.run.output_folder import refuse_foreign_run
 from brainplug.run.pooled_stages import pooled_stages
 from brainplug.run.provenance import write_provenance
 from brainplug.run.recipe_copy import write_recipe
 from brainplug.run.rehearsal import rehearse
 from brainplug.run.repeats import list_runs, list_splits, list_trainings
+from brainplug.run.starting_over import forget
 from brainplug.run.step_counts import hold_steps
 from brainplug.run.task_stages import read_cohort
 from brainplug.runtime.files import cache_folder, delete_half_written, sweep_cache, write_json
@@ -66,20 +68,23 @@ def run_recipe(  # noqa: PLR0913 - one keyword for each flag of the command
         ranks: those that the first one leads.
 
     Raises:
-        RunError: another process holds the folder, what it is to train with is not installed, or a
-            stage cannot go on.
+        RunError: the folder holds something else, or another process holds it, what it is to train
+            with is not installed, or a stage cannot go on.
         BrainplugError: data or plugins are not as declared.
     """
     recipe = file.recipe
     # Before scans are read, maybe for days.
     if lack := find_lack(recipe.training, until):
         raise RunError(lack)
+    refuse_foreign_run(folder)
     with ExitStack() as stack:
         stack.enter_context(taken(RunFolder(folder)))
         delete_half_written(folder, RunFolder.names())
         sweep_cache(cache_folder())
         if fresh:
-            forget(RunFolder(folder))
+            for line in forget(RunFolder(folder)):
+                log(folder, line)
+                console.print(line, style="yellow", markup=False, highlight=False)
         registry.before_run(recipe=recipe, folder=folder)
         try:
             workspace = Workspace.open(
@@ -372,15 +377,3 @@ def share_stages(files: RunFolder, own: RunFolder, stages: Sequence[Stage]) -> N
                 shutil.copy2(path, copy)
     known = {stage.name: entries[stage.name] for stage in stages}
     Ledger(own.path).write({**Ledger(own.path).read(), **known})
-
-
-def forget(files: RunFolder) -> None:
-    """Delete ledgers and records; put trainings aside, of runs in runs and of stale ones too."""
-    homes = {files.path, *(path.parent for path in files.path.rglob(files.ledger.name))}
-    for folder in map(RunFolder, sorted(homes)):
-        home = training_home(folder)
-        if home.has_weights():
-            entries, _ = Ledger(folder.path).read_whole()
-            home.put_aside(entries.get("training", {}), fresh=True)
-        folder.ledger.unlink(missing_ok=True)
-        folder.record.unlink(missing_ok=True)

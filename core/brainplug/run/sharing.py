@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.errors import RunError
+from brainplug.run.output_folder import refuse_foreign_copy
 from brainplug.runtime.files import read_json, replacing, write_json, write_text
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from brainplug.runtime.run_folder import RunFolder
 
 KEY_BYTES = 32
+
+NOTES = "README.txt"
 
 README = """\
 A copy of the results of a brainplug run that was made to be shared.
@@ -49,7 +52,7 @@ def share_results(workspace: Workspace, to: Path) -> list[Path]:
         The files that were written.
 
     Raises:
-        RunError: the folder is the run's own, or the run has no scores.
+        RunError: the folder is the run's own or holds something else, or the run has no scores.
     """
     from brainplug.evaluation.predictions_table import write_predictions
     from brainplug.evaluation.shareable import hide_few, share_predictions
@@ -59,6 +62,8 @@ def share_results(workspace: Workspace, to: Path) -> list[Path]:
         raise RunError(
             "the run folder itself", where=to, expected="another folder for what is shared"
         )
+    own = (files.metrics, files.summary, files.predictions, files.report)
+    refuse_foreign_copy(to, {NOTES, *(path.name for path in own)})
     lacking = [path for path in (files.metrics, files.predictions) if not path.is_file()]
     if lacking:
         raise RunError(
@@ -75,7 +80,7 @@ def share_results(workspace: Workspace, to: Path) -> list[Path]:
     table = share_predictions(read_predictions(files.predictions), own_key(files))
     write_predictions(to / files.predictions.name, table)
     write_text(to / files.report.name, safe_page(workspace))
-    write_text(to / "README.txt", README)
+    write_text(to / NOTES, README)
     return [*written, *(to / name for name in (files.predictions.name, files.report.name))]
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from brainplug.runtime.homes import expanded
 from brainplug.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Curves:
     def events_home(self) -> Path:
         """The folder that tensorboard is pointed to; the environment may name one for all runs."""
         named = os.environ.get("TENSORBOARD_LOGGING_DIR")
-        return Path(named).expanduser() / self.run if named else self.folder
+        return expanded(named) / self.run if named else self.folder
 
     @property
     def is_own(self) -> bool:

@@ -237,13 +237,33 @@ def cache_folder() -> Path:
     Raises:
         RunError: there is no such place.
     """
+    return find_shared("cache")
+
+
+def kept_folder() -> Path:
+    """Return the folder of what runs share and nobody can make again.
+
+    It is `$BRAINPLUG_CACHE` too, or else no cache: those are cleared now and then.
+
+    Raises:
+        RunError: there is no such place.
+    """
+    return find_shared("state")
+
+
+def find_shared(kind: str) -> Path:
+    """Return a folder shared by runs: `$BRAINPLUG_CACHE`, or the user's own of this kind.
+
+    Raises:
+        RunError: there is no such place.
+    """
     chosen = os.environ.get("BRAINPLUG_CACHE")
     try:
         if chosen:
             return Path(chosen).expanduser().absolute()
-        from platformdirs import user_cache_path
+        from platformdirs import PlatformDirs
 
-        found = user_cache_path("brainplug")
+        found = Path(getattr(PlatformDirs("brainplug"), f"user_{kind}_dir"))
     except (RuntimeError, KeyError, OSError) as error:
         # `~name` of nobody, or a user number without a name and a home, as containers have.
         raise no_cache(f"{chosen!r}: {error}" if chosen else f"no home folder: {error}") from error

@@ -168,7 +168,7 @@ def count_phases(keys: Sequence[str], folder: Path) -> int:
 
 
 def mend_notes(home: TrainingHome, keys: Sequence[str], *, known: bool) -> list[str]:
-    """Make damaged notes of phases again, from what else tells it; say which.
+    """Make damaged notes and models of phases again, from what else tells it; say which.
 
     Args:
         home: where the training is kept.
@@ -178,11 +178,13 @@ def mend_notes(home: TrainingHome, keys: Sequence[str], *, known: bool) -> list[
     told = []
     for number, key in enumerate(keys, 1):
         phase = PhaseFolder(path=home.checkpoints / f"phase-{number}", key=key)
+        place = f"{home.checkpoints.name}/{phase.path.name}"
         if phase.path.is_dir():
             told += [
-                f"{home.checkpoints.name}/{phase.path.name}/{name} was damaged, and is made again"
-                for name in phase.mend(known=known)
+                f"{place}/{name} was damaged, and is made again" for name in phase.mend(known=known)
             ]
+        if phase.history.is_file() and phase.key in {key, key_of(phase.path)}:
+            told += [f"{place}/model: {line}" for line in phase.mend_model(home.model)]
     return told
 
 

@@ -8,10 +8,11 @@ Light, so that a run whose training is done needs no torch.
 from __future__ import annotations
 
 import zlib
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 PIECE = 1 << 24
@@ -34,14 +35,43 @@ def find_fault(folder: Path, files: Mapping[str, list[int]]) -> str:
     Files that came later are passed over.
     """
     # All lengths ahead of any content, which takes long to read.
-    for name, (size, _) in files.items():
-        path = folder / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != size:
-            return f"{name} has {path.stat().st_size:,} bytes in place of {size:,}"
-    changed = (name for name, (_, told) in files.items() if crc(folder / name) != told)
-    return next((f"the content of {name} is not what was written" for name in changed), "")
+    wrong = (fault_of_length(folder, name, size) for name, (size, _) in files.items())
+    changed = (fault_of_content(folder, name, told) for name, (_, told) in files.items())
+    return next(filter(None, chain(wrong, changed)), "")
+
+
+def find_faults(
+    folder: Path, files: Mapping[str, list[int]], *, read: Callable[[Path], bool]
+) -> dict[str, str]:
+    """Say of each file how it differs from what `list_files` found, of those that do.
+
+    Args:
+        folder: that it was found in.
+        files: what it found.
+        read: whether the content of a file is looked at, and not its length alone.
+    """
+    found = {}
+    for name, (size, told) in files.items():
+        fault = fault_of_length(folder, name, size)
+        if not fault and read(folder / name):
+            fault = fault_of_content(folder, name, told)
+        if fault:
+            found[name] = fault
+    return found
+
+
+def fault_of_length(folder: Path, name: str, size: int) -> str:
+    """Say how the length of a file is not the one it was written with, nothing where it is."""
+    path = folder / name
+    if not path.is_file():
+        return f"{name} is missing"
+    found = path.stat().st_size
+    return f"{name} has {found:,} bytes in place of {size:,}" if found != size else ""
+
+
+def fault_of_content(folder: Path, name: str, told: int) -> str:
+    """Say that the content of a file is not what was written, nothing where it is."""
+    return f"the content of {name} is not what was written" if crc(folder / name) != told else ""
 
 
 def crc(path: Path) -> int:

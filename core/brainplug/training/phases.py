@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from brainplug.runtime.files import hash_text
+from brainplug.runtime.files import hash_text, replacing
 from brainplug.runtime.notes import read_note, unsealed, write_note
 from brainplug.runtime.records import from_json, to_json
-from brainplug.training.marks import find_fault, list_files
+from brainplug.training.marks import find_fault, find_faults, list_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +42,14 @@ HISTORY = "history.json"
 
 MODEL_FILES = "model.json"
 """The same, written before; of an earlier brainplug a list of the model's files alone."""
+
+AT_ONCE = 1 << 28
+"""Bytes of a file that are read at every start of a finished run; weights may have gigabytes."""
+
+ELSEWHERE = (
+    "nothing else here holds it, so where the phase is needed again it is trained again; "
+    "a copy of the run folder brought back spares that"
+)
 
 FEATURES = "features"
 """Folder of a phase with the features of a frozen tower."""
@@ -119,6 +127,29 @@ class PhaseFolder:
                 write_note(self.path / name, note)
                 mended.append(name)
         return mended
+
+    def mend_model(self, trained: Path) -> list[str]:
+        """Make damaged files of the model again where the trained one has the same; say which.
+
+        Args:
+            trained: model folder of the run, a copy of the last phase's and some more.
+        """
+        told, files = [], (self.note() or {}).get("files", {})
+        if not self.model.is_dir():  # deleted, to make room
+            return []
+        for name, fault in find_faults(self.model, files, read=self.is_read).items():
+            if find_fault(trained, {name: files[name]}):
+                told.append(f"{fault}; {ELSEWHERE}")
+                continue
+            with replacing(self.model / name) as temporary:
+                shutil.copyfile(trained / name, temporary)
+            told.append(f"{fault}: made again from {trained.name}/")
+        return told
+
+    def is_read(self, path: Path) -> bool:
+        """Tell whether a start of a finished run looks at a file's content: at once, or touched."""
+        state = path.stat()
+        return state.st_size <= AT_ONCE or state.st_mtime > self.history.stat().st_mtime
 
     def read_history(self) -> PhaseHistory:
         """Return what a phase that is done tells of itself.
