@@ -51,7 +51,7 @@ def refuse_foreign_run(folder: Path) -> None:
 def is_of_run(name: str) -> bool:
     """Tell whether a run folder may hold something of this name, killed writes included."""
     killed = TEMPORARY.fullmatch(name)
-    return name in RunFolder.names() or (bool(killed) and killed["name"] in RunFolder.names())
+    return (killed["name"] if killed else name) in RunFolder.names()
 
 
 def refuse_foreign_copy(folder: Path, own: Collection[str]) -> None:
