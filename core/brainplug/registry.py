@@ -18,7 +18,7 @@ import pluggy
 from brainplug.api import hooks
 from brainplug.api.contracts import CONTRACTS, find_defect
 from brainplug.api.guard import Origin, build, told
-from brainplug.api.raised import in_one_line, line_of, place_of
+from brainplug.api.raised import in_one_line, line_in, line_of, place_of
 from brainplug.api.roles import (
     CohortLoader,
     Metric,
@@ -177,9 +177,8 @@ class Registry:
             except BrainplugError:
                 raise
             except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin may do anything)
-                yield failure_of(
-                    source, f"{hook} failed: {in_one_line(error)}{place_of(error)}", error
-                )
+                cause = f"{hook} failed: {in_one_line(error)}{place_of(error)}"
+                yield failure_of(source, cause, error)
 
 
 def blame(error: BaseException) -> PluginError | None:
@@ -189,19 +188,20 @@ def blame(error: BaseException) -> PluginError | None:
     as the network that a model has built.
     """
     entries = list(entry_points(group=GROUP))
-    for frame, line in traceback.walk_tb(error.__traceback__):
+    for frame, _ in traceback.walk_tb(error.__traceback__):
         module = str(frame.f_globals.get("__name__"))
         if is_of_file(module):
             source = Source(tell_module(module), Distribution(tell_module(module)))
-            cause = f"{frame.f_code.co_name}, line {line}, raised {in_one_line(error)}"
+            cause = f"{frame.f_code.co_name} raised {in_one_line(error)}{line_in(error, module)}"
             return failure_of(source, f"{cause}; correct it; --verbose shows where it was", error)
         # From the outside in: the first frame of a plugin is where its code was entered. Several
         # entry points may share a package; the one of this very module is meant first.
         for entry in sorted(entries, key=lambda entry: entry.module != module):
             if entry.module.partition(".")[0] == module.partition(".")[0]:
-                cause = f"{frame.f_code.co_name} in {module} raised {in_one_line(error)}"
-                told = f"{cause}; tell its authors; --verbose shows where it was"
-                return failure_of(source_of(entry), told, error)
+                line = line_in(error, module.partition(".")[0])
+                cause = f"{frame.f_code.co_name} in {module} raised {in_one_line(error)}{line}"
+                cause = f"{cause}; tell its authors; --verbose shows where it was"
+                return failure_of(source_of(entry), cause, error)
     return None
 
 

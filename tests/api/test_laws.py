@@ -73,8 +73,10 @@ def test_rows_without_a_value_have_a_reason():
 
     (mute,) = laws.column_faults(raw, TargetColumn(values=values, reasons=reasons))
     (index,) = laws.column_faults(raw, TargetColumn(values=values[:1], reasons=reasons))
+    (both,) = laws.column_faults(raw, TargetColumn(values=values, reasons=reasons + "odd"))
 
-    assert "neither a value nor a reason, for example '?'" in mute
+    assert "neither a value nor a reason: 1, for example '?'" in mute
+    assert "a value and a reason why there is none: 1, for example '1'" in both
     assert "the index of the 2 rows" in index
 
 

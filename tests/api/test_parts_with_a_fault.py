@@ -14,7 +14,7 @@ from brainplug.api.dialogue_laws import alone_faults, make_cases, template_fault
 from brainplug.api.guard import Origin, build, name_of
 from brainplug.api.laws import fit_answers
 from brainplug.api.records import POOLS, Image, Turn
-from brainplug.api.roles import Part
+from brainplug.api.roles import Part, Speaks
 from brainplug.audit.split_leaks import refuse_leaks
 from brainplug.cohort.contract import find_bad_codes
 from brainplug.design.pairs import make_pairs
@@ -158,6 +158,21 @@ def test_pairs_that_a_run_cannot_build_on_are_refused(name):
         make_pairs(pairing, people, head.fit(people["target"]), seed=1)
 
     assert "'mine' of mine.py" in str(caught.value)
+
+
+def test_what_a_pairing_says_of_its_pairs_changes_none():
+    """They were checked already."""
+    head, people = REGISTRY.build("heads", "categorical", column="sex"), make_people(60)
+    people["pool"] = [POOLS[index % 6] for index in range(60)]
+
+    def notes(self, pairs, queries, references):
+        pairs["query"] = "nobody"
+        return ()
+
+    pairing = made("pairings", "independent", notes=notes, abilities=(Speaks,))
+
+    with pytest.raises(PluginError, match=r"notes changed the table .*'query'"):
+        make_pairs(pairing, people, head.fit(people["target"]), seed=1)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainplug.api.guard import Origin, guard
+from brainplug.api.guard import Origin, build, guard
 from brainplug.api.raised import hint_for
 from brainplug.api.records import Case, Predictions
+from brainplug.api.roles import Part
 from brainplug.design.split import LIKENESS, as_study_alone
 from brainplug.errors import PluginError
 from brainplug.testing import make_people
@@ -34,6 +35,7 @@ WORK = {
     "another column of a study": ("heads", lambda: PEOPLE["sex"].rename("x")["age"], "alone"),
     "a field of a case": ("prompts", lambda: CASE.label, "known are 'difference', 'query'"),
     "a misspelt field": ("metrics", lambda: SCORED.predictd, "did you mean 'predicted'?"),
+    "no probabilities": ("metrics", lambda: SCORED.probabilities[0], "may be None"),
     "a sort in place": ("metrics", SCORED.truth.sort, "copy it first"),
     "a value put in": ("metrics", lambda: SCORED.predicted.__setitem__(0, "b"), "copy it first"),
     "a field set anew": ("prompts", lambda: setattr(CASE, "query", "x"), "attrs.evolve"),
@@ -92,3 +94,24 @@ def test_the_deepest_line_of_the_authors_file_is_named():
         "score of the metric changes what it was given: ValueError: sort array is read-only "
         f"(test_raised.py, line {line}); copy it first" in str(caught.value)
     )
+
+
+class Unmade:
+    """A metric that takes no options."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Unmade, "making of the metric raised TypeError: .* "),
+        (type("Scores", (Metric,), {"scores": 1, "score": None}), "correct .*Scores"),
+    ],
+)
+def test_a_part_that_cannot_be_made_is_told_with_the_line_of_its_class(kind, words):
+    """Nothing of it ran; what has no source has no line."""
+    part = Part("mine", attrs.make_class("Options", {}, frozen=True), lambda _options: kind())
+    made = attrs.evolve(part, make=kind)
+    line = r"\(test_raised.py, line \d+\)" if kind is Unmade else ""
+
+    with pytest.raises(PluginError, match=words + line):
+        build(made if kind is Unmade else part, None, Origin("metrics", "mine", "mine.py"))

@@ -228,7 +228,8 @@ def test_an_exception_within_the_network_of_a_file_is_not_ours(tmp_path):
     with pytest.raises(ZeroDivisionError) as caught:
         module.forward()
 
-    assert "'ours.py': forward, line 2, raised ZeroDivisionError" in str(blame(caught.value))
+    assert "'ours.py': forward raised ZeroDivisionError: " in str(blame(caught.value))
+    assert "(ours.py, line 2)" in str(blame(caught.value))
 
 
 def split_people(path, capsys):

@@ -129,7 +129,7 @@ FRAMES: tuple[Frame, ...] = (
             Column(
                 "references",
                 "tuple or list of index labels",
-                "of `references`, in the order shown; no scan twice",
+                "of `references`, in the order shown, no scan twice; their number may vary",
             ),
         ),
     ),

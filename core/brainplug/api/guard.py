@@ -26,6 +26,7 @@ from brainplug.api.contracts import (
     matches,
     members_of,
     type_in_words,
+    written,
 )
 from brainplug.api.raised import deed_of, hint_for, in_one_line, line_of, place_of
 from brainplug.errors import BrainplugError, DataError, LeakageError, PluginError, is_full
@@ -73,14 +74,26 @@ class Origin:
         return PluginError(self.part, self.distribution, cause, role=self.role, method=method)
 
     def raised(
-        self, method: str, error: BaseException, given: tuple[object, ...] = ()
+        self,
+        method: str,
+        error: BaseException,
+        *,
+        given: tuple[object, ...] = (),
+        line: str = "",
     ) -> PluginError:
-        """Make the error that stands for whatever a method raised that was given something."""
+        """Make the error that stands for whatever a method raised.
+
+        Args:
+            method: in words.
+            error: that it raised.
+            given: what it was called with.
+            line: where it begins, for what was raised before its first line ran.
+        """
         # Of a file it may be the user's own; the plugin did not say so in words of its own.
         look = "look at what it names, " if isinstance(error, OSError) else ""
         meant = hint_for(error, self.role, given)
         return self.error(
-            f"{method} of the {self.words} {deed_of(error)}{place_of(error)}; "
+            f"{method} of the {self.words} {deed_of(error)}{place_of(error) or line}; "
             f"{meant}{'; ' * bool(meant)}{look}{self.advice}; --verbose shows where it was",
             method=method,
         )
@@ -103,12 +116,14 @@ def build(part: Part[Behaviour], options: object, origin: Origin) -> Behaviour:
     Raises:
         PluginError: it cannot be built, or is not of the shape of its role.
     """
-    behaviour = _settle(lambda: part.make(options), "making", origin)
+    behaviour = _settle(lambda: part.make(options), "making", origin, part.make)
     # A property is code of the plugin, so that merely reading it may raise anything.
     faults = _settle(lambda: list(find_faults(behaviour, origin.role)), "reading", origin)
     if faults:
         cause = f"not a {CONTRACTS[origin.role].words} that can be used: {'; '.join(faults)}"
-        raise origin.error(f"{cause}; correct {name_of(behaviour)}, or name another part")
+        raise origin.error(
+            f"{cause}; correct {name_of(behaviour)}{line_of(type(behaviour))}, or name another part"
+        )
     return guard(behaviour, origin)
 
 
@@ -228,7 +243,8 @@ def guard_method(
     method: Callable[..., Any], name: str, origin: Origin, member: Member | None
 ) -> Callable[..., Any]:
     """Wrap a method so that whatever it raises names the part."""
-    settle = _settler(name, origin, member, line_of(method))
+    line = line_of(method)
+    settle = _settler(name, origin, member, line)
     # `say` and `parse` are asked a million times; most results need no second look.
     usual = classes_of(member.type) if member else ()
 
@@ -247,7 +263,7 @@ def guard_method(
         except RAISED as error:
             if is_full(error):  # is nobody's fault, and names the file
                 raise
-            raise origin.raised(name, error, arguments) from error
+            raise origin.raised(name, error, given=arguments, line=line) from error
 
     return call
 
@@ -258,7 +274,7 @@ def _settler(name: str, origin: Origin, member: Member | None, line: str) -> Cal
         return lambda result: _watch(result, name, origin) if _is_lazy(result) else result
     made = getattr(roles, member.text, None)  # `fit` makes `Answers`
     if isinstance(made, type) and getattr(made, "_is_protocol", False):
-        return lambda result: _guard_made(result, made, name, origin)
+        return lambda result: _guard_made(result, made, name, origin, line)
     if member.type is type(None):
         return lambda result: result
     # A list or a generator will do for a tuple. It is read out here, so that what it raises still
@@ -306,15 +322,21 @@ def told(result: object) -> str:
     return f"{kind} {shown if len(shown) < 100 else shown[:100] + '…'}"
 
 
-def _guard_made(result: object, protocol: type, name: str, origin: Origin) -> object:
+def _guard_made(result: object, protocol: type, name: str, origin: Origin, line: str) -> object:
     """Hold what a method made to its protocol, and guard it as the part's own."""
+    if result is None or isinstance(result, type):
+        raise origin.error(
+            f"{name} of the {origin.words} must return {protocol.__name__}, returned "
+            f"{'nothing' if result is None else written(result)}{line}; {origin.advice}",
+            method=name,
+        )
     own = protocol is CONTRACTS[origin.role].protocol  # another behaviour of the same role
     contract = CONTRACTS[origin.role] if own else MADE[protocol]
     faults = list(contract_faults(result, contract))
     if faults:
         raise origin.error(
             f"{name} returned no {protocol.__name__} that can be used: {'; '.join(faults)}; "
-            f"correct {name_of(result)}, or name another part",
+            f"correct {name_of(result)}{line_of(type(result))}, or name another part",
             method=name,
         )
     return Guard(result, origin, [protocol, *getattr(result, "abilities", ())])
@@ -334,10 +356,14 @@ def _watch(items: Iterator[Any], name: str, origin: Origin) -> Iterator[Any]:
         raise origin.raised(name, error) from error
 
 
-def _settle(work: Callable[[], Behaviour], name: str, origin: Origin) -> Behaviour:
+def _settle(
+    work: Callable[[], Behaviour], name: str, origin: Origin, maker: object = None
+) -> Behaviour:
     try:
         return work()
     except (BrainplugError, MemoryError):
         raise
     except RAISED as error:
-        raise origin.raised(name, error) from error
+        # Looked up only now, since the source of a class is slow to search.
+        line = line_of(getattr(maker, "__init__", None)) or line_of(maker)
+        raise origin.raised(name, error, line=line) from error

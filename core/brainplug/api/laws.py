@@ -188,8 +188,14 @@ def column_faults(raw: pd.Series, found: TargetColumn) -> Iterator[str]:
     mute = values.isna() & ~(reasons.fillna("") != "")
     if mute.any():
         yield (
-            f"{int(mute.sum())} rows have neither a value nor a reason, for example "
+            f"rows have neither a value nor a reason: {int(mute.sum())}, for example "
             f"{raw[mute].iloc[0]!r}"
+        )
+    both = values.notna() & (reasons.fillna("") != "")
+    if both.any():
+        yield (
+            f"rows have a value and a reason why there is none: {int(both.sum())}, for example "
+            f"{raw[both].iloc[0]!r}; leave the reason empty where there is a value"
         )
 
 

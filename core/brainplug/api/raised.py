@@ -5,6 +5,7 @@ An author meets the words of pandas, numpy and attrs there, which know nothing o
 
 from __future__ import annotations
 
+import inspect
 import re
 import traceback
 from pathlib import Path
@@ -35,32 +36,46 @@ def in_one_line(error: BaseException) -> str:
 
 def place_of(error: BaseException) -> str:
     """Say in which line of a plugin something was raised, nothing where none of it was running."""
-    lines = [
+    packages = [package for package, _, _ in frames_of(error) if package not in OURS]
+    # The first is where the plugin was entered; below it may lie any library.
+    return line_in(error, packages[0]) if packages else ""
+
+
+def line_in(error: BaseException, package: str) -> str:
+    """Say in which line of a package something was raised, or what that called."""
+    lines = [(file, line) for name, file, line in frames_of(error) if name == package]
+    return at_line(*lines[-1]) if lines else ""
+
+
+def frames_of(error: BaseException) -> list[tuple[str, str, int]]:
+    """Return package, file and line of all that was running, from the outside in."""
+    return [
         (str(frame.f_globals.get("__name__")).partition(".")[0], frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
         # What attrs makes up has no file.
         if not frame.f_code.co_filename.startswith("<")
     ]
-    others = [each for each in lines if each[0] not in OURS]
-    # The first is where the plugin was entered; below it may lie any library.
-    own = [each for each in others if each[0] == others[0][0]]
-    return at_line(own[-1][1], own[-1][2]) if own else ""
 
 
 OURS = ("brainplug", "pluggy")
 """Packages that call plugins."""
 
 
-def line_of(function: object) -> str:
-    """Say in which line a function or a method begins, nothing where it has none.
+def line_of(thing: object) -> str:
+    """Say in which line a function, a method or a class begins, nothing where it has none.
 
-    >>> line_of(len)
-    ''
+    >>> line_of(len), line_of(int)
+    ('', '')
     """
-    code = getattr(function, "__code__", None)
-    if code is None or code.co_filename.startswith("<"):
+    code = getattr(thing, "__code__", None)
+    if code is not None and not code.co_filename.startswith("<"):
+        return at_line(code.co_filename, code.co_firstlineno)
+    if not isinstance(thing, type):
         return ""
-    return at_line(code.co_filename, code.co_firstlineno)
+    try:
+        return at_line(inspect.getfile(thing), inspect.findsource(thing)[1] + 1)
+    except (OSError, TypeError):  # made up as the program runs, or built in
+        return ""
 
 
 def at_line(file: str, line: int) -> str:
@@ -106,6 +121,11 @@ def hint_for(error: BaseException, role: str, given: tuple[object, ...] = ()) ->
         near = suggestion(name, columns_of(given))
         if near.startswith("did you mean"):
             return f"of the columns that it is given, {near}"
+    if role == "metrics" and isinstance(error, TypeError) and "NoneType" in str(error):
+        return (
+            "`probabilities` may be None, and so may what is `predicted` of a person; the score is "
+            "nan where it is not defined"
+        )
     return hint_of_record(error) if isinstance(error, AttributeError) else ""
 
 

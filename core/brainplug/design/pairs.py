@@ -120,7 +120,7 @@ def _pair_split(
         _check_twice(pairs, pools)
         if tries:
             _check_order(pairing, pairs, queries, references, seed=seed)
-    said = pairing.notes(pairs, queries, references) if able(pairing, Speaks) else ()
+    said = _speak(pairing, pairs, queries, references)
     # Counted, since a query is asked several times and each task needs an id of its own.
     numbers = pairs.groupby("query", sort=False).cumcount()
     asked = zip(pairs["query"].tolist(), numbers.tolist(), strict=True)
@@ -134,6 +134,15 @@ def _pair_split(
         }
     )
     return table, said
+
+
+def _speak(
+    pairing: Pairing, pairs: pd.DataFrame, queries: pd.DataFrame, references: pd.DataFrame
+) -> tuple[str, ...]:
+    if not able(pairing, Speaks):
+        return ()
+    with lending(pairing, "notes", pairs, queries, references) as lent:
+        return pairing.notes(*lent)
 
 
 def _check_labels(cohort: pd.DataFrame, answers: Answers) -> None:
@@ -288,7 +297,7 @@ def _check_known(scans: set[Hashable], pool: pd.Index, name: str) -> None:
     unknown = sorted({str(scan) for scan in scans.difference(pool.tolist())})
     if unknown:
         raise DataError(
-            f"{len(unknown)} scans are named that are not among the {name}, for example "
+            f"scans are named that are not among the {name}: {len(unknown)}, for example "
             f"{show(unknown[:5])}",
             found=tuple(unknown),
             hint="name scans as the index of `queries` and of `references` does",

@@ -243,7 +243,8 @@ def check_pairing(pairing: Pairing, example: Example) -> Iterator[str]:
         if as_set(pairs) != as_set(again):
             yield "pair gives other pairs when the rows come in another order"
         if able(pairing, Speaks):
-            pairing.notes(pairs, queries, references)
+            with lending(pairing, "notes", pairs, queries, references) as lent:
+                pairing.notes(*lent)
 
 
 def check_prompt(template: PromptTemplate, example: Example) -> Iterator[str]:
