@@ -28,15 +28,18 @@ def curves(tmp_path, monkeypatch):
 
 
 def tell(tracking, steps):
-    """Log as a Trainer does that goes on from some step."""
+    """Log as a Trainer does that goes on from some step: each step to all trackers."""
     arguments = TrainingArguments(output_dir="unused", report_to=[], **tracking.named())
-    for each in tracking.callbacks():
-        state = SimpleNamespace(is_world_process_zero=True, is_hyper_param_search=False)
-        vars(state).update(trial_name=None, global_step=tracking.step, logging_steps=10)
+    state = SimpleNamespace(is_world_process_zero=True, is_hyper_param_search=False)
+    vars(state).update(trial_name=None, global_step=tracking.step, logging_steps=10)
+    callbacks = tracking.callbacks()
+    for each in callbacks:
         each.on_train_begin(arguments, state, None, model=None)
-        for step in steps:
-            state.global_step = step
+    for step in steps:
+        state.global_step = step
+        for each in callbacks:
             each.on_log(arguments, state, None, logs={"loss": 1.0 / step}, model=None)
+    for each in callbacks:
         each.on_train_end(arguments, state, None, model=None)
 
 
@@ -142,6 +145,26 @@ def test_wandb_is_told_the_name_and_nothing_twice(curves, wandb):
     assert anew != first
     assert [10, 20, 30, 40, 10] == [row["train/global_step"] for row in wandb.rows]
     assert {"test/auroc": 0.75} == wandb.summary
+
+
+def test_several_trackers_are_told_each_step(curves, wandb, monkeypatch):
+    """What one was told the other does not know."""
+    told = []
+    module = ModuleType("trackio")
+    vars(module).update(
+        init=lambda **_: None,
+        log=told.append,
+        finish=lambda: None,
+        config=SimpleNamespace(update=lambda *_, **__: None),
+        context_vars=SimpleNamespace(current_space_id=SimpleNamespace(get=lambda: None)),
+    )
+    monkeypatch.setitem(sys.modules, "trackio", module)
+    monkeypatch.setattr(integration_utils, "is_trackio_available", lambda: True)
+
+    tell(Tracking.begin(curves("wandb", "trackio"), "phase-1", step=0), [10, 20])
+
+    steps = [[row["train/global_step"] for row in rows] for rows in (wandb.rows, told)]
+    assert [[10, 20], [10, 20]] == steps
 
 
 def test_a_tracker_that_cannot_begin_is_named(curves, wandb):

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from brainplug.runtime.curves import Curves
 
 TOLD = "tracker.json"
-"""Names the tracker's run that a phase goes to, and the last step that it was told of."""
+"""Names the run of trackers that a phase goes to, and the last step that each was told of."""
 
 
 class Diary:
-    """What a tracker was told of a phase.
+    """What trackers were told of a phase.
 
     Args:
         folder: of the phase's curves.
@@ -50,9 +50,10 @@ class Diary:
         """Name of the tracker's run; a training that begins anew has another."""
         return str(self.facts["id"])
 
-    def is_new(self, logs: Mapping[str, Any], step: int) -> bool:
-        """Tell whether losses, or scores, of a step were not told yet; note that they are now."""
-        kind = "scores" if any(name.startswith("eval_") for name in logs) else "losses"
+    def is_new(self, tracker: str, logs: Mapping[str, Any], step: int) -> bool:
+        """Tell whether a tracker knows no losses, or scores, of a step; note that it does now."""
+        scores = any(name.startswith("eval_") for name in logs)
+        kind = f"{'scores' if scores else 'losses'} in {tracker}"
         if step <= self.facts.get(kind, -1):
             return False
         self.facts[kind] = step
@@ -105,7 +106,8 @@ class TellsWandb(WandbCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Send what was not sent yet."""
-        if not state.is_world_process_zero or self.diary.is_new(kwargs["logs"], state.global_step):
+        logs, step = kwargs["logs"], state.global_step
+        if not state.is_world_process_zero or self.diary.is_new("wandb", logs, step):
             super().on_log(args, state, control, **kwargs)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -135,7 +137,8 @@ class TellsTrackio(TrackioCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Send what was not sent yet."""
-        if not state.is_world_process_zero or self.diary.is_new(kwargs["logs"], state.global_step):
+        logs, step = kwargs["logs"], state.global_step
+        if not state.is_world_process_zero or self.diary.is_new("trackio", logs, step):
             super().on_log(args, state, control, **kwargs)
 
 
