@@ -356,3 +356,61 @@ def test_difference_holds_the_truth():
     case = benchmark().Case(people=43, truth=0.8, minority=0.5, likeness=0.5)
     found = benchmark().measure("balanced-accuracy", case, 200, paired=True)
     assert found["held"] >= 0.93 - 0.045
+
+
+class InUnit:
+    """A stranger's metric of numbers, in whatever unit: the mean of absolute errors."""
+
+    kind, higher_is_better, unit = "numerical", False, "F"
+
+    def __init__(self, size):
+        self.size = size
+
+    def score(self, predictions):
+        return self.size * float(np.abs(predictions.truth - predictions.predicted).mean())
+
+
+def triple(found):
+    return np.array([found.value, found.low, found.high])
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-15, 2.0**-80, 1e15])
+def test_a_unit_changes_no_interval(size):
+    """Nor whether two systems differ: what rounding leaves is told by the size of the scores."""
+    rng = np.random.default_rng(4)
+    truth = rng.normal(40, 9, 40)
+    ours, theirs = (numbers(truth, truth + rng.normal(0, spread, 40)) for spread in (2, 4))
+    people = [str(person) for person in range(40)]
+    plain, small = InUnit(1.0), InUnit(size)
+
+    one, same = (interval(each, ours, people, PLAN) for each in (plain, small))
+
+    assert triple(one) * size == pytest.approx(triple(same), rel=1e-6, abs=0)
+    apart, likewise = (difference(each, ours, theirs, people, PLAN) for each in (plain, small))
+    assert triple(apart) * size == pytest.approx(triple(likewise), rel=1e-6, abs=0)
+    assert apart.p_value == likewise.p_value
+    assert apart.clear == likewise.clear
+
+
+def test_numbers_in_a_tiny_unit_have_intervals():
+    """Of every metric that comes with brainplug."""
+    rng = np.random.default_rng(4)
+    truth = rng.normal(40, 9, 40)
+    said = truth + rng.normal(0, 2, 40)
+    people = [str(person) for person in range(40)]
+
+    for metric in NUMBERS:
+        found = interval(metric, numbers(truth * 1e-15, said * 1e-15), people, PLAN)
+        plain = interval(metric, numbers(truth, said), people, PLAN)
+        unit = 1e-15 if metric.unit else 1.0
+        assert triple(plain) * unit == pytest.approx(triple(found), rel=1e-6, abs=0), metric
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-15])
+def test_what_rounding_leaves_is_no_spread(size):
+    """Whatever the unit: of errors that are alike nothing is learnt of other people's."""
+    truth = np.arange(20.0) / 7
+    found = interval(InUnit(size), numbers(truth, truth + 0.1), list(map(str, range(20))), PLAN)
+
+    assert found.low is None
+    assert found.reason == "the bootstrap samples do not differ, so no interval"

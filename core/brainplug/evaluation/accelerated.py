@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from brainplug.evaluation.bootstrap import Estimate
+from brainplug.evaluation.bootstrap import ROUNDING, Estimate
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -47,7 +47,7 @@ def accelerated(
             reason=f"not defined in {lost:.0%} of the bootstrap samples, so no interval",
         )
     # Sums in another order differ by rounding, which would be shown as an interval.
-    if np.ptp(defined) <= 1e-12 * max(1.0, abs(value)):
+    if np.ptp(defined) <= ROUNDING * max(abs(value), np.abs(defined).max()):
         return Estimate(value=value, reason=ALIKE)
     normal = NormalDist()
     below = (np.sum(defined < value) + np.sum(defined == value) / 2 + 0.5) / (len(defined) + 1)

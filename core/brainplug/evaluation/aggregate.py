@@ -270,7 +270,7 @@ def reference_pull(read: Sequence[AnswerRow], said: Sequence[float]) -> float | 
     spread = float((centred["shown"] ** 2).sum())
     # Where the reference never differs, centring leaves rounding, and a slope on that means
     # nothing.
-    if spread <= 1e-12 * max(1.0, float((frame["shown"] ** 2).sum())):
+    if spread <= 1e-12 * float((frame["shown"] ** 2).sum()):
         return None
     return float((centred["answer"] * centred["shown"]).sum()) / spread
 

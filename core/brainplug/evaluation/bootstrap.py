@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from brainplug.api.records import Predictions
     from brainplug.api.roles import Metric
 
+ROUNDING = 1e-12
+"""Share of two scores up to which they differ by the order of sums alone, whatever their unit."""
+
 CELLS_AT_ONCE = 4_000_000
 """Samples times subjects held as floats at one time, 32 MB."""
 
@@ -158,9 +161,24 @@ def paired_p_value(
     second = resampled_scores(metric, both, np.hstack([exchanged, 1 - exchanged]))
     gaps = np.abs(first - second)
     gaps = gaps[np.isfinite(gaps)]
+    size = np.nanmax(np.abs([metric.score(one), metric.score(other)]))
     # What was observed counts as a permutation, so that p is never 0 (Phipson and Smyth 2010,
     # "Permutation P-values should never be zero"); equal gaps differ by rounding.
-    return float((1 + np.sum(gaps >= observed - 1e-12)) / (1 + len(gaps)))
+    return float((1 + np.sum(gaps >= observed - ROUNDING * size)) / (1 + len(gaps)))
+
+
+def subtract(
+    one: Float[np.ndarray, "*n"], other: Float[np.ndarray, "*n"]
+) -> Float[np.ndarray, "*n"]:
+    """Return the differences of scores; what rounding leaves of equal ones is none.
+
+    >>> subtract(np.array([0.1 + 0.2, 3e-15]), np.array([0.3, 1e-15])).tolist()
+    [0.0, 2e-15]
+    """
+    with np.errstate(invalid="ignore"):
+        gap = one - other
+        size = np.maximum(np.abs(one), np.abs(other))
+        return np.where(np.abs(gap) <= ROUNDING * size, 0.0, gap)
 
 
 def alike(metric: Metric, predictions: Predictions) -> Predictions:

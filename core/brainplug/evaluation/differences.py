@@ -15,6 +15,7 @@ from brainplug.evaluation.bootstrap import (
     is_clear,
     paired_p_value,
     resampled_scores,
+    subtract,
 )
 from brainplug.evaluation.intervals import (
     enclose,
@@ -94,18 +95,18 @@ def find_gap(
         if joined.low is not None or scale in (None, "fisher"):
             return joined
     members = number_families(clusters)
-    value = float(metric.score(systems[0]) - metric.score(systems[1]))
+    value = float(subtract(*(np.asarray(metric.score(each)) for each in systems)))
     if scale is not None:
         # One of them is without error, which has no place on the scale.
         first, second = (scores_without(metric, each, members) for each in systems)
-        return student_interval(value, first - second, scale="plain", plan=plan)
+        return student_interval(value, subtract(first, second), scale="plain", plan=plan)
     if lacking := scarce(systems[0], members):
         return Estimate(value=value, reason=lacking)
     # Subtracted sample by sample: what makes a sample easy for both cancels out.
     resamples = keep_complete(draw_resamples(clusters, plan), systems[0])
     first, second = (resampled_scores(metric, each, resamples.counts) for each in systems)
-    moved = influences(metric, systems[0], members) - influences(metric, systems[1], members)
-    return accelerated(value, first - second, moved, plan.confidence)
+    moved = subtract(*(influences(metric, each, members) for each in systems))
+    return accelerated(value, subtract(first, second), moved, plan.confidence)
 
 
 def joined_gap(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainplug.evaluation.bootstrap import resampled_scores
+from brainplug.evaluation.bootstrap import ROUNDING, resampled_scores, subtract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,10 +59,8 @@ def influences(
     metric: Metric, predictions: Predictions, members: Int[np.ndarray, " n"]
 ) -> Float[np.ndarray, " families"]:
     """Return how far each family moves the score; 0 where it is not defined without it."""
-    moved = metric.score(predictions) - scores_without(metric, predictions, members)
-    found = np.nan_to_num(moved)
-    # What rounding leaves is no influence.
-    return np.where(np.abs(found) <= 1e-12, 0.0, found)
+    score = np.asarray(metric.score(predictions), dtype=float)
+    return np.nan_to_num(subtract(score, scores_without(metric, predictions, members)))
 
 
 def student(
@@ -97,7 +95,9 @@ def student(
         found, others = there(value), there(without)
         count = len(others)
         variance = (count - 1) / count * ((others - others.mean()) ** 2).sum()
-        if not np.isfinite(variance) or variance <= 1e-24 * max(1.0, float(found) ** 2):
+        # A plain score has whatever unit it has; the other scales have none.
+        size = np.max(np.abs([found, *others, *([] if scale == "plain" else [1.0])]))
+        if not np.isfinite(variance) or variance <= (ROUNDING * size) ** 2:
             return float("nan"), float("nan")
         half = float(stdtrit(count - 1, (1 + confidence) / 2) * np.sqrt(variance))
         more = count / (count - 1) if scale == "log-square" else 1.0

@@ -138,6 +138,9 @@ def partial_correlation(
     truth: Float[np.ndarray, " n"], said: Float[np.ndarray, " n"], sizes: Float[np.ndarray, " n"]
 ) -> float | None:
     """Correlate truth and prediction given head size, None where one of both does not vary."""
+    for values in (truth, said):
+        if not varies(without(values, sizes), beside=values):
+            return None
     return correlation(without(truth, sizes), without(said, sizes))
 
 
@@ -150,8 +153,14 @@ def without(values: Float[np.ndarray, " n"], sizes: Float[np.ndarray, " n"]) -> 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float | None:
     """Return Pearson's r, None where one of both does not vary."""
-    spreads = [np.std(each) / max(1.0, float(np.abs(each).max())) for each in (one, other)]
-    return None if min(spreads) < 1e-12 else float(np.corrcoef(one, other)[0, 1])
+    if not all(varies(each, beside=each) for each in (one, other)):
+        return None
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def varies(left: np.ndarray, *, beside: np.ndarray) -> bool:
+    """Tell whether values vary by more than rounding leaves of the larger ones they come from."""
+    return bool(np.std(left) > 1e-12 * np.abs(beside).max(initial=0.0))
 
 
 def head_size_in_words(found: SameHeadSize) -> str:

@@ -34,8 +34,8 @@ FEWEST_OF_A_CLASS, FEWEST_NUMBERS = 2, 5
 FEWEST_WITHIN = 10
 """People in such groups by which a score within groups is told at all."""
 
-ROUNDING = 1e-12
-"""What two ways to sum the same gain may differ by."""
+ROUNDING, TINY = 1e-12, 1e-6
+"""What two ways to sum the same gain may differ by, and the size of scores with a tiny unit."""
 
 SLOW_SAMPLES = 200
 """Bootstrap samples of a metric that must be scored sample by sample."""
@@ -98,6 +98,7 @@ def score_within(
         overall.samples - within.samples,
         overall.moved - within.moved,
         scored.plan.confidence,
+        unit=max(unit_of(overall.gain), unit_of(within.gain)),
     )
     found = WithinGroups(
         people=count_people(scored, everybody[0]),
@@ -171,8 +172,9 @@ def gain_of(scored: Scored, members: Sequence[Bool[np.ndarray, " n"]]) -> Gained
     samples = sample_gains(scored, groups, resamples.counts)
     left = sample_gains(scored, groups, without_each(resamples.members))
     moved = np.nan_to_num(value - left)
-    found = estimate(value, samples, moved, scored.plan.confidence)
-    gain = Gain(score=score, constant=constant, value=value, low=found.low, high=found.high)
+    gain = Gain(score=score, constant=constant, value=value, low=None, high=None)
+    found = estimate(value, samples, moved, scored.plan.confidence, unit=unit_of(gain))
+    gain = attrs.evolve(gain, low=found.low, high=found.high)
     return Gained(gain=gain, samples=samples, moved=moved)
 
 
@@ -253,10 +255,26 @@ def estimate(
     samples: Float[np.ndarray, " samples"],
     moved: Float[np.ndarray, " families"],
     confidence: float,
+    *,
+    unit: float,
 ) -> Estimate:
     """Return a gain with its interval; a rounding of what does not differ is no spread."""
+    moved = moved / unit
     rounded = np.where(np.abs(moved) <= ROUNDING, 0.0, moved)
-    return accelerated(value, np.round(samples, 12), rounded, confidence)
+    found = accelerated(value / unit, np.round(samples / unit, 12), rounded, confidence)
+    if found.low is None or found.high is None:
+        return attrs.evolve(found, value=value)
+    return attrs.evolve(found, value=value, low=found.low * unit, high=found.high * unit)
+
+
+def unit_of(gain: Gain) -> float:
+    """Return what gains are counted in where rounding is looked for: 1, or the size of tiny scores.
+
+    >>> unit_of(Gain(score=2e-15, constant=-1e-15, value=3e-15, low=None, high=None))
+    2e-15
+    """
+    size = max(abs(gain.score), abs(gain.constant))
+    return size if 0 < size < TINY else 1.0
 
 
 def judge(found: WithinGroups) -> Verdict:
@@ -266,9 +284,10 @@ def judge(found: WithinGroups) -> Verdict:
     difference of the two is clear of zero. `helped by the group`: better than either, and clearly
     less so within groups. `holds within`: better than one answer a group. `open`: none of these.
     """
-    overall = is_above(found.overall.value, found.overall.low)
-    within = is_above(found.within.value, found.within.low)
-    dropped = is_above(found.drop_value, found.drop_low)
+    unit = max(unit_of(found.overall), unit_of(found.within))
+    overall = is_above(found.overall.value / unit, found.overall.low)
+    within = is_above(found.within.value / unit, found.within.low)
+    dropped = is_above(found.drop_value / unit, found.drop_low)
     if within:
         return "helped by the group" if dropped else "holds within"
     return "reads the group" if overall and dropped else "open"
