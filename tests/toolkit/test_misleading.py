@@ -11,6 +11,7 @@ import pytest
 from brainplug.errors import DataError
 from brainplug.toolkit.image_matching import find_images
 from brainplug.toolkit.tables import get_column, read_table
+from brainplug.toolkit.wide import asking
 from brainplug_plugins.cohorts.abcd import Abcd, AbcdOptions
 from brainplug_plugins.cohorts.bids import Bids, BidsOptions
 from brainplug_plugins.cohorts.gard import Gard, GardOptions
@@ -247,3 +248,38 @@ def test_a_pipe_is_no_missing_table(tmp_path):
 
     with pytest.raises(DataError, match="found a pipe or a device"):
         read_table(tmp_path / "t.csv")
+
+
+def filter_rows(book):
+    book.active.auto_filter.ref = "A1:B4"
+    for row in (3, 4, 9):  # the last one is empty
+        book.active.row_dimensions[row].hidden = True
+
+
+def hide_a_column(book):
+    book.active.column_dimensions["B"].hidden = True
+    book.active.column_dimensions.group("D", "F", hidden=True)
+
+
+def hide_the_sheet(book):
+    book.create_sheet("Shown")
+    book.active.sheet_state = "hidden"
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda _: None, ()),
+        (filter_rows, ("2 rows hidden, by a filter or by hand, and read as all others; see",)),
+        (hide_a_column, ("columns hidden, and read as all others: 'sex'",)),
+        (hide_the_sheet, ("the sheet is hidden, and was read",)),
+    ],
+)
+def test_what_a_workbook_hides_is_read_and_told(tmp_path, edit, told):
+    """Whoever filtered a table may have meant the rest to be left out."""
+    with asking(()) as asked:
+        assert 3 == len(read_table(edited_book(tmp_path / "t.xlsx", edit)))
+
+    assert len(told) == len(asked.notes)
+    for start, note in zip(told, asked.notes, strict=True):
+        assert note.startswith(f"t.xlsx, sheet 'Sheet': {start}")

@@ -7,6 +7,8 @@ import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
@@ -17,6 +19,9 @@ LONGEST_HEAD = 1 << 22
 
 _ROW = re.compile(rb"<row\b[^>]*?(?:/>|>.*?</row>)", re.DOTALL)
 _CELL = re.compile(rb'<c r="([A-Z]+)(\d+)"[^>]*?(?:/>|>.*?</c>)', re.DOTALL)
+_COLUMNS = re.compile(rb"<col\b[^>]*>")
+_HIDDEN = re.compile(rb'\bhidden="(?:1|true)"')
+_ENDS = re.compile(rb'\b(min|max)="(\d+)"')
 _VALUES = (b"<v", b"<is>")
 _MARK = b'<c r="XFD%s"><v>1</v></c></row>'
 
@@ -25,6 +30,53 @@ def sheet_names(packed: zipfile.ZipFile) -> list[str]:
     """Return the names of the files that hold sheets."""
     names = packed.namelist()
     return [each for each in names if each.startswith("xl/worksheets/") and each.endswith(".xml")]
+
+
+@attrs.frozen(kw_only=True)
+class Signs:
+    """What the XML of a workbook's sheets tells that a reader of cells does not see.
+
+    Attributes:
+        formulas: a sheet has some.
+        merged: a sheet has merged cells.
+        hidden_rows: by file, how many rows with a value nobody sees, filtered or hidden by hand.
+        hidden_columns: by file, the places of columns that nobody sees.
+    """
+
+    formulas: bool
+    merged: bool
+    hidden_rows: dict[str, int]
+    hidden_columns: dict[str, list[range]]
+
+
+def read_signs(path: Path | IO[bytes]) -> Signs:
+    """Look through the XML of the sheets of a workbook, one after the other."""
+    formulas = merged = False
+    rows, columns = dict[str, int](), dict[str, list[range]]()
+    with zipfile.ZipFile(path) as packed:
+        for name in sheet_names(packed):
+            content = packed.read(name)
+            formulas = formulas or b"<f" in content
+            merged = merged or b"<mergeCell " in content
+            if _HIDDEN.search(content):
+                rows[name] = sum(map(_is_unseen, _ROW.finditer(content)))
+                columns[name] = [
+                    _places(each) for each in _COLUMNS.findall(content) if _HIDDEN.search(each)
+                ]
+    return Signs(formulas=formulas, merged=merged, hidden_rows=rows, hidden_columns=columns)
+
+
+def _is_unseen(row: re.Match[bytes]) -> bool:
+    """Tell whether a row is hidden and holds a value."""
+    text = row[0]
+    head = text[: text.index(b">")]
+    return bool(_HIDDEN.search(head)) and any(each in text for each in _VALUES)
+
+
+def _places(column: bytes) -> range:
+    """Return the places, from 0, of the columns that an entry of a sheet stands for."""
+    ends = {name: int(number) for name, number in _ENDS.findall(column)}
+    return range(ends.get(b"min", 1) - 1, ends.get(b"max", 0))
 
 
 def is_wide_sheet(path: Path, most: int) -> bool:

@@ -35,7 +35,7 @@ class Asked:
     Attributes:
         names: of columns, or anything else that the recipe says, without case.
         unread: names of columns that were not read, by file.
-        notes: what the user is told of them.
+        notes: what the user is told of them, and of what else was read.
     """
 
     names: frozenset[str]
@@ -126,6 +126,13 @@ def is_wide(path: Path) -> bool:
     with path.open("rb") as file:
         line = file.readline(LONGEST_HEADER)
     return max(line.count(each) for each in (b",", b"\t", b";")) >= WIDE
+
+
+def leave_note(note: str) -> None:
+    """Have the user told of what was read, where a run or a check asks for it."""
+    asked = _asked.get()
+    if asked is not None:
+        asked.notes.append(note)
 
 
 def take_notes() -> tuple[str, ...]:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from brainplug.errors import DataError, first_line, show
 from brainplug.toolkit.other_files import OtherFile, find_other
-from brainplug.toolkit.sheet_files import is_wide_sheet, narrow, sheet_names
-from brainplug.toolkit.wide import WIDE
+from brainplug.toolkit.sheet_files import Signs, is_wide_sheet, narrow, read_signs
+from brainplug.toolkit.wide import WIDE, leave_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -94,9 +94,40 @@ def _read_one(
     book = openpyxl.load_workbook(source, read_only=True, data_only=True)
     rows = list(_read_rows(book[name], chosen))
     book.close()
-    bare, merged = _find_uncalculated(source), _find_merged(source)
+    signs = read_signs(source)
+    bare = _find_uncalculated(source) if signs.formulas else {}
+    merged = _find_merged(source) if signs.merged else {}
     _refuse_odd_cells((path, f"sheet {name!r}"), bare.get(name), merged.get(name))
-    return _make_sheet(rows, chosen)
+    frame = _make_sheet(rows, chosen)
+    places = range(len(rows[0])) if chosen is None else chosen
+    heads = {place: head for place, head in zip(places, rows[0], strict=False) if head}
+    for note in _tell_unseen(book[name], heads, signs):
+        leave_note(f"{path.name}, sheet {name!r}: {note}")
+    return frame
+
+
+def _tell_unseen(sheet: Any, heads: Mapping[int, str], signs: Signs) -> Iterator[str]:
+    """Say what was read that nobody sees who opens the workbook.
+
+    Args:
+        sheet: that was read.
+        heads: names of its columns by their places.
+        signs: of the workbook.
+    """
+    part = str(getattr(sheet, "_worksheet_path", ""))
+    if sheet.sheet_state != "visible":
+        yield "the sheet is hidden, and was read as it was named or is the only one with data"
+    if count := signs.hidden_rows.get(part):
+        told = f"{count:,} rows" if count > 1 else "1 row"
+        yield f"{told} hidden, by a filter or by hand, and read as all others; see if they are meant"
+    unseen = [
+        heads[place]
+        for places in signs.hidden_columns.get(part, ())
+        for place in sorted(heads)
+        if place in places
+    ]
+    if unseen:
+        yield f"columns hidden, and read as all others: {show(unseen[:5])}"
 
 
 def _refuse_odd_cells(
@@ -152,8 +183,6 @@ def _find_uncalculated(path: Path | IO[bytes]) -> dict[str, list[str]]:
     """
     import openpyxl
 
-    if not any(b"<f" in content for content in _sheet_contents(path)):
-        return {}
     books = [
         openpyxl.load_workbook(path, read_only=True, data_only=values) for values in (False, True)
     ]
@@ -179,8 +208,6 @@ def _find_merged(path: Path | IO[bytes]) -> dict[str, list[str]]:
     """
     import openpyxl
 
-    if not any(b"<mergeCell " in content for content in _sheet_contents(path)):
-        return {}
     book = openpyxl.load_workbook(path, data_only=True)  # what is read only knows of no merging
     return {
         sheet.title: [
@@ -190,13 +217,6 @@ def _find_merged(path: Path | IO[bytes]) -> dict[str, list[str]]:
         ]
         for sheet in book.worksheets
     }
-
-
-def _sheet_contents(path: Path | IO[bytes]) -> Iterator[bytes]:
-    """Give the XML of each sheet of a workbook."""
-    with zipfile.ZipFile(path) as packed:
-        for name in sheet_names(packed):
-            yield packed.read(name)
 
 
 def _refuse_bomb(path: Path) -> None:
