@@ -270,7 +270,7 @@ def hide_the_sheet(book):
     ("edit", "told"),
     [
         (lambda _: None, ()),
-        (filter_rows, ("2 rows hidden, by a filter or by hand, and read as all others; see",)),
+        (filter_rows, ("2 rows hidden, by a filter or by hand, and read as all others; is",)),
         (hide_a_column, ("columns hidden, and read as all others: 'sex'",)),
         (hide_the_sheet, ("the sheet is hidden, and was read",)),
     ],

@@ -119,7 +119,7 @@ def _tell_unseen(sheet: Any, heads: Mapping[int, str], signs: Signs) -> Iterator
         yield "the sheet is hidden, and was read as it was named or is the only one with data"
     if count := signs.hidden_rows.get(part):
         told = f"{count:,} rows" if count > 1 else "1 row"
-        yield f"{told} hidden, by a filter or by hand, and read as all others; see if they are meant"
+        yield f"{told} hidden, by a filter or by hand, and read as all others; is that meant?"
     unseen = [
         heads[place]
         for places in signs.hidden_columns.get(part, ())
