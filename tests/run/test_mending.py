@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,21 @@ def test_a_damaged_model_of_a_phase_is_made_again_from_the_trained_one(phase, na
     assert name in line
     assert "nothing else here holds it, so where the phase is needed again it is trained" in line
     assert how(whole) == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["../../../evil", "/tmp/evil", "a/../../evil"])
+def test_a_list_of_files_leads_out_of_no_folder(phase, name):
+    """Run folders are sent around, and their notes can be made up with the right checksum."""
+    trained_one = phase.path.parents[1] / "model"
+    note = phase.note()
+    content = b"what tokenizer.json holds"
+    write_note(phase.history, {**note, "files": {name: [len(content), zlib.crc32(content)]}})
+    before = sorted(phase.path.parents[1].rglob("*"))
+
+    (line,) = phase.mend_model(trained_one)
+
+    assert "is not in the folder" in line
+    assert before == sorted(phase.path.parents[1].rglob("*"))
 
 
 def test_large_weights_of_a_phase_are_read_where_they_were_written_to(phase, monkeypatch):

@@ -15,6 +15,7 @@ import pandas as pd
 
 from brainplug.api.guard import name_of, origin_of
 from brainplug.api.lending import lending
+from brainplug.api.names import fault_of_name
 from brainplug.api.roles import (
     ReadsFiles,
     SaysDifferences,
@@ -207,6 +208,18 @@ def hold_sources(behaviour: object) -> None:
     """
     if able(behaviour, ReadsFiles):
         hold(behaviour, source_faults(behaviour))
+
+
+def run_faults(names: Iterable[object]) -> Iterator[str]:
+    """Say which names of runs cannot be those of folders, or are one where case does not count."""
+    seen: set[str] = set()
+    for name in names:
+        fault = fault_of_name(name)
+        if not fault and str(name).casefold() in seen:
+            fault = "another differs by case alone"
+        if fault:
+            yield f"runs: {name!r} cannot be the name of a folder: {fault}"
+        seen.add(str(name).casefold())
 
 
 def source_faults(behaviour: CohortLoader | ReadsFiles) -> Iterator[str]:

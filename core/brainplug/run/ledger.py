@@ -394,7 +394,7 @@ def hash_folder(folder: Path) -> str:
             path = f"{place}/{name}"
             try:
                 state = os.stat(path)  # noqa: PTH116 (a Path for each of a million is slow)
-            except FileNotFoundError:  # a link to nothing
+            except OSError:  # a link to nothing, or to itself, or into a folder that is closed
                 continue
             lines.append(f"{path[start:]}\0{state.st_size}\0{state.st_mtime_ns}")
     return hash_text("\n".join(sorted(lines)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pandas as pd
 
+from brainplug.api.laws import hold, run_faults
 from brainplug.api.roles import Repeats, able
 from brainplug.design.split import as_study_alone, by_study
 from brainplug.runtime.files import read_json
@@ -33,6 +34,7 @@ def list_splits(
         return {}
     shown = [as_study_alone(scans, study) for study, scans in by_study(cohort)]
     options = strategy.runs(pd.concat(shown, ignore_index=True))
+    hold(strategy, run_faults(options))
     return {name: with_split(recipe, each) for name, each in options.items()}
 
 

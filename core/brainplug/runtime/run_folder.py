@@ -6,6 +6,9 @@ from pathlib import Path
 
 import attrs
 
+from brainplug.api.names import fault_of_name
+from brainplug.errors import RunError
+
 
 class Entry:
     """A file or folder at a fixed name below a run folder.
@@ -95,9 +98,29 @@ class RunFolder:
         return RunFolder(self.external)
 
     def of_run(self, name: str) -> RunFolder:
-        """Return the folder of one of several runs, such as a fold."""
-        return RunFolder(self.runs / name)
+        """Return the folder of one of several runs, such as a fold.
+
+        Raises:
+            RunError: it is the name of no folder.
+        """
+        return self.below(self.runs, name)
 
     def of_arm(self, name: str) -> RunFolder:
-        """Return the folder of a training beside the main one."""
-        return RunFolder(self.arms / name)
+        """Return the folder of a training beside the main one.
+
+        Raises:
+            RunError: it is the name of no folder.
+        """
+        return self.below(self.arms, name)
+
+    def below(self, place: Path, name: str) -> RunFolder:
+        """Return a run folder within this one; names come from files of it, and may lead out."""
+        if fault := fault_of_name(name):
+            raise RunError(
+                f"{name!r}: {fault}",
+                where=self.path,
+                expected=f"names of folders in {place.name}/",
+                found=name,
+                hint="the run folder is not as brainplug wrote it",
+            )
+        return RunFolder(place / name)

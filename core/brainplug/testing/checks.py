@@ -215,7 +215,7 @@ def check_split(strategy: SplitStrategy, example: Example) -> Iterator[str]:
     people = make_people() if example.people is None else example.people
     if able(strategy, Repeats):
         runs = strategy.runs(people.drop(columns="target"))
-        yield from (f"runs: expected names, got {name!r}" for name in runs if not name)
+        yield from laws.run_faults(runs)
     if able(strategy, ReadsFiles):
         yield from laws.source_faults(strategy)
     whole = strategy  # a type checker narrows the name below

@@ -11,6 +11,8 @@ import zlib
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from brainplug.api.names import is_below
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -62,6 +64,8 @@ def find_faults(
 
 def fault_of_length(folder: Path, name: str, size: int) -> str:
     """Say how the length of a file is not the one it was written with, nothing where it is."""
+    if not is_below(name):  # of a run folder that somebody made up
+        return f"{name!r} is not in the folder"
     path = folder / name
     if not path.is_file():
         return f"{name} is missing"

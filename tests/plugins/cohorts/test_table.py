@@ -442,3 +442,46 @@ def test_decimal_commas_that_are_not_declared_are_named():
     for values, told in ((["34,5", "12"], "decimal = ','"), (["34,5", "old"], "categorical")):
         with pytest.raises(DataError, match=told):
             head.read(pd.Series(values, dtype="str"), codes={}, missing=frozenset())
+
+
+LEADING_OUT = (
+    "../secret",
+    "../T1/../secret",
+    "/secret",
+    "T1/../../secret",
+    "sub/../../secret",
+    "-rf",
+)
+
+
+@pytest.mark.parametrize("pattern", ["{subject}.nii.gz", "{subject}/T1.nii.gz", "*/{subject}.nii"])
+@pytest.mark.parametrize("identity", LEADING_OUT)
+def test_an_id_leads_to_no_scan_outside_the_folder(tmp_path, identity, pattern):
+    """Images are looked for in their folder, and ids are compared with what is there."""
+    out = tmp_path / "secret"
+    for path in (out / "T1.nii.gz", tmp_path / "secret.nii.gz", tmp_path / "secret.nii"):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    own = pattern.replace("{subject}", "a").replace("*", "x")
+    text = f"id,sex\na,M\n{identity},F\n"
+    options = write_study(tmp_path, text, [own], subject="id", pattern=pattern)
+
+    table = load(options)
+
+    assert {"a": own} == images_of(table, tmp_path)
+    assert {identity: "no image"} == reasons_of(table)
+
+
+def test_links_in_the_folder_are_followed(tmp_path):
+    """As datalad and many clusters keep scans; one that leads nowhere is told when it is read."""
+    options = write_study(tmp_path, "id,sex\na,M\nb,F\nc,F\n", ["a.nii.gz"], subject="id")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/b.nii.gz").touch()
+    (tmp_path / "T1/linked").symlink_to(tmp_path / "store")
+    (tmp_path / "T1/c.nii.gz").symlink_to("nowhere")
+
+    found = images_of(load(attrs.evolve(options, pattern="{subject}.nii.gz")), tmp_path)
+    deep = images_of(load(attrs.evolve(options, pattern="*/{subject}.nii.gz")), tmp_path)
+
+    assert {"a": "a.nii.gz", "c": "c.nii.gz"} == found
+    assert {"b": "linked/b.nii.gz"} == deep
