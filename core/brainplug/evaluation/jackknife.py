@@ -60,7 +60,10 @@ def influences(
 ) -> Float[np.ndarray, " families"]:
     """Return how far each family moves the score; 0 where it is not defined without it."""
     score = np.asarray(metric.score(predictions), dtype=float)
-    return np.nan_to_num(subtract(score, scores_without(metric, predictions, members)))
+    moved: Float[np.ndarray, " families"] = np.nan_to_num(
+        subtract(score, scores_without(metric, predictions, members))
+    )
+    return moved
 
 
 def student(
