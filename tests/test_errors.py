@@ -180,7 +180,8 @@ def read_words_as_numbers(_folder):
 
 def read_codes_as_words(_folder):
     head = Categorical(CategoricalOptions(column="sex"))
-    head.read(pd.Series(["1", "2"], dtype="str"), codes={}, missing=frozenset())
+    codes = ["1", "1.0", "2.5", "."]
+    head.read(pd.Series(codes, dtype="str"), codes={}, missing=frozenset())
 
 
 def read_a_cut_task_file(folder):
@@ -213,13 +214,14 @@ WORDINGS = {
     look_for_images: "FOLDER/T1: expected a folder of images, found no such folder",
     split_by_codes: "column 'part': expected 'train', 'val', 'test', 'train_query', "
     "'train_reference', 'val_query', 'val_reference', 'test_query', 'test_reference', found '0' "
-    '(1 row); write what each means, as in values = { "0" = "train" } in [split]',
+    '(1 row); write what each means, as in values = { 0 = "train" } in [split]',
     read_words_as_numbers: "target column 'age': expected numbers, found text: 'old' (2 rows); "
     'classes and ranges are for use = "categorical", and codes that mean no value go to missing '
     "in [target]",
     read_codes_as_words: "target column 'sex': the values are numeric codes and neither the "
-    "recipe nor the study says what they mean: '1' (1 row), '2' (1 row); "
-    'write labels = { 1 = "…", 2 = "…" } in [target]',
+    "recipe nor the study says what they mean: '.' (1 row), '1' (1 row), '1.0' (1 row), "
+    "'2.5' (1 row); "
+    'write labels = { "." = "…", 1 = "…", "2.5" = "…" } in [target]',
     read_a_cut_task_file: "FOLDER/tasks.json: task 't-1': expected the keys task_id, subject_ids, "
     "images, conversations, metadata, found a row without 'subject_ids', 'images', "
     "'conversations', 'metadata'",

@@ -9,11 +9,11 @@ import attrs
 
 from brainplug.cli.init_bids import Side, bids_lines, offer_sides, read_sides, tell_sides
 from brainplug.cli.init_images import find_columns
-from brainplug.cli.init_text import MOST_CODES, describe, is_number, key, note, place, quote, write
+from brainplug.cli.init_text import MOST_CODES, describe, is_number, note, place, quote, write
 from brainplug.errors import DataError
 from brainplug.recipe.shipped import shipped_recipes
 from brainplug.runtime.homes import expanded
-from brainplug.toolkit.codes import count_values, has_decimal_comma
+from brainplug.toolkit.codes import count_values, has_decimal_comma, key_in_toml
 from brainplug.toolkit.image_matching import find_images
 from brainplug.toolkit.image_names import without_extension
 from brainplug.toolkit.tables import SESSION_NAMES, SUBJECT_NAMES, find_named, read_table
@@ -311,7 +311,7 @@ def choice(values: pd.Series, needs: str, name: str) -> Iterator[str]:
         return
     yield '# use = "categorical"'
     yield f"# {write('column', name)}"
-    words = ", ".join(f'{key(code)} = "…"' for code in sorted(counts))
+    words = ", ".join(f'{key_in_toml(code)} = "…"' for code in sorted(counts))
     coded = any(is_number(code) for code in counts)
     why = "STATE what each code means" if coded else "in words of your own, or leave this line out"
     yield f"# labels = {{ {words} }}   # {why}: {describe(values)}"

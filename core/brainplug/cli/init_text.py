@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,15 +51,6 @@ def write(name: str, value: Any) -> str:
     'subject = "id \\"x\\"\\n"'
     """
     return tomli_w.dumps({name: value}).strip()
-
-
-def key(code: str) -> str:
-    """Write a key as TOML has it; only what needs quotes has them.
-
-    >>> key("1"), key("1.5"), key("not known")
-    ('1', '"1.5"', '"not known"')
-    """
-    return code if re.fullmatch(r"[A-Za-z0-9_-]+", code) else write("x", code)[len("x = ") :]
 
 
 def quote(text: object) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from brainplug.errors import BrainplugError
-from brainplug.recipe.options import default_in_words, in_toml, key_in_toml
+from brainplug.recipe.options import default_in_words, in_toml
+from brainplug.toolkit.codes import key_in_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import attrs
+
+from brainplug.toolkit.codes import key_in_toml
 
 SCALARS: Mapping[Any, tuple[str, str]] = {
     bool: ("true or false", "true or false"),
@@ -20,8 +21,6 @@ SCALARS: Mapping[Any, tuple[str, str]] = {
     Any: ("any value", "values"),
 }
 """Simple types: one of them, several of them."""
-
-BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 REQUIRED = "required"
 NOT_SET = "not set"
@@ -161,15 +160,6 @@ def as_toml(value: Any) -> str:
         # JSON writes texts and booleans as TOML does.
         return json.dumps(value, ensure_ascii=False)
     return str(value)
-
-
-def key_in_toml(key: str) -> str:
-    """Write a key, quoted where TOML asks for it.
-
-    >>> key_in_toml("male"), key_in_toml("not known")
-    ('male', '"not known"')
-    """
-    return key if BARE_KEY.fullmatch(key) else json.dumps(key, ensure_ascii=False)
 
 
 def options_of(table: type[Any], *, under: str = "") -> Iterator[Option]:

@@ -25,10 +25,10 @@ from brainplug.recipe.options import (
     is_sequence,
     is_table,
     is_union,
-    key_in_toml,
     length_of,
     members,
 )
+from brainplug.toolkit.codes import key_in_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

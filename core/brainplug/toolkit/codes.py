@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 NO_VALUE = frozenset({"", "n/a", "na", "nan"})
 """What tables write for an empty cell, compared without case; a declared code comes first."""
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _PLAIN = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
 DECIMAL_COMMAS = (
     "their decimals stand behind a comma: with the loader table set decimal = ',' in [cohort], "
@@ -24,6 +26,15 @@ DECIMAL_COMMAS = (
 _COMMA = re.compile(r"[-+]?(?:\d*|\d{1,3}(?:\.\d{3})+),\d+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MINUS = "\N{MINUS SIGN}"
+
+
+def key_in_toml(code: str) -> str:
+    """Write a code as the key of a recipe's table, quoted where TOML asks for it.
+
+    >>> key_in_toml("1"), key_in_toml("1.5"), key_in_toml("not known")
+    ('1', '"1.5"', '"not known"')
+    """
+    return code if _BARE_KEY.fullmatch(code) else json.dumps(code, ensure_ascii=False)
 
 
 def normal_code(code: str) -> str:

@@ -17,6 +17,7 @@ from brainplug.errors import DataError, show
 from brainplug.toolkit.codes import (
     count_values,
     find_missing,
+    key_in_toml,
     normal_code,
     read_number,
     show_counts,
@@ -123,7 +124,8 @@ class Categorical:
     def _take_words(self, raw: pd.Series, values: list[str]) -> dict[str, str]:
         """Return the values as their own labels, unless one is a numeric code."""
         if any(read_number(value) is not None for value in values):
-            wanted = ", ".join(f'{normal_code(value)} = "…"' for value in sorted(values)[:4])
+            known = list(dict.fromkeys(map(normal_code, sorted(values))))
+            wanted = ", ".join(f'{key_in_toml(code)} = "…"' for code in known[:4])
             raise DataError(
                 "the values are numeric codes and neither the recipe nor the study says what "
                 "they mean: "

@@ -15,7 +15,7 @@ from brainplug.api.hooks import hookimpl
 from brainplug.api.records import POOLS, SPLITS
 from brainplug.api.roles import Part, ReadsFiles, about
 from brainplug.errors import DataError, LeakageError, show
-from brainplug.toolkit.codes import count_values, normal_code, show_counts
+from brainplug.toolkit.codes import count_values, key_in_toml, normal_code, show_counts
 from brainplug.toolkit.families import family_groups
 from brainplug.toolkit.hashed_pools import (
     USUAL_QUERY,
@@ -259,13 +259,13 @@ def read_pools(
 
 def unknown_values(found: pd.Series, meanings: Mapping[str, str], source: str) -> DataError:
     """Make the error for values that mean no pool."""
-    example = str(found.iloc[0])
+    example = key_in_toml(str(found.iloc[0]))
     return DataError(
         show_counts(found),
         where=source,
         expected=show(tuple(meanings)),
         found=count_values(found),
-        hint=f'write what each means, as in values = {{ "{example}" = "train" }} in [split]',
+        hint=f'write what each means, as in values = {{ {example} = "train" }} in [split]',
     )
 
 

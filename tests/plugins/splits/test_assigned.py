@@ -89,7 +89,7 @@ def test_codes_are_never_guessed():
         assign(make_cohort("abcd", part=["0", "1", "0", "test"]), column="part")
 
     assert (("column 'part'",), {"0": 2, "1": 1}) == (caught.value.where, caught.value.found)
-    assert caught.value.hint.endswith('values = { "0" = "train" } in [split]')
+    assert caught.value.hint.endswith('values = { 0 = "train" } in [split]')
 
 
 def test_all_sessions_follow_the_one_that_is_told():
