@@ -15,7 +15,7 @@ from brainplug.api.guard import Origin, build, name_of
 from brainplug.api.laws import fit_answers
 from brainplug.api.records import POOLS, Image, Turn
 from brainplug.api.roles import Part, Speaks
-from brainplug.audit.split_leaks import refuse_leaks
+from brainplug.audit.split_leaks import naming_split, refuse_leaks
 from brainplug.cohort.contract import find_bad_codes
 from brainplug.design.pairs import make_pairs
 from brainplug.design.split import pool_scans, split_cohort
@@ -220,6 +220,18 @@ def test_a_split_of_others_whose_pools_cannot_be_used_is_named(name):
 
     assert str(caught.value).startswith("the split strategy 'mine' of mine.py: ")
     assert str(caught.value).endswith("correct it, or name another part")
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_who_trains_is_said_to_be_the_choice_of_a_split_of_others(ours):
+    """Where a head finds too little in them; of ours the recipe says it."""
+    strategy = REGISTRY.build("splits", "subject") if ours else made("splits", "subject")
+
+    with pytest.raises(DataError) as caught, naming_split(strategy):
+        raise DataError("one label alone")
+
+    told = "who trains and who is tested is the choice of the split strategy 'mine' of mine.py"
+    assert [told] * (not ours) == getattr(caught.value, "__notes__", [])
 
 
 def test_a_split_of_ours_whose_pools_cannot_be_used_is_told_of_options():

@@ -24,6 +24,7 @@ WORK = {
     "a withheld column": ("splits", lambda: PEOPLE.drop(columns="target")["target"], "UsesTarget"),
     "several of them": ("splits", lambda: PEOPLE[["subject", "value"]], "UsesTarget"),
     "one grouped by": ("splits", lambda: PEOPLE.groupby("stratum"), "UsesTarget"),
+    "one of a group": ("splits", lambda: PEOPLE.groupby("family")["value"], "UsesTarget"),
     "an attribute": ("pairings", lambda: PEOPLE.rename(columns={"target": "v"}).target, "'value'"),
     "one of a row": ("pairings", lambda: next(PEOPLE.itertuples()).pool, "one pool each"),
     "one by words": ("splits", lambda: PEOPLE.query("stratum == 'a'"), "UsesTarget"),

@@ -82,12 +82,30 @@ class Loader:
         return ()
 
 
-def test_visits_that_nothing_tells_apart_are_the_loaders_to_tell():
-    """Not lost one by one as copies until a pool is empty."""
-    halves = [f"p{number // 2}" for number in range(PEOPLE)]
-    loader = guard(Loader(make_table(subject=halves)), Origin("cohorts", "lab", "lab.py"))
+TABLES = {
+    "visits that nothing tells apart": (
+        make_table(subject=[f"p{number // 2}" for number in range(PEOPLE)]),
+        r"10 of 10 rows .*tell the visits apart",
+    ),
+    "too few images": (
+        attrs.evolve(
+            make_table(),
+            scans=make_table().scans.head(3),
+            exclusions=make_table().scans.tail(7).assign(reason="no image", detail=""),
+            join=JoinReport(rows=PEOPLE, images=PEOPLE, matched=3),
+        ),
+        r"(?s)7 of 10 rows of the table found no image.*how `load` finds images",
+    ),
+}
 
-    with pytest.raises(DataError, match=r"10 of 10 rows .*tell the visits apart") as caught:
+
+@pytest.mark.parametrize("name", TABLES)
+def test_what_a_loader_of_others_loses_is_its_own_to_find(name):
+    """It is named, and told what its author does; nothing is lost until a pool is empty."""
+    table, words = TABLES[name]
+    loader = guard(Loader(table), Origin("cohorts", "lab", "lab.py"))
+
+    with pytest.raises(DataError, match=words) as caught:
         collect(
             StudyParts(loader=loader, head=None),
             images=Images(shape=(8, 8, 8)),

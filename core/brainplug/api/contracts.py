@@ -288,7 +288,7 @@ def contract_faults(behaviour: object, contract: Contract) -> Iterator[str]:
     yield from find_missing(behaviour, contract.protocol, f"a {contract.words}")
     declared = getattr(behaviour, "abilities", ())
     if not isinstance(declared, tuple):
-        yield f"abilities: expected a tuple such as (Repeats,), got {declared!r}"
+        yield f"abilities: expected a tuple such as (Repeats,), got {type(declared).__name__}"
         return
     for ability in declared:
         name = getattr(ability, "__name__", repr(ability))
@@ -296,7 +296,8 @@ def contract_faults(behaviour: object, contract: Contract) -> Iterator[str]:
             yield from find_missing(behaviour, ability, f"a {contract.words} that is {name}")
         else:
             known = ", ".join(each.__name__ for each in contract.abilities) or "none"
-            yield f"abilities: a {contract.words} cannot declare {name}; known are {known}"
+            text = ", a text in place of the class" * isinstance(ability, str)
+            yield f"abilities: a {contract.words} cannot declare {name}{text}; known are {known}"
 
 
 def find_missing(behaviour: object, protocol: type, what: str) -> Iterator[str]:

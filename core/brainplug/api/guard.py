@@ -229,6 +229,22 @@ def judging(behaviour: object, method: str) -> Iterator[None]:
         ) from error
 
 
+def is_of_others(behaviour: object) -> bool:
+    """Say whether a behaviour comes from a plugin that is none of ours."""
+    origin = origin_of(behaviour)
+    return origin is not None and not origin.ours
+
+
+@contextmanager
+def judging_others(behaviour: object, method: str) -> Iterator[None]:
+    """Name a behaviour of others in what may be due to it; with ours it is due to the study."""
+    if not is_of_others(behaviour):
+        yield
+        return
+    with judging(behaviour, method):
+        yield
+
+
 def name_of(behaviour: object) -> str:
     """Name a behaviour by part and package, or where it has no guard by its class."""
     origin, kind = origin_of(behaviour), type(behaviour)

@@ -153,7 +153,8 @@ def columns_in(error: BaseException) -> Iterator[str]:
         yield from re.findall(r"^there is no column '([^']+)'", error.what)
     elif isinstance(error, KeyError) or type(error).__name__ == "UndefinedVariableError":
         told = str(error.args[0]) if error.args else ""
-        yield told
+        # As `groupby` says it, and all others.
+        yield told.removeprefix("Column not found: ")
         yield from re.findall(r"'([^']+)'", told)
 
 

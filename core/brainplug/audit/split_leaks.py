@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from brainplug.api.guard import judging, origin_of
+from brainplug.api.guard import is_of_others, judging, origin_of
 from brainplug.audit.leakage import find_leaks, find_parted
-from brainplug.errors import LeakageError
+from brainplug.errors import DataError, LeakageError
 from brainplug.findings import refuse_findings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
     from brainplug.api.roles import SplitStrategy
@@ -31,9 +34,21 @@ def refuse_leaks(strategy: SplitStrategy, pooled: pd.DataFrame) -> None:
     Raises:
         LeakageError: they are not.
     """
-    origin = origin_of(strategy)
-    if origin is not None and not origin.ours:
+    if is_of_others(strategy):
         with judging(strategy, "assign"):
             for parted in find_parted(pooled):
                 raise LeakageError(parted.what, parted.members, hint=REMEDY_OF_OTHERS)
     refuse_findings(find_leaks(pooled), allow_shortcut=True)
+
+
+@contextmanager
+def naming_split(strategy: SplitStrategy) -> Iterator[None]:
+    """Let an error about who trains say whose choice that is, where it is not one of ours."""
+    try:
+        yield
+    except DataError as error:
+        if is_of_others(strategy):
+            error.add_note(
+                f"who trains and who is tested is the choice of the {origin_of(strategy)}"
+            )
+        raise

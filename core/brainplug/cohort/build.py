@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import attrs
 import pandas as pd
 
-from brainplug.api.guard import judging
+from brainplug.api.guard import is_of_others, judging, judging_others
 from brainplug.api.laws import column_faults, hold, source_faults
 from brainplug.api.lending import lending
 from brainplug.api.records import SCAN_COLUMNS, CohortTable
 from brainplug.cohort.contract import check_table
 from brainplug.cohort.copies import NEAR, REPEATED, SAME, find_copies
 from brainplug.cohort.duplicates import find_same_images, name_others
-from brainplug.cohort.join import check_join, count_reasons, tell_spare
+from brainplug.cohort.join import PATTERN, check_join, count_reasons, tell_spare
 from brainplug.cohort.made_up import are_made_up
 from brainplug.cohort.visits import check_sessions, drop_repeated
 from brainplug.errors import DataError, ScanError
@@ -149,7 +149,9 @@ def collect(
     table = attrs.evolve(table, notes=(*table.notes, *take_notes()))
     if not table.images_pending:
         hold(study.loader, source_faults(study.loader))
-    check_join(table, audit)
+    finder = "how `load` finds images" if is_of_others(study.loader) else PATTERN
+    with judging_others(study.loader, "load"):
+        check_join(table, audit, finder=finder)
     # Before the target is read: which rows count as copies must not depend on the target.
     scans, odd = drop_unwritable(as_text(table.scans))
     with judging(study.loader, "load"):
@@ -306,7 +308,8 @@ def drop_without_target(
     Raises:
         DataError: there is no such column, or the head breaks its contract.
     """
-    raw = get_target(scans, head.column, table.notes)
+    with judging_others(head, "read"):
+        raw = get_target(scans, head.column, table.notes)
     with lending(head, "read", raw) as (lent,):
         found = head.read(lent, codes=table.codes.get(head.column, {}), missing=table.missing)
     values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)

@@ -16,8 +16,17 @@ LONGEST = 160
 """Letters of what was found at a row."""
 
 
-def check_join(table: CohortTable, audit: Audit) -> None:
+PATTERN = "the pattern in [cohort]"
+"""What decides which image a row finds, in a loader of ours."""
+
+
+def check_join(table: CohortTable, audit: Audit, *, finder: str = PATTERN) -> None:
     """Stop where table and images hardly meet, showing ids of both sides.
+
+    Args:
+        table: as the loader gave it.
+        audit: largest loss allowed.
+        finder: what decides which image a row finds, in words.
 
     Raises:
         DataError: no row asks for an image or found one, or more rows than the recipe tolerates
@@ -40,7 +49,7 @@ def check_join(table: CohortTable, audit: Audit) -> None:
         f"  images without a row: {show(join.images_without_row)}\n"
         "  compare the two",
         found=(join.rows_without_image, join.images_without_row),
-        hint="correct the table, the folder or the pattern in [cohort], or raise audit.join_loss",
+        hint=f"correct the table, the folder or {finder}, or raise audit.join_loss",
     )
 
 

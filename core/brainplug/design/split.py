@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from brainplug.api.guard import judging, origin_of
+from brainplug.api.guard import is_of_others, judging, judging_others
 from brainplug.api.lending import lending
 from brainplug.api.records import POOLS, SPLITS, asked_pools, list_pools, shown_pools
 from brainplug.api.roles import TellsOfSplit, UsesTarget, able
@@ -66,12 +66,11 @@ def split_cohort(
     # A strategy that does not know of it gives halves, but nobody in them has to be a reference.
     if asks_all or shows_none:
         split = ask_everybody(split, SPLITS if shows_none else SPLITS[1:])
-    origin = origin_of(strategy)
-    if origin is None or origin.ours:
-        _check_filled(split, "use more subjects, other fractions or another seed")
-        return split
-    with judging(strategy, "assign"):
-        _check_filled(split, "`assign` must put somebody into each of train, val and test")
+    hint = "use more subjects, other fractions or another seed"
+    if is_of_others(strategy):
+        hint = "`assign` must put somebody into each of train, val and test"
+    with judging_others(strategy, "assign"):
+        _check_filled(split, hint)
     return split
 
 
@@ -246,7 +245,7 @@ def _check_names(pools: pd.Series, cohort: pd.DataFrame) -> None:
     """Refuse an answer that is not one known pool for each row."""
     if not pools.index.sort_values().equals(cohort.index):
         raise DataError(
-            str(len(pools)),
+            f"{len(pools)}" + " with another index" * (len(pools) == len(cohort)),
             expected=f"one pool for each of {len(cohort)} rows with their index",
             found=len(pools),
             hint="make it of the table, pd.Series(…, index=cohort.index)",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from brainplug.api.guard import judging_others
 from brainplug.api.laws import fit_answers, hold_sources
 from brainplug.api.records import SPLITS, Image, list_pools
 from brainplug.api.roles import ShowsNone, able
@@ -16,7 +17,7 @@ from brainplug.audit.console import finding_lines
 from brainplug.audit.crowds import find_crowds
 from brainplug.audit.leakage import find_leaks
 from brainplug.audit.shortcuts import measure_dependence
-from brainplug.audit.split_leaks import refuse_leaks
+from brainplug.audit.split_leaks import naming_split, refuse_leaks
 from brainplug.design.pairs import make_pairs
 from brainplug.design.split import (
     add_pools,
@@ -150,7 +151,8 @@ def check_design(
     split = split_cohort(chosen.strategy, cohort.frame, seed=recipe.seed, **design.asked)
     refuse_leaks(chosen.strategy, pool_scans(cohort.frame, split))
     pooled = add_pools(cohort.frame, split)
-    answers = fit_answers(head, training_values(cohort.frame, split))
+    with naming_split(chosen.strategy):
+        answers = fit_answers(head, training_values(cohort.frame, split))
     rehearse(metrics, answers.labels)
     hold_sources(chosen.strategy)
     pools = count_pools(pooled, answers.strata(pooled["target"]))
@@ -159,7 +161,8 @@ def check_design(
     for line in foresee(pooled, answers, confidence=recipe.evaluation.confidence):
         report.say(line)
     pairs, said = make_pairs(design.pairing, pooled, answers, seed=recipe.seed)
-    check_mute(recipe, pairs, pooled)
+    with judging_others(design.pairing, "pair"):
+        check_mute(recipe, pairs, pooled)
     check_external(recipe, design.pairing, pooled, answers, say=report.say)
     maker = TaskMaker(head=head, answers=answers, template=design.template, seed=recipe.seed)
     first = next(maker.make(pairs[pairs["split"] == "train"], maker.show(pooled)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brainplug.api.guard import judging, origin_of
+from brainplug.api.guard import is_of_others, judging
 from brainplug.api.metric_laws import hold_metrics, make_samples
 
 if TYPE_CHECKING:
@@ -28,9 +28,8 @@ def rehearse(metrics: Mapping[str, Metric], labels: Sequence[str] = ()) -> None:
     """
     hold_metrics(metrics, labels)
     for metric in metrics.values():
-        origin = origin_of(metric)
         # Ours are tried by our tests, and `check` is to be quick.
-        if origin is not None and not origin.ours:
+        if is_of_others(metric):
             with judging(metric, "score"):
                 report_samples(metric, labels)
 

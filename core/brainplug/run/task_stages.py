@@ -22,7 +22,7 @@ from brainplug.audit.crowds import find_crowds, naming_crowds
 from brainplug.audit.leakage import find_leaks, find_relatives, find_task_leaks
 from brainplug.audit.records import Audit
 from brainplug.audit.shortcuts import audit_words
-from brainplug.audit.split_leaks import refuse_leaks
+from brainplug.audit.split_leaks import naming_split, refuse_leaks
 from brainplug.cohort.build import gather
 from brainplug.cohort.duplicates import find_same_images
 from brainplug.design.pairs import make_pairs, reference_split
@@ -195,7 +195,8 @@ def run_pairs(workspace: Workspace) -> None:
 def fit_answers(workspace: Workspace) -> Answers:
     """Fix labels and precision from the training scans alone."""
     cohort = read_cohort(workspace, "subject", "target")
-    return laws.fit_answers(workspace.head, training_values(cohort, read_split(workspace)))
+    with naming_split(workspace.strategy):
+        return laws.fit_answers(workspace.head, training_values(cohort, read_split(workspace)))
 
 
 def dialogues_stage(workspace: Workspace) -> Stage:
