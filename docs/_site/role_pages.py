@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from brainplug.api import hooks, records
 from brainplug.api.contracts import CONTRACTS, MADE, Contract, Member, members_of
-from brainplug.api.frames import FOUND, Frame, frames_of
+from brainplug.api.frames import FOUND, WITHHELD, Frame, frames_of
 from brainplug.cli.new_files import EXAMPLES, begin
 
 if TYPE_CHECKING:
@@ -186,6 +186,12 @@ def given(role: str) -> Iterator[str]:
         yield from table(frame)
     if frames_of(role) and role != "heads":
         yield from (COLUMNS.format(names=", ".join(f"`{name}`" for name in FOUND)), "")
+    if role != "heads" and role in WITHHELD:
+        yield from ("### What it looks for in vain", "")
+        for told in dict.fromkeys(WITHHELD[role].values()):
+            names = ", ".join(f"`{name}`" for name, each in WITHHELD[role].items() if each == told)
+            yield f"- {names}: {told}."
+        yield ""
     for name in RECORDS.get(role, ()):
         yield from (f"### `{name}`", "", *sections(inspect.getdoc(getattr(records, name)) or ""))
 

@@ -152,16 +152,17 @@ FRAMES: tuple[Frame, ...] = (
 """Every table of every role; metrics, prompts and models are given records, not tables."""
 
 
-COPIES = "what looks alike is found by the run itself, and is told to no part"
+COPIES = "the run itself finds what looks alike, and tells no split of it"
 
 WITHHELD: Mapping[str, Mapping[str, str]] = {
     "splits": {
         "target": "the column 'target' is shown to `assign` and `notes` of a strategy that "
         "declares the ability UsesTarget, `abilities = (UsesTarget,)`, and to no other",
-        "value": "no split is given a column 'value'; the target is 'target', which a strategy "
-        "sees that declares the ability UsesTarget, `abilities = (UsesTarget,)`",
-        "stratum": "no split is given a column 'stratum'; the target is 'target', which a strategy "
-        "sees that declares the ability UsesTarget, `abilities = (UsesTarget,)`",
+        **dict.fromkeys(
+            ("value", "stratum"),
+            "such columns are for pairings; here the target is 'target', which a strategy sees "
+            "that declares the ability UsesTarget, `abilities = (UsesTarget,)`",
+        ),
         "scan": "scans have no names yet; use 'subject' and 'session', or the index",
         "pool": "pools are what `assign` returns",
         **dict.fromkeys(("same_image", "near_image", "repeated_image"), COPIES),

@@ -18,7 +18,7 @@ from brainplug.cohort.copies import NEAR, REPEATED, SAME, find_copies
 from brainplug.cohort.duplicates import find_same_images, name_others
 from brainplug.cohort.join import PATTERN, check_join, count_reasons, tell_spare
 from brainplug.cohort.made_up import are_made_up
-from brainplug.cohort.visits import check_sessions, drop_repeated
+from brainplug.cohort.visits import drop_repeated
 from brainplug.errors import DataError, ScanError
 from brainplug.imaging.cache import fill_cache, read_headers
 from brainplug.runtime.workers import uncollected
@@ -155,8 +155,7 @@ def collect(
     # Before the target is read: which rows count as copies must not depend on the target.
     scans, odd = drop_unwritable(as_text(table.scans))
     with judging(study.loader, "load"):
-        check_sessions(scans, audit)
-    scans, twice = drop_repeated(scans)
+        scans, twice = drop_repeated(scans, audit)
     # Before scans are read, which can take hours: a row without a target needs none.
     scans, without = drop_without_target(scans, study.head, table)
     refused = {} if table.images_pending else refuse(scans, images, cache, progress)

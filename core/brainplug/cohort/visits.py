@@ -18,13 +18,20 @@ SAME_VISIT = "several rows for one visit"
 UNTOLD = "other images of this person have no session either"
 
 
-def drop_repeated(scans: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-    """Leave out every scan that stands twice, each with what was found."""
-    untold = untold_visits(scans)
-    detail = untold.map({True: UNTOLD, False: ""})
-    scans, same_visit = leave_out(scans, of_one_visit(scans), SAME_VISIT, detail)
-    scans, same_image = leave_out(scans, scans.duplicated("image", keep=False), SAME_IMAGE)
-    return scans, [same_visit, same_image]
+def drop_repeated(scans: pd.DataFrame, audit: Audit) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+    """Leave out every scan that stands twice, each with what was found.
+
+    Raises:
+        DataError: many would be, since nothing tells the visits of a person apart.
+    """
+    visit = of_one_visit(scans)
+    kept, same_visit = leave_out(scans, visit, SAME_VISIT)
+    if visit.any():
+        untold = untold_visits(scans, visit)
+        check_sessions(scans, untold, audit)
+        same_visit["detail"] = untold[visit].map({True: UNTOLD, False: ""}).astype("str")
+    kept, same_image = leave_out(kept, kept.duplicated("image", keep=False), SAME_IMAGE)
+    return kept, [same_visit, same_image]
 
 
 def of_one_visit(scans: pd.DataFrame) -> pd.Series:
@@ -33,29 +40,35 @@ def of_one_visit(scans: pd.DataFrame) -> pd.Series:
     return told.duplicated(["subject", "session"], keep=False)
 
 
-def untold_visits(scans: pd.DataFrame) -> pd.Series:
-    """Say which rows are one of several of a person, with images of their own and no session."""
+def untold_visits(scans: pd.DataFrame, visit: pd.Series) -> pd.Series:
+    """Say which rows are one of several of a person, with images of their own and no session.
+
+    Args:
+        scans: as the loader gives them.
+        visit: which of them share person and session with another one.
+    """
     own = ~scans.duplicated(["subject", "image"], keep=False)
-    return of_one_visit(scans) & scans["session"].isna() & own
+    return visit & scans["session"].isna() & own
 
 
-def check_sessions(scans: pd.DataFrame, audit: Audit) -> None:
+def check_sessions(scans: pd.DataFrame, untold: pd.Series, audit: Audit) -> None:
     """Stop where many rows would be lost because nothing tells the visits of a person apart.
 
     Args:
         scans: as the loader gives them.
+        untold: which of them are one of several of a person, without a session.
         audit: largest loss allowed.
 
     Raises:
         DataError: more are than a study may lose without a word.
     """
-    untold = scans[untold_visits(scans)]
-    if len(untold) <= audit.join_loss * len(scans):
+    count = int(untold.sum())
+    if count <= audit.join_loss * len(scans):
         return
-    people = untold["subject"].drop_duplicates().tolist()
+    people = scans.loc[untold, "subject"].drop_duplicates().tolist()
     raise DataError(
-        f"{len(untold)} of {len(scans)} rows are several of one person, each with an image of its "
-        f"own and without a session, for example of {show(people[:3])}",
+        f"{count} of {len(scans)} rows are several of one person, each with an image of its own "
+        f"and without a session, for example of {show(people[:3])}",
         found=tuple(people),
         hint="tell the visits apart: a loader sets the column `session`, a recipe names it by "
         "session in [cohort] where the loader has that option; or keep one row a person",

@@ -34,7 +34,7 @@ from brainplug.api.roles import (
 )
 from brainplug.cohort.build import as_text
 from brainplug.cohort.contract import check_table
-from brainplug.cohort.visits import check_sessions
+from brainplug.cohort.visits import drop_repeated
 from brainplug.design.pairs import as_set, make_pairs
 from brainplug.design.split import split_cohort, tell_split
 from brainplug.errors import BrainplugError, PluginError, suggestion
@@ -184,7 +184,7 @@ def check_loader(loader: CohortLoader, example: Example) -> Iterator[str]:  # no
         loader.prepare(lambda _done, _total: None)
     table = loader.load()
     check_table(table)
-    check_sessions(as_text(table.scans), Audit())
+    drop_repeated(as_text(table.scans), Audit())
     yield from laws.source_faults(loader)
     if not table.images_pending:
         lost = [image for image in table.scans["image"] if not Path(image).exists()]
