@@ -33,6 +33,14 @@ def test_a_crowd_is_named_with_its_code_and_the_remedy(code, prefix):
     assert f"missing = ['{code}'] in [cohort]" in found.what
 
 
+@pytest.mark.parametrize("code", ["-1", "-999.0", "UNK", "-", "not known"])
+def test_of_a_word_for_none_two_people_are_enough(code):
+    """No family is called so; a small code that a family may have is believed."""
+    (found,) = find_crowds(cohort([code] * 2 + ["9", "9", "0", "0", "f1", "f1"]))
+
+    assert found.what.startswith(f"2 people have one family code, '{code}',")
+
+
 def test_families_of_usual_size_are_none():
     """Twelve relatives are believed, and many people without a family are no family."""
     assert [] == list(find_crowds(cohort(["f1"] * 12 + [None] * 40)))
@@ -67,3 +75,13 @@ def test_pools_that_stay_empty_name_the_crowd():
 
     (told,) = caught.value.__notes__
     assert "set missing = ['none'] in [cohort]" in told
+
+
+def test_pools_that_stay_empty_name_a_family_that_may_be_why():
+    """Nine of twelve people in one family are too many for three pools."""
+    families = ["F7"] * 9 + ["f1", "f1", "f2"]
+    with pytest.raises(DataError) as caught, naming_crowds(cohort(families)):
+        raise DataError("no subject is in val")
+
+    (told,) = caught.value.__notes__
+    assert told.startswith("9 people have one family code, 'F7'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 LARGEST_FAMILY = 12
 """People of one family code who are not remarkable; pedigree studies may well have more."""
 
+HOUSEHOLD = 5
+"""The same where something has gone wrong, and the size of a family may be why."""
+
+NO_FAMILY = frozenset(
+    {"none", "null", "no", "unknown", "unk", "missing", "unrelated", "singleton", "single"}
+    | {"not known", "not available", "n.a.", "-", "--", ".", "?", "x"}
+)
+"""What nobody calls a family, without case: two people of it are remarkable."""
+
 
 @contextmanager
 def naming_crowds(cohort: pd.DataFrame) -> Iterator[None]:
@@ -23,27 +33,43 @@ def naming_crowds(cohort: pd.DataFrame) -> Iterator[None]:
     try:
         yield
     except BrainplugError as error:
-        for finding in find_crowds(cohort):
+        for finding in find_crowds(cohort, largest=HOUSEHOLD):
             error.add_note(finding.what)
         raise
 
 
-def find_crowds(cohort: pd.DataFrame) -> Iterator[Finding]:
+def find_crowds(cohort: pd.DataFrame, *, largest: int = LARGEST_FAMILY) -> Iterator[Finding]:
     """Find family codes that more people share than live in one household.
+
+    Of a code that is a word for none, or a negative number, two people are enough.
 
     Args:
         cohort: has `study`, `subject` and `family`.
+        largest: most people of one family who are not remarkable.
     """
     people = cohort[["study", "subject", "family"]].dropna().drop_duplicates()
-    sizes = people.groupby(["study", "family"])["subject"].transform("size")
     # Counted first, since walking through the families of a biobank takes long.
-    crowded = people[sizes > LARGEST_FAMILY]
-    for (study, family), members in crowded.groupby(["study", "family"])["subject"]:
+    sizes = people.groupby(["study", "family"])["subject"].size().reset_index(name="size")
+    for study, family, size in sizes[sizes["size"] > 1].itertuples(index=False):
         code = str(family).removeprefix(f"{study}:")
+        if size <= largest and not means_none(code):
+            continue
+        members = people.loc[
+            (people["study"] == study) & (people["family"] == family), "subject"
+        ].tolist()
         yield Finding(
             kind="note",
-            what=f"{len(members)} people have one family code, {code!r}, and are kept together "
+            what=f"{size} people have one family code, {code!r}, and are kept together "
             f"as relatives; if it means that none is known, set missing = [{code!r}] in "
             "[cohort]",
             members=tuple(sorted(members)),
         )
+
+
+def means_none(code: str) -> bool:
+    """Tell whether a code is a word for no family, or a negative number, which no family has.
+
+    >>> [means_none(code) for code in ("Unknown", "-9", "0", "F-12", "9")]
+    [True, True, False, False, False]
+    """
+    return code.strip().casefold() in NO_FAMILY or bool(re.fullmatch(r"-\d+(\.\d+)?", code))
