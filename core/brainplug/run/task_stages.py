@@ -185,9 +185,9 @@ def pairs_stage(workspace: Workspace) -> Stage:
 def run_pairs(workspace: Workspace) -> None:
     """Draw the references of every query."""
     pooled = add_pools(read_cohort(workspace), read_split(workspace))
-    pairs, notes = make_pairs(
-        workspace.pairing, pooled, fit_answers(workspace), seed=workspace.recipe.seed
-    )
+    with naming_split(workspace.strategy):
+        answers = fit_answers(workspace)
+    pairs, notes = make_pairs(workspace.pairing, pooled, answers, seed=workspace.recipe.seed)
     write_json(workspace.files.pair_notes, {"notes": list(notes)})
     write_parquet(workspace.files.pairs, pairs)
 
@@ -195,8 +195,7 @@ def run_pairs(workspace: Workspace) -> None:
 def fit_answers(workspace: Workspace) -> Answers:
     """Fix labels and precision from the training scans alone."""
     cohort = read_cohort(workspace, "subject", "target")
-    with naming_split(workspace.strategy):
-        return laws.fit_answers(workspace.head, training_values(cohort, read_split(workspace)))
+    return laws.fit_answers(workspace.head, training_values(cohort, read_split(workspace)))
 
 
 def dialogues_stage(workspace: Workspace) -> Stage:

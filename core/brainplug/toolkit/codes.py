@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -21,11 +21,20 @@ DECIMAL_COMMAS = (
     "their decimals stand behind a comma: with the loader table set decimal = ',' in [cohort], "
     "else write them with a point"
 )
-"""What to do about numbers that `has_decimal_comma`."""
+THOUSANDS = (
+    "their commas part thousands, or decimals: write thousands without them; with the loader table "
+    'decimal = "," in [cohort] reads 1,043 as 1.043'
+)
 
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+")
 _COMMA = re.compile(r"[-+]?(?:\d*|\d{1,3}(?:\.\d{3})+),\d+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MINUS = "\N{MINUS SIGN}"
+_USUAL_CODE = re.compile(r"-?(?:9{2,}(?:\.9+)?|77|88|([4-8])\1{2,})|-[0-9]+")
+"""Numbers that studies write for "no value", such as 999, 99.9, 777, -9 and -121."""
+
+FEWEST_NUMBERS = 3
+"""Distinct numbers below which none is told to lie far from the others."""
 
 
 def key_in_toml(code: str) -> str:
@@ -74,6 +83,20 @@ def has_decimal_comma(text: str) -> bool:
     return _COMMA.fullmatch(text.strip().replace(_MINUS, "-")) is not None
 
 
+def what_of_commas(words: Iterable[str]) -> str:
+    """Say what to do about numbers with commas, nothing where some are no such numbers.
+
+    >>> what_of_commas(["1,043", "2,310"]).partition(":")[0]
+    'their commas part thousands, or decimals'
+    >>> what_of_commas(["1,043", "2,5"]).partition(":")[0]
+    'their decimals stand behind a comma'
+    """
+    plain = [word.strip() for word in words]
+    if all(map(_THOUSANDS.fullmatch, plain)):
+        return THOUSANDS
+    return DECIMAL_COMMAS if all(map(has_decimal_comma, plain)) else ""
+
+
 def with_points(text: str) -> str:
     """Write a number with a decimal comma with a point; other text stays as it is.
 
@@ -91,6 +114,34 @@ def find_missing(values: Iterable[str], missing: Iterable[str]) -> set[str]:
     """
     codes = {normal_code(code).casefold() for code in missing} | NO_VALUE
     return {value for value in values if normal_code(value).casefold() in codes}
+
+
+def stray_codes(numbers: Mapping[str, float]) -> list[str]:
+    """Return values among numbers that are codes for "no value", by their looks and their place.
+
+    They look like codes that studies use, and lie further from all others than these from each
+    other: 99 is believed beside 97, and 999 is not.
+
+    Args:
+        numbers: each distinct value as a table writes it, and read.
+
+    >>> stray_codes({"21": 21.0, "80": 80.0, "35.5": 35.5, "999": 999.0, "-9": -9.0})
+    ['999']
+    >>> stray_codes({"0.2": 0.2, "0.9": 0.9, "0.4": 0.4, "-9": -9.0, "-1": -1.0})
+    ['-9', '-1']
+    """
+    looks = {value for value in numbers if _USUAL_CODE.fullmatch(normal_code(value))}
+    believed = [number for value, number in numbers.items() if value not in looks]
+    if len(believed) < FEWEST_NUMBERS:
+        return []
+    near = looks
+    while near:
+        # What is believed lets others be near, as a change of -4 does one of -9.
+        low, high = min(believed), max(believed)
+        near = {each for each in looks if 2 * low - high <= numbers[each] <= 2 * high - low}
+        believed += [numbers[each] for each in near]
+        looks -= near
+    return [value for value in numbers if value in looks]
 
 
 def mask_missing(values: pd.Series, missing: Iterable[str]) -> pd.Series:

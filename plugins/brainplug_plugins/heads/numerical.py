@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from decimal import Decimal
@@ -17,13 +18,13 @@ from brainplug.api.records import TargetColumn
 from brainplug.api.roles import Part, SaysDifferences, SaysNumbers, about
 from brainplug.errors import DataError
 from brainplug.toolkit.codes import (
-    DECIMAL_COMMAS,
     count_values,
     find_missing,
-    has_decimal_comma,
     normal_code,
     read_number,
     show_counts,
+    stray_codes,
+    what_of_commas,
 )
 from brainplug.toolkit.letters import JOINED, exchange, find_said, find_words, plain_digits
 from brainplug.toolkit.listed_numbers import list_numbers
@@ -140,12 +141,14 @@ class Numerical:
                 where=f"target column {self.column!r}",
                 expected="numbers",
                 found=count_values(raw[raw.isin(words)]),
-                hint=DECIMAL_COMMAS
-                if all(map(has_decimal_comma, words))
-                else 'classes and ranges are for use = "categorical", and codes that mean no value '
+                hint=what_of_commas(words)
+                or 'classes and ranges are for use = "categorical", and codes that mean no value '
                 "go to missing in [target]",
             )
         self._refuse_special_codes(raw, list(numbers), codes)
+        self._refuse_stray_codes(
+            raw, {value: number for value, number in numbers.items() if number is not None}
+        )
         values = raw.map(numbers).astype("float64") + 0.0  # no minus zero
         reasons = pd.Series("", index=raw.index, dtype="str")
         reasons = reasons.mask(self._is_outside(values), OUTSIDE).mask(values.isna(), MISSING)
@@ -192,6 +195,27 @@ class Numerical:
         above = values > (math.inf if high is None else high)
         # 1e999 reads as infinite.
         return below | above | values.isin([math.inf, -math.inf])
+
+    def _refuse_stray_codes(self, raw: pd.Series, numbers: Mapping[str, float]) -> None:
+        """Refuse codes for "no value" that nobody declared, unless the recipe bounds the numbers.
+
+        A bound on their side says that what lies within is a value.
+        """
+        low, high = self.options.minimum, self.options.maximum
+        stray = stray_codes(numbers)
+        middle = sorted(numbers.values())[len(numbers) // 2]
+        stray = [each for each in stray if (low if numbers[each] < middle else high) is None]
+        if stray:
+            others = [number for each, number in numbers.items() if each not in stray]
+            raise DataError(
+                f"{show_counts(raw[raw.isin(stray)])}, far from all others "
+                f"({min(others):g} to {max(others):g})",
+                where=f"target column {self.column!r}",
+                expected="numbers",
+                found=count_values(raw[raw.isin(stray)]),
+                hint=f"if that means no value, set missing = {json.dumps(stray)} in [target]; if "
+                "it is a value, set minimum or maximum there so that it lies within",
+            )
 
     def _refuse_special_codes(
         self, raw: pd.Series, found: list[str], codes: Mapping[str, str]
