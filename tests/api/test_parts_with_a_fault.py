@@ -24,6 +24,7 @@ from brainplug.model.bundle import bundle_faults
 from brainplug.recipe.phases import check_phases
 from brainplug.recipe.training_tables import Training
 from brainplug.registry import load_registry
+from brainplug.tasks.build import TaskMaker
 from brainplug.testing import check_part, make_people, tiny_model
 
 REGISTRY = load_registry()
@@ -67,6 +68,23 @@ def test_a_wording_that_cannot_be_a_dialogue_is_a_fault(name):
     template = made("prompts", "comparison", dialogue=reworded(change), fixed=False)
 
     assert words in "; ".join(template_faults(template, make_cases((1,))))
+
+
+@pytest.mark.parametrize("name", DIALOGUES)
+def test_tasks_that_a_template_words_wrongly_name_its_file_and_what_to_do(name):
+    """In a run and in check, for which the task is the place."""
+    head, people = REGISTRY.build("heads", "categorical", column="sex"), make_people(12)
+    template = made("prompts", "comparison", dialogue=reworded(DIALOGUES[name][0]), fixed=False)
+    maker = TaskMaker(head=head, answers=head.fit(people["target"]), template=template, seed=1)
+    one, two = people["scan"].head(2)
+    pairs = pd.DataFrame({"task_id": ["train-1"], "query": [one], "references": [[two]]})
+
+    with pytest.raises(DataError) as caught:
+        list(maker.make(pairs, maker.show(people)))
+
+    assert str(caught.value).startswith("task 'train-1': ")
+    told = "; the prompt template 'mine' of mine.py words it so; correct it, or name another part"
+    assert str(caught.value).endswith(told)
 
 
 def test_alone_must_give_a_template_without_references():

@@ -117,9 +117,9 @@ def find_bad_counts(table: CohortTable) -> str | None:
     counted = len(table.scans) + len(table.exclusions)
     if counted != table.rows_read:
         return (
-            f"it read {table.rows_read} rows but accounts for {counted}: "
-            f"{len(table.scans)} scans and {len(table.exclusions)} exclusions; put every row of "
-            "the source into one of the two"
+            f"it read {table.rows_read} rows but accounts for {counted} (scans "
+            f"{len(table.scans)}, exclusions {len(table.exclusions)}); put every row of the source "
+            "into one of the two"
         )
     if table.exclusions["reason"].isna().any():
         return "an exclusion has no reason; give each one, short and the same for all of a kind"

@@ -10,7 +10,7 @@ import attrs
 import orjson
 
 from brainplug.api.dialogue_laws import early_faults, wording_faults
-from brainplug.api.guard import behind, name_of
+from brainplug.api.guard import behind, name_of, origin_of
 from brainplug.api.records import Case
 from brainplug.api.roles import Compares, Fixed, SaysDifferences, able
 from brainplug.errors import DataError
@@ -125,7 +125,7 @@ class TaskMaker:
                 "its wording depends on more than the place of each value",
                 where=f"task {task.task_id!r}",
                 expected="a template whose `fixed` is true to word all tasks alike",
-                hint=f"correct the prompt template {self.named}",
+                hint=self.remedy,
             )
 
     def check_filled(self, row: bytes) -> None:
@@ -255,7 +255,7 @@ class TaskMaker:
             DataError: scans are not shown once each, the query's value is given away before the
                 answer, or the answer cannot be read back.
         """
-        hint = f"correct the prompt template {self.named}"
+        hint = self.remedy
         check_turns(task, hint=hint)
         told = list(map(self.answers.say, (*task.reference_values, task.truth)))
         difference = self.difference(task.truth, task.reference_values)
@@ -305,7 +305,15 @@ class TaskMaker:
         options = getattr(template, "options", None)
         if hasattr(template, "answer") or hasattr(options, "answer"):
             return "reword answer in [prompt], or the labels in [target]"
-        return f"correct the answer of the prompt template {self.named}"
+        return self.remedy
+
+    @property
+    def remedy(self) -> str:
+        """Say whose wording is at fault, and what is done about it."""
+        origin = origin_of(self.template)
+        if origin is None or origin.ours:
+            return f"correct the prompt template {self.named}"
+        return f"the {origin} words it so; {origin.advice}"
 
     @property
     def named(self) -> str:
