@@ -22,7 +22,7 @@ from brainplug.audit.crowds import find_crowds, naming_crowds
 from brainplug.audit.leakage import find_leaks, find_relatives, find_task_leaks
 from brainplug.audit.records import Audit
 from brainplug.audit.shortcuts import audit_words
-from brainplug.audit.split_leaks import refuse_leaks
+from brainplug.audit.split_leaks import naming_split, refuse_leaks
 from brainplug.cohort.build import gather
 from brainplug.cohort.duplicates import find_same_images
 from brainplug.design.pairs import make_pairs, reference_split
