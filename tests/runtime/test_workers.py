@@ -65,6 +65,26 @@ def test_what_takes_long_is_shared_out(monkeypatch):
     assert {os.getpid()} < set(done.values())
 
 
+def test_a_script_that_guards_nothing_is_not_begun_anew(tmp_path):
+    """A script of two lines needs no `if __name__ == "__main__"`."""
+    script = tmp_path / "own.py"
+    script.write_text(
+        "print('begun')\n"
+        "from tests.runtime.test_workers import ITEMS, add, in_processes\n"
+        "print(sum(done for _, done in in_processes(add, 1, ITEMS, workers=2)))\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert f"begun\n{sum(ITEMS) + len(ITEMS)}\n" == done.stdout
+
+
 def test_a_process_that_ends_is_an_error_that_says_what_to_do():
     """A process killed for lack of memory does not leave the others waiting."""
     with pytest.raises(RunError) as caught:

@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -166,13 +167,32 @@ def _in_turn(
     while True:
         for item in islice(waiting, at_once - len(running)):
             # What all share went over once, at the start of each process; here only the item does.
-            with unheard():  # the first calls start the processes
+            with unheard(), _without_script(function):  # the first calls start the processes
                 future = pool.submit(_call, function, item)
             running[future] = item
         if not running:
             return
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             yield running.pop(future), future.result()
+
+
+@contextmanager
+def _without_script(function: Callable[..., Any]) -> Iterator[None]:
+    """Let processes that start now not import the script that Python was started with.
+
+    They would begin all it does anew, unless it guards that by `if __name__ == "__main__"`. Only
+    where the function is the script's own is that needed.
+    """
+    script = vars(sys.modules["__main__"])
+    known: dict[str, Any] = {}
+    if function.__module__ != "__main__":
+        known |= {name: script[name] for name in ("__file__", "__spec__") if name in script}
+        script.pop("__file__", None)
+        script["__spec__"] = None
+    try:
+        yield
+    finally:
+        script.update(known)
 
 
 def _start(shared: object) -> None:
