@@ -20,7 +20,7 @@ LONGEST_HEAD = 1 << 22
 _ROW = re.compile(rb"<row\b[^>]*?(?:/>|>.*?</row>)", re.DOTALL)
 _CELL = re.compile(rb'<c r="([A-Z]+)(\d+)"[^>]*?(?:/>|>.*?</c>)', re.DOTALL)
 _COLUMNS = re.compile(rb"<col\b[^>]*>")
-_HIDDEN = re.compile(rb'\bhidden="(?:1|true)"')
+_UNSEEN = (b' hidden="1"', b' hidden="true"')
 _ENDS = re.compile(rb'\b(min|max)="(\d+)"')
 _VALUES = (b"<v", b"<is>")
 _MARK = b'<c r="XFD%s"><v>1</v></c></row>'
@@ -58,10 +58,11 @@ def read_signs(path: Path | IO[bytes]) -> Signs:
             content = packed.read(name)
             formulas = formulas or b"<f" in content
             merged = merged or b"<mergeCell " in content
-            if _HIDDEN.search(content):
+            # Found at once in a hundred megabytes, as a pattern is not.
+            if any(each in content for each in _UNSEEN):
                 rows[name] = sum(map(_is_unseen, _ROW.finditer(content)))
                 columns[name] = [
-                    _places(each) for each in _COLUMNS.findall(content) if _HIDDEN.search(each)
+                    _places(each) for each in _COLUMNS.findall(content) if _hides(each)
                 ]
     return Signs(formulas=formulas, merged=merged, hidden_rows=rows, hidden_columns=columns)
 
@@ -70,7 +71,12 @@ def _is_unseen(row: re.Match[bytes]) -> bool:
     """Tell whether a row is hidden and holds a value."""
     text = row[0]
     head = text[: text.index(b">")]
-    return bool(_HIDDEN.search(head)) and any(each in text for each in _VALUES)
+    return _hides(head) and any(each in text for each in _VALUES)
+
+
+def _hides(tag: bytes) -> bool:
+    """Tell whether an entry of a sheet hides what it stands for."""
+    return any(each in tag for each in _UNSEEN)
 
 
 def _places(column: bytes) -> range:
