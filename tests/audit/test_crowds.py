@@ -41,6 +41,18 @@ def test_of_a_word_for_none_two_people_are_enough(code):
     assert found.what.startswith(f"2 people have one family code, '{code}',")
 
 
+@pytest.mark.parametrize("prefix", ["", "LAB:"])
+def test_a_site_of_such_a_name_is_told(prefix):
+    """People of many sites would be held out as if they were of one."""
+    people = cohort([None] * 4, prefix=prefix)
+    sites = [f"{prefix}{site}" for site in ("unknown", "unknown", "Oslo", "Oslo")]
+
+    (found,) = find_crowds(people.assign(site=sites))
+
+    assert found.what.startswith("2 people are of one site, 'unknown'")
+    assert "missing = ['unknown'] in [cohort]" in found.what
+
+
 def test_families_of_usual_size_are_none():
     """Twelve relatives are believed, and many people without a family are no family."""
     assert [] == list(find_crowds(cohort(["f1"] * 12 + [None] * 40)))

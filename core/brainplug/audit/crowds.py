@@ -41,12 +41,14 @@ def naming_crowds(cohort: pd.DataFrame) -> Iterator[None]:
 def find_crowds(cohort: pd.DataFrame, *, largest: int = LARGEST_FAMILY) -> Iterator[Finding]:
     """Find family codes that more people share than live in one household.
 
-    Of a code that is a word for none, or a negative number, two people are enough.
+    Of a code that is a word for none, or a negative number, two people are enough, and such a site
+    is found too: people of many would be held out as if they were of one.
 
     Args:
-        cohort: has `study`, `subject` and `family`.
+        cohort: has `study`, `subject` and `family`, and may have `site`.
         largest: most people of one family who are not remarkable.
     """
+    yield from find_sites(cohort)
     people = cohort[["study", "subject", "family"]].dropna().drop_duplicates()
     # Counted first, since walking through the families of a biobank takes long.
     sizes = people.groupby(["study", "family"])["subject"].size().reset_index(name="size")
@@ -64,6 +66,30 @@ def find_crowds(cohort: pd.DataFrame, *, largest: int = LARGEST_FAMILY) -> Itera
             "[cohort]",
             members=tuple(sorted(members)),
         )
+
+
+def find_sites(cohort: pd.DataFrame) -> Iterator[Finding]:
+    """Find sites whose name means that none is known.
+
+    Args:
+        cohort: has `study` and `subject`, and may have `site`.
+    """
+    if "site" not in cohort:
+        return
+    people = cohort[["study", "subject", "site"]].dropna().drop_duplicates()
+    for study, site in people[["study", "site"]].drop_duplicates().itertuples(index=False):
+        code = str(site).removeprefix(f"{study}:")
+        if not means_none(code):
+            continue
+        there = (people["study"] == study) & (people["site"] == site)
+        members = people.loc[there, "subject"].tolist()
+        if len(members) > 1:
+            yield Finding(
+                kind="note",
+                what=f"{len(members)} people are of one site, {code!r}, and count as such; if it "
+                f"means that none is known, set missing = [{code!r}] in [cohort]",
+                members=tuple(sorted(members)),
+            )
 
 
 def means_none(code: str) -> bool:
