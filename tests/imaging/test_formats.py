@@ -18,7 +18,8 @@ import pytest
 from brainplug.api.records import Grid
 from brainplug.errors import ScanError
 from brainplug.imaging.cache import fill_cache, make_volume, read_headers
-from brainplug.imaging.scan import read_header, read_scan
+from brainplug.imaging.resample import find_head
+from brainplug.imaging.scan import Scan, read_header, read_scan
 from brainplug.recipe.tables import Images
 
 GRID = Grid(shape=(16, 16, 16), spacing_mm=(12.0, 12.0, 12.0))
@@ -312,6 +313,21 @@ def test_units_of_length_are_taken_from_the_header(tmp_path, unit, factor):
     scaled = make_volume(write(tmp_path / "a.nii", header), GRID)
 
     np.testing.assert_allclose(scaled, make_volume(write(tmp_path / "b.nii"), GRID), atol=2e-3)
+
+
+@pytest.mark.parametrize("rounded", [1 - 1e-7, 1 + 1e-7])
+def test_a_rounded_affine_moves_no_head(rounded):
+    """Layers lie at whole millimetres, and so does the end of what counts of a head and neck."""
+    voxels = np.zeros((36, 36, 36), dtype=np.float32)
+    voxels[8:28, 8:28, 2:34] = 500  # 192 mm high, of which 180 count
+    voxels[8:18, 8:28, 3] = 0
+
+    whole, near = (
+        find_head(Scan(voxels=voxels, affine=np.diag([edge, edge, edge, 1.0])))
+        for edge in (EDGE, EDGE * rounded)
+    )
+
+    np.testing.assert_allclose(near.centre_mm, whole.centre_mm, atol=1e-3)
 
 
 def scaled_head(edge: float, **more):

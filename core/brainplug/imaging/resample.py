@@ -15,6 +15,9 @@ HEAD_MEDIAN = 0.5
 """Median of the head's voxels in a normalised volume, whose background is 0."""
 
 HEAD_HEIGHT_MM = 180.0
+CLOSE_MM = 0.01
+"""What a layer may lie below those that count, by which affines are rounded."""
+
 COARSE_VOXELS = 64
 BLUR_REACH = 3.0
 """SDs to which the smoothing filter reaches, to either side."""
@@ -151,7 +154,8 @@ def find_head(scan: Scan, background: float | None = None) -> Head | None:
         return None
     axes = scan.affine[:3, :3]
     world = indices @ axes.T + scan.affine[:3, 3]
-    kept = world[:, 2] >= world[:, 2].max() - HEAD_HEIGHT_MM
+    # Layers often lie at whole millimetres; in metres, as floats of 32 bits, a bit beside them.
+    kept = world[:, 2] >= world[:, 2].max() - HEAD_HEIGHT_MM - CLOSE_MM
     # Both ends count whole: a head of one voxel is as long as that is.
     voxels = np.ptp(indices[kept], axis=0) + step
     return Head(
