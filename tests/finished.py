@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from brainplug.cli.main import main
+from brainplug.run.ledger import Ledger
 from shared import cache_of, make_once
 from small import DESIGN, GRID, LEARNING
 
@@ -67,6 +68,7 @@ def bmi_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy_run(run: Path, to: Path, **subjects: str) -> Path:
     """Copy a run without its model; `subjects` are beginnings of ids and what takes their place."""
     shutil.copytree(run, to, ignore=shutil.ignore_patterns("model", "checkpoints", "tasks"))
+    unseal(to)
     if subjects:
         text, cohort = (to / "answers.jsonl").read_text(), pd.read_parquet(to / "cohort.parquet")
         for old, new in subjects.items():
@@ -75,6 +77,12 @@ def copy_run(run: Path, to: Path, **subjects: str) -> Path:
         (to / "answers.jsonl").write_text(text)
         cohort.to_parquet(to / "cohort.parquet")
     return to
+
+
+def unseal(run: Path) -> None:
+    """Let a run folder forget how long its files were, so that a test may change them."""
+    entries, _ = Ledger(run).read_whole()
+    Ledger(run).write({name: entry | {"written": {}} for name, entry in entries.items()})
 
 
 def edit_answers(run: Path, change) -> None:

@@ -16,13 +16,14 @@ from brainplug.run.openings import open_test, trained
 from brainplug.run.repeats import list_runs
 from brainplug.run.runner import do_stages, pool_runs
 from brainplug.run.sharing import share_results
+from brainplug.run.soundness import refuse_damaged
 from brainplug.runtime.files import read_json
 from brainplug.runtime.ranks import ALONE, Ranks
 from brainplug.runtime.records import read_record
 from brainplug.runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -58,7 +59,7 @@ def evaluate_run(
         RunError: it is no run folder, or a training in it has not ended.
     """
     files = RunFolder(folder)
-    homes = find_homes(files)
+    homes = find_homes(files, redone=EVALUATION)
     lacking = [home.path for home in homes if not has_model(home)]
     if lacking:
         listed = ", ".join(str(path) for path in lacking[:3])
@@ -135,11 +136,15 @@ def share_run(folder: Path, to: Path, *, registry: Registry, console: Console) -
         return share_results(open_workspace(files, registry, console, ALONE), to.absolute())
 
 
-def find_homes(files: RunFolder) -> list[RunFolder]:
+def find_homes(files: RunFolder, *, redone: Collection[str] = ()) -> list[RunFolder]:
     """Return the folders of the single runs that a run folder stands for: itself, or those in it.
 
+    Args:
+        files: of the run.
+        redone: names of stages whose files are looked after where they are made.
+
     Raises:
-        RunError: it is no run folder.
+        RunError: it is no run folder, or something in it is damaged.
     """
     if not files.recipe.is_file() or not files.ledger.is_file():
         came = "no recipe.toml and stages.json in it" if files.path.is_dir() else "no such folder"
@@ -149,9 +154,11 @@ def find_homes(files: RunFolder) -> list[RunFolder]:
             expected="a run folder, as `brainplug run` leaves it",
             hint="name the folder that --output named, by default runs/RECIPE",
         )
+    refuse_damaged(files, redone=redone)
     if not files.run_list.is_file():
         return [files]
-    return [each for name in read_json(files.run_list) for each in find_homes(files.of_run(name))]
+    names = read_json(files.run_list)
+    return [each for name in names for each in find_homes(files.of_run(name), redone=redone)]
 
 
 def has_model(files: RunFolder) -> bool:

@@ -10,6 +10,7 @@ import attrs
 
 from brainplug.errors import RunError
 from brainplug.recipe.strict import read_toml
+from brainplug.run.soundness import refuse_damaged
 from brainplug.runtime.files import read_json
 from brainplug.runtime.homes import expanded
 from brainplug.runtime.records import read_record
@@ -51,11 +52,12 @@ class Run:
         """The runs that this one consists of, such as folds, by name; empty where it is one."""
         if not self.files.run_list.is_file():
             return {}
-        homes = {name: self.files.of_run(name).path for name in read_json(self.files.run_list)}
+        homes = {name: self.files.of_run(name) for name in read_json(self.files.run_list)}
+        begun = {name: home for name, home in homes.items() if home.recipe.is_file()}
+        for home in begun.values():
+            refuse_damaged(home)
         return {
-            name: Run(folder=home, registry=self._registry)
-            for name, home in homes.items()
-            if RunFolder(home).recipe.is_file()
+            name: Run(folder=home.path, registry=self._registry) for name, home in begun.items()
         }
 
     @cached_property
@@ -267,7 +269,7 @@ def open_run(path: str | Path, *, registry: Registry | None = None) -> Run:
         registry: of plugins; without it those that are installed.
 
     Raises:
-        RunError: it is no run folder.
+        RunError: it is no run folder, or a file in it is not as the run wrote it.
     """
     folder = expanded(path).absolute()
     if not RunFolder(folder).recipe.is_file():
@@ -279,4 +281,5 @@ def open_run(path: str | Path, *, registry: Registry | None = None) -> Run:
             found=str(folder),
             hint="it is named at the end of `brainplug run`; without --output it is runs/RECIPE",
         )
+    refuse_damaged(RunFolder(folder))
     return Run(folder=folder, registry=registry)

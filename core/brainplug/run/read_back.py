@@ -15,7 +15,7 @@ import pandas as pd
 from brainplug.api import laws
 from brainplug.api.roles import PromptTemplate, TaskHead
 from brainplug.design.split import load_split, training_values
-from brainplug.errors import RecipeError
+from brainplug.errors import RecipeError, RunError
 from brainplug.recipe.load import recipe_converter
 from brainplug.recipe.strict import ProblemsError, read_toml
 from brainplug.recipe.tables import Chosen, Evaluation, Images, TaskFiles
@@ -134,12 +134,23 @@ class RunParts:
 
     @cached_property
     def asked(self) -> Asked:
-        """How the training dialogues were made."""
+        """How the training dialogues were made.
+
+        Raises:
+            RunError: they are not there any more.
+        """
         shown, said = set[int](), set[str]()
         for path in self.task_files:
             for glance in iterate_glances(path):
                 shown.add(len(glance.references))
                 said.add(glance.answer)
+        if not shown:
+            raise RunError(
+                "none",
+                where=self.files.tasks,
+                expected="the training tasks of the run",
+                hint="bring them back, or the same `brainplug run` makes them again",
+            )
         return Asked(references=max(shown), answers=frozenset(said))
 
     @cached_property
