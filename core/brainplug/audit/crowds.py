@@ -48,48 +48,49 @@ def find_crowds(cohort: pd.DataFrame, *, largest: int = LARGEST_FAMILY) -> Itera
         cohort: has `study`, `subject` and `family`, and may have `site`.
         largest: most people of one family who are not remarkable.
     """
-    yield from find_sites(cohort)
-    people = cohort[["study", "subject", "family"]].dropna().drop_duplicates()
-    # Counted first, since walking through the families of a biobank takes long.
-    sizes = people.groupby(["study", "family"])["subject"].size().reset_index(name="size")
-    for study, family, size in sizes[sizes["size"] > 1].itertuples(index=False):
-        code = str(family).removeprefix(f"{study}:")
-        if size <= largest and not means_none(code):
-            continue
-        members = people.loc[
-            (people["study"] == study) & (people["family"] == family), "subject"
-        ].tolist()
+    for code, members in people_of_codes(cohort, "site", most=None):
         yield Finding(
             kind="note",
-            what=f"{size} people have one family code, {code!r}, and are kept together "
+            what=f"{len(members)} people are of one site, {code!r}, and count as such; if it "
+            f"means that none is known, set missing = [{code!r}] in [cohort]",
+            members=members,
+        )
+    for code, members in people_of_codes(cohort, "family", most=largest):
+        yield Finding(
+            kind="note",
+            what=f"{len(members)} people have one family code, {code!r}, and are kept together "
             f"as relatives; if it means that none is known, set missing = [{code!r}] in "
             "[cohort]",
-            members=tuple(sorted(members)),
+            members=members,
         )
 
 
-def find_sites(cohort: pd.DataFrame) -> Iterator[Finding]:
-    """Find sites whose name means that none is known.
+def people_of_codes(
+    cohort: pd.DataFrame, column: str, *, most: int | None
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Give the remarkable codes of a column, with who shares each.
 
     Args:
-        cohort: has `study` and `subject`, and may have `site`.
+        cohort: has `study` and `subject`, and may have the column.
+        column: `family` or `site`.
+        most: people of any code who are not remarkable; None where any number may be.
     """
-    if "site" not in cohort:
+    if column not in cohort:
         return
-    people = cohort[["study", "subject", "site"]].dropna().drop_duplicates()
-    for study, site in people[["study", "site"]].drop_duplicates().itertuples(index=False):
-        code = str(site).removeprefix(f"{study}:")
-        if not means_none(code):
+    studies = cohort["study"].unique().tolist()
+    # Counted first, since looking for the people of each family of a biobank takes long.
+    counts = cohort[column].value_counts()
+    for name, rows in counts[counts > 1].items():
+        code = str(name)
+        for study in studies:
+            code = code.removeprefix(f"{study}:")
+        none = means_none(code)
+        if not none and (most is None or rows <= most):
             continue
-        there = (people["study"] == study) & (people["site"] == site)
-        members = people.loc[there, "subject"].tolist()
-        if len(members) > 1:
-            yield Finding(
-                kind="note",
-                what=f"{len(members)} people are of one site, {code!r}, and count as such; if it "
-                f"means that none is known, set missing = [{code!r}] in [cohort]",
-                members=tuple(sorted(members)),
-            )
+        there = cohort.loc[cohort[column] == name, ["study", "subject"]].drop_duplicates()
+        for _, people in there.groupby("study")["subject"]:
+            if len(people) > (1 if none else most or 0):
+                yield code, tuple(sorted(people))
 
 
 def means_none(code: str) -> bool:

@@ -255,9 +255,10 @@ def arguments_of_ranks(given: argparse.Namespace) -> list[str]:
 
 def check_command(given: argparse.Namespace) -> None:
     """Do `brainplug check`."""
-    from brainplug.runtime.workers import seldom_collected
+    from brainplug.runtime.workers import one_thread_each, seldom_collected
 
-    with seldom_collected():
+    # Tables ask little of linear algebra, whose threads would spin beside it and gain nothing.
+    with seldom_collected(), one_thread_each():
         file, registry = open_recipe(given)
         from brainplug.run.dry_run import check_recipe
 
@@ -270,10 +271,10 @@ def check_command(given: argparse.Namespace) -> None:
 
 def prepare_command(given: argparse.Namespace) -> None:
     """Do `brainplug prepare`."""
-    from brainplug.runtime.workers import seldom_collected
+    from brainplug.runtime.workers import one_thread_each, seldom_collected
 
     folder, console = folder_of(given), make_console(verbose=given.verbose)
-    with seldom_collected():
+    with seldom_collected(), one_thread_each():
         file, registry = open_recipe(given)
         from brainplug.run.exporting import export_run
         from brainplug.run.runner import run_recipe

@@ -90,7 +90,7 @@ def _shared_out(
     try:
         # With "spawn" the pool starts a process when a call comes, and the libraries in it read the
         # environment then.
-        with _one_thread_each():
+        with one_thread_each():
             yield from _in_turn(pool, function, items, at_once=2 * count)
     except BrokenProcessPool as error:
         raise RunError(
@@ -140,10 +140,11 @@ def available_cores() -> int:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes that start now use one thread, where the user has not said how many.
+def one_thread_each() -> Iterator[None]:
+    """Let processes that start now, and libraries that load now, use one thread of linear algebra.
 
-    Otherwise each would start as many as there are cores: thousands on a large machine.
+    Where the user has not said how many. Otherwise each process would start as many as there are
+    cores: thousands on a large machine.
     """
     added = [name for name in THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(added, "1"))
