@@ -177,3 +177,16 @@ def test_an_error_of_a_part_holds_its_facts():
     assert ("raising", "metrics", PACKAGE) == (error.plugin, error.role, error.distribution)
     assert error.method == "score"
     assert isinstance(error.__cause__, AttributeError)
+
+
+def test_what_is_no_exception_is_the_parts_fault_too(tmp_path, write_recipe, capsys):
+    """A plugin may raise anything; nothing of Python's own is printed."""
+    (tmp_path / "bad.py").write_text("raise BaseException('odd')\n")
+    recipe = write_recipe()
+    recipe.write_text('plugins = ["bad.py"]\n' + recipe.read_text())
+
+    assert 1 == main(["check", str(recipe)])
+
+    printed = capsys.readouterr().err
+    assert "plugin 'bad.py': <module> raised BaseException: odd (bad.py, line 1)" in printed
+    assert "Traceback" not in printed

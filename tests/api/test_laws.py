@@ -66,14 +66,36 @@ def test_a_head_that_misreads_is_refused_by_name():
         laws.fit_answers(Head(), HANDS)
 
 
+@pytest.mark.parametrize(
+    ("kind", "values", "told"),
+    [
+        ("numerical", [1 + 2j, 3], "real numbers, NA where there is none; they are complex128"),
+        ("numerical", [True, False], "they are bool"),
+        ("numerical", ["1", "2"], "they are"),
+        ("numerical", [1.0, 1e300], "a value is"),
+        ("numerical", [1.0, np.inf], "numbers of at most 1e+100"),
+        ("categorical", [1.0, 2.0], "values must be text, labels as they are said; one is 1.0"),
+    ],
+)
+def test_values_are_of_the_heads_kind(kind, values, told):
+    """What no number or label can be made of is told of `read`, not of what comes after it."""
+    column = TargetColumn(values=pd.Series(values), reasons=pd.Series(["", ""]))
+
+    (fault,) = laws.column_faults(pd.Series(["a", "b"]), column, kind)
+
+    assert told in fault
+
+
 def test_rows_without_a_value_have_a_reason():
     """A column that a head read loses no row silently."""
     raw = pd.Series(["1", "?"], index=[4, 9])
     values, reasons = pd.Series([1.0, np.nan], index=[4, 9]), pd.Series(["", ""], index=[4, 9])
 
-    (mute,) = laws.column_faults(raw, TargetColumn(values=values, reasons=reasons))
-    (index,) = laws.column_faults(raw, TargetColumn(values=values[:1], reasons=reasons))
-    (both,) = laws.column_faults(raw, TargetColumn(values=values, reasons=reasons + "odd"))
+    (mute,) = laws.column_faults(raw, TargetColumn(values=values, reasons=reasons), "numerical")
+    short = TargetColumn(values=values[:1], reasons=reasons)
+    (index,) = laws.column_faults(raw, short, "numerical")
+    told = TargetColumn(values=values, reasons=reasons + "odd")
+    (both,) = laws.column_faults(raw, told, "numerical")
 
     assert "neither a value nor a reason: 1, for example '?'" in mute
     assert "a value and a reason why there is none: 1, for example '1'" in both

@@ -58,7 +58,7 @@ def one_class(predictions):
 @pytest.mark.parametrize(
     ("metric", "what"),
     [
-        (Made(lambda _: math.inf), "returns inf for made-up predictions, expected a finite number"),
+        (Made(lambda _: math.inf), "returns inf for made-up predictions, expected at most 1e+300"),
         (Made(lambda _, state=STATE: next(state) / 7), "when it is asked again"),
         (
             Made(lambda _, rng=RANDOM: float(rng.random())),
@@ -70,6 +70,7 @@ def one_class(predictions):
         (Made(share), ""),
         (Made(lambda _: math.nan), ""),
         (Made(lambda _: -1e300, "numerical"), ""),
+        (Made(lambda _: 1e308), "returns 1e+308 for made-up predictions"),
     ],
 )
 def test_a_metric_gives_the_same_number_for_the_same_predictions(metric, what):

@@ -11,9 +11,11 @@ from brainplug.api.names import fault_of_name, is_below
 from brainplug.errors import RunError
 from brainplug.runtime.run_folder import RunFolder
 from brainplug.tasks.task import task_file
-from brainplug_plugins.splits.site import run_names
+from brainplug_plugins.splits.site import SiteOptions, run_names
 
 HERE = RunFolder(Path("run"))
+
+OPTIONS = SiteOptions()
 
 OUTSIDE = ("../../etc/passwd", "/etc/passwd", "..", ".", "", "a/../../b", "a\0b", "a/")
 
@@ -24,7 +26,7 @@ ODD = (*OUTSIDE, "-rf", "~jane", "a\nb", "a\x1b[2Jb", r"C:\x", r"..\x", "con", "
 def test_a_name_that_is_no_folders_is_told(name):
     """Of a run or an arm, on whichever system the folder is read."""
     assert fault_of_name(name)
-    assert 1 == len(list(run_faults([name])))
+    assert 1 == len(list(run_faults({name: OPTIONS})))
     for find in (RunFolder.of_run, RunFolder.of_arm):
         with pytest.raises(RunError, match="names of folders in"):
             find(HERE, name)
@@ -36,8 +38,15 @@ def test_a_plain_name_is_a_folders(name):
     assert not fault_of_name(name)
     assert HERE.path / "runs" / name == HERE.of_run(name).path
     assert ["runs: 'A' cannot be the name of a folder: another differs by case alone"] == list(
-        run_faults([name, "a", "A"])
+        run_faults(dict.fromkeys((name, "a", "A"), OPTIONS))
     )
+
+
+def test_a_run_is_told_by_options_of_its_strategy():
+    """Not by a dict of what differs."""
+    (fault,) = run_faults({"fold-1": {"fold": 1}})
+
+    assert "'fold-1' is a dict; expected options of the strategy" in fault
 
 
 @pytest.mark.parametrize("name", OUTSIDE)

@@ -150,7 +150,7 @@ def change_table(table, give):
 
 
 PAIRS = {
-    "no seed": (lambda _queries, give: give(next(COUNT)), "by the seed alone"),
+    "no seed": (lambda _queries, give: give(next(COUNT)), "when it was asked again"),
     "one task twice": (
         lambda _queries, give: give().loc[lambda pairs: [*pairs.index, pairs.index[0]]],
         "is one task twice",

@@ -69,6 +69,27 @@ def test_columns_of_a_study_that_are_no_text_are_refused(name):
     assert "[['site', 'mood']].astype(\"str\")" in str(caught.value)
 
 
+FRAMES = {
+    "a number for a name": (lambda scans: scans.rename(columns={"mood": 0}), "a column 0;"),
+    "no name": (lambda scans: scans.rename(columns={"mood": " "}), "' '"),
+    "levels": (lambda scans: scans.set_index(["subject", "image"], drop=False), "several levels"),
+    "a column": (lambda scans: scans.set_index("subject", drop=False), "is a column, too"),
+    "again": (lambda scans: scans.set_index(pd.Index([0] * PEOPLE)), "repeats; reset it, scans"),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_names_of_columns_and_rows_are_plain(name):
+    """Columns have texts for names, and rows an index that is none of them."""
+    change, told = FRAMES[name]
+    table = make_table(mood="a")
+
+    with pytest.raises(DataError) as caught:
+        check_table(attrs.evolve(table, scans=change(table.scans)))
+
+    assert told in str(caught.value)
+
+
 @attrs.define
 class Loader:
     """A stranger's, with two scans of each person."""

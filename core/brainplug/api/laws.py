@@ -25,9 +25,9 @@ from brainplug.api.roles import (
 from brainplug.errors import PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from brainplug.api.records import TargetColumn, TargetValue
+    from brainplug.api.records import TargetColumn, TargetKind, TargetValue
     from brainplug.api.roles import Answers, CohortLoader, Part, TaskHead
 
 SAMPLE = 50
@@ -180,12 +180,35 @@ def find_misreading(answers: Answers, value: str | float) -> str | None:
     return None if kept else f"say({value!r}) is {said!r}, which parse reads as {read!r}"
 
 
-def column_faults(raw: pd.Series, found: TargetColumn) -> Iterator[str]:
-    """Say where a head that read a column left rows without a value and without a reason."""
+LARGEST_NUMBER = 1e100
+"""Of a target; the square of a larger one, or of a sum of them, is none any more."""
+
+
+def value_faults(values: pd.Series, kind: TargetKind) -> Iterator[str]:
+    """Say which values a head read that are none of its kind: labels are text, numbers real."""
+    from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
+
+    if kind == "categorical":
+        odd = [each for each in values.dropna().unique().tolist() if not isinstance(each, str)]
+        if odd:
+            yield f"values must be text, labels as they are said; one is {odd[0]!r}"
+        return
+    number = is_numeric_dtype(values) and not is_bool_dtype(values) and not is_complex_dtype(values)
+    if not number:
+        yield f"values must be real numbers, NA where there is none; they are {values.dtype}"
+        return
+    huge = values[values.abs() > LARGEST_NUMBER]
+    if len(huge):
+        yield f"a value is {huge.iloc[0]!r}; expected numbers of at most {LARGEST_NUMBER:g}"
+
+
+def column_faults(raw: pd.Series, found: TargetColumn, kind: TargetKind) -> Iterator[str]:
+    """Say where a head that read a column gave no values of its kind, or no reason for none."""
     values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
     if not (values.index.equals(raw.index) and reasons.index.equals(raw.index)):
         yield f"values and reasons must have the index of the {len(raw)} rows it was given"
         return
+    yield from value_faults(values, kind)
     mute = values.isna() & ~(reasons.fillna("") != "")
     if mute.any():
         yield (
@@ -210,10 +233,12 @@ def hold_sources(behaviour: object) -> None:
         hold(behaviour, source_faults(behaviour))
 
 
-def run_faults(names: Iterable[object]) -> Iterator[str]:
-    """Say which names of runs cannot be those of folders, or are one where case does not count."""
+def run_faults(runs: Mapping[str, object]) -> Iterator[str]:
+    """Say which runs have no options, or a name that no folder can have beside the others'."""
     seen: set[str] = set()
-    for name in names:
+    for name, options in runs.items():
+        if not attrs.has(type(options)):
+            yield f"runs: {name!r} is a {type(options).__name__}; expected options of the strategy"
         fault = fault_of_name(name)
         if not fault and str(name).casefold() in seen:
             fault = "another differs by case alone"

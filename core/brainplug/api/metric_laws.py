@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from brainplug.api.records import Ranking
     from brainplug.api.roles import Metric
 
+LARGEST_SCORE = 1e300
+"""Of which a mean can still be made."""
+
 
 def hold_metrics(metrics: Mapping[str, Metric], labels: Sequence[str]) -> None:
     """Let every metric of a run score small made-up samples before anything is trained.
@@ -48,8 +51,8 @@ def metric_faults(metric: Metric, labels: Sequence[str] = ()) -> Iterator[str]:
         if not isinstance(score, float):
             yield f"score returns {score!r} for {name}, expected a float (nan where undefined)"
             continue
-        if math.isinf(score):
-            yield f"score returns {score} for {name}, expected a finite number, or nan"
+        if abs(score) > LARGEST_SCORE:
+            yield f"score returns {score} for {name}, expected at most {LARGEST_SCORE:g}, or nan"
             continue
         if not np.isclose(score, again[name], rtol=1e-9, atol=0, equal_nan=True):
             yield f"score returns {score} for {name}, and {again[name]} when it is asked again"

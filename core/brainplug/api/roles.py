@@ -156,7 +156,8 @@ class SplitStrategy(Protocol):
 class UsesTarget(Protocol):
     """A split strategy that sees the column `target`: text for classes, floats for numbers.
 
-    Any other strategy is never shown it. The page says that such a split depends on the target.
+    Any other strategy is not shown that column; the study's own columns, one of which it was read
+    from, are shown to all. The page says that such a split depends on the target.
     """
 
 

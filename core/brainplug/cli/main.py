@@ -87,7 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if ranks.is_main_process and LAUNCHED not in os.environ:  # else the launcher says so
             tell_stopped(error)
         code = exit_code(error)
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:
+        # A plugin may raise anything, and end in nothing that others look after.
         from brainplug.registry import blame
 
         failure = error if isinstance(error, BrainplugError) else blame(error) or error
@@ -109,7 +112,7 @@ def tell_stopped(error: KeyboardInterrupt) -> None:
         print(f"brainplug: stopped{by}; the same command goes on from here", file=sys.stderr)
 
 
-def tell(error: Exception, ranks: Ranks, *, verbose: bool) -> None:
+def tell(error: BaseException, ranks: Ranks, *, verbose: bool) -> None:
     """Print what went wrong; with its traceback where that is asked for, or where it is our bug."""
     from brainplug.errors import BrainplugError, visible
 
@@ -120,7 +123,7 @@ def tell(error: Exception, ranks: Ranks, *, verbose: bool) -> None:
         print(visible(f"brainplug: error: {ranks.place}{describe(error)}"), file=sys.stderr)
 
 
-def describe(error: Exception) -> str:
+def describe(error: BaseException) -> str:
     """Say what went wrong, with the notes that were added to it."""
     notes = getattr(error, "__notes__", ())
     if not isinstance(error, OSError):

@@ -313,7 +313,7 @@ def drop_without_target(
         found = head.read(lent, codes=table.codes.get(head.column, {}), missing=table.missing)
     values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)
     with judging(head, "read"):
-        for fault in column_faults(raw, found):
+        for fault in column_faults(raw, found, head.kind):
             raise DataError(fault, where="read")
     scans = rename_clashes(scans).assign(target=values)
     lost = []

@@ -52,8 +52,17 @@ def find_bad_frame(frame: pd.DataFrame, name: str, wanted: Sequence[str]) -> str
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
         return f"its {name} hold the column {repeated[0]!r} more than once; leave one out"
-    if not frame.index.is_unique:
-        return f"the index of its {name} repeats; reset it, {name}.reset_index(drop=True)"
+    unnamed = [each for each in frame.columns if not isinstance(each, str) or not each.strip()]
+    if unnamed:
+        return f"its {name} hold a column {unnamed[0]!r}; name every column by a text"
+    index = frame.index
+    faults = {
+        "repeats": not index.is_unique,
+        "has several levels": index.nlevels > 1,
+        "is a column, too": bool(set(index.names) & set(frame.columns)),
+    }
+    for fault in (told for told, found in faults.items() if found):
+        return f"the index of its {name} {fault}; reset it, {name}.reset_index(drop=True)"
     return None
 
 

@@ -242,6 +242,13 @@ def _check_order(
     """Refuse pairs that hang on more than the rows and the seed."""
     again = pairing.pair(queries.iloc[::-1], references.iloc[::-1], seed=seed)
     if as_set(pairs) != as_set(again):
+        if as_set(pairs) != as_set(pairing.pair(queries, references, seed=seed)):
+            raise DataError(
+                "other pairs when it was asked again",
+                expected="the same pairs for the same seed",
+                hint="draw with numpy.random.default_rng(seed); not by hash(), the time, or a "
+                "generator without seed",
+            )
         raise DataError(
             "other pairs when the rows came in another order",
             expected="the same pairs whatever the order, by the seed alone",

@@ -112,6 +112,11 @@ def as_study_alone(scans: pd.DataFrame, study: str, *, target: bool = False) -> 
     return unmark(own.reset_index(drop=True), study)
 
 
+def alike(pools: pd.Series, others: pd.Series) -> bool:
+    """Tell whether pools are the same, whatever the order of rows."""
+    return pools.sort_index().astype("str").equals(others.sort_index().astype("str"))
+
+
 def ask_strategy(
     strategy: SplitStrategy, scans: pd.DataFrame, study: str, seed: int
 ) -> pd.DataFrame:
@@ -124,7 +129,14 @@ def ask_strategy(
         # A draw that follows the order of rows moves people whenever a table grows: in an existing
         # pipeline one row more put 16 of 57 test people into training.
         again = strategy.assign(shown.iloc[::-1], seed=seed)
-        if not pools.sort_index().astype("str").equals(again.sort_index().astype("str")):
+        if not alike(pools, again):
+            if not alike(pools, strategy.assign(shown, seed=seed)):
+                raise DataError(
+                    "other pools when it was asked again",
+                    expected="the same pools for the same seed",
+                    hint="draw by the seed alone, such as by a hash of hashlib; not by hash(), the "
+                    "time, or a generator without seed",
+                )
             raise DataError(
                 "other pools when the rows came in another order",
                 expected="the same pools whatever the order",

@@ -152,7 +152,10 @@ class Mean:
         self, predictions: Predictions, counts: Float[np.ndarray, "samples n"]
     ) -> Float[np.ndarray, " samples"]:
         """Return the mean of every sample."""
-        found: Float[np.ndarray, " samples"] = counts @ predictions.predicted / counts.sum(axis=1)
+        with np.errstate(invalid="ignore"):  # a sample may count nobody whose answer was read
+            found: Float[np.ndarray, " samples"] = (
+                counts @ predictions.predicted / counts.sum(axis=1)
+            )
         return found
 
 

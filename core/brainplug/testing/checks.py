@@ -198,7 +198,10 @@ def check_head(head: TaskHead, example: Example) -> Iterator[str]:
     raw = pd.Series([*texts, *texts, pd.NA], index=range(7, 8 + 2 * len(texts)), dtype="str")
     with lending(head, "read", raw) as (lent,):
         found = head.read(lent, codes=example.codes, missing=frozenset())
-    yield from laws.column_faults(raw, found)
+    faults = list(laws.column_faults(raw, found, head.kind))
+    yield from faults
+    if faults:
+        return  # what is made of such values is not worth a look
     values = found.values.dropna()  # noqa: PD011 (a field of TargetColumn)
     if len(values) < len(texts):
         yield f"it reads {list(texts)} as {values.tolist()}; give raw texts in an Example"
