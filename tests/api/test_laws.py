@@ -121,6 +121,18 @@ def sound(case):
     ("word", "words"),
     [
         (sound, ""),
+        (
+            lambda case: (sound(case)[0], Turn("assistant", f"It is {case.query}.")),
+            "content of a turn as a tuple of texts and Images, got 'It is second value.'; write Tu",
+        ),
+        (
+            lambda case: (Turn.user(*map(Image, (0.0, 1.0, 2.0))), sound(case)[1]),
+            "one holds Image(index=0.0)",
+        ),
+        (
+            lambda case: (Turn.user(*sound(case)[0].content, "a\0b"), sound(case)[1]),
+            "the text 'a\\x00b' holds a control character",
+        ),
         (lambda case: sound(case)[:1], "expected to end with user and assistant"),
         (lambda case: (sound(case)[0], Turn.assistant(Image(0))), "the answer shows a scan"),
         (lambda case: (Turn.user("?"), sound(case)[1]), "expected each of 3 scans once"),

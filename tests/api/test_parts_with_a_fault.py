@@ -159,6 +159,28 @@ PAIRS = {
         lambda _queries, give: give().assign(references=lambda pairs: [()] * len(pairs)),
         "the ability ShowsNone",
     ),
+    "references without an order": (
+        lambda _queries, give: give().assign(references=lambda all_: all_["references"].map(set)),
+        "a list of scans in each row.* found the set .*write a list or a tuple",
+    ),
+    "references once only": (
+        lambda _queries, give: give().assign(references=lambda all_: all_["references"].map(iter)),
+        "a list of scans in each row.* found the (list|tuple)_iterator",
+    ),
+    "a list of lists": (
+        lambda _queries, give: give().assign(
+            references=lambda all_: all_["references"].map(lambda told: [list(told)])
+        ),
+        "column 'references': expected the name of a scan, as in the index, found the list",
+    ),
+    "a query in a list": (
+        lambda _queries, give: give().assign(query=lambda all_: all_["query"].map(lambda q: [q])),
+        "column 'query': expected the name of a scan",
+    ),
+    "a column twice": (
+        lambda _queries, give: give().loc[:, ["query", "references", "references"]],
+        "column 'references': expected one such column, found it stands 2 times",
+    ),
     "a changed table": (change_table, "pair changed the table that it was given .column 'site'"),
 }
 

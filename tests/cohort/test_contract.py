@@ -90,6 +90,54 @@ def test_names_of_columns_and_rows_are_plain(name):
     assert told in str(caught.value)
 
 
+def with_exclusion(**columns):
+    table = make_table()
+    lost = table.scans.tail(1).assign(reason="blurred", detail="", **columns)
+    return attrs.evolve(table, scans=table.scans.head(PEOPLE - 1), exclusions=lost)
+
+
+FAULTY = {
+    "a subject of no letters": (make_table(subject=["", *"abcdefghi"]), "empty text for its subj"),
+    "a subject after a space": (
+        make_table(subject=["b", " b", *"cdefghij"]),
+        "subject ' b' begins",
+    ),
+    "a family before a space": (make_table(family=["f", "f "] * 5), "the family 'f ' begins or"),
+    "numbers of who is left out": (with_exclusion(age=7), "'age' 7 (int64)"),
+    "numbers for no value": (
+        attrs.evolve(make_table(), missing=frozenset({-9})),
+        "its missing holds -9 (int); expected text, since cells are: '-9'",
+    ),
+    "codes of a misspelt column": (
+        attrs.evolve(make_table(gender="1"), codes={"gendre": {"1": "male"}}),
+        "codes are for a column 'gendre', which its scans have not; did you mean 'gender'?",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_what_would_be_misread_in_silence_is_refused(name):
+    """Ids that only spaces tell apart, columns and codes that nobody would find."""
+    table, told = FAULTY[name]
+
+    with pytest.raises(DataError) as caught:
+        check_table(table)
+
+    assert told in str(caught.value)
+
+
+def test_codes_of_columns_that_one_release_has_not_are_no_fault():
+    """A loader may know more columns, those of other visits among them."""
+    codes = {name: {"1": "left"} for name in ("hand", "mood_2", "site")}
+
+    check_table(attrs.evolve(make_table(mood_1="a"), codes=codes))
+
+
+def test_spaces_that_are_no_id_are_taken():
+    """A blank family is none, and an id with a line end is left out with its reason."""
+    check_table(make_table(family=" ", subject=["a\n", *"bcdefghij"]))
+
+
 @attrs.define
 class Loader:
     """A stranger's, with two scans of each person."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -24,7 +26,14 @@ def images_of(turns: Sequence[Turn]) -> tuple[int, ...]:
 def dialogue_faults(turns: Sequence[Turn], images: int) -> Iterator[str]:
     """Say what is wrong with a dialogue that shows so many scans."""
     for turn in turns:
-        odd = [part for part in turn.content if not isinstance(part, str | Image)]
+        if not isinstance(turn.content, tuple | list):
+            # The letters of a text would else be taken for texts.
+            yield (
+                f"expected the content of a turn as a tuple of texts and Images, got "
+                f"{turn.content!r}; write Turn.{turn.role}(…)"
+            )
+            return
+        odd = [part for part in turn.content if not is_shown(part)]
         if odd or turn.role not in ("user", "assistant"):
             said = repr(odd[0]) if odd else f"the role {turn.role!r}"
             yield f"expected turns of user and assistant, of texts and Images; one holds {said}"
@@ -37,6 +46,21 @@ def dialogue_faults(turns: Sequence[Turn], images: int) -> Iterator[str]:
         yield f"expected to end with user and assistant, got {roles}"
     elif any(isinstance(part, Image) for part in turns[-1].content):
         yield "the answer shows a scan"
+
+
+def is_shown(part: object) -> bool:
+    """Tell whether something can be part of a turn: a text, or an Image whose place is counted.
+
+    >>> is_shown("Hello."), is_shown(Image(0)), is_shown(Image(0.0)), is_shown(3)
+    (True, True, False, False)
+    """
+    if not isinstance(part, Image):
+        return isinstance(part, str)
+    return isinstance(part.index, Integral) and not isinstance(part.index, bool)
+
+
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Characters that nobody writes, which tokenizers drop or cut a text at."""
 
 
 def wording_faults(turns: Sequence[Turn], again: Sequence[Turn]) -> Iterator[str]:
@@ -53,6 +77,20 @@ def wording_faults(turns: Sequence[Turn], again: Sequence[Turn]) -> Iterator[str
         )
     if any(not "".join(map(str, turn.content)).strip() for turn in turns):
         yield "a turn of the dialogue is empty; give it words or a scan"
+
+
+def control_faults(turns: Sequence[Turn], said: Iterable[str]) -> Iterator[str]:
+    """Say which text holds a control character that is in nothing a template was given to say.
+
+    Args:
+        turns: of a task.
+        said: values and target of the task in words, which may hold what a table does.
+    """
+    given = set("".join(said))
+    for part in (part for turn in turns for part in turn.content if isinstance(part, str)):
+        if not given.issuperset(CONTROL.findall(part)):
+            yield f"the text {part!r} holds a control character; leave it out"
+            return
 
 
 def early_faults(turns: Sequence[Turn], reworded: Sequence[Turn]) -> Iterator[str]:
@@ -83,6 +121,7 @@ def template_faults(template: PromptTemplate, cases: Iterable[tuple[Case, str]])
         found = [
             *dialogue_faults(turns, len(case.references) + 1),
             *wording_faults(turns, tuple(template.dialogue(case))),
+            *control_faults(turns, (case.target, *case.references, case.query, case.difference)),
             *early_faults(turns, tuple(template.dialogue(reworded))),
         ]
         wanted = case.difference if states == "difference" else case.query

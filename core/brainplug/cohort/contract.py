@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from pandas.api.types import is_list_like
 
 from brainplug.api.records import EXCLUSION_COLUMNS, SCAN_COLUMNS, CohortTable
 from brainplug.errors import SHOWN, DataError, elide
+from brainplug.toolkit.tables import CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,21 +22,27 @@ if TYPE_CHECKING:
 LONGEST = 40
 """Letters of a value that is shown."""
 
+NEAR = 0.8
+"""How alike two names are of which one is likely meant for the other, as `difflib` counts."""
+
 
 def check_table(table: CohortTable) -> None:
     """Hold a loader to its contract, since strangers write loaders.
 
     Raises:
-        DataError: columns are missing or no text, the index repeats, a path is relative, or rows
-            were lost without a reason.
+        DataError: columns are missing or no text, the index repeats, a path is relative, an id is
+            empty, codes are for a misspelt column, or rows were lost without a reason.
     """
     problem = (
         find_bad_frame(table.scans, "scans", SCAN_COLUMNS)
         or find_bad_frame(table.exclusions, "exclusions", EXCLUSION_COLUMNS)
         or find_bad_types(table.scans, "scans")
-        or find_bad_types(table.exclusions[list(EXCLUSION_COLUMNS)], "exclusions")
+        or find_bad_types(table.exclusions, "exclusions")
         or find_bad_scans(table.scans)
+        or find_bad_ids(table.scans)
         or find_bad_codes(table)
+        or find_bad_missing(table)
+        or find_misspelt_codes(table)
         or find_bad_counts(table)
     )
     if problem:
@@ -108,6 +116,70 @@ def find_bad_scans(scans: pd.DataFrame) -> str | None:
     if relative:
         return f"the image {relative[0]!r} is no absolute path; write str(path.resolve())"
     return None
+
+
+def find_bad_ids(scans: pd.DataFrame) -> str | None:
+    """Say which id is empty, or is another one's but for spaces at its ends; None if none is."""
+    for name in ("subject", "session", "family", "site"):
+        ids = pd.Series(scans[name].dropna().unique(), dtype="str")
+        bare = ids.str.strip()
+        if name == "subject" and (bare == "").any():
+            return (
+                "a scan has an empty text for its subject; rows of nobody belong to its exclusions"
+            )
+        # Line ends and the like are left out with a reason; words for "no value" become NA.
+        odd = ids[(bare != ids) & (bare != "")]
+        odd = odd[~odd.str.contains(CONTROL, regex=True)]
+        if len(odd):
+            return (
+                f"the {name} {elide(repr(odd.iloc[0]), LONGEST)} begins or ends with a space, and "
+                f'would be another {name} than without; write scans["{name}"].str.strip()'
+            )
+    return None
+
+
+def find_bad_missing(table: CohortTable) -> str | None:
+    """Say which code for "no value" is no text, None if none is."""
+    odd = [each for each in table.missing if not isinstance(each, str)]
+    if odd:
+        return (
+            f"its missing holds {odd[0]!r} ({type(odd[0]).__name__}); expected text, since cells "
+            f"are: {str(odd[0])!r}"
+        )
+    return None
+
+
+def find_misspelt_codes(table: CohortTable) -> str | None:
+    """Say which codes are for a column that is not there but for a letter, None if none are.
+
+    A loader may know codes of more columns than one release or a wide table's part holds.
+    """
+    known = [str(name).removesuffix("_in_table") for name in table.scans.columns]
+    bare = {simple(name): name for name in known if name not in table.codes}
+    for name in table.codes:
+        if name in known:
+            continue
+        for near in difflib.get_close_matches(simple(name), list(bare), n=1, cutoff=NEAR):
+            if without_digits(name) != without_digits(bare[near]) or near == simple(name):
+                return (
+                    f"its codes are for a column {name!r}, which its scans have not; did you mean "
+                    f"{bare[near]!r}?"
+                )
+    return None
+
+
+def simple(name: str) -> str:
+    """Return a name without case, and without what stands between its words.
+
+    >>> simple("Sex at-birth")
+    'sexatbirth'
+    """
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def without_digits(name: str) -> str:
+    """Return a name without its digits; names of visits differ in them."""
+    return re.sub(r"\d+", "", simple(name))
 
 
 def find_bad_codes(table: CohortTable) -> str | None:

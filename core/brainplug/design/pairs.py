@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,14 +11,17 @@ from brainplug.api.guard import judging
 from brainplug.api.lending import lending
 from brainplug.api.records import SPLITS, asked_pools, shown_pools
 from brainplug.api.roles import ShowsNone, Speaks, UsesTraining, able
-from brainplug.errors import DataError, show
+from brainplug.errors import DataError, elide, show
 from brainplug.toolkit.families import family_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
 
     from brainplug.api.records import Split
     from brainplug.api.roles import Answers, Pairing
+
+LONGEST = 60
+"""Letters of a cell that is shown."""
 
 PAIR_COLUMNS: tuple[str, ...] = ("task_id", "study", "split", "query", "references")
 
@@ -177,11 +179,21 @@ def _check_pairs(
             found=tuple(pairs.columns),
             hint="name them so",
         )
-    asked, told = set(pairs["query"].tolist()), pairs["references"].tolist()
+    twice = [name for name in ("query", "references") if pairs.columns.tolist().count(name) > 1]
+    if twice:
+        raise DataError(
+            f"it stands {pairs.columns.tolist().count(twice[0])} times",
+            where=(f"pairs of {pools}", f"column {twice[0]!r}"),
+            expected="one such column",
+            hint="leave the others out",
+        )
+    told = pairs["references"].tolist()
     _check_lists(told, pools)
+    asked = _as_labels(pairs["query"].tolist(), "query", pools)
+    named = _as_labels((scan for scans in told for scan in scans), "references", pools)
     asked_of, shown_of = pools.split(", ")
     _check_known(asked, queries.index, asked_of)
-    _check_known({scan for scans in told for scan in scans}, references.index, shown_of)
+    _check_known(named, references.index, shown_of)
     if asked.intersection(references.index):
         _check_others(pairs, queries, references, pools)
     repeated = [scans for scans in told if len(scans) > 1 and len(set(scans)) < len(scans)]
@@ -262,16 +274,42 @@ def as_set(pairs: pd.DataFrame) -> set[tuple[str, tuple[str, ...]]]:
 
 
 def _check_lists(told: list[Any], pools: str) -> None:
-    """Refuse references that are a text, whose letters would be taken for scans."""
-    single = [each for each in told if isinstance(each, str) or not isinstance(each, Iterable)]
-    if single:
+    """Refuse references that are a text, whose letters would be scans, or that have no order."""
+    odd = [each for each in told if not isinstance(each, tuple | list)]
+    if odd:
+        kind, single = type(odd[0]).__name__, isinstance(odd[0], str)
+        shown = show(odd[0]) if single else f"the {kind} {_elided(odd[0])}"
         raise DataError(
-            f"{show(single[0])} ({len(single)} such rows)",
+            f"{shown} ({len(odd)} such rows)",
             where=(f"pairs of {pools}", "column 'references'"),
             expected="a list of scans in each row, empty where no reference is shown",
-            found=tuple(single),
-            hint="put a reference that stands alone into a list too",
+            found=kind,
+            hint="put a reference that stands alone into a list too"
+            if single
+            else "write a list or a tuple, in the order in which scans are shown",
         )
+
+
+def _as_labels(cells: Iterable[Any], column: str, pools: str) -> set[Any]:
+    """Return the scans that cells name; refuse those that can be no label, such as lists."""
+    found: set[Any] = set()
+    for cell in cells:
+        try:
+            found.add(cell)
+        except TypeError:
+            raise DataError(
+                f"the {type(cell).__name__} {_elided(cell)}",
+                where=(f"pairs of {pools}", f"column {column!r}"),
+                expected="the name of a scan, as in the index",
+                found=type(cell).__name__,
+                hint="put each scan there by its own name",
+            ) from None
+    return found
+
+
+def _elided(thing: object) -> str:
+    """Write something in one line that is not too long."""
+    return elide(" ".join(repr(thing).split()), LONGEST)
 
 
 def _check_others(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import orjson
 
-from brainplug.api.dialogue_laws import early_faults, wording_faults
+from brainplug.api.dialogue_laws import control_faults, early_faults, wording_faults
 from brainplug.api.guard import behind, name_of, origin_of
 from brainplug.api.records import Case
 from brainplug.api.roles import Compares, Fixed, SaysDifferences, able
@@ -260,7 +260,8 @@ class TaskMaker:
         told = list(map(self.answers.say, (*task.reference_values, task.truth)))
         difference = self.difference(task.truth, task.reference_values)
         again = self.turns(task.task_id, told, difference)
-        for fault in wording_faults(task.turns, again):
+        said = (self.head.target, *told, difference)
+        for fault in (*wording_faults(task.turns, again), *control_faults(task.turns, said)):
             raise DataError(fault, where=f"task {task.task_id!r}", hint=hint)
         labels = self.answers.labels
         other: TargetValue | None = next((each for each in labels if each != task.truth), None)
