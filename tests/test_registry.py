@@ -70,6 +70,43 @@ def test_a_plugin_that_does_nothing_is_a_warning():
         assert "offers no part and observes no run" in failure.cause
 
 
+@attrs.define
+class Loose:
+    """Options that can be changed."""
+
+
+@attrs.frozen(kw_only=True)
+class Bare:
+    """Options of which one has no type."""
+
+    path = attrs.field(default=1)
+
+
+@attrs.frozen(kw_only=True)
+class Firm:
+    """Options as they should be."""
+
+
+class Asking:
+    """Asks a hook for what it does not give."""
+
+    @hookimpl
+    def brainplug_metrics(self, config):
+        """Offer nothing."""
+        return config
+
+
+def test_a_hook_that_asks_for_more_is_told_how_it_is_called():
+    """The argument, the line of the author's file, and the way to write it."""
+    (failure,) = load(Asking()).failures
+
+    line = Asking.brainplug_metrics.__code__.co_firstlineno
+    assert (
+        f"brainplug_metrics asks for 'config' (test_registry.py, line {line}), which the hook does "
+        "not give; write def brainplug_metrics()"
+    ) == failure.cause
+
+
 class Offering:
     """Returns whatever it is given from a hook, or raises it."""
 
@@ -86,10 +123,13 @@ class Offering:
 @pytest.mark.parametrize(
     ("offered", "words", "line"),
     [
-        (None, "brainplug_metrics returned NoneType None", 0),
+        (None, "brainplug_metrics returned nothing", 0),
         ("mae", "brainplug_metrics returned str 'mae'", 0),
         ([Offering], "expected a Part: the class Offering", 0),
         ([Part("mine", Offering, Offering)], "an attrs class, got the class Offering", 0),
+        ([Part("mine", Loose, Offering)], "cannot be changed, got the class Loose, whose", 0),
+        ([Part("mine", Bare, Offering)], "Bare has an option 'path' without a type", 0),
+        ([Part("mine", Firm, Firm())], "an object of Firm; write Part('mine', Firm, Firm)", 0),
         (KeyError("x"), "brainplug_metrics failed: KeyError: 'x'", 3),
     ],
 )

@@ -89,6 +89,14 @@ def failure_of(source: Source, cause: str, error: BaseException | None = None) -
     return failure
 
 
+def idle_hint(source: Source) -> str:
+    """Say what a plugin that offers nothing lacks."""
+    functions = "functions such as brainplug_metrics, each below @hookimpl and yielding parts"
+    if source.distribution.version.startswith(HASH):
+        return f"write {functions}, in this file"
+    return f"let its entry point name the module that has {functions}"
+
+
 def returning(plugin: object) -> Callable[[], object]:
     """Return what returns a plugin; a lambda made in a loop would see the last one only."""
     return lambda: plugin

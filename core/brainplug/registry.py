@@ -16,8 +16,9 @@ import attrs
 import pluggy
 
 from brainplug.api import hooks
-from brainplug.api.contracts import CONTRACTS, find_defect
+from brainplug.api.contracts import CONTRACTS
 from brainplug.api.guard import Origin, build, told
+from brainplug.api.part_faults import find_defect
 from brainplug.api.raised import in_one_line, line_in, line_of, place_of
 from brainplug.api.roles import (
     CohortLoader,
@@ -30,11 +31,13 @@ from brainplug.api.roles import (
     TaskHead,
 )
 from brainplug.errors import BrainplugError, PluginError, suggestion
+from brainplug.hook_faults import MARK, miscalled, misspelt
 from brainplug.plugin_sources import (
     Distribution,
     PluginFile,
     Source,
     failure_of,
+    idle_hint,
     is_of_file,
     returning,
     source_of,
@@ -285,19 +288,12 @@ def _register(manager: pluggy.PluginManager, source: Source, load: Callable[[], 
         manager.register(plugin, name=name)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        cause = _misspelt(manager, plugin) or in_one_line(error)
+        cause = misspelt(manager, plugin) or miscalled(plugin) or in_one_line(error)
         # Left registered, it would fail the check of every plugin after it.
         if manager.has_plugin(name):
             manager.unregister(name=name)
         raise failure_of(source, cause, error) from error
     return name
-
-
-def _misspelt(manager: pluggy.PluginManager, plugin: object) -> str:
-    """Name the hook implementations that no hook answers to."""
-    known = [name for name in vars(hooks) if name.startswith("brainplug_")]
-    unknown = [hook.name for hook in manager.get_hookcallers(plugin) or () if not hook.has_spec()]
-    return ", ".join(f"unknown hook {name!r}; {suggestion(name, known)}" for name in unknown)
 
 
 def _collect(
@@ -345,18 +341,14 @@ def _find_idle(
             for each in sorted(dir(plugin))
             if each.startswith("brainplug_")
             and isroutine(getattr(plugin, each))
-            and not hasattr(getattr(plugin, each), f"{hooks.PROJECT}_impl")
+            and not hasattr(getattr(plugin, each), MARK)
         ]
         observing = {caller.name for caller in manager.get_hookcallers(plugin) or ()} & OBSERVERS
         if forgotten:
             listed = ", ".join(forgotten)
             yield failure_of(source, f"{listed} is not called; put @hookimpl above it")
         elif source not in heard and not observing:
-            yield failure_of(
-                source,
-                "it offers no part and observes no run; let its entry point name the module that "
-                "has functions such as brainplug_metrics, each below @hookimpl and yielding parts",
-            )
+            yield failure_of(source, f"it offers no part and observes no run; {idle_hint(source)}")
 
 
 def _registry(

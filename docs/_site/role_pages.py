@@ -63,9 +63,9 @@ An ability counts where the class declares it, `abilities = (…)`, with names o
 `brainplug.api.roles`."""
 
 ENDING = """\
-The laws are checked by `brainplug check`, by a run before it trains, and by `check_plugin` of
-`brainplug.testing` ([how](../plugins.md)); that one seed gives a model the same weights, which
-takes a second build, by `check_plugin` alone. An exception of yours, `sys.exit` too, ends in one
+The laws are checked by `check_plugin` of `brainplug.testing` ([how](../plugins.md)), and by
+`brainplug check` and a run before it trains as far as [what they do anyway](../plugins.md#the-laws)
+shows it. An exception of yours, `sys.exit` too, ends in one
 line that names the part, its file and the line; a `DataError` reaches the user as you word it."""
 
 

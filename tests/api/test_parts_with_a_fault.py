@@ -346,9 +346,7 @@ def test_a_model_that_is_not_the_planned_one_is_a_fault():
     assert ["plan says 16 tokens a scan, the model that is built 8"] == list(
         bundle_faults(tiny_model(), plan)
     )
-    assert ["build must return a ModelBundle, returned NoneType None"] == list(
-        bundle_faults(None, plan)
-    )
+    assert ["build must return a ModelBundle, returned nothing"] == list(bundle_faults(None, plan))
 
 
 def test_a_model_that_builds_nothing_fails_the_check_of_its_author():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,6 +37,15 @@ def test_too_few_people_give_an_interval_without_end(coverage):
     short = conformal_band([1.0] * (least - 1), coverage)
     assert short.radius is None
     assert f"needs {least} validation people" in guarantee(short, chosen_there=False)
+
+
+def test_people_of_whom_nothing_was_read_are_told_where_an_interval_lacks_people():
+    """They are there and do not count, which is why there are too few."""
+    band = attrs.evolve(conformal_band([], 0.9), unread=9)
+
+    told = guarantee(band, chosen_there=False)
+
+    assert "9 validation people whose answers could be read, and the run has 0; of 9 more" in told
 
 
 def test_a_person_counts_once():

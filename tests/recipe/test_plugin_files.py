@@ -162,7 +162,7 @@ BROKEN = {
     "room": ("from brainplug.modell import Part\n", ["did you mean 'brainplug.model'?"]),
     "name": ("from brainplug import DataErorr\n", ["did you mean 'DataError'?"]),
     "module": ("import brainplug.api.recods\n", ["did you mean 'brainplug.api.records'?"]),
-    "idle": ("x = 1\n", ["plugin 'ours.py'", "offers no part"]),
+    "idle": ("x = 1\n", ["plugin 'ours.py'", "offers no part", "yielding parts, in this file"]),
     "typo": (METRIC.replace("brainplug_metrics", "brainplug_metrix"), ["'brainplug_metrics'?"]),
     "bare": (METRIC.replace("@hookimpl\n", ""), ["put @hookimpl above it"]),
     "clash": (METRIC.replace('"hits"', '"mae"'), ["'mae'", "brainplug 0", "ours.py", "one name"]),
@@ -200,6 +200,19 @@ def test_what_is_no_list_of_python_files_is_refused(named, recipe_with):
 
     for each in NAMED[named]:
         assert each in problem
+
+
+@pytest.mark.parametrize("table", ["cohort", "evaluation"])
+def test_files_that_are_named_below_a_table_are_told_alone(recipe_with, table):
+    """Parts that are unknown for want of the files follow from that."""
+    path = recipe_with(ours=METRIC)
+    named, _, rest = path.read_text().partition("\n")
+    assert named.startswith("plugins")
+    path.write_text(rest.replace(f"[{table}]", f"[{table}]\n{named}"))
+
+    (problem,) = problems(path)
+
+    assert problem.startswith(f"{table}.plugins: stands below a table; move it above all")
 
 
 def test_no_traceback_is_shown_unless_it_is_asked_for(recipe_with, capsys):

@@ -29,7 +29,6 @@ from brainplug.api.roles import (
     Metric,
     ModelBackbone,
     Pairing,
-    Part,
     Prepares,
     PromptTemplate,
     RanksPeople,
@@ -52,7 +51,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-PART_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+ARRAY = re.compile(r"""(Float|Bool)\[np\.ndarray, ["']([^"']*)["']\]""")
+"""An array as protocols write it."""
 
 
 @attrs.frozen
@@ -175,11 +175,15 @@ class Member:
         """
         if self.signature is None:
             return f"{self.name}: {type_in_words(self.type, self.text)}"
-        plain = [
-            each.replace(annotation=inspect.Parameter.empty)
-            for each in self.signature.parameters.values()
-        ]
-        return f"{self.name}{inspect.Signature(plain)}"
+        return f"{self.name}{plain(self.signature)}"
+
+
+def plain(signature: inspect.Signature) -> inspect.Signature:
+    """Return a signature without types, which are not what a call goes by."""
+    empty = inspect.Parameter.empty
+    return inspect.Signature(
+        [each.replace(annotation=empty) for each in signature.parameters.values()]
+    )
 
 
 @cache
@@ -272,10 +276,14 @@ def classes_of(expected: Any) -> frozenset[type]:
 
 
 def type_in_words(expected: Any, text: str) -> str:
-    """Say a type: the values it allows where they are few, else as the protocol writes it."""
+    """Say a type: the values it allows where they are few, else as the protocol writes it.
+
+    >>> type_in_words(None, "Float[np.ndarray, ' samples'] | None")
+    'array of floats (samples) | None'
+    """
     if get_origin(expected) is Literal:
         return " or ".join(map(repr, get_args(expected)))
-    return text
+    return ARRAY.sub(lambda found: f"array of {found[1].lower()}s ({found[2].strip()})", text)
 
 
 def find_faults(behaviour: object, role: str) -> Iterator[str]:
@@ -340,34 +348,13 @@ def find_bad_call(method: object, member: Member) -> Iterator[str]:
         # defaults.
         signature.bind(*positional, **keywords)
     except TypeError as error:
-        yield f"{member.name}{signature} cannot be called as {member}: {error}"
+        yield f"{member.name}{plain(signature)} cannot be called as {member}: {error}"
 
 
 def written(value: object) -> str:
     """Write a value as its author would: a class by its name alone.
 
-    >>> written(Part), written("mae")
-    ('the class Part', "'mae'")
+    >>> written(Contract), written("mae")
+    ('the class Contract', "'mae'")
     """
     return f"the class {value.__qualname__}" if isinstance(value, type) else repr(value)
-
-
-def find_defect(part: object) -> str | None:
-    """Say why a part cannot be used, None where it can."""
-    if not isinstance(part, Part):
-        return f"expected a Part: {written(part)}; write Part(name, Options, Behaviour)"
-    if not isinstance(part.name, str) or not PART_NAME.fullmatch(part.name):
-        return f"expected a name of lower case letters, digits and hyphens: {part.name!r}"
-    options = part.options
-    if not (isinstance(options, type) and attrs.has(options) and attrs.inspect(options).is_frozen):
-        return (
-            f"expected options that are an attrs class, got {written(options)}; decorate it with "
-            "@attrs.frozen(kw_only=True)"
-        )
-    try:
-        fields = attrs.fields_dict(attrs.resolve_types(options))
-    except NameError as error:
-        return f"import the types of {options.__name__} at run time, they are read there: {error}"
-    if "use" in fields:
-        return f"{options.__name__} has an option 'use', the key that names the plugin itself"
-    return None

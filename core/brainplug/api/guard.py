@@ -329,13 +329,17 @@ def told(result: object) -> str:
     """Say in one line what something is; of a table its size alone, since rows name people.
 
     >>> told([1, 2]), told(None)
-    ('list [1, 2]', 'NoneType None')
+    ('list [1, 2]', 'nothing')
     """
+    if result is None:
+        return "nothing"
     kind, shape = type(result).__name__, getattr(result, "shape", None)
     if isinstance(shape, tuple) and shape:
         return f"{kind} of {' x '.join(map(str, shape))}"
     shown = " ".join(repr(result).split())
-    return f"{kind} {shown if len(shown) < 100 else shown[:100] + '…'}"
+    # Most classes say their name themselves: `PosixPath('a')`, `np.float32(0.5)`.
+    own = shown.removeprefix("np.").startswith(f"{kind}(")
+    return f"{'' if own else f'{kind} '}{shown if len(shown) < 100 else shown[:100] + '…'}"
 
 
 def _guard_made(result: object, protocol: type, name: str, origin: Origin, line: str) -> object:

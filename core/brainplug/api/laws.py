@@ -248,7 +248,14 @@ def run_faults(runs: Mapping[str, object]) -> Iterator[str]:
 
 
 def source_faults(behaviour: CohortLoader | ReadsFiles) -> Iterator[str]:
-    """Say which of the files that a behaviour says it reads are not there."""
-    lost = [path for path in behaviour.sources() if not path.exists()]
-    if lost:
+    """Say which of the files that a behaviour says it reads are not there, or named from here."""
+    paths = behaviour.sources()
+    lost = [path for path in paths if not path.exists()]
+    bound = [path for path in paths if not path.is_absolute()]
+    if bound:
+        yield (
+            f"sources names {bound[0]}, which depends on the folder that brainplug is run in; name "
+            "it from a path of the options, which is absolute, or with .absolute()"
+        )
+    elif lost:
         yield f"sources names {lost[0]}, which is not there; name the files that are read"

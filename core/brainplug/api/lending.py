@@ -46,11 +46,15 @@ def changes_of(table: Any, given: Any) -> str:
     >>> import pandas as pd
     >>> changes_of(pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [1]}))
     'it has 1 rows in place of 2'
+    >>> changes_of(pd.Series([1]), pd.Series([1]).rename_axis("person"))
+    'the name of its index'
     """
     if len(given) != len(table):
         return f"it has {len(given)} rows in place of {len(table)}"
     if not given.index.equals(table.index):
         return "its rows are in another order, or named otherwise"
+    if list(given.index.names) != list(table.index.names):
+        return "the name of its index"
     if table.ndim == 1:
         return "" if given.equals(table) else "its values"
     if list(given.columns) != list(table.columns):

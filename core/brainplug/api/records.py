@@ -239,6 +239,8 @@ def read_only(values: np.ndarray) -> np.ndarray:
 class Predictions:
     """Truths and predictions of one split, one a subject; what a metric scores.
 
+    A subject whose value differs between its visits has one for each of its values.
+
     Attributes:
         truth: `(n,)` labels (text) or values (float).
         predicted: `(n,)` the same; of who was not answered readably it is `None` (categorical,
@@ -251,6 +253,8 @@ class Predictions:
             could be read. None where that is so of everybody. Scores count the worse, so that
             silence never helps.
         constant: whether the system says the same to everybody by construction, as a rule may.
+        scored: `(n,)` made of `predicted` and `possible`: what errors are counted of, the worse of
+            what an unreadable answer may have been.
 
     All metrics are given the same arrays, so none can be written to: `np.sort` in place of `.sort`.
     """

@@ -181,7 +181,11 @@ class Repeats(Protocol):
     """A split strategy that stands for several runs, such as the folds of a cross-validation."""
 
     def runs(self, cohort: pd.DataFrame) -> Mapping[str, Any]:
-        """Return the options of each run by its name, in order; empty where there is one only."""
+        """Return the options of each run by its name, in order; empty where there is one only.
+
+        Options are instances of the part's own class of options, as `attrs.evolve(self.options,
+        fold=2)` makes them, of which each run's strategy is made.
+        """
         ...
 
 
@@ -284,7 +288,8 @@ class Compares(Protocol):
 class Answers(Protocol):
     """The answers a fitted target can have: how they are said and how they are read back.
 
-    See also the abilities `SaysDifferences` and `SaysNumbers`.
+    See also the abilities `SaysDifferences` and `SaysNumbers`. Those of a numerical target may have
+    an attribute `unit`, a text such as `"kg"`: it stands beside numbers and errors of that target.
     """
 
     @property

@@ -96,7 +96,7 @@ def check_name(name: str, role: str) -> str:
     Raises:
         BrainplugError: it is no name of a part, or an installed part of the role has it.
     """
-    from brainplug.api.contracts import PART_NAME
+    from brainplug.api.part_faults import PART_NAME
     from brainplug.errors import BrainplugError
     from brainplug.registry import ROLES as WORDS
     from brainplug.registry import load_registry

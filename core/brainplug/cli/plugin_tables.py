@@ -143,7 +143,10 @@ def unknown_part(registry: Registry, name: str) -> BrainplugError:
         if failure.plugin == name:
             return failure
     known = {each for role in ROLES for each in registry.parts(role)}
-    return BrainplugError(f"no plugin offers {name!r}; {suggestion(name, known)}")
+    return BrainplugError(
+        f"no installed plugin offers {name!r}; {suggestion(name, known)}; what plugin files offer, "
+        "`brainplug check` of their recipe tells"
+    )
 
 
 def option_table(options: type[Any], without: str = "") -> RenderableType:

@@ -28,11 +28,13 @@ class Band:
         coverage: least probability that the truth is within, on average.
         people: validation people whose errors it rests on.
         radius: half the width, in the unit of the target; None where it has no end.
+        unread: validation people who have no error, since no answer could be read.
     """
 
     coverage: float
     people: int
     radius: float | None
+    unread: int = 0
 
 
 def conformal_band(errors: Sequence[float], coverage: float) -> Band:
@@ -90,9 +92,13 @@ def guarantee(band: Band, *, chosen_there: bool) -> str:
     """
     share = f"{band.coverage:.0%}"
     if band.radius is None:
+        least = least_people(band.coverage)
+        told = f"No interval with ends: at {share} it needs {least} validation people"
+        if not band.unread:
+            return f"{told}, and the run has {band.people}."
         return (
-            f"No interval with ends: at {share} it needs {least_people(band.coverage)} validation "
-            f"people, and the run has {band.people}."
+            f"{told} whose answers could be read, and the run has {band.people}; of {band.unread} "
+            "more no answer could be read."
         )
     told = (
         f"The interval holds the truth for at least {share} of people on average, if they and "

@@ -34,9 +34,12 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
     yield from check_needs(recipe.training)
     yield from check_deepspeed(recipe.training)
     try:
-        backbone.plan(recipe.images.shape)
+        plan = backbone.plan(recipe.images.shape)
+        if plan.tokens_per_image < 1 or plan.context_length < 1:
+            yield ("model", "use"), f"{recipe.model.use!r} plans {plan}; expected numbers above 0"
     except BrainplugError as error:
-        yield ("images", "shape"), str(error)
+        # Its place is the key already, where the model names it too.
+        yield ("images", "shape"), str(error).removeprefix("images.shape: ")
 
 
 def check_references(recipe: Recipe, registry: Registry) -> Iterator[Problem]:

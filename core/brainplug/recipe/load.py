@@ -14,7 +14,7 @@ from brainplug.errors import BrainplugError, PluginError, RecipeError, suggestio
 from brainplug.recipe.across import check_across
 from brainplug.recipe.changes import with_changes
 from brainplug.recipe.options import is_table, plain
-from brainplug.recipe.plugin_files import KEY, add_plugin_files
+from brainplug.recipe.plugin_files import KEY, add_plugin_files, find_misplaced
 from brainplug.recipe.shipped import shipped_recipes
 from brainplug.recipe.strict import (
     Problem,
@@ -102,7 +102,10 @@ def read_recipe(
     try:
         recipe: Recipe = recipe_converter(registry, base or path.parent).structure(data, Recipe)
     except ProblemsError as error:
-        raise RecipeError(source, [*lacking.lines(), *error.lines()]) from error
+        # Parts of files that were not imported are all unknown, which follows and is not told.
+        misplaced = ProblemsError(find_misplaced(data))
+        told = misplaced if misplaced.problems else error
+        raise RecipeError(source, [*lacking.lines(), *told.lines()]) from error
     # Missing tables have a default of None, so that the recipe was made all the same.
     if lacking.problems:
         raise RecipeError(source, lacking.lines())

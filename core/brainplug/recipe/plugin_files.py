@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from brainplug.errors import DataError, RecipeError
 from brainplug.plugin_sources import import_file
-from brainplug.recipe.strict import Problem, ProblemsError, shown, structure_path
+from brainplug.recipe.strict import Keys, Problem, ProblemsError, shown, structure_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from brainplug.plugin_sources import PluginFile
@@ -46,6 +47,25 @@ def add_plugin_files(
     if told:
         raise RecipeError(source, [f"{KEY}: {each}" for each in told])
     return whole
+
+
+def find_misplaced(value: object, path: Keys = ()) -> Iterator[Problem]:
+    """Find `plugins = [….py]` below a table, of which it is then a key.
+
+    >>> list(find_misplaced({"cohort": {"use": "lab", "plugins": ["lab.py"]}}))
+    [(('cohort', 'plugins'), 'stands below a table; move it above all tables, as with `seed`')]
+    """
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return
+    for key, each in value.items():
+        files = each if isinstance(each, list) else [each]
+        named = [isinstance(file, str) and file.endswith(".py") for file in files]
+        if path and key == KEY and named and all(named):
+            yield (*path, key), "stands below a table; move it above all tables, as with `seed`"
+        else:
+            yield from find_misplaced(each, (*path, key))
 
 
 def import_files(named: Any, base: Path) -> list[PluginFile]:

@@ -295,7 +295,9 @@ def validation_band(parts: RunParts, metrics: Metrics, coverage: float) -> Band 
     ]
     frame = aggregate(rows, "numerical", (), metrics.train.mean)
     # A query none of whose answers can be read has no interval either.
-    return conformal_band(absolute_errors(frame[frame["unparsed"] < frame["tasks"]]), coverage)
+    read = frame[frame["unparsed"] < frame["tasks"]]
+    lost = set(frame["subject"]).difference(read["subject"])
+    return attrs.evolve(conformal_band(absolute_errors(read), coverage), unread=len(lost))
 
 
 def notes(parts: RunParts, metrics: Metrics, request: Request, band: Band | None) -> Iterator[str]:

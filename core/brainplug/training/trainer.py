@@ -34,6 +34,7 @@ from brainplug.training.checkpoints import (
 from brainplug.training.deepspeed import mend_universal
 from brainplug.training.job import TrainingJob, TrainingProgress, TrainingResult
 from brainplug.training.losses import RecallLosses, keep_losses
+from brainplug.training.not_finite import hint_for_loss
 from brainplug.training.selection import Patience, describe_selected, order_of
 from brainplug.training.trackers import Tracking
 from brainplug.training.weight_groups import group_weights
@@ -120,7 +121,7 @@ class ComparisonTrainer(Trainer):
             raise RunError(
                 f"the loss became {loss.item()} at step {self.state.global_step}",
                 found=(loss.item(), self.state.global_step),
-                hint="lower training.learning_rate or lengthen training.warmup_steps",
+                hint=hint_for_loss(self.bundle.model, self.state.global_step),
             )
         return loss
 
