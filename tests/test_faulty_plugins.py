@@ -104,7 +104,7 @@ LAWS = {
     "raising": ("evaluation", "", ["score", "AttributeError", "'nothing'", "--verbose"]),
     "wordy": ("evaluation", "", ["score", "must return float", "str 'very good'"]),
     "unreadable": ("cohort", "", ["load", "PermissionError", "/lab/people.csv", "--verbose"]),
-    "empty": ("cohort", "", ["load", "must return CohortTable", "None"]),
+    "empty": ("cohort", "", ["load", "must return CohortTable", "returned nothing"]),
     "breaking": ("prompt", "", ["dialogue", "IndexError", "--verbose"]),
     "telling": ("prompt", "", ["the query's value before the answer"]),
 }

@@ -129,7 +129,7 @@ class Returning:
 @pytest.mark.parametrize(
     ("origin", "method", "result", "words"),
     [
-        (METRIC, "score", None, "score of the metric must return float, returned NoneType"),
+        (METRIC, "score", None, "score of the metric must return float, returned nothing"),
         (METRIC, "score", True, "returned bool True"),
         (COHORT, "load", pd.DataFrame(), "must return CohortTable, returned DataFrame of 0 x 0"),
         (

@@ -167,6 +167,16 @@ def test_sources_are_there(tmp_path):
     assert f"{tmp_path / 'people.csv'}, which is not there" in fault
 
 
+def test_sources_do_not_depend_on_the_folder_that_one_is_in(tmp_path, monkeypatch):
+    """A relative path that happens to be there from here is another one elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    Path("people.csv").touch()
+
+    (fault,) = laws.source_faults(SimpleNamespace(sources=lambda: (Path("people.csv"),)))
+
+    assert "names people.csv, which depends on the folder" in fault
+
+
 class Listing:
     """Answers that list numbers as they are told."""
 

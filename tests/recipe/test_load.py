@@ -63,6 +63,29 @@ def test_five_mistakes_are_five_lines(tmp_path):
         assert words in found
 
 
+@pytest.mark.parametrize(
+    ("shape", "planned", "told"),
+    [
+        ((25, 24, 24), {}, "images.shape: expected a multiple of model.patch"),
+        ((24, 24, 24), {"context_length": -5}, "model.use: 'tiny' plans ModelPlan(tokens"),
+        ((24, 24, 24), {"tokens_per_image": 0}, "expected numbers above 0"),
+    ],
+)
+def test_a_grid_that_no_model_can_take_is_told_once(tmp_path, monkeypatch, shape, planned, told):
+    """The place stands before it once, and a plan of nothing is the model's own fault."""
+    plan = LlavaDesign.plan
+    monkeypatch.setattr(
+        LlavaDesign, "plan", lambda self, shape: attrs.evolve(plan(self, shape), **planned)
+    )
+    text = (RECIPES / "demo.toml").read_text()
+    old = re.search(r"^shape = .*$", text, re.MULTILINE)[0]
+
+    (found,) = problems(tmp_path, text.replace(old, f"shape = {list(shape)}"))
+
+    assert told in found
+    assert "images.shape: images.shape" not in found
+
+
 @QUICK
 @given(
     table=st.sampled_from(TABLES),

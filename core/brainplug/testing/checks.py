@@ -167,7 +167,8 @@ def told_alone(error: BrainplugError) -> str:
 def import_faults(module: str) -> Iterator[str]:
     """Say which heavy library the import of a module brings in."""
     # On a line of its own, since the module may print as well.
-    code = f"import sys, {module}; print(); print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    listing = f"[name for name in {HEAVY!r} if name in sys.modules]"
+    code = f"import sys, {module}; print(); print(*{listing})"
     # In a process of its own, since here all may be imported already; a plugin under test is often
     # found by this process's path alone.
     seen = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
