@@ -7,6 +7,7 @@ hidden by an installed module, and from the very bytes that are hashed.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import hashlib
 import importlib.util
@@ -149,6 +150,7 @@ def import_file(path: Path) -> PluginFile:
     stem = re.sub(r"\W", "_", path.stem)
     name = f"{PREFIX}{stem}_{mark}"
     if name not in sys.modules:
+        refuse_hidden(path, content)
         execute(name, path, content)
     return PluginFile(path=path, content=content, module=sys.modules[name])
 
@@ -218,6 +220,30 @@ def execute(name: str, path: Path, content: bytes) -> None:
             where=(path.name, *line_of(error, path)),
             hint=hint_for(error),
         ) from error
+
+
+def refuse_hidden(path: Path, content: bytes) -> None:
+    """Refuse two hook functions of one name, of which Python would keep the last in silence.
+
+    Raises:
+        DataError: there are two; says in which lines.
+    """
+    lines: dict[str, list[int]] = {}
+    try:
+        body = ast.parse(content).body
+    except (SyntaxError, ValueError):  # told with its line when it is run
+        return
+    for each in body:
+        if isinstance(each, ast.FunctionDef) and each.name.startswith("brainplug_"):
+            lines.setdefault(each.name, []).append(each.lineno)
+    for name, places in lines.items():
+        if len(places) > 1:
+            raise DataError(
+                f"{len(places)}, in lines {' and '.join(map(str, places))}",
+                where=path.name,
+                expected=f"one function {name}",
+                hint="yield all parts of a role from one function; Python keeps the last alone",
+            )
 
 
 def plain_message(error: BaseException) -> str:

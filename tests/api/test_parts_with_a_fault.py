@@ -10,11 +10,12 @@ import attrs
 import pandas as pd
 import pytest
 
+from brainplug.api.contracts import find_faults
 from brainplug.api.dialogue_laws import alone_faults, make_cases, template_faults
 from brainplug.api.guard import Origin, build, name_of
 from brainplug.api.laws import fit_answers
 from brainplug.api.records import POOLS, Image, Turn
-from brainplug.api.roles import Part, Speaks
+from brainplug.api.roles import Part, Prepares, Speaks
 from brainplug.audit.split_leaks import naming_split, refuse_leaks
 from brainplug.cohort.contract import find_bad_codes
 from brainplug.design.pairs import make_pairs
@@ -85,6 +86,17 @@ def test_tasks_that_a_template_words_wrongly_name_its_file_and_what_to_do(name):
     assert str(caught.value).startswith("task 'train-1': ")
     told = "; the prompt template 'mine' of mine.py words it so; correct it, or name another part"
     assert str(caught.value).endswith(told)
+
+
+def test_abilities_that_are_no_tuple_are_told_with_one_of_the_role():
+    """What is declared is shown, and a role that has none names none."""
+    asked = (("cohorts", Prepares), ("heads", [Prepares]))
+    told = [list(find_faults(SimpleNamespace(abilities=given), role))[-1] for role, given in asked]
+
+    assert told == [
+        "abilities: expected a tuple such as (Prepares,), got the class Prepares",
+        "abilities: expected a tuple, got list",
+    ]
 
 
 def test_alone_must_give_a_template_without_references():

@@ -166,6 +166,7 @@ BROKEN = {
     "typo": (METRIC.replace("brainplug_metrics", "brainplug_metrix"), ["'brainplug_metrics'?"]),
     "bare": (METRIC.replace("@hookimpl\n", ""), ["put @hookimpl above it"]),
     "clash": (METRIC.replace('"hits"', '"mae"'), ["'mae'", "brainplug 0", "ours.py", "one name"]),
+    "hidden": (METRIC + METRIC[METRIC.index("@hookimpl") :], ["one function", "keeps the last"]),
     "shape": (METRIC.replace("@attrs.frozen(kw_only=True)\n", ""), ["@attrs.frozen"]),
 }
 """What is wrong with a file, and what the message says."""

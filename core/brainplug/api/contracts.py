@@ -296,7 +296,9 @@ def contract_faults(behaviour: object, contract: Contract) -> Iterator[str]:
     yield from find_missing(behaviour, contract.protocol, f"a {contract.words}")
     declared = getattr(behaviour, "abilities", ())
     if not isinstance(declared, tuple):
-        yield f"abilities: expected a tuple such as (Repeats,), got {type(declared).__name__}"
+        some = f" such as ({contract.abilities[0].__name__},)" if contract.abilities else ""
+        came = written(declared) if isinstance(declared, type) else type(declared).__name__
+        yield f"abilities: expected a tuple{some}, got {came}"
         return
     for ability in declared:
         name = getattr(ability, "__name__", repr(ability))

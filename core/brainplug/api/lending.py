@@ -31,9 +31,10 @@ def lending(behaviour: object, method: str, *tables: Table) -> Iterator[list[Any
         if not what:
             continue
         origin = origin_of(behaviour)
+        kind = "table" if table.ndim > 1 else "series"
         cause = (
-            f"{method} changed the table that it was given ({what}); work on a copy, "
-            "`table = table.copy()`"
+            f"{method} changed the {kind} that it was given ({what}); work on a copy, "
+            f"`{kind} = {kind}.copy()`"
         )
         if origin is None:
             raise PluginError(name_of(behaviour), "this program", cause)
