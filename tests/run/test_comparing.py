@@ -11,7 +11,8 @@ import pytest
 import brainplug
 from brainplug.cli.main import main
 from brainplug.errors import DataError, RunError
-from brainplug.run.comparing import compare_runs
+from brainplug.evaluation.comparison import System
+from brainplug.run.comparing import compare_runs, whose_scans
 from finished import copy_run, edit_answers
 
 
@@ -130,3 +131,18 @@ def test_the_command_prints_and_writes(sex_run, right, tmp_path, capsys):
     assert {"right", "run"} == set(table.loc[table["what"] == "score", "run"])
     assert 1 == main(["compare", str(right), f"{right}/"])
     assert "each run once" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("subjects", "what"), [("abcd", "people"), ("aabb", "predictions")])
+def test_what_runs_share_is_named_for_what_it_is(subjects, what):
+    """A person whose value differs between visits has a prediction for each."""
+    rows = [("S", subject, float(place), "") for place, subject in enumerate(subjects)]
+    people = pd.DataFrame(rows, columns=["study", "subject", "truth", "content"])
+    one, other = (
+        System(name=name, people=rows, labels=(), train_mean=1.0)
+        for name, rows in (("one", people), ("other", people.iloc[1:]))
+    )
+
+    (told,) = whose_scans(one, other)
+
+    assert f"one and other share 3 of 4 and 3 {what} (by" in told

@@ -279,11 +279,13 @@ def type_in_words(expected: Any, text: str) -> str:
     """Say a type: the values it allows where they are few, else as the protocol writes it.
 
     >>> type_in_words(None, "Float[np.ndarray, ' samples'] | None")
-    'array of floats (samples) | None'
+    'a float array of shape (samples) | None'
     """
     if get_origin(expected) is Literal:
         return " or ".join(map(repr, get_args(expected)))
-    return ARRAY.sub(lambda found: f"array of {found[1].lower()}s ({found[2].strip()})", text)
+    return ARRAY.sub(
+        lambda found: f"a {found[1].lower()} array of shape ({', '.join(found[2].split())})", text
+    )
 
 
 def find_faults(behaviour: object, role: str) -> Iterator[str]:

@@ -199,15 +199,17 @@ def notes(
 def whose_scans(one: System, other: System) -> Iterator[str]:
     """Say where two runs were scored on other people, or know the same ids by other scans."""
     names, both = f"{one.name} and {other.name}", share(one, other)
+    several = any(each.people.duplicated(["study", "subject"]).any() for each in (one, other))
+    what = "predictions" if several else "people"  # a value of each visit is predicted by itself
     if not len(one.people) == len(both) == len(other.people):
         yield (
-            f"{names} share {len(both)} of {len(one.people)} and {len(other.people)} people (by "
+            f"{names} share {len(both)} of {len(one.people)} and {len(other.people)} {what} (by "
             "study, id and truth)."
         )
     ours, theirs = (of_people(each, both)["content"] for each in (one, other))
     # The same person may well have been preprocessed in two ways, so that is told and not refused.
     if strange := int((ours != theirs).sum()):
         yield (
-            f"{names} have other scans of {strange} of the {len(both)} people they share: if these "
+            f"{names} have other scans of {strange} of the {len(both)} {what} they share: if these "
             "are not the same people, their pairing means nothing."
         )
