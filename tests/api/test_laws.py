@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, Literal
 
 import attrs
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 
 from brainplug.api import dialogue_laws, laws
 from brainplug.api.guard import Origin, build
+from brainplug.api.part_faults import find_defect
 from brainplug.api.records import Image, TargetColumn, Turn
 from brainplug.api.roles import Fixed, Part, SaysNumbers
 from brainplug.errors import PluginError
@@ -45,6 +48,12 @@ class Twisted:
         ("numerical", AGES, {"parse": lambda _: 17.0}, "which parse reads as 17.0"),
         ("numerical", AGES, {"parse": lambda _: None}, "which parse reads as None"),
         ("numerical", AGES, {"say": lambda each: f"{each - 1:.2f}"}, "say(20.25) is '19.25'"),
+        (
+            "numerical",
+            AGES,
+            {"say": lambda _: "old", "parse": lambda text: 40.0 if text else None},
+            "say(20.25) and say(80.0), the smallest and the largest value, are both 'old'",
+        ),
     ],
 )
 def test_answers_are_read_back_as_they_were_said(head, values, changed, words):
@@ -103,6 +112,48 @@ def test_rows_without_a_value_have_a_reason():
     assert "the index of the 2 rows" in index
 
 
+@pytest.mark.parametrize("target", ["", " ", "age\nin years", "../age", "/age", "a/./b"])
+def test_a_target_is_in_words(target):
+    """It stands in sentences and in names of files."""
+    assert 1 == len(list(laws.head_faults(SimpleNamespace(target=target))))
+    assert [] == list(laws.head_faults(SimpleNamespace(target="weight in kg/m2")))
+
+
+def options_with(**fields):
+    return attrs.make_class("Options", fields, frozen=True, kw_only=True)
+
+
+DEFAULTS = {
+    "a text for a number": ({"size": attrs.field(type=int, default="3")}, "'3', expected int"),
+    "nothing": ({"size": attrs.field(type=str, default=None)}, "None, expected str"),
+    "a list of all": ({"names": attrs.field(type=list[str], default=[])}, "use factory=list"),
+    "another word": (
+        {"way": attrs.field(type=Literal["a", "b"], default="c")},
+        "'c', expected 'a' or 'b'",
+    ),
+    "sound": (
+        {
+            "share": attrs.field(type=float, default=1),
+            "file": attrs.field(type=Path | None, default=None),
+            "shape": attrs.field(type=tuple[int, int, int], default=(1, 1, 1)),
+            "names": attrs.field(type=Mapping[str, str], factory=dict),
+            "any": attrs.field(type=Any, default=b""),
+            "turned": attrs.field(type=Path, default="a", converter=Path),
+        },
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_defaults_of_options_are_of_their_type(name):
+    """A part whose defaults a recipe could not give is not offered."""
+    fields, words = DEFAULTS[name]
+    found = find_defect(Part("lot", options_with(**fields), Template))
+
+    assert (words is None) if found is None else words in found
+
+
 class Template:
     """Words a case with a function."""
 
@@ -144,6 +195,13 @@ def sound(case):
         ),
         (
             lambda case: (Turn.user(*sound(case)[0].content, str(case.seed)), sound(case)[1]),
+            "fixed is true, and its wording depends on more",
+        ),
+        (
+            lambda case: (
+                sound(case)[0],
+                Turn.assistant("Yes, "[case.query != "no" :], case.query),
+            ),
             "fixed is true, and its wording depends on more",
         ),
     ],

@@ -155,15 +155,41 @@ def likeness_faults(template: Any, case: Case) -> Iterator[str]:
             yield f"the answer does not say {words!r} of {query!r} beside {told!r}"
 
 
-def fixed_faults(template: Any, case: Case) -> Iterator[str]:
-    """Say whether a template that calls its wording fixed lets anything else decide a word."""
-    words = [*case.references, case.query]
+TRIED = ("female", "Male", "no", "2", "23.5", "left hand", "old age")
+"""Values in words that a fixed wording is tried with, besides those of a case."""
+
+
+def fixed_faults(template: Any, case: Case, words: Iterable[str] = TRIED) -> Iterator[str]:
+    """Say whether a template that calls its wording fixed lets anything else decide a word.
+
+    Args:
+        template: words tasks.
+        case: a task.
+        words: of values that the query and the references may have, too.
+    """
     # Private characters of Unicode, which no wording holds, mark where each value goes; another
     # seed shows whether phrasings are chosen by it.
-    slots = [f"\ue000{index}\ue001" for index in range(len(words))]
+    slots = [f"\ue000{index}\ue001" for index in range(len(case.references) + 1)]
     blank = attrs.evolve(case, references=tuple(slots[:-1]), query=slots[-1], seed=case.seed + 1)
+    form = tuple(template.dialogue(blank))
+    for word in (None, *words):
+        asked = case if word is None else attrs.evolve(case, query=word)
+        told = asked if word is None else attrs.evolve(case, references=(word,) * (len(slots) - 1))
+        for tried in dict.fromkeys((asked, told)):
+            if fill(form, slots, (*tried.references, tried.query)) != list(
+                template.dialogue(tried)
+            ):
+                yield (
+                    "fixed is true, and its wording depends on more than the place of each value, "
+                    f"where the query is {tried.query!r} and references are {[*tried.references]}"
+                )
+                return
+
+
+def fill(form: Sequence[Turn], slots: Sequence[str], words: Sequence[str]) -> list[Turn]:
+    """Put words in the place of slots."""
     filled = []
-    for turn in template.dialogue(blank):
+    for turn in form:
         content = []
         for part in turn.content:
             text = part
@@ -171,8 +197,7 @@ def fixed_faults(template: Any, case: Case) -> Iterator[str]:
                 text = text.replace(slot, word) if isinstance(text, str) else text
             content.append(text)
         filled.append(Turn(turn.role, tuple(content)))
-    if filled != list(template.dialogue(case)):
-        yield "fixed is true, and its wording depends on more than the place of each value"
+    return filled
 
 
 def make_cases(

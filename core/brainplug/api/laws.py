@@ -77,6 +77,15 @@ def fit_answers(head: TaskHead, values: pd.Series) -> Answers:
     return answers
 
 
+def head_faults(head: TaskHead) -> Iterator[str]:
+    """Say where a head names its target by what can stand in no sentence and no file name."""
+    parts = head.target.split("/")
+    if not head.target.strip() or "\n" in head.target or "\r" in head.target:
+        yield f"target is {head.target!r}; expected the target in words, in one line"
+    elif {"", ".", ".."} & {part.strip() for part in parts}:
+        yield f"target is {head.target!r}, which reads as a path; expected the target in words"
+
+
 def spoken_numbers(answers: Answers) -> tuple[tuple[float, float], ...]:
     """Return the numbers that an answer may state; none where they cannot be listed."""
     return answers.spoken() if able(answers, SaysNumbers) else ()
@@ -118,6 +127,7 @@ def answer_faults(answers: Answers, values: pd.Series) -> Iterator[str]:
             return  # the others are like it
     if answers.parse("") is not None:
         yield f"parse('') returns {answers.parse('')!r}; expected None, since nothing is stated"
+    yield from () if answers.labels else sameness_faults(answers, known)
     yield from code_faults(answers, chosen)
     yield from guess_faults(answers)
     # Named as scans are: strata that are counted from 0 would be put to the wrong ones.
@@ -127,6 +137,18 @@ def answer_faults(answers: Answers, values: pd.Series) -> Iterator[str]:
         yield "strata returns no text for each value, with the index of the values"
     if able(answers, SaysDifferences):
         yield from difference_faults(answers, chosen)
+
+
+def sameness_faults(answers: Answers, known: Sequence[float]) -> Iterator[str]:
+    """Say whether numbers are all said alike; from the smallest to the largest.
+
+    Labels that are said alike could not be read back.
+    """
+    if len(known) > 1 and answers.say(known[0]) == answers.say(known[-1]):
+        yield (
+            f"say({known[0]!r}) and say({known[-1]!r}), the smallest and the largest value, are "
+            f"both {answers.say(known[0])!r}; expected words that tell them apart"
+        )
 
 
 def code_faults(answers: Answers, values: Sequence[TargetValue]) -> Iterator[str]:

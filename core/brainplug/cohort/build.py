@@ -10,7 +10,7 @@ import attrs
 import pandas as pd
 
 from brainplug.api.guard import is_of_others, judging, judging_others
-from brainplug.api.laws import column_faults, hold, source_faults
+from brainplug.api.laws import column_faults, head_faults, hold, source_faults
 from brainplug.api.lending import lending
 from brainplug.api.records import SCAN_COLUMNS, CohortTable
 from brainplug.cohort.contract import check_table
@@ -309,6 +309,7 @@ def drop_without_target(
     """
     with judging_others(head, "read"):
         raw = get_target(scans, head.column, table.notes)
+    hold(head, head_faults(head))
     with lending(head, "read", raw) as (lent,):
         found = head.read(lent, codes=table.codes.get(head.column, {}), missing=table.missing)
     values, reasons = found.values, found.reasons  # noqa: PD011 (a field of TargetColumn)

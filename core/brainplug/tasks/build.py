@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 import orjson
 
-from brainplug.api.dialogue_laws import control_faults, early_faults, wording_faults
+from brainplug.api.dialogue_laws import control_faults, early_faults, fixed_faults, wording_faults
 from brainplug.api.guard import behind, name_of, origin_of
 from brainplug.api.records import Case
 from brainplug.api.roles import Compares, Fixed, SaysDifferences, able
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from brainplug.api.roles import Answers, PromptTemplate, TaskHead
     from brainplug.tasks.row_template import Pieces, Said
     from brainplug.tasks.task import Read
+
+MANY, SAMPLE = 1000, 50
+"""Scans among which values are looked for, and values that a fixed wording is tried with."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -58,11 +62,15 @@ class TaskMaker:
         """
         # Tasks of the same words differ in nothing the template sees, so one of them is checked.
         checked: set[tuple[object, ...]] = set()
+        held: set[int] = set()
         for task_id, query, references in zip(
             pairs["task_id"], pairs["query"], pairs["references"], strict=True
         ):
             shown = [scans[name] for name in (*references, query)]
             task = self.word(task_id, shown)
+            if self.fixed and len(shown) not in held:
+                held.add(len(shown))
+                self.hold_fixed(task, shown, scans)
             said: set[tuple[object, ...]] = {
                 (-index, scan.words) for index, scan in enumerate(reversed(shown))
             }
@@ -79,9 +87,7 @@ class TaskMaker:
 
         Where the template's wording is fixed, one task is worded and all others are filled in.
         """
-        fixed = able(self.template, Fixed) and self.template.fixed
-        # A comparison is no slot of one scan.
-        if not fixed or self.states != "value":
+        if not self.fixed:
             for task in self.make(pairs, scans):
                 yield orjson.dumps(task.to_json())
             return
@@ -97,6 +103,7 @@ class TaskMaker:
             worded = None if len(shown) in skeletons else self.word(task_id, shown)
             if worded is not None:
                 self.check(worded)
+                self.hold_fixed(worded, shown, scans)
                 skeletons[len(shown)] = self.skeleton(len(shown))
             filled = [
                 pieces.get(name) or pieces.setdefault(name, make_pieces(scans[name], said))
@@ -113,6 +120,27 @@ class TaskMaker:
                 checked.add(key)
                 self.check_filled(row)
             yield row
+
+    @property
+    def fixed(self) -> bool:
+        """Whether rows are filled in; a comparison is no slot of one scan."""
+        return able(self.template, Fixed) and self.template.fixed and self.states == "value"
+
+    def hold_fixed(self, task: Task, shown: Sequence[Shown], scans: Mapping[str, Shown]) -> None:
+        """Hold a template to wording tasks alike, whatever values of the study they tell.
+
+        Args:
+            task: that is worded.
+            shown: its scans.
+            scans: of the study; among the first of many is every label.
+
+        Raises:
+            DataError: another value, or another seed, changes other words too.
+        """
+        words = dict.fromkeys(scan.words for scan in itertools.islice(scans.values(), MANY))
+        case = self.case(task.task_id, [scan.words for scan in shown])
+        for fault in fixed_faults(self.template, case, itertools.islice(words, SAMPLE)):
+            raise DataError(fault, where=f"task {task.task_id!r}", hint=self.remedy)
 
     def check_fixed(self, task: Task, row: bytes) -> None:
         """Hold a row that was filled in to its task, as the template words it.
@@ -237,16 +265,19 @@ class TaskMaker:
 
     def turns(self, task_id: str, words: Sequence[str], difference: str) -> tuple[Turn, ...]:
         """Let the template say the values, the query's last."""
+        return tuple(self.template.dialogue(self.case(task_id, words, difference)))
+
+    def case(self, task_id: str, words: Sequence[str], difference: str = "") -> Case:
+        """Make what the template is given for a task."""
         # By the task's id, so that a task keeps its wording when others come or go.
         digest = hashlib.sha256(f"{self.seed}\n{task_id}".encode()).digest()
-        case = Case(
+        return Case(
             target=self.head.target,
             references=tuple(words[:-1]),
             query=words[-1],
             difference=difference,
             seed=int.from_bytes(digest[:8]),
         )
-        return tuple(self.template.dialogue(case))
 
     def check(self, task: Task) -> None:
         """Hold the template to the rules of a dialogue.

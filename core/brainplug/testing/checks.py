@@ -197,6 +197,7 @@ def check_loader(loader: CohortLoader, example: Example) -> Iterator[str]:  # no
 
 def check_head(head: TaskHead, example: Example) -> Iterator[str]:
     """Let a head read a column, and say and read back its values."""
+    yield from laws.head_faults(head)
     texts = example.raw or (("1", "2.5", "4") if head.kind == "numerical" else ("left", "right"))
     # Not counted from 0, which tells apart a head that keeps the index from one that makes its own.
     raw = pd.Series([*texts, *texts, pd.NA], index=range(7, 8 + 2 * len(texts)), dtype="str")
