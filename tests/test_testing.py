@@ -12,6 +12,7 @@ import attrs
 import pandas as pd
 import pytest
 
+from brainplug.api import laws
 from brainplug.api.hooks import hookimpl
 from brainplug.api.roles import Part, Repeats, ScoresResamples, able
 from brainplug.registry import load_registry
@@ -19,7 +20,6 @@ from brainplug.testing import (
     Example,
     check_part,
     check_plugin,
-    checks,
     make_case,
     make_people,
     make_pools,
@@ -285,8 +285,8 @@ def test_a_model_must_not_count_too_few_tokens(count):
         assert not add_special_tokens
         return {"input_ids": list(text.encode())}
 
-    (fault,) = checks.count_faults(counts, tokenizer)
+    (fault,) = laws.count_faults(counts, tokenizer)
 
     assert "the tokenizer makes" in fault
     exact = SimpleNamespace(count_tokens=lambda text: len(text.encode()))
-    assert [] == list(checks.count_faults(exact, tokenizer))
+    assert [] == list(laws.count_faults(exact, tokenizer))

@@ -112,6 +112,13 @@ def test_rows_without_a_value_have_a_reason():
     assert "the index of the 2 rows" in index
 
 
+@pytest.mark.parametrize("count", [lambda _: -5, lambda text: 100 - len(text)])
+def test_tokens_are_counted(count):
+    """A text has one at least, and a longer one no fewer."""
+    assert 1 == len(list(laws.counting_faults(SimpleNamespace(count_tokens=count))))
+    assert [] == list(laws.counting_faults(SimpleNamespace(count_tokens=len)))
+
+
 @pytest.mark.parametrize("target", ["", " ", "age\nin years", "../age", "/age", "a/./b"])
 def test_a_target_is_in_words(target):
     """It stands in sentences and in names of files."""

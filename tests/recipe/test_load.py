@@ -68,7 +68,8 @@ def test_five_mistakes_are_five_lines(tmp_path):
     ("planned", "told"),
     [
         (DataError("(9, 9, 9)", where="images.shape", expected="more"), "images.shape: expected m"),
-        ({"context_length": -5}, "model.use: 'tiny' plans ModelPlan(tokens"),
+        ({"context_length": -5}, "model.use: 'tiny' plans context_length=-5; expe"),
+        ({"num_parameters": 10**30}, "expected at most 1,000,000,000,000,000"),
         ({"tokens_per_image": 0}, "expected numbers above 0"),
     ],
 )

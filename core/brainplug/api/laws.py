@@ -27,8 +27,8 @@ from brainplug.errors import PluginError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from brainplug.api.records import TargetColumn, TargetKind, TargetValue
-    from brainplug.api.roles import Answers, CohortLoader, Part, TaskHead
+    from brainplug.api.records import ModelPlan, TargetColumn, TargetKind, TargetValue
+    from brainplug.api.roles import Answers, CohortLoader, ModelBackbone, Part, TaskHead
 
 SAMPLE = 50
 """Training values that are said and read back, from the smallest to the largest."""
@@ -253,6 +253,51 @@ def hold_sources(behaviour: object) -> None:
     """
     if able(behaviour, ReadsFiles):
         hold(behaviour, source_faults(behaviour))
+
+
+MOST_TOKENS, MOST_WEIGHTS = 10**9, 10**15
+"""Of a scan and of a model; a plan that names more was not counted."""
+
+
+def plan_faults(plan: ModelPlan) -> Iterator[str]:
+    """Say which numbers of a plan can be those of no model."""
+    for name, low, high in (
+        ("tokens_per_image", 1, MOST_TOKENS),
+        ("num_parameters", 0, MOST_WEIGHTS),
+        ("context_length", 1, math.inf),
+    ):
+        found = getattr(plan, name)
+        if found < low:
+            above = "numbers above 0" if low else "0 where they are not known"
+            yield f"plans {name}={found}; expected {above}"
+        elif found > high:
+            yield f"plans {name}={found}; expected at most {high:,}"
+
+
+def counting_faults(backbone: ModelBackbone) -> Iterator[str]:
+    """Say where a model counts no tokens of a text, or fewer of a longer one."""
+    short, long = map(backbone.count_tokens, ("a", "a sentence of some words"))
+    if short < 1:
+        yield f"count_tokens('a') is {short}; expected one token at least"
+    elif long < short:
+        yield "count_tokens gives fewer tokens for a longer text"
+
+
+COUNTED = ("What is the sex?", "The BMI is 23.5.", "이 사람은 여성입니다.")
+"""Texts whose tokens a model must not count too few of, or dialogues would be cut."""
+
+
+def count_faults(backbone: ModelBackbone, tokenizer: Any) -> Iterator[str]:
+    """Say of which text a model counts fewer tokens than its tokenizer makes."""
+    for text in COUNTED:
+        made = len(tokenizer(text, add_special_tokens=False)["input_ids"])
+        counted = backbone.count_tokens(text)
+        if counted < made:
+            yield (
+                f"count_tokens({text!r}) is {counted}, the tokenizer makes {made}; count as it "
+                "does, or estimate from above"
+            )
+            return
 
 
 def run_faults(runs: Mapping[str, object]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from brainplug.api.laws import plan_faults
 from brainplug.api.roles import ShowsNone, WordsAlone, able
 from brainplug.errors import BrainplugError
 from brainplug.recipe.deepspeed import check_deepspeed
@@ -35,8 +36,8 @@ def check_across(recipe: Recipe, registry: Registry) -> Iterator[Problem]:
     yield from check_deepspeed(recipe.training)
     try:
         plan = backbone.plan(recipe.images.shape)
-        if plan.tokens_per_image < 1 or plan.context_length < 1:
-            yield ("model", "use"), f"{recipe.model.use!r} plans {plan}; expected numbers above 0"
+        for fault in plan_faults(plan):
+            yield ("model", "use"), f"{recipe.model.use!r} {fault}"
     except BrainplugError as error:
         # Its place is the key already, where the model names it too.
         yield ("images", "shape"), str(error).removeprefix("images.shape: ")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from brainplug.api.guard import judging_others
-from brainplug.api.laws import fit_answers, hold_sources
+from brainplug.api.laws import counting_faults, fit_answers, hold, hold_sources
 from brainplug.api.records import SPLITS, Image, list_pools
 from brainplug.api.roles import ShowsNone, able
 from brainplug.audit.console import finding_lines
@@ -99,6 +99,7 @@ def check_recipe(file: RecipeFile, *, registry: Registry, console: Console) -> d
     backbone = recipe.model.make()
     hold_sources(backbone)
     plan = backbone.plan(recipe.images.shape)
+    hold(backbone, counting_faults(backbone))
     hold_alone(recipe, plan)
     for note in plan.notes:
         report.note(note)

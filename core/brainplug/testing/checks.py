@@ -270,10 +270,8 @@ def check_model(backbone: ModelBackbone, example: Example) -> Iterator[str]:
     unknown = [part for part in backbone.train if part not in MODEL_PARTS]
     if unknown:
         yield f"train names {unknown[0]!r}; {suggestion(unknown[0], MODEL_PARTS)}"
-    if plan.tokens_per_image < 1 or plan.context_length < 1:
-        yield f"plan: expected numbers above 0, got {plan}"
-    if backbone.count_tokens("a sentence of some words") < backbone.count_tokens("a"):
-        yield "count_tokens gives fewer tokens for a longer text"
+    yield from laws.plan_faults(plan)
+    yield from laws.counting_faults(backbone)
     if able(backbone, ReadsFiles):
         yield from laws.source_faults(backbone)
     if not 0 < plan.num_parameters <= LARGEST_BUILT:
@@ -288,24 +286,7 @@ def check_model(backbone: ModelBackbone, example: Example) -> Iterator[str]:
     weights = zip(one.model.parameters(), two.model.parameters(), strict=True)
     if not all(bool((first == second).all()) for first, second in weights):
         yield "build draws other weights from the same seed"
-    yield from count_faults(backbone, one.tokenizer)
-
-
-COUNTED = ("What is the sex?", "The BMI is 23.5.", "이 사람은 여성입니다.")
-"""Texts whose tokens a model must not count too few of, or dialogues would be cut."""
-
-
-def count_faults(backbone: ModelBackbone, tokenizer: Any) -> Iterator[str]:
-    """Say of which text a model counts fewer tokens than its tokenizer makes."""
-    for text in COUNTED:
-        made = len(tokenizer(text, add_special_tokens=False)["input_ids"])
-        counted = backbone.count_tokens(text)
-        if counted < made:
-            yield (
-                f"count_tokens({text!r}) is {counted}, the tokenizer makes {made}; count as it "
-                "does, or estimate from above"
-            )
-            return
+    yield from laws.count_faults(backbone, one.tokenizer)
 
 
 def check_metric(metric: Metric, example: Example) -> Iterator[str]:  # noqa: ARG001 (alike)

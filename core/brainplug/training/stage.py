@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from brainplug.api.laws import hold
+from brainplug.api.laws import count_faults, hold
 from brainplug.errors import DataError
 from brainplug.evaluation.history import PhaseFacts, PhaseHistory, TrainingHistory, WeightCounts
 from brainplug.imaging.augment import Augmenter
@@ -201,11 +201,13 @@ def build_model(backbone: ModelBackbone, shape: tuple[int, int, int], *, seed: i
     """Let a model part build, and hold what it built to its plan before anything is trained.
 
     Raises:
-        PluginError: it is no model, or has another number of tokens a scan than was planned.
+        PluginError: it is no model, has another number of tokens a scan than was planned, or
+            counts fewer tokens of a text than it makes.
     """
     bundle = backbone.build(shape, seed=seed)
     hold(backbone, bundle_faults(bundle, backbone.plan(shape)))
     built: ModelBundle = bundle
+    hold(backbone, count_faults(backbone, built.tokenizer))
     return built
 
 
