@@ -203,6 +203,8 @@ class Numerical:
         """
         low, high = self.options.minimum, self.options.maximum
         stray = stray_codes(numbers)
+        if not stray:  # of a column without numbers there is no middle
+            return
         middle = sorted(numbers.values())[len(numbers) // 2]
         stray = [each for each in stray if (low if numbers[each] < middle else high) is None]
         if stray:

@@ -39,6 +39,11 @@ def test_numbers_beside_others_are_believed(values):
     assert len(values) == len(read(values))
 
 
+def test_a_column_without_a_number_is_read():
+    """Every row then has a reason, and nothing lies far from the others."""
+    assert [] == read([None, "-9"], missing=("-9",))
+
+
 def test_a_bound_of_the_recipe_says_what_a_value_is():
     """A recipe that allows 999 means it; one that bounds the other side does not."""
     assert [7, 6] == [len(read([*AGES, "999"], maximum=most)) for most in (1000, 120)]
