@@ -14,10 +14,9 @@ PYTEST := -m pytest --numprocesses $(WORKERS) --dist worksteal
 demo: $(INSTALLED)
 	$(BIN)/brainplug run recipes/demo.toml
 
-# What each takes one core for goes side by side.
-test: $(INSTALLED)
-	$(MAKE) --jobs 2 lint types docs
-	$(MAKE) suite
+# Types take one core for long, beside tests that often wait.
+test: lint docs
+	$(MAKE) --jobs 2 types suite
 
 check: test
 
